@@ -1,0 +1,80 @@
+# Every target sets up what it needs: python3 (>= 3.11, with venv), gcc, g++ and make are enough.
+# `make help` lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_QUIET := $(if $(MAKE_TERMOUT),,--quiet)# bars on a terminal, one line per step in a log
+PYTEST_ARGS ?=
+DEMO_ARGS ?= --prompt "3 right-down" --out out/demo
+MODEL_OUT ?= out/model
+BENCH_ARGS ?=
+
+# Two pips at once in one environment spoil it.
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all nightly coverage lint format doctest mutants bench findings \
+        golden train evaluate clean
+
+## -- first steps
+help: ## list every target with an example | make help
+	@awk -F ' ## | [|] ' '\
+	/^## -- / { sub(/^## -- /, ""); printf "\n%s\n", $$0 } \
+	/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-10s %-58s %s\n", $$1, $$2, $$3 }' Makefile
+demo: $(VENV)/stamp-cli ## a digit video of the shipped model: dense, replay, difference | make demo
+	$(BIN)/fastcar generate $(DEMO_ARGS)
+setup: $(VENV)/stamp-cli $(VENV)/stamp-test $(VENV)/stamp-lint ## .venv with command line, tests and lint | make setup
+
+## -- tests
+test: $(VENV)/stamp-test ## fast tests | make test PYTEST_ARGS="-k replay"
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test-all: $(VENV)/stamp-test ## fast and slow tests | make test-all
+	$(BIN)/python -m pytest -m "" $(PYTEST_ARGS)
+nightly: $(VENV)/stamp-test ## all tests, random examples, seed in the header | make nightly
+	FASTCAR_HYPOTHESIS=nightly $(BIN)/python -m pytest -m "" $(PYTEST_ARGS)
+doctest: $(VENV)/stamp-test ## examples in docstrings, README.md and docs/ | make doctest
+	$(BIN)/python -m pytest --doctest-modules --doctest-glob="*.md" reference fastcar \
+	    $(wildcard README.md docs) $(PYTEST_ARGS)
+mutants: $(VENV)/stamp-test ## planted bugs, each must be caught by a test | make mutants
+	$(BIN)/python -m tools.mutants
+coverage: $(VENV)/stamp-test ## lines and branches that no test reaches | make coverage
+	$(BIN)/coverage run -m pytest -m "" $(PYTEST_ARGS)
+	$(BIN)/coverage report
+lint: $(VENV)/stamp-test $(VENV)/stamp-lint ## ruff, formatting, mypy --strict | make lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict reference fastcar tools tests
+format: $(VENV)/stamp-lint ## apply ruff's formatting and safe fixes | make format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+## -- results
+bench: $(VENV)/stamp-test ## speed of replay against Amdahl's law | make bench
+	$(BIN)/python -m tools.bench $(BENCH_ARGS)
+findings: $(VENV)/stamp-test ## figures and text of docs/findings.md | make findings
+	$(BIN)/python -m tools.findings
+
+## -- the shipped model and golden vectors (these install PyTorch)
+golden: $(VENV)/stamp-golden ## vectors of Hugging Face transformers | make golden
+	$(BIN)/python -m tools.make_golden
+train: $(VENV)/stamp-train ## train the moving-digits model | make train MODEL_OUT=out/model
+	$(BIN)/python -m tools.train_moving_digits --out $(MODEL_OUT)
+evaluate: $(VENV)/stamp-test ## held-out quality of the shipped model | make evaluate
+	$(BIN)/python -m tools.evaluate_model
+
+## -- housekeeping
+clean: ## remove .venv, caches and out/ | make clean
+	rm -rf $(VENV) out build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/stamp-venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "PYTHON=$(PYTHON) is $$($(PYTHON) --version 2>&1); at least 3.11 is needed" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# One stamp per extra, so that the demo does not wait for what only the tests need.
+$(VENV)/stamp-%: setup.cfg pyproject.toml | $(VENV)/stamp-venv
+	@echo "installing fastcar[$*] into $(VENV) (once; up to a few minutes)"
+	$(BIN)/python -m pip install $(PIP_QUIET) --disable-pip-version-check --editable ".[$*]"
+	@touch $@

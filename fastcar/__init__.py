@@ -1,0 +1,1 @@
+"""Cache attentive replay for autoregressive video: public names and the command line."""
