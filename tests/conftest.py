@@ -1,0 +1,69 @@
+"""Hypothesis profiles, and the vectors that several test files share.
+
+Profile `ci` (default) draws the same examples in every run; `nightly` draws new ones and prints
+its seed, which `--hypothesis-seed` takes again. The variable FASTCAR_HYPOTHESIS or the option
+`--hypothesis-profile` chooses; the option wins.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+OFFICIAL_VECTORS = Path(__file__).parent / "vectors" / "official"
+PROFILES = ("ci", "nightly")
+
+# A slow machine must not turn a correct test red: neither deadline nor too_slow.
+settings.register_profile(
+    "ci",
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=50,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "nightly",
+    derandomize=False,
+    deadline=None,
+    max_examples=1000,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+
+def get_profile(config: pytest.Config) -> str:
+    """Name of the chosen profile; refuses a name that does not exist."""
+    option = config.getoption("--hypothesis-profile")
+    name = option or os.environ.get("FASTCAR_HYPOTHESIS") or "ci"
+    if name not in PROFILES:
+        source = "--hypothesis-profile" if option else "FASTCAR_HYPOTHESIS"
+        raise pytest.UsageError(f"{source} = {name!r}: must be one of {', '.join(PROFILES)}")
+    return str(name)
+
+
+@pytest.hookimpl(tryfirst=True)  # Hypothesis reads the seed in its own pytest_configure.
+def pytest_configure(config: pytest.Config) -> None:
+    """Load the profile; give a random one a seed that can be told."""
+    profile = get_profile(config)
+    settings.load_profile(profile)
+    if profile == "nightly" and config.getoption("--hypothesis-seed") is None:
+        config.option.hypothesis_seed = str(secrets.randbits(32))
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Name the profile, and the seed that repeats the run."""
+    seed = config.getoption("--hypothesis-seed")
+    repeat = "same examples in every run" if seed is None else f"--hypothesis-seed={seed} repeats"
+    return f"fastcar: hypothesis profile {get_profile(config)}, {repeat}"
+
+
+@pytest.fixture(scope="session")
+def official_vectors() -> Path:
+    """Directory of the numbers that the published code gave, described in its README.md."""
+    return OFFICIAL_VECTORS

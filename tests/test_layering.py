@@ -1,0 +1,172 @@
+"""Who may import whom: configuration -> reference -> rtl -> cosim, proofs -> fastcar.
+
+`reference` must read and run without any front end, and `rtl` must not compute with the code it
+is compared with. The rules hold for every import statement, also inside functions and under
+TYPE_CHECKING, and for import_module and __import__ with a literal name.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TREES = frozenset({"reference", "rtl", "cosim", "proofs", "fastcar", "tools", "tests"})
+NUMERIC = frozenset({"numpy", "numba", "safetensors"})
+COMMAND_LINE = frozenset({"click", "rich", "PIL", "matplotlib", "skimage"})
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a tree or a module may import beside the standard library.
+
+    Attributes:
+        project: modules of this repository, each with everything below it.
+        libraries: third-party packages; None allows all.
+    """
+
+    project: frozenset[str]
+    libraries: frozenset[str] | None
+
+
+CONFIGURATION = frozenset({"reference.config", "reference.errors"})
+"""Shared by reference and rtl."""
+
+BELOW_TOOLS = TREES - {"tools", "tests"}
+LAYERS = {
+    "reference.config": Layer(CONFIGURATION, frozenset()),
+    "reference.errors": Layer(CONFIGURATION, frozenset()),
+    "reference": Layer(frozenset({"reference"}), NUMERIC),
+    "rtl": Layer(CONFIGURATION | {"rtl"}, frozenset({"pyrtl"})),
+    "cosim": Layer(frozenset({"reference", "rtl", "cosim"}), None),
+    "proofs": Layer(frozenset({"reference", "rtl", "proofs"}), None),
+    "fastcar": Layer(BELOW_TOOLS, NUMERIC | COMMAND_LINE | {"pyrtl"}),
+    "tools": Layer(BELOW_TOOLS | {"tools"}, None),
+}
+"""Rules by module; the longest name that contains a module counts."""
+
+
+def is_inside(name: str, package: str) -> bool:
+    """Whether `name` is `package` or lies below it."""
+    return name == package or name.startswith(package + ".")
+
+
+def get_layer(module: str) -> Layer:
+    """The rule of a module."""
+    return LAYERS[max((name for name in LAYERS if is_inside(module, name)), key=len)]
+
+
+def get_parent(module: str, is_package: bool, level: int) -> str:
+    """The package that `level` leading dots name inside `module`."""
+    parts = module.split(".")
+    return ".".join(parts[: len(parts) - level + is_package])
+
+
+def get_imports(source: str, module: str, is_package: bool = False) -> Iterator[tuple[int, str]]:
+    """Line and dotted name of everything that a source text imports."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parent = get_parent(module, is_package, node.level) if node.level else ""
+            base = ".".join(part for part in (parent, node.module) if part)
+            yield from ((node.lineno, f"{base}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args:
+            called = ast.unparse(node.func).rsplit(".")[-1]
+            name = node.args[0]
+            if called in ("import_module", "__import__") and isinstance(name, ast.Constant):
+                yield node.lineno, str(name.value)
+
+
+def is_allowed(name: str, layer: Layer) -> bool:
+    """Whether the rule permits to import `name`."""
+    top = name.split(".")[0]
+    if top in TREES:
+        return any(is_inside(name, package) for package in layer.project)
+    return top in sys.stdlib_module_names or layer.libraries is None or top in layer.libraries
+
+
+def find_violations(source: str, module: str, is_package: bool = False) -> list[str]:
+    """One line for every import that the rule of `module` forbids."""
+    layer = get_layer(module)
+    return [
+        f"{module}:{line} imports {name}"
+        for line, name in get_imports(source, module, is_package)
+        if not is_allowed(name, layer)
+    ]
+
+
+def find_trees() -> set[str]:
+    """Top-level directories with Python files, but for what builds and runs leave behind."""
+    return {path.parent.name for path in ROOT.glob("[a-z]*/*.py")} - {"build", "out", "docs"}
+
+
+@pytest.mark.parametrize("tree", sorted(find_trees() - {"tests"}))
+def test_tree_keeps_its_layer(tree: str) -> None:
+    violations = []
+    for path in sorted((ROOT / tree).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        is_package = parts[-1] == "__init__"
+        module = ".".join(parts[:-1] if is_package else parts)
+        violations += find_violations(path.read_text(encoding="utf-8"), module, is_package)
+    assert violations == []
+
+
+def test_every_python_tree_has_a_rule() -> None:
+    assert {"reference", "fastcar", "tools", "tests"} <= find_trees() <= TREES
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "found"),
+    [
+        ("reference.replay", "import torch", "torch"),
+        ("reference.replay", "import numpy as np, PIL.Image", "PIL.Image"),
+        ("reference.replay", "from fastcar import generate", "fastcar.generate"),
+        ("reference.video.codec", "def f():\n    from sklearn import svm", "sklearn.svm"),
+        ("reference.video.codec", "from ...tests import helpers", "tests.helpers"),
+        ("reference.config", "import numpy", "numpy"),
+        ("reference.config", "from .replay import replay", "reference.replay.replay"),
+        ("reference.replay", "import importlib\nimportlib.import_module('rich')", "rich"),
+        ("reference.replay", "__import__('tools.bench')", "tools.bench"),
+        ("rtl.scheduler", "from reference.scheduler import schedule", "reference.scheduler"),
+        ("rtl.scheduler", "import reference", "reference"),
+        ("rtl.scheduler", "import numpy", "numpy"),
+        ("cosim.lockstep", "import proofs.replay", "proofs.replay"),
+        ("proofs.replay", "from cosim import compiler", "cosim.compiler"),
+        ("fastcar.api", "from tools import bench", "tools.bench"),
+        ("fastcar.api", "import sklearn", "sklearn"),
+        ("tools.mutants", "from tests.conftest import OFFICIAL_VECTORS", "tests.conftest"),
+    ],
+)
+def test_planted_violation_is_found(module: str, source: str, found: str) -> None:
+    violations = find_violations(source, module)
+    assert len(violations) == 1
+    assert violations[0].startswith(f"{module}:{source.count(chr(10)) + 1} imports {found}")
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("reference.replay", "import math\nimport numpy as np\nfrom numba import njit"),
+        ("reference.replay", "from reference.video.codec import PatchCodec"),
+        ("reference.video.codec", "from ..errors import ArgumentError\nfrom . import geometry"),
+        ("rtl.scheduler", "import pyrtl\nfrom reference.config import ModelConfig"),
+        ("rtl.scheduler", "from reference import config"),
+        ("cosim.lockstep", "import numpy, pyrtl, rtl.scheduler, reference.scheduler"),
+        ("fastcar.api", "import click, rich, PIL.Image, skimage, cosim, proofs"),
+        ("tools.train_moving_digits", "import torch, sklearn, fastcar"),
+    ],
+)
+def test_permitted_import_passes(module: str, source: str) -> None:
+    assert find_violations(source, module) == []
+
+
+def test_relative_import_in_a_package_file_names_the_package() -> None:
+    assert list(get_imports("from . import geometry", "reference.video", is_package=True)) == [
+        (1, "reference.video.geometry")
+    ]
