@@ -1,0 +1,40 @@
+"""Refusals: one exception class per kind, each text names argument, value and limit."""
+
+from __future__ import annotations
+
+
+class FastCarError(Exception):
+    """Base of every refusal; its text is one line that a command prints as it stands."""
+
+
+class ArgumentError(FastCarError, ValueError):
+    """An argument has a value outside its limit."""
+
+    def __init__(self, argument: str, value: object, limit: str) -> None:
+        self.argument = argument
+        self.value = value
+        self.limit = limit
+        shown = repr(value)
+        if len(shown) > 80:
+            shown = shown[:77] + "..."
+        super().__init__(f"{argument} = {shown}: must be {limit}")
+
+
+class CheckpointError(FastCarError):
+    """A checkpoint directory or one of its files cannot be used."""
+
+    def __init__(self, place: str, found: object, limit: str) -> None:
+        self.place = place
+        self.found = found
+        self.limit = limit
+        shown = str(found)
+        if len(shown) > 120:
+            shown = shown[:117] + "..."
+        super().__init__(f"{place}: found {shown}: must be {limit}")
+
+
+class OutputError(FastCarError):
+    """A result cannot be written where it was asked for."""
+
+    def __init__(self, path: object, reason: str) -> None:
+        super().__init__(f"output = {str(path)!r}: {reason}")

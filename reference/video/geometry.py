@@ -1,0 +1,58 @@
+"""Sizes of a tokenised video: frames, canvas and patches, and what follows from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from reference.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class VideoGeometry:
+    """Sizes of a video of square frames cut into square patches, one token per patch.
+
+    Attributes:
+        frames: frames of a training clip.
+        canvas_pixels: height and width of a frame, pixels.
+        patch_pixels: height and width of a patch, pixels.
+        digit_pixels: height and width of the moving digit, pixels; a whole number of patches.
+    """
+
+    frames: int
+    canvas_pixels: int
+    patch_pixels: int
+    digit_pixels: int
+
+    def __post_init__(self) -> None:
+        for name in ("frames", "canvas_pixels", "patch_pixels", "digit_pixels"):
+            if getattr(self, name) < 1:
+                raise ArgumentError(name, getattr(self, name), "at least 1")
+        for name in ("canvas_pixels", "digit_pixels"):
+            if getattr(self, name) % self.patch_pixels:
+                raise ArgumentError(
+                    name, getattr(self, name), f"a multiple of patch_pixels = {self.patch_pixels}"
+                )
+        if self.digit_pixels > self.canvas_pixels:
+            raise ArgumentError(
+                "digit_pixels", self.digit_pixels, f"at most canvas_pixels = {self.canvas_pixels}"
+            )
+
+    @property
+    def patches_per_side(self) -> int:
+        """Patches along one side of a frame."""
+        return self.canvas_pixels // self.patch_pixels
+
+    @property
+    def digit_patches_per_side(self) -> int:
+        """Patches along one side of the digit."""
+        return self.digit_pixels // self.patch_pixels
+
+    @property
+    def positions_per_axis(self) -> int:
+        """Patch-aligned places of the digit along one axis."""
+        return self.patches_per_side - self.digit_patches_per_side + 1
+
+    @property
+    def tokens_per_frame(self) -> int:
+        """N, the tokens of one frame."""
+        return self.patches_per_side**2

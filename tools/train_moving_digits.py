@@ -1,0 +1,247 @@
+"""Train the moving-digits model and write it as a Hugging Face Llama directory.
+
+    python -m tools.train_moving_digits --out DIR --minutes 90
+
+Clips of real digits (training split only) are composed in token space on the fly. A share of them
+shows a block of random codes instead of a digit: what moves must then be copied, it cannot be
+recognised. A share of the prompts is replaced by the null prompt, which guidance needs. Clips
+start short and grow: copying from the frame before is found on short clips within minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch_file
+from torch.nn import functional
+
+from reference.config import ModelConfig
+from reference.video.codec import PatchCodec
+from reference.video.geometry import VideoGeometry
+from reference.video.moving_digits import VELOCITIES, compute_path
+from reference.video.prompt import PROMPT_TOKENS, Prompt, PromptVocabulary
+from tools.digit_images import NUM_CODES, augment, encode_digits, fit_codec, load_split
+from tools.torch_llama import TorchLlama
+
+GEOMETRY = VideoGeometry(frames=16, canvas_pixels=32, patch_pixels=4, digit_pixels=16)
+MAX_FRAMES = 32
+AUGMENTED_COPIES = 15
+RANDOM_BLOCK_SHARE = 0.15
+NULL_PROMPT_SHARE = 0.1
+FIRST_FRAME_WEIGHT = 0.5
+SCHEDULE = ((0.0, 4), (0.2, 8), (0.4, 16), (0.85, 32))
+"""(share of the time, frames of a clip from then on); tokens per step stay the same."""
+TOKENS_PER_STEP = 12 * 1024
+
+
+def model_config(vocab_size: int) -> ModelConfig:
+    """Sizes of the shipped model.
+
+    rope_theta makes rotary pair 4 turn once in exactly one frame of 64 tokens (D-13).
+    """
+    head_dim, pair, tokens_per_frame = 32, 4, GEOMETRY.tokens_per_frame
+    rope_theta = (tokens_per_frame / (2 * math.pi)) ** (head_dim / (2 * pair))
+    return ModelConfig(
+        vocab_size=vocab_size,
+        hidden_size=128,
+        intermediate_size=352,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        num_key_value_heads=4,
+        head_dim=head_dim,
+        rms_norm_eps=1e-5,
+        rope_theta=round(rope_theta, 3),
+        max_position_embeddings=PROMPT_TOKENS + MAX_FRAMES * tokens_per_frame,
+    )
+
+
+@dataclass
+class ClipSampler:
+    """Draws training clips in token space."""
+
+    digit_codes: NDArray[np.int64]  # [n, side, side]
+    labels: NDArray[np.int64]  # [n]
+    vocabulary: PromptVocabulary
+    rng: np.random.Generator
+
+    def sample(self, clips: int, frames: int) -> NDArray[np.int64]:
+        """[clips, PROMPT_TOKENS + frames * N] token ids."""
+        side, block = GEOMETRY.patches_per_side, GEOMETRY.digit_patches_per_side
+        places = GEOMETRY.positions_per_axis
+        batch = np.zeros((clips, PROMPT_TOKENS + frames * side * side), dtype=np.int64)
+        for row in batch:
+            index = int(self.rng.integers(len(self.labels)))
+            codes = self.digit_codes[index]
+            velocity_x, velocity_y = self._draw_velocity()
+            start_x, start_y = (int(place) for place in self.rng.integers(0, places, size=2))
+            prompt = self.vocabulary.encode(Prompt(int(self.labels[index]), velocity_x, velocity_y))
+            if self.rng.random() < RANDOM_BLOCK_SHARE:
+                codes = self.rng.integers(0, NUM_CODES, size=(block, block))
+                prompt[1] = self.vocabulary.null_token
+            if self.rng.random() < NULL_PROMPT_SHARE:
+                prompt = self.vocabulary.encode_unconditional()
+            path_x = compute_path(start_x, velocity_x, frames, places)
+            path_y = compute_path(start_y, velocity_y, frames, places)
+            canvas = np.zeros((frames, side, side), dtype=np.int64)
+            for frame in range(frames):
+                x, y = path_x[frame], path_y[frame]
+                canvas[frame, y : y + block, x : x + block] = codes
+            row[:PROMPT_TOKENS] = prompt
+            row[PROMPT_TOKENS:] = canvas.reshape(-1)
+        return batch
+
+    def _draw_velocity(self) -> tuple[int, int]:
+        while True:
+            velocity_x, velocity_y = (int(v) for v in self.rng.choice(VELOCITIES, size=2))
+            if velocity_x or velocity_y:
+                return velocity_x, velocity_y
+
+
+def clip_losses(model: torch.nn.Module, ids: torch.Tensor) -> torch.Tensor:
+    """Nats of every visual token, [clips, frames, N]; bfloat16 products, float32 losses."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits = model(ids[:, :-1])[:, PROMPT_TOKENS - 1 :]
+    targets = ids[:, PROMPT_TOKENS:]
+    losses = functional.cross_entropy(
+        logits.float().reshape(-1, logits.shape[-1]), targets.reshape(-1), reduction="none"
+    )
+    return losses.view(len(ids), -1, GEOMETRY.tokens_per_frame)
+
+
+def evaluate(model: torch.nn.Module, ids: torch.Tensor) -> dict[str, float]:
+    """Nats per token: first frame, second frame, and from the third frame on."""
+    model.eval()
+    with torch.no_grad():
+        losses = torch.cat([clip_losses(model, part) for part in ids.split(8)])
+    model.train()
+    return {
+        "first_frame": losses[:, 0].mean().item(),
+        "second_frame": losses[:, 1].mean().item(),
+        "from_third_frame": losses[:, 2:].mean().item(),
+    }
+
+
+def learning_rate(share: float, peak: float, step: int) -> float:
+    """Linear warm-up over 100 steps, then cosine to 2 % of the peak; share = time used."""
+    cosine = 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
+    return peak * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * cosine)
+
+
+def train(arguments: argparse.Namespace, out: Path) -> None:
+    """Fit codebook and model; a checkpoint every few minutes, a log line every 25 steps."""
+    torch.manual_seed(arguments.seed)
+    rng = np.random.default_rng(arguments.seed)
+    (images, labels), (held_images, held_labels) = load_split()
+    codec = fit_codec(images, GEOMETRY, arguments.seed)
+    vocabulary = PromptVocabulary(codec.num_codes)
+    copies = [images] + [
+        np.stack([augment(image, rng) for image in images]) for _ in range(AUGMENTED_COPIES)
+    ]
+    digit_codes = encode_digits(np.concatenate(copies), codec, GEOMETRY)
+    sampler = ClipSampler(digit_codes, np.tile(labels, len(copies)), vocabulary, rng)
+    held_codes = encode_digits(held_images, codec, GEOMETRY)
+    held_sampler = ClipSampler(held_codes, held_labels, vocabulary, np.random.default_rng(1))
+    held = torch.from_numpy(held_sampler.sample(32, GEOMETRY.frames))
+    config = model_config(vocabulary.vocab_size)
+    model = TorchLlama(config)
+    parameters = sum(p.numel() for p in model.parameters())
+    write_codebook(codec, out)
+    write_checkpoint(model, config, out)
+    decayed = [p for p in model.parameters() if p.ndim == 2]
+    plain = [p for p in model.parameters() if p.ndim == 1]
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
+        lr=arguments.peak_learning_rate,
+        betas=(0.9, 0.98),
+    )
+    compiled = torch.compile(model, dynamic=False) if arguments.compile else model
+    print(json.dumps({"parameters": parameters, **vars(arguments)}, default=str), flush=True)
+    start, step, used, log = time.monotonic(), 0, 0.0, []
+    while used < 1.0:
+        used = (time.monotonic() - start) / (60 * arguments.minutes)
+        frames = next(frames for share, frames in reversed(SCHEDULE) if used >= share)
+        clips = TOKENS_PER_STEP // (frames * GEOMETRY.tokens_per_frame)
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(used, arguments.peak_learning_rate, step)
+        losses = clip_losses(compiled, torch.from_numpy(sampler.sample(clips, frames)))
+        loss = (FIRST_FRAME_WEIGHT * losses[:, 0].sum() + losses[:, 1:].sum()) / losses.numel()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        step += 1
+        if step % 25 == 0:
+            line = {
+                "step": step,
+                "minutes": round((time.monotonic() - start) / 60, 2),
+                "frames": frames,
+                "first_frame": round(losses[:, 0].mean().item(), 4),
+                "second_frame": round(losses[:, 1].mean().item(), 4),
+                "from_third_frame": round(losses[:, 2:].mean().item(), 5),
+            }
+            if step % 200 == 0:
+                held_losses = evaluate(model, held)
+                line |= {f"held_out_{name}": round(nats, 5) for name, nats in held_losses.items()}
+                write_checkpoint(model, config, out)
+            log.append(line)
+            print(json.dumps(line), flush=True)
+    write_checkpoint(model, config, out)
+    summary = {
+        "steps": step,
+        "parameters": parameters,
+        "seed": arguments.seed,
+        "hours": round((time.monotonic() - start) / 3600, 3),
+    }
+    final = summary | {"held_out_nats_per_token": evaluate(model, held)}
+    (out / "training.json").write_text(
+        json.dumps(final | {"log": log[:: max(1, len(log) // 60)]}, indent=1) + "\n"
+    )
+    print(json.dumps(final), flush=True)
+
+
+def write_codebook(codec: PatchCodec, out: Path) -> None:
+    """Codebook and geometry beside the weights."""
+    save_file({"codebook": codec.codebook}, out / "codebook.safetensors")
+    (out / "video.json").write_text(json.dumps(asdict(GEOMETRY), indent=1) + "\n")
+
+
+def write_checkpoint(model: TorchLlama, config: ModelConfig, out: Path) -> None:
+    """Weights in float32 under the Hugging Face names, and `config.json`."""
+    weights = {
+        name: tensor.detach().float().contiguous() for name, tensor in model.state_dict().items()
+    }
+    partial = out / "model.safetensors.partial"
+    save_torch_file(weights, partial)
+    partial.replace(out / "model.safetensors")
+    fields = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu"}
+    (out / "config.json").write_text(json.dumps(fields | asdict(config), indent=1) + "\n")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--out", type=Path, required=True, help="directory of the checkpoint")
+    parser.add_argument("--minutes", type=float, default=90.0, help="time to train")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--peak-learning-rate", type=float, default=2e-3)
+    parser.add_argument(
+        "--compile", action="store_true", help="torch.compile, where a C++ compiler is at hand"
+    )
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    train(arguments, arguments.out)
+
+
+if __name__ == "__main__":
+    main()
