@@ -20,8 +20,8 @@ BENCH_ARGS ?=
 help: ## list every target with an example | make help
 	@awk -F ' ## | [|] ' '\
 	/^## -- / { sub(/^## -- /, ""); printf "\n%s\n", $$0 } \
-	/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-10s %-58s %s\n", $$1, $$2, $$3 }' Makefile
-demo: $(VENV)/stamp-cli ## a digit video of the shipped model: dense, replay, difference | make demo
+	/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-9s %-57s  %s\n", $$1, $$2, $$3 }' Makefile
+demo: $(VENV)/stamp-cli ## videos of the shipped model, dense and with replay | make demo
 	$(BIN)/fastcar generate $(DEMO_ARGS)
 setup: $(VENV)/stamp-cli $(VENV)/stamp-test $(VENV)/stamp-lint ## .venv with command line, tests and lint | make setup
 
