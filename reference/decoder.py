@@ -1,0 +1,265 @@
+"""The auto-regressive decoder: prefill of a prompt, then one token per row and step.
+
+The executable specification that everything else is compared with. One object is one batch of
+rows with its caches; `prefill` starts a generation and forgets the one before.
+
+Notation: B rows, L layers, H heads, H_kv key heads, d head width, D model width, V vocabulary,
+N tokens per frame, P prompt tokens. Generated tokens are counted from 0: feeding generated token j
+computes its query, key, value and MLP output in slot P + j.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference.attention import BoolArray, compute_attention, compute_prompt_attention
+from reference.config import ModelConfig
+from reference.errors import ArgumentError
+from reference.fused_attention import compute_fused_attention
+from reference.gates import Gate
+from reference.kv_cache import KVCache
+from reference.laps import Laps
+from reference.linear import compute_linear
+from reference.replay import ReplayConfig, ReplayDecision, ReplayMLP, Semantics
+from reference.rms_norm import compute_rms_norm
+from reference.rotary import make_rotary_table
+from reference.sparse_attention import SparseAttention, make_prompt_visibility
+from reference.swiglu import compute_swiglu
+from reference.temporal_attention_score import aggregate_heads, compute_score_heads
+from reference.weights import FloatArray, LayerWeights, ModelWeights
+
+TokenIds = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class LayerObservation:
+    """What one layer did with one generated token, for each row.
+
+    Attributes:
+        layer_index: l.
+        token_index: generated index j.
+        score_heads: [B, H] TAS of every head; None where no score is taken.
+        score: [B] aggregated; None likewise.
+        decision: eligibility, decision, gate's measure, chain and MLP output used.
+        layer_out: [B, D], residual stream after the layer.
+        score_is_extra: the aligned key had left the window, so the score cost a product.
+    """
+
+    layer_index: int
+    token_index: int
+    score_heads: FloatArray | None
+    score: FloatArray | None
+    decision: ReplayDecision
+    layer_out: FloatArray
+    score_is_extra: bool
+
+
+Observer = Callable[[LayerObservation], None]
+
+
+class Decoder:
+    """A batch of rows that decodes in step.
+
+    Args:
+        config: sizes.
+        weights: float32 or float64; the arithmetic follows their dtype.
+        rows: B.
+        capacity_tokens: prompt plus generated tokens, at most `config.max_position_embeddings`.
+        replay: tokens per frame, eligibility, score variant.
+        gate: decides replays; None = dense.
+        sparse: sinks and window; None = full attention.
+        fused: attention by online softmax.
+        laps: where to account the time.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        weights: ModelWeights,
+        *,
+        rows: int,
+        capacity_tokens: int,
+        replay: ReplayConfig,
+        gate: Gate | None = None,
+        sparse: SparseAttention | None = None,
+        fused: bool = False,
+        laps: Laps | None = None,
+    ) -> None:
+        if rows < 1:
+            raise ArgumentError("rows", rows, "at least 1")
+        if not 1 <= capacity_tokens <= config.max_position_embeddings:
+            limit = f"in [1, max_position_embeddings = {config.max_position_embeddings}]"
+            raise ArgumentError("prompt plus generated tokens", capacity_tokens, limit)
+        self.config = config
+        self.weights = weights
+        self.replay = replay
+        self.sparse = sparse
+        self.laps = Laps() if laps is None else laps
+        self.kv_cache = KVCache(config, rows, capacity_tokens, weights.dtype)
+        self.mlp = ReplayMLP(config, replay, gate, rows, weights.dtype)
+        self.prompt_tokens = 0
+        self._rotary = make_rotary_table(config, weights.dtype)
+        self._attend = compute_fused_attention if fused else compute_attention
+
+    @property
+    def num_rows(self) -> int:
+        """B."""
+        return int(self.kv_cache.keys.shape[1])
+
+    def prefill(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None = None) -> FloatArray:
+        """Start a generation: forget the last one, feed the prompt.
+
+        The prompt caches nothing for replay (D-03).
+
+        Args:
+            prompt_ids: [B, P] int64 in [0, V).
+            prompt_mask: [B, P], False for padding at the left; None = no padding. Positions count
+                unmasked tokens.
+
+        Returns:
+            [B, P, V] logits; those of padded places mean nothing.
+        """
+        prompt_mask = self._check_prompt(prompt_ids, prompt_mask)
+        rows, length = prompt_ids.shape
+        cache = self.kv_cache
+        cache.reset()
+        self.mlp.reset()
+        cache.padding_tokens[:] = (~prompt_mask).sum(axis=1)
+        positions = np.maximum(np.arange(length) - cache.padding_tokens[:, None], 0)  # [B, P]
+        visible = make_prompt_visibility(prompt_mask, self.sparse)  # [B, P, P]
+        x = self.weights.embedding[prompt_ids]  # [B, P, D]
+        for layer_index, layer in enumerate(self.weights.layers):
+            query, key, value = self._project(layer, x)
+            query, key = self._rotary.rotate(query, positions), self._rotary.rotate(key, positions)
+            cache.update(layer_index, 0, key, value)
+            context = compute_prompt_attention(
+                query, key.swapaxes(1, 2), value.swapaxes(1, 2), visible
+            )
+            x = x + compute_linear(context.reshape(rows, length, -1), layer.o_proj)
+            normed = compute_rms_norm(x, layer.mlp_norm, self.config.rms_norm_eps)
+            x = x + compute_swiglu(normed, layer)
+        cache.num_slots = self.prompt_tokens = length
+        return self._compute_logits(x)
+
+    def step(self, token_ids: TokenIds, observer: Observer | None = None) -> FloatArray:
+        """Feed the next generated token of every row.
+
+        Args:
+            token_ids: [B] int64 in [0, V).
+            observer: called once per layer.
+
+        Returns:
+            [B, V] logits of the token after it.
+        """
+        self._check_token_ids("token_ids", token_ids, (self.num_rows,))
+        cache = self.kv_cache
+        if cache.num_slots == 0:
+            raise ArgumentError("fed prompt tokens", 0, "at least 1: call prefill first")
+        if cache.num_slots == cache.capacity_tokens:
+            limit = f"at most capacity_tokens = {cache.capacity_tokens}"
+            raise ArgumentError("prompt plus generated tokens", cache.num_slots + 1, limit)
+        self.laps.start()
+        token_index = cache.num_slots - self.prompt_tokens
+        cache.num_slots += 1
+        x = self.weights.embedding[token_ids]  # [B, D]
+        self.laps.mark("other")
+        for layer_index, layer in enumerate(self.weights.layers):
+            context, score_heads, is_extra = self._run_attention(layer_index, token_index, x, layer)
+            x = x + compute_linear(context, layer.o_proj)  # [B, D]
+            self.laps.mark("attention")
+            aggregation = self.replay.get_aggregation(layer_index)
+            score = None if score_heads is None else aggregate_heads(score_heads, aggregation)
+            self.laps.mark("score")
+            decision = self.mlp.run(layer_index, token_index, x, layer, score)
+            x = x + decision.output
+            self.laps.mark("mlp")
+            if observer is not None:
+                observer(
+                    LayerObservation(
+                        layer_index, token_index, score_heads, score, decision, x, is_extra
+                    )
+                )
+        logits = self._compute_logits(x)
+        self.laps.mark("other")
+        return logits
+
+    def _project(
+        self, layer: LayerWeights, x: FloatArray
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Queries [..., H, d], keys and values [..., H_kv, d] before rotary embedding."""
+        normed = compute_rms_norm(x, layer.attention_norm, self.config.rms_norm_eps)
+        heads = (*x.shape[:-1], -1, self.config.head_dim)
+        query = compute_linear(normed, layer.q_proj).reshape(heads)
+        key = compute_linear(normed, layer.k_proj).reshape(heads)
+        value = compute_linear(normed, layer.v_proj).reshape(heads)
+        return query, key, value
+
+    def _run_attention(
+        self, layer_index: int, token_index: int, x: FloatArray, layer: LayerWeights
+    ) -> tuple[FloatArray, FloatArray | None, bool]:
+        """Context [B, H * d], TAS per head [B, H] if taken, and whether it cost a product."""
+        cache = self.kv_cache
+        slot = cache.num_slots - 1
+        plain_query, key, value = self._project(layer, x)
+        positions = slot - cache.padding_tokens  # [B]
+        query = self._rotary.rotate(plain_query, positions)
+        key = self._rotary.rotate(key, positions)
+        cache.update(layer_index, slot, key[:, None], value[:, None])
+        keys = cache.keys[layer_index, :, :, : slot + 1]  # [B, H_kv, S, d]
+        values = cache.values[layer_index, :, :, : slot + 1]
+        aligned_slot = slot - self.replay.tokens_per_frame
+        is_scored = self.mlp.needs_score(layer_index) and self.replay.is_eligible(token_index)
+        tap = None
+        if is_scored and self.replay.semantics is Semantics.PAPER:
+            tap = aligned_slot
+        visible: BoolArray | None = None
+        if self.sparse is not None:
+            if tap is not None:
+                tap = self.sparse.get_gathered_index(tap, slot + 1)
+            keys, values, visible = self.sparse.select(keys, values, cache.padding_tokens)
+        elif cache.padding_tokens.any():
+            visible = np.arange(slot + 1) >= cache.padding_tokens[:, None]
+        context, score_heads = self._attend(query, keys, values, visible, tap)
+        is_extra = is_scored and tap is None
+        if is_extra:
+            self.laps.mark("attention")
+            scored_query = query if self.replay.semantics is Semantics.PAPER else plain_query
+            aligned_key = cache.keys[layer_index, :, :, aligned_slot]  # [B, H_kv, d]
+            score_heads = compute_score_heads(scored_query, aligned_key)
+            self.laps.mark("score")
+        return context.reshape(len(x), -1), score_heads, is_extra
+
+    def _compute_logits(self, x: FloatArray) -> FloatArray:
+        """[..., D] to [..., V]."""
+        normed = compute_rms_norm(x, self.weights.norm, self.config.rms_norm_eps)
+        return compute_linear(normed, self.weights.head)
+
+    def _check_prompt(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None) -> BoolArray:
+        if prompt_ids.ndim != 2 or prompt_ids.shape[0] != self.num_rows or not prompt_ids.shape[1]:
+            limit = f"[{self.num_rows} rows, at least 1 token]"
+            raise ArgumentError("prompt_ids shape", prompt_ids.shape, limit)
+        if prompt_ids.shape[1] > self.kv_cache.capacity_tokens:
+            limit = f"at most capacity_tokens = {self.kv_cache.capacity_tokens}"
+            raise ArgumentError("prompt tokens", prompt_ids.shape[1], limit)
+        self._check_token_ids("prompt_ids", prompt_ids, prompt_ids.shape)
+        if prompt_mask is None:
+            return np.ones(prompt_ids.shape, bool)
+        mask = prompt_mask.astype(bool)
+        if mask.shape != prompt_ids.shape:
+            raise ArgumentError("prompt_mask shape", mask.shape, f"{prompt_ids.shape}")
+        if (mask[:, 1:] < mask[:, :-1]).any() or not mask[:, -1].all():
+            raise ArgumentError("prompt_mask", "zeros behind ones", "padded at the left only")
+        return mask
+
+    def _check_token_ids(self, name: str, token_ids: TokenIds, shape: tuple[int, ...]) -> None:
+        if token_ids.shape != shape:
+            raise ArgumentError(f"{name} shape", token_ids.shape, f"{shape}")
+        if not np.issubdtype(token_ids.dtype, np.integer):
+            raise ArgumentError(f"{name} dtype", str(token_ids.dtype), "an integer type")
+        worst = token_ids.min() if token_ids.min() < 0 else token_ids.max()
+        if not 0 <= worst < self.config.vocab_size:
+            raise ArgumentError(name, int(worst), f"in [0, vocab_size = {self.config.vocab_size})")

@@ -1,0 +1,257 @@
+"""Gates: what decides, per layer and row, whether the MLP output is replayed.
+
+All share one interface, so they can be compared at equal ratio:
+
+- `tas`: the Temporal Attention Score (arXiv:2505.14709v1); costs nothing extra.
+- `input`: distance between the normalised MLP input and the one of the last computed token in
+  that place; costs D multiplications.
+- `random`, `periodic`: controls that replay at a given ratio without looking.
+- `oracle`: distance between the fresh and the cached output; computes what it saves, analysis only.
+
+A gate sees every token of an active layer, because `input` must remember what was computed; the
+decisions of tokens that are not eligible are ignored.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from reference.attention import BoolArray
+from reference.config import ModelConfig
+from reference.errors import ArgumentError
+from reference.rms_norm import compute_rms_norm
+from reference.swiglu import compute_swiglu
+from reference.thresholds import Measures, Thresholds, check_ratio
+from reference.weights import FloatArray, LayerWeights
+
+
+@dataclass
+class GateQuery:
+    """What a gate may ask about one token of one layer; costly answers are computed when asked.
+
+    Attributes:
+        layer_index: l.
+        token_index: generated index j.
+        tokens_per_frame: N.
+        eligible: [B], rows that may replay.
+        score: [B] TAS, None where no score is taken.
+        residual: [B, D], input of the MLP's norm.
+        cached_output: [B, D], MLP output used one frame earlier.
+        layer: weights.
+        rms_norm_eps: of the norm.
+    """
+
+    layer_index: int
+    token_index: int
+    tokens_per_frame: int
+    eligible: BoolArray
+    score: FloatArray | None
+    residual: FloatArray
+    cached_output: FloatArray
+    layer: LayerWeights
+    rms_norm_eps: float
+
+    @property
+    def location_index(self) -> int:
+        """Place of the token within its frame."""
+        return self.token_index % self.tokens_per_frame
+
+    @property
+    def frame_index(self) -> int:
+        """Frame of the token."""
+        return self.token_index // self.tokens_per_frame
+
+    @cached_property
+    def mlp_input(self) -> FloatArray:
+        """Normalised MLP input of all rows, [B, D]."""
+        return compute_rms_norm(self.residual, self.layer.mlp_norm, self.rms_norm_eps)
+
+    @cached_property
+    def fresh_output(self) -> FloatArray:
+        """MLP output of all rows, [B, D]: the work that replay is to save."""
+        return compute_swiglu(self.mlp_input, self.layer)
+
+    def compute_outputs(self, rows: BoolArray) -> FloatArray:
+        """MLP outputs of the chosen rows only, [chosen, D]; reuses what the gate asked for."""
+        if "fresh_output" in self.__dict__:
+            return self.fresh_output[rows]
+        if "mlp_input" in self.__dict__:
+            return compute_swiglu(self.mlp_input[rows], self.layer)
+        normed = compute_rms_norm(self.residual[rows], self.layer.mlp_norm, self.rms_norm_eps)
+        return compute_swiglu(normed, self.layer)
+
+
+class Gate(ABC):
+    """Decides which rows replay."""
+
+    name: ClassVar[str]
+    needs_score: ClassVar[bool] = False
+
+    def is_active(self, layer_index: int) -> bool:
+        """Whether the layer may ever replay."""
+        return True
+
+    def reset(
+        self, config: ModelConfig, rows: int, tokens_per_frame: int, dtype: np.dtype[np.floating]
+    ) -> None:
+        """Start a generation; called before the first token."""
+
+    @abstractmethod
+    def measure(self, query: GateQuery) -> Measures:
+        """The quantity the decision rests on, [B] float64; NaN where the gate looks at nothing."""
+
+    @abstractmethod
+    def decide(self, query: GateQuery, measures: Measures) -> BoolArray:
+        """Rows that replay if they are eligible, [B]."""
+
+    def update(self, query: GateQuery, measures: Measures, replayed: BoolArray) -> None:
+        """Learn what was done; called once per token, after the decision."""
+
+
+class ThresholdGate(Gate):
+    """Compares its measure with a threshold, in float64 (D-04).
+
+    Args:
+        thresholds: where to compare.
+        strict: at equality compute (the published code) instead of replay (the paper).
+    """
+
+    higher_is_safer: ClassVar[bool]
+
+    def __init__(self, thresholds: Thresholds, strict: bool = False) -> None:
+        self.thresholds = thresholds
+        self.strict = strict
+
+    def is_active(self, layer_index: int) -> bool:
+        """Whether the layer has a threshold."""
+        return self.thresholds.is_active(layer_index)
+
+    def reset(
+        self, config: ModelConfig, rows: int, tokens_per_frame: int, dtype: np.dtype[np.floating]
+    ) -> None:
+        """Reset the thresholds."""
+        self.thresholds.reset(rows)
+
+    def decide(self, query: GateQuery, measures: Measures) -> BoolArray:
+        """Replay iff the measure is on the safe side of the threshold; NaN computes."""
+        threshold = self.thresholds.get(query.layer_index)
+        safe, limit = (measures, threshold) if self.higher_is_safer else (threshold, measures)
+        return np.asarray(safe > limit if self.strict else safe >= limit)
+
+    def update(self, query: GateQuery, measures: Measures, replayed: BoolArray) -> None:
+        """Pass the decision on to the thresholds."""
+        self.thresholds.update(query.layer_index, measures, query.eligible, replayed)
+
+
+class TemporalAttentionScoreGate(ThresholdGate):
+    """Replay iff TAS >= tau (arXiv:2505.14709v1)."""
+
+    name = "tas"
+    needs_score = True
+    higher_is_safer = True
+
+    def measure(self, query: GateQuery) -> Measures:
+        """The aggregated score; NaN before the second frame, where no aligned key exists."""
+        if query.score is None:
+            return np.full(len(query.eligible), np.nan)
+        return query.score.astype(np.float64)
+
+
+class InputGate(ThresholdGate):
+    """Replay iff |n - n_last| <= delta, n the normalised MLP input, Euclidean norm.
+
+    n_last is the input of the last *computed* token in that place, so the distance bounds the
+    error of what is replayed even in a chain: a certificate can derive delta from a guaranteed
+    output error (D-07).
+    """
+
+    name = "input"
+    higher_is_safer = False
+
+    def reset(
+        self, config: ModelConfig, rows: int, tokens_per_frame: int, dtype: np.dtype[np.floating]
+    ) -> None:
+        """Allocate one frame of inputs per layer and row."""
+        super().reset(config, rows, tokens_per_frame, dtype)
+        shape = (config.num_hidden_layers, rows, tokens_per_frame, config.hidden_size)
+        self._last_inputs = np.full(shape, np.nan, dtype)
+
+    def measure(self, query: GateQuery) -> Measures:
+        """Distance to the last computed input; NaN where none exists yet."""
+        last = self._last_inputs[query.layer_index, :, query.location_index]
+        gap = query.mlp_input.astype(np.float64) - last
+        return np.asarray(np.sqrt((gap * gap).sum(axis=-1)))
+
+    def update(self, query: GateQuery, measures: Measures, replayed: BoolArray) -> None:
+        """Remember the inputs of the rows that computed."""
+        super().update(query, measures, replayed)
+        last = self._last_inputs[query.layer_index, :, query.location_index]
+        last[~replayed] = query.mlp_input[~replayed]
+
+
+class OracleGate(ThresholdGate):
+    """Replay iff |fresh output - cached output| <= delta; saves nothing, shows what is possible."""
+
+    name = "oracle"
+    higher_is_safer = False
+
+    def measure(self, query: GateQuery) -> Measures:
+        """True error that a replay would make in this layer."""
+        gap = query.fresh_output.astype(np.float64) - query.cached_output
+        return np.asarray(np.sqrt((gap * gap).sum(axis=-1)))
+
+
+class RandomGate(Gate):
+    """Replays each eligible token with a given probability; each row has its own stream."""
+
+    name = "random"
+
+    def __init__(self, ratio: float, seed: int = 0) -> None:
+        check_ratio("ratio", ratio)
+        if seed < 0:
+            raise ArgumentError("seed", seed, "at least 0")
+        self.ratio = ratio
+        self.seed = seed
+
+    def reset(
+        self, config: ModelConfig, rows: int, tokens_per_frame: int, dtype: np.dtype[np.floating]
+    ) -> None:
+        """Start the streams again, so that equal runs give equal decisions."""
+        self._streams = [np.random.default_rng([self.seed, row]) for row in range(rows)]
+
+    def measure(self, query: GateQuery) -> Measures:
+        """One uniform draw per row in [0, 1)."""
+        return np.array([stream.random() for stream in self._streams])
+
+    def decide(self, query: GateQuery, measures: Measures) -> BoolArray:
+        """Replay where the draw is below the ratio."""
+        return np.asarray(measures < self.ratio)
+
+
+class PeriodicGate(Gate):
+    """Replays at a fixed rhythm: of k = frame + location, the share `ratio`, evenly spread (D-09).
+
+    The location shifts the rhythm, so in every frame some places compute and none waits longer
+    than 1 / (1 - ratio) frames, rounded up.
+    """
+
+    name = "periodic"
+
+    def __init__(self, ratio: float) -> None:
+        check_ratio("ratio", ratio)
+        self.ratio = ratio
+
+    def measure(self, query: GateQuery) -> Measures:
+        """Looks at nothing."""
+        return np.full(len(query.eligible), np.nan)
+
+    def decide(self, query: GateQuery, measures: Measures) -> BoolArray:
+        """Replay iff floor((k + 1) ratio) > floor(k ratio)."""
+        beat = query.frame_index + query.location_index
+        is_replay = np.floor((beat + 1) * self.ratio) > np.floor(beat * self.ratio)
+        return np.full(len(query.eligible), bool(is_replay))

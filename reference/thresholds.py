@@ -1,0 +1,133 @@
+"""Thresholds of a gate: fixed, per layer, or adapted online to a target ratio.
+
+A gate measures how safe a replay is (a score: higher is safer; a distance: lower is safer) and
+compares the measure with a threshold. Calibration from recorded measures is in
+`reference.calibration`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference.attention import BoolArray
+from reference.errors import ArgumentError
+
+Measures = NDArray[np.float64]
+
+
+class Thresholds(Protocol):
+    """A threshold for every layer and row, and how it moves."""
+
+    def is_active(self, layer_index: int) -> bool:
+        """Whether the layer may ever replay; if not, nothing is measured there."""
+        ...
+
+    def get(self, layer_index: int) -> float | Measures:
+        """Threshold of a layer, one number or one per row [B]."""
+        ...
+
+    def reset(self, rows: int) -> None:
+        """Start a generation of `rows` rows."""
+        ...
+
+    def update(
+        self, layer_index: int, measures: Measures, eligible: BoolArray, replayed: BoolArray
+    ) -> None:
+        """Learn from the decisions of one step; all [B]."""
+        ...
+
+
+class FixedThresholds:
+    """One threshold per layer, None where the layer never replays.
+
+    >>> FixedThresholds([0.4, None]).is_active(1)
+    False
+    """
+
+    def __init__(self, values: Sequence[float | None]) -> None:
+        for value in values:
+            if value is not None and np.isnan(value):
+                raise ArgumentError("threshold", value, "a number, inf, -inf or none")
+        self.values = tuple(values)
+
+    def is_active(self, layer_index: int) -> bool:
+        """False where the threshold is None."""
+        return self.values[layer_index] is not None
+
+    def get(self, layer_index: int) -> float:
+        """The threshold; only active layers are asked."""
+        value = self.values[layer_index]
+        assert value is not None, "an inactive layer has no threshold"
+        return value
+
+    def reset(self, rows: int) -> None:
+        """Nothing to forget."""
+
+    def update(
+        self, layer_index: int, measures: Measures, eligible: BoolArray, replayed: BoolArray
+    ) -> None:
+        """Nothing to learn."""
+
+
+class AdaptiveThresholds:
+    """Tracks a target ratio online, for each layer and row on its own (D-14).
+
+    A stochastic quantile estimate: after each eligible decision the threshold moves by
+    gain * spread * (replayed - target) towards fewer replays if it replayed, towards more if not;
+    spread is the running mean distance of the measures from the threshold, so the gain has no unit.
+
+    Args:
+        num_layers: L.
+        target_ratio: share of the eligible decisions that shall replay, in [0, 1].
+        higher_is_safer: orientation of the gate's measure.
+        gain: step in units of the spread, above 0.
+    """
+
+    def __init__(
+        self, num_layers: int, target_ratio: float, higher_is_safer: bool, gain: float = 0.1
+    ) -> None:
+        check_ratio("target_ratio", target_ratio)
+        if not 0 < gain < np.inf:
+            raise ArgumentError("gain", gain, "finite and above 0")
+        self.num_layers = num_layers
+        self.target_ratio = target_ratio
+        self.gain = gain
+        self._sign = 1.0 if higher_is_safer else -1.0
+        self.reset(0)
+
+    def is_active(self, layer_index: int) -> bool:
+        """Every layer adapts."""
+        return True
+
+    def get(self, layer_index: int) -> Measures:
+        """Current thresholds of a layer, [B]; NaN (which never replays) until the first measure."""
+        thresholds: Measures = self._thresholds[layer_index]
+        return thresholds
+
+    def reset(self, rows: int) -> None:
+        """Forget what was learned."""
+        self._thresholds = np.full((self.num_layers, rows), np.nan)
+        self._spreads = np.zeros((self.num_layers, rows))
+
+    def update(
+        self, layer_index: int, measures: Measures, eligible: BoolArray, replayed: BoolArray
+    ) -> None:
+        """One step of the quantile estimate for every eligible row."""
+        threshold, spread = self._thresholds[layer_index], self._spreads[layer_index]
+        first = eligible & np.isnan(threshold)
+        threshold[first] = measures[first]
+        moved = eligible & ~first
+        distance = np.abs(measures - threshold)[moved]
+        spread[moved] += 0.05 * (distance - spread[moved])
+        surplus = replayed[moved] - self.target_ratio
+        threshold[moved] += self._sign * self.gain * spread[moved] * surplus
+
+
+def check_ratio(name: str, ratio: float) -> None:
+    """Refuse a ratio outside [0, 1] (NaN included)."""
+    if not 0 <= ratio <= 1:
+        raise ArgumentError(name, ratio, "in [0, 1]")

@@ -1,0 +1,132 @@
+"""Teacher-forced decode of any checkpoint with all decisions and outputs: the conformance door."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reference.attention import BoolArray
+from reference.config import ModelConfig
+from reference.decoder import Decoder, LayerObservation, TokenIds
+from reference.errors import ArgumentError
+from reference.gates import Gate, TemporalAttentionScoreGate
+from reference.records import DecisionRecord
+from reference.replay import ReplayConfig, Semantics
+from reference.sparse_attention import SparseAttention
+from reference.thresholds import FixedThresholds
+from reference.weights import FloatArray, ModelWeights
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Everything a teacher-forced run shows; S steps, L layers, B rows, H heads, D, V.
+
+    Step t feeds `forced_ids[:, t]` at position P + t.
+
+    Attributes:
+        prefill_logits: [B, P, V].
+        logits: [S, B, V], after each step.
+        score_heads: [S, L, B, H], NaN where no score is taken.
+        tas: [S, L, B], aggregated over heads, NaN likewise.
+        eligible: [S, B] bool, token j >= N and its frame warm (`max_chain` not counted); False
+            throughout a dense run.
+        replayed: [S, L, B] bool.
+        mlp_used: [S, L, B, D], MLP output that was added and cached.
+        layer_out: [S, L, B, D].
+    """
+
+    prefill_logits: FloatArray
+    logits: FloatArray
+    score_heads: FloatArray
+    tas: FloatArray
+    eligible: BoolArray
+    replayed: BoolArray
+    mlp_used: FloatArray
+    layer_out: FloatArray
+
+
+def make_score_gate(
+    thresholds: Sequence[float | None], num_layers: int, semantics: Semantics
+) -> Gate | None:
+    """TAS gate with fixed thresholds; None if no layer has one.
+
+    Args:
+        thresholds: one for all layers or one per layer; None = the layer never replays.
+        num_layers: L.
+        semantics: paper compares >=, published >.
+    """
+    if len(thresholds) not in (1, num_layers):
+        raise ArgumentError("thresholds", len(thresholds), f"1 or {num_layers} values")
+    values = list(thresholds) * (num_layers if len(thresholds) == 1 else 1)
+    fixed = FixedThresholds(values)
+    if all(value is None for value in values):
+        return None
+    return TemporalAttentionScoreGate(fixed, strict=semantics is Semantics.PUBLISHED)
+
+
+def run_trace(
+    config: ModelConfig,
+    weights: ModelWeights,
+    prompt_ids: TokenIds,
+    forced_ids: TokenIds,
+    replay: ReplayConfig,
+    gate: Gate | None = None,
+    prompt_mask: BoolArray | None = None,
+    sparse: SparseAttention | None = None,
+    fused: bool = False,
+) -> Trace:
+    """Feed a prompt and then given tokens, recording everything.
+
+    Args:
+        config: sizes.
+        weights: their dtype is that of the arithmetic and of the trace.
+        prompt_ids: [B, P] int64.
+        forced_ids: [B, S] int64.
+        replay: tokens per frame, semantics, eligibility.
+        gate: None = dense.
+        prompt_mask: [B, P], False for padding at the left.
+        sparse: sinks and window.
+        fused: attention by online softmax.
+    """
+    if forced_ids.ndim != 2 or len(forced_ids) != len(prompt_ids):
+        raise ArgumentError("forced_ids shape", forced_ids.shape, f"[{len(prompt_ids)}, steps]")
+    rows, steps = forced_ids.shape
+    decoder = Decoder(
+        config,
+        weights,
+        rows=rows,
+        capacity_tokens=prompt_ids.shape[1] + steps,
+        replay=replay,
+        gate=gate,
+        sparse=sparse,
+        fused=fused,
+    )
+    record = DecisionRecord(config, steps, rows, weights.dtype)
+    outputs = (steps, config.num_hidden_layers, rows, config.hidden_size)
+    mlp_used, layer_out = np.empty(outputs, weights.dtype), np.empty(outputs, weights.dtype)
+
+    def observe(observation: LayerObservation) -> None:
+        record.observe(observation)
+        place = observation.token_index, observation.layer_index
+        mlp_used[place] = observation.decision.output
+        layer_out[place] = observation.layer_out
+
+    prefill_logits = decoder.prefill(prompt_ids, prompt_mask)
+    logits = np.empty((steps, rows, config.vocab_size), weights.dtype)
+    for step_index in range(steps):
+        logits[step_index] = decoder.step(forced_ids[:, step_index], observe)
+    eligible = np.zeros((steps, rows), bool)
+    if gate is not None:
+        eligible[:] = [[replay.is_eligible(index)] for index in range(steps)]
+    return Trace(
+        prefill_logits,
+        logits,
+        record.score_heads,
+        record.scores,
+        eligible,
+        record.replayed,
+        mlp_used,
+        layer_out,
+    )
