@@ -106,11 +106,14 @@ def save_checkpoint(
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise OutputError(target, "exists already and is no empty directory")
         # beside the target: only within one file system is the move a single step
-        partial = target.absolute().with_name(f".{target.name}.{secrets.token_hex(8)}")
+        partial = target.absolute().with_name(f".{target.name}.{secrets.token_hex(8)}.partial")
         partial.mkdir()
         try:
-            safetensors.numpy.save_file(tensors, partial / "model.safetensors", {"format": "pt"})
-            (partial / "config.json").write_text(_format_config(config, weights), encoding="utf-8")
+            config_path, model_path = partial / "config.json", partial / "model.safetensors"
+            config_path.write_text(_format_config(config, weights), encoding="utf-8")
+            safetensors.numpy.save_file(tensors, model_path, {"format": "pt"})
+            # the library writes for the owner alone; the umask decides instead
+            model_path.chmod(config_path.stat().st_mode)
             partial.replace(target)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
