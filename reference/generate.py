@@ -1,0 +1,197 @@
+"""Generation of whole videos: prefill, then one token per step, with guidance and sampling.
+
+Also the teacher-forced run that measures quality: there every token is given and the likelihood of
+the next one is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference.attention import BoolArray
+from reference.config import ModelConfig
+from reference.decoder import Decoder, TokenIds
+from reference.errors import ArgumentError
+from reference.gates import Gate
+from reference.guidance import check_scale, combine_logits, make_guided_rows
+from reference.laps import Laps
+from reference.records import DecisionRecord
+from reference.replay import ReplayConfig
+from reference.sampling import Sampling, make_streams
+from reference.sparse_attention import SparseAttention
+from reference.weights import FloatArray, ModelWeights
+
+Progress = Callable[[int, int], None]
+"""Called with (tokens fed, tokens to feed)."""
+
+
+@dataclass(frozen=True)
+class DecodeOptions:
+    """How the decoder runs; the model and the prompts stand apart.
+
+    Attributes:
+        replay: tokens per frame, eligibility, score variant.
+        gate: decides replays; None = dense.
+        sparse: sinks and window; None = full attention.
+        fused: attention by online softmax.
+        guidance: scale; None = one row per video, no guidance.
+    """
+
+    replay: ReplayConfig
+    gate: Gate | None = None
+    sparse: SparseAttention | None = None
+    fused: bool = False
+    guidance: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.guidance is not None:
+            check_scale(self.guidance)
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """Prompts of a batch of videos.
+
+    Attributes:
+        conditional: [videos, P] int64.
+        unconditional: [videos, P] int64, the prompt that says nothing; read only under guidance.
+    """
+
+    conditional: TokenIds
+    unconditional: TokenIds
+
+    def get_rows(self, guided: bool) -> TokenIds:
+        """[B, P] rows to decode: B = videos, twice that under guidance."""
+        if not guided:
+            return self.conditional
+        return make_guided_rows(self.conditional, self.unconditional)
+
+
+@dataclass
+class DecodeResult:
+    """What a run produced; S = tokens fed = frames * N - 1 (the last one need not be fed).
+
+    Attributes:
+        token_ids: [videos, frames * N] int64.
+        record: decisions and scores of every row (conditional rows first).
+        nats: [S + 1, videos] float64, -log likelihood of each token under the guided logits.
+        top_1: [S + 1, videos] bool, whether it was the most likely visual code.
+        seconds: decode time by part, prefill left out.
+    """
+
+    token_ids: TokenIds
+    record: DecisionRecord
+    nats: NDArray[np.float64]
+    top_1: BoolArray
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def generate(
+    config: ModelConfig,
+    weights: ModelWeights,
+    prompts: Prompts,
+    options: DecodeOptions,
+    *,
+    num_frames: int,
+    num_codes: int,
+    sampling: Sampling,
+    seed: int = 0,
+    given_ids: TokenIds | None = None,
+    progress: Progress | None = None,
+) -> DecodeResult:
+    """Generate one video per prompt.
+
+    Args:
+        config: sizes.
+        weights: float32 or float64.
+        prompts: token ids.
+        options: replay, gate, attention, guidance.
+        num_frames: frames of each video, at least 1.
+        num_codes: visual codes; only ids below are drawn.
+        sampling: greedy, temperature, top-k, top-p.
+        seed: of the sampling streams, one stream per video.
+        given_ids: [videos, G] tokens that are fed instead of drawn: true first frames. With
+            G = frames * N the run is teacher-forced.
+        progress: called after every token.
+    """
+    tokens_per_frame = options.replay.tokens_per_frame
+    num_videos, prompt_tokens = prompts.conditional.shape
+    total = num_frames * tokens_per_frame
+    given = np.empty((num_videos, 0), np.int64) if given_ids is None else given_ids
+    _check_request(config, num_frames, prompt_tokens, total, num_codes, given, num_videos)
+    rows = prompts.get_rows(options.guidance is not None)
+    laps = Laps()
+    decoder = Decoder(
+        config,
+        weights,
+        rows=len(rows),
+        capacity_tokens=prompt_tokens + total,
+        replay=options.replay,
+        gate=options.gate,
+        sparse=options.sparse,
+        fused=options.fused,
+        laps=laps,
+    )
+    record = DecisionRecord(config, total - 1, len(rows), weights.dtype)
+    result = DecodeResult(
+        np.empty((num_videos, total), np.int64),
+        record,
+        np.empty((total, num_videos)),
+        np.empty((total, num_videos), bool),
+        laps.seconds,
+    )
+    streams = make_streams(seed, num_videos)
+    logits = decoder.prefill(rows)[:, -1]
+    for token_index in range(total):
+        laps.start()
+        guided = logits if options.guidance is None else combine_logits(logits, options.guidance)
+        visual = guided[:, :num_codes]  # [videos, K]
+        if token_index < given.shape[1]:
+            chosen = given[:, token_index]
+        else:
+            chosen = np.array([sampling.draw(*pair) for pair in zip(visual, streams, strict=True)])
+        result.token_ids[:, token_index] = chosen
+        result.nats[token_index] = compute_nats(guided, chosen)
+        result.top_1[token_index] = visual.argmax(axis=-1) == chosen
+        laps.mark("other")
+        if token_index < total - 1:
+            per_row = chosen if options.guidance is None else np.tile(chosen, 2)
+            logits = decoder.step(per_row, record.observe)
+            if progress is not None:
+                progress(token_index + 1, total - 1)
+    return result
+
+
+def compute_nats(logits: FloatArray, chosen: TokenIds) -> NDArray[np.float64]:
+    """-log softmax(logits)[chosen] of every row; logits [R, V], chosen [R], result [R]."""
+    wide = logits.astype(np.float64)
+    peak = wide.max(axis=-1)
+    log_total = peak + np.log(np.exp(wide - peak[:, None]).sum(axis=-1))
+    nats: NDArray[np.float64] = log_total - wide[np.arange(len(wide)), chosen]
+    return nats
+
+
+def _check_request(
+    config: ModelConfig,
+    num_frames: int,
+    prompt_tokens: int,
+    total: int,
+    num_codes: int,
+    given: TokenIds,
+    num_videos: int,
+) -> None:
+    if num_frames < 1:
+        raise ArgumentError("frames", num_frames, "at least 1")
+    if prompt_tokens + total > config.max_position_embeddings:
+        frame_tokens = total // num_frames
+        most = (config.max_position_embeddings - prompt_tokens) // frame_tokens
+        raise ArgumentError("frames", num_frames, f"at most {most}, the model's position limit")
+    if not 1 <= num_codes <= config.vocab_size:
+        raise ArgumentError("num_codes", num_codes, f"in [1, vocab_size = {config.vocab_size}]")
+    if given.shape[0] != num_videos or given.shape[1] > total:
+        limit = f"[{num_videos} videos, at most {total} tokens]"
+        raise ArgumentError("given_ids shape", given.shape, limit)
