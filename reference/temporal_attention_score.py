@@ -61,7 +61,9 @@ def aggregate_heads(
         if aggregation.shape != score_heads.shape[-1:]:
             limit = f"one weight for each of {score_heads.shape[-1]} heads"
             raise ArgumentError("head weights", aggregation.shape, limit)
-        return score_heads @ aggregation.astype(score_heads.dtype)
+        # A matrix product would sum in an order that depends on the number of rows (D-05).
+        weighted: FloatArray = (score_heads * aggregation.astype(score_heads.dtype)).sum(axis=-1)
+        return weighted
     if aggregation is HeadAggregation.MAX:
         score: FloatArray = score_heads.max(axis=-1)
     else:
