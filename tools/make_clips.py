@@ -19,8 +19,8 @@ from reference.video.codec import PatchCodec
 from reference.video.geometry import VideoGeometry
 from reference.video.moving_digits import Motion, render_clip
 from reference.video.prompt import DIRECTIONS
+from tools.clip_sampler import GEOMETRY, MAX_FRAMES
 from tools.digit_images import load_split
-from tools.train_moving_digits import GEOMETRY, MAX_FRAMES
 
 NUM_CALIBRATION_CLIPS = 32
 NUM_HELD_OUT_CLIPS = 100

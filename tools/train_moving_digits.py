@@ -14,29 +14,23 @@ import argparse
 import json
 import math
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch_file
 from torch.nn import functional
 
 from reference.config import ModelConfig
 from reference.video.codec import PatchCodec
-from reference.video.geometry import VideoGeometry
-from reference.video.moving_digits import VELOCITIES, compute_path
-from reference.video.prompt import PROMPT_TOKENS, Prompt, PromptVocabulary
-from tools.digit_images import NUM_CODES, augment, encode_digits, fit_codec, load_split
+from reference.video.prompt import PROMPT_TOKENS, PromptVocabulary
+from tools.clip_sampler import GEOMETRY, MAX_FRAMES, ClipSampler
+from tools.digit_images import augment, encode_digits, fit_codec, load_split
 from tools.torch_llama import TorchLlama
 
-GEOMETRY = VideoGeometry(frames=16, canvas_pixels=32, patch_pixels=4, digit_pixels=16)
-MAX_FRAMES = 32
 AUGMENTED_COPIES = 15
-RANDOM_BLOCK_SHARE = 0.15
-NULL_PROMPT_SHARE = 0.1
 FIRST_FRAME_WEIGHT = 0.5
 SCHEDULE = ((0.0, 4), (0.2, 8), (0.4, 16), (0.85, 32))
 """(share of the time, frames of a clip from then on); tokens per step stay the same."""
@@ -62,48 +56,6 @@ def model_config(vocab_size: int) -> ModelConfig:
         rope_theta=round(rope_theta, 3),
         max_position_embeddings=PROMPT_TOKENS + MAX_FRAMES * tokens_per_frame,
     )
-
-
-@dataclass
-class ClipSampler:
-    """Draws training clips in token space."""
-
-    digit_codes: NDArray[np.int64]  # [n, side, side]
-    labels: NDArray[np.int64]  # [n]
-    vocabulary: PromptVocabulary
-    rng: np.random.Generator
-
-    def sample(self, clips: int, frames: int) -> NDArray[np.int64]:
-        """[clips, PROMPT_TOKENS + frames * N] token ids."""
-        side, block = GEOMETRY.patches_per_side, GEOMETRY.digit_patches_per_side
-        places = GEOMETRY.positions_per_axis
-        batch = np.zeros((clips, PROMPT_TOKENS + frames * side * side), dtype=np.int64)
-        for row in batch:
-            index = int(self.rng.integers(len(self.labels)))
-            codes = self.digit_codes[index]
-            velocity_x, velocity_y = self._draw_velocity()
-            start_x, start_y = (int(place) for place in self.rng.integers(0, places, size=2))
-            prompt = self.vocabulary.encode(Prompt(int(self.labels[index]), velocity_x, velocity_y))
-            if self.rng.random() < RANDOM_BLOCK_SHARE:
-                codes = self.rng.integers(0, NUM_CODES, size=(block, block))
-                prompt[1] = self.vocabulary.null_token
-            if self.rng.random() < NULL_PROMPT_SHARE:
-                prompt = self.vocabulary.encode_unconditional()
-            path_x = compute_path(start_x, velocity_x, frames, places)
-            path_y = compute_path(start_y, velocity_y, frames, places)
-            canvas = np.zeros((frames, side, side), dtype=np.int64)
-            for frame in range(frames):
-                x, y = path_x[frame], path_y[frame]
-                canvas[frame, y : y + block, x : x + block] = codes
-            row[:PROMPT_TOKENS] = prompt
-            row[PROMPT_TOKENS:] = canvas.reshape(-1)
-        return batch
-
-    def _draw_velocity(self) -> tuple[int, int]:
-        while True:
-            velocity_x, velocity_y = (int(v) for v in self.rng.choice(VELOCITIES, size=2))
-            if velocity_x or velocity_y:
-                return velocity_x, velocity_y
 
 
 def clip_losses(model: torch.nn.Module, ids: torch.Tensor) -> torch.Tensor:
@@ -147,9 +99,10 @@ def train(arguments: argparse.Namespace, out: Path) -> None:
         np.stack([augment(image, rng) for image in images]) for _ in range(AUGMENTED_COPIES)
     ]
     digit_codes = encode_digits(np.concatenate(copies), codec, GEOMETRY)
-    sampler = ClipSampler(digit_codes, np.tile(labels, len(copies)), vocabulary, rng)
+    sampler = ClipSampler(digit_codes, np.tile(labels, len(copies)), vocabulary, GEOMETRY, rng)
     held_codes = encode_digits(held_images, codec, GEOMETRY)
-    held_sampler = ClipSampler(held_codes, held_labels, vocabulary, np.random.default_rng(1))
+    held_stream = np.random.default_rng(1)
+    held_sampler = ClipSampler(held_codes, held_labels, vocabulary, GEOMETRY, held_stream)
     held = torch.from_numpy(held_sampler.sample(32, GEOMETRY.frames))
     config = model_config(vocabulary.vocab_size)
     model = TorchLlama(config)

@@ -69,8 +69,9 @@ class PatchCodec:
         Returns:
             [..., H, W] float32.
         """
-        if codes.size and not (codes.min() >= 0 and codes.max() < self.num_codes):
-            raise ArgumentError("codes", int(codes.max()), f"in [0, {self.num_codes})")
+        outside = codes[(codes < 0) | (codes >= self.num_codes)]
+        if outside.size:
+            raise ArgumentError("codes", int(outside[0]), f"in [0, {self.num_codes})")
         side, patch = patches_per_side, self.patch_pixels
         pixels: FloatArray = self.codebook[codes].reshape(
             *codes.shape[:-1], side, side, patch, patch
