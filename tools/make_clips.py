@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="directory of the model")
     arguments = parser.parse_args()
     codec = PatchCodec(load_file(arguments.out / "codebook.safetensors")["codebook"])
-    arrays = {}
+    arrays: dict[str, NDArray[np.uint8] | NDArray[np.int8]] = {}
     parts = zip(
         ("calibration", "held_out"),
         load_split(),
