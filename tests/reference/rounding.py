@@ -1,0 +1,58 @@
+"""How far two correct evaluations may differ: standard bounds of rounding error, as functions.
+
+u is the unit roundoff; gamma_n = n u / (1 - n u) bounds the relative error of n roundings in any
+order (Higham, Accuracy and Stability of Numerical Algorithms, lemma 3.1).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from reference.attention import BoolArray
+from reference.weights import FloatArray
+
+EXP_ROUNDINGS = 8
+"""Roundings granted to one exponential; NumPy states at most 4 units in the last place."""
+
+
+def get_unit_roundoff(dtype: DTypeLike) -> float:
+    """Half the distance from 1 to the next number."""
+    return float(np.finfo(np.dtype(dtype)).eps) / 2
+
+
+def compute_gamma(num_roundings: int, dtype: DTypeLike) -> float:
+    """gamma_n."""
+    product = num_roundings * get_unit_roundoff(dtype)
+    return product / (1 - product)
+
+
+def compute_score_bound(query: FloatArray, keys: FloatArray) -> float:
+    """Largest error of any logit <q, k> / sqrt(d): gamma_{d+2} |q| . |k| / sqrt(d).
+
+    d roundings of the inner product, one of the root, one of the division.
+    """
+    grouped = np.abs(query).reshape(len(query), keys.shape[1], -1, query.shape[-1])
+    sizes = grouped.astype(np.float64) @ np.abs(keys).astype(np.float64).swapaxes(-1, -2)
+    head_dim = query.shape[-1]
+    return compute_gamma(head_dim + 2, query.dtype) * float(sizes.max()) / float(np.sqrt(head_dim))
+
+
+def compute_attention_bound(
+    query: FloatArray, keys: FloatArray, values: FloatArray, visible: BoolArray | None
+) -> float:
+    """Largest error of any entry of the context, for the plain and for the online softmax.
+
+    A logit is off by delta: `compute_score_bound`, and 2 u max|z| for each subtraction of a peak,
+    of which the online softmax makes one per block, at most S in all. So an exponential is off by
+    the factor exp(delta), a probability by exp(2 delta), apart from the roundings of exponential,
+    sum, product, quotient and rescaling: at most 2 S + (S + 1) (EXP_ROUNDINGS + 1) + 4 in all.
+    """
+    num_keys = keys.shape[2]
+    bound = compute_score_bound(query, keys)
+    peak = bound / compute_gamma(query.shape[-1] + 2, query.dtype)
+    delta = bound + 2 * get_unit_roundoff(query.dtype) * peak * num_keys
+    roundings = 2 * num_keys + (num_keys + 1) * (EXP_ROUNDINGS + 1) + 4
+    relative = np.expm1(2 * delta) + np.exp(2 * delta) * compute_gamma(roundings, query.dtype)
+    seen = values if visible is None else np.where(visible[:, None, :, None], values, 0)
+    return float(relative * np.abs(seen).max())

@@ -1,0 +1,90 @@
+"""Products of rows with a matrix, against exact rational arithmetic."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import reference.linear as linear
+from reference.linear import compute_linear
+from tests.reference.rounding import compute_gamma
+
+DTYPES = st.sampled_from([np.float32, np.float64])
+
+
+def draw_operands(
+    seed: int, rows: int, width: int, outputs: int, dtype: type[np.floating[Any]]
+) -> tuple[Any, Any]:
+    rng = np.random.default_rng(seed)
+    spread = 10.0 ** rng.integers(-3, 4, (rows, width))
+    x = (rng.standard_normal((rows, width)) * spread).astype(dtype)
+    return x, rng.standard_normal((outputs, width)).astype(dtype)
+
+
+@given(st.integers(0, 2**16), st.integers(1, 3), st.integers(1, 20), st.integers(1, 9), DTYPES)
+def test_entries_are_exact_products_within_the_bound(
+    seed: int, rows: int, width: int, outputs: int, dtype: type[np.floating[Any]]
+) -> None:
+    x, weight = draw_operands(seed, rows, width, outputs, dtype)
+    product = compute_linear(x, weight)
+    assert product.dtype == dtype
+    gamma = Fraction(compute_gamma(width, dtype))
+    for row, output in np.ndindex(rows, outputs):
+        terms = [
+            Fraction(float(a)) * Fraction(float(b))
+            for a, b in zip(x[row], weight[output], strict=True)
+        ]
+        error = abs(Fraction(float(product[row, output])) - sum(terms, Fraction()))
+        assert error <= gamma * sum(map(abs, terms), Fraction())
+
+
+@given(
+    st.integers(0, 2**16),
+    st.integers(2, 9),
+    st.integers(1, 70),
+    st.integers(1, 70),
+    st.sampled_from([64, 1024, 1 << 19]),
+    DTYPES,
+)
+def test_the_bits_of_a_row_do_not_depend_on_its_batch(
+    seed: int,
+    rows: int,
+    width: int,
+    outputs: int,
+    block_bytes: int,
+    dtype: type[np.floating[Any]],
+) -> None:
+    x, weight = draw_operands(seed, rows, width, outputs, dtype)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linear, "BLOCK_BYTES", block_bytes)
+        whole = compute_linear(x, weight)
+        single = np.concatenate([compute_linear(x[[row]], weight) for row in range(rows)])
+        chosen = np.arange(rows) % 2 == 0
+        gathered = compute_linear(x[chosen], weight)
+        reversed_rows = compute_linear(x[::-1], weight)
+    assert np.array_equal(whole, single)
+    assert np.array_equal(whole[chosen], gathered)
+    assert np.array_equal(whole[::-1], reversed_rows)
+
+
+@pytest.mark.parametrize("outputs", [1, 7, 8, 9, 16, 17])
+def test_blocks_and_tail_put_every_output_in_its_place(
+    outputs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linear, "BLOCK_BYTES", 8 * 4 * 8)  # eight outputs of width four
+    weight = np.outer(np.arange(1.0, outputs + 1), [1, 0, 0, 0])
+    product = compute_linear(np.array([[1.0, 5, 5, 5], [2.0, 5, 5, 5]]), weight)
+    expected = np.arange(1.0, outputs + 1)
+    assert np.array_equal(product, [expected, 2 * expected])
+
+
+def test_leading_axes_are_kept() -> None:
+    x, weight = draw_operands(0, 6, 4, 5, np.float32)
+    product = compute_linear(x.reshape(2, 3, 4), weight)
+    assert product.shape == (2, 3, 5)
+    assert np.array_equal(product.reshape(6, 5), compute_linear(x, weight))

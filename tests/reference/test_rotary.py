@@ -1,0 +1,90 @@
+"""Rotary embedding, against complex multiplication and by its two properties."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference.rotary import make_rotary_table
+from tests.reference.rounding import get_unit_roundoff
+from tests.reference.strategies import make_config
+
+CONFIG = replace(make_config(), head_dim=8, max_position_embeddings=512)
+DTYPES = st.sampled_from([np.float32, np.float64])
+seeds = st.integers(0, 2**16)
+positions = st.integers(0, 511)
+
+
+def draw_heads(seed: int, dtype: type[np.floating[Any]], tokens: int = 3) -> Any:
+    return np.random.default_rng(seed).standard_normal((tokens, 2, 8)).astype(dtype)
+
+
+@given(seeds, st.lists(positions, min_size=3, max_size=3), DTYPES)
+def test_equals_multiplication_by_a_phase(
+    seed: int, places: list[int], dtype: type[np.floating[Any]]
+) -> None:
+    x = draw_heads(seed, dtype)
+    turned = make_rotary_table(CONFIG, np.dtype(dtype)).rotate(x, np.array(places))
+    assert turned.dtype == dtype
+    angles = np.array(places)[:, None, None] * CONFIG.rope_theta ** -(np.arange(0, 8, 2) / 8)
+    pairs = (x[..., :4] + 1j * x[..., 4:].astype(np.float64)) * np.exp(1j * angles)
+    expected = np.concatenate([pairs.real, pairs.imag], axis=-1)
+    # Two products and a sum of factors that are rounded once themselves; the angle's own rounding
+    # turns a pair by at most 512 unit roundoffs of float64.
+    unit = 6 * get_unit_roundoff(dtype) + 4 * 512 * get_unit_roundoff(np.float64)
+    sizes = np.tile(np.abs(pairs), 2)
+    assert (np.abs(turned - expected) <= 2 * unit * sizes).all()
+
+
+@given(seeds, st.lists(positions, min_size=3, max_size=3), DTYPES)
+def test_norms_are_kept(seed: int, places: list[int], dtype: type[np.floating[Any]]) -> None:
+    x = draw_heads(seed, dtype)
+    turned = make_rotary_table(CONFIG, np.dtype(dtype)).rotate(x, np.array(places))
+    before = np.linalg.norm(x.astype(np.float64), axis=-1)
+    after = np.linalg.norm(turned.astype(np.float64), axis=-1)
+    # cos^2 + sin^2 of the rounded table is off by 4 u, each entry by 3 u more.
+    assert (np.abs(after - before) <= 8 * get_unit_roundoff(dtype) * before).all()
+
+
+@given(seeds, positions, positions, st.integers(-511, 511))
+def test_products_depend_on_the_distance_alone(
+    seed: int, query_position: int, key_position: int, shift: int
+) -> None:
+    low = -min(query_position, key_position)
+    high = 511 - max(query_position, key_position)
+    shift = max(low, min(high, shift))
+    query, key = draw_heads(seed, np.float64, 1), draw_heads(seed + 1, np.float64, 1)
+    table = make_rotary_table(CONFIG, np.dtype(np.float64))
+
+    def compute_product(offset: int) -> Any:
+        turned_query = table.rotate(query, np.array([query_position + offset]))
+        turned_key = table.rotate(key, np.array([key_position + offset]))
+        return (turned_query * turned_key).sum(axis=-1)
+
+    sizes = np.linalg.norm(query, axis=-1) * np.linalg.norm(key, axis=-1)
+    # Each side: tables off by 512 u (the angle's rounding), entries by 3 u, the sum by 8 u.
+    tolerance = 2 * (2 * 512 + 6 + 8) * get_unit_roundoff(np.float64) * sizes
+    assert (np.abs(compute_product(0) - compute_product(shift)) <= tolerance).all()
+
+
+@given(seeds, DTYPES)
+def test_position_zero_changes_nothing(seed: int, dtype: type[np.floating[Any]]) -> None:
+    x = draw_heads(seed, dtype)
+    table = make_rotary_table(CONFIG, np.dtype(dtype))
+    assert np.array_equal(table.rotate(x, np.zeros(3, np.int64)), x)
+
+
+def test_pairs_are_split_by_halves_and_turn_forward() -> None:
+    table = make_rotary_table(CONFIG, np.dtype(np.float64))
+    turned = table.rotate(np.eye(8)[None, [0]], np.array([1]))  # the first half's first entry
+    assert np.allclose(turned[0, 0], np.cos(1) * np.eye(8)[0] + np.sin(1) * np.eye(8)[4])
+
+
+def test_table_has_one_row_per_position() -> None:
+    table = make_rotary_table(CONFIG, np.dtype(np.float32))
+    assert table.cos.shape == table.sin.shape == (512, 4)
+    assert table.cos.dtype == table.sin.dtype == np.float32
