@@ -39,15 +39,23 @@ class ClipSampler:
     geometry: VideoGeometry
     rng: np.random.Generator
 
-    def sample(self, clips: int, frames: int) -> NDArray[np.int64]:
-        """[clips, PROMPT_TOKENS + frames * N] token ids."""
+    def sample(
+        self, clips: int, frames: int, random_block_share: float = RANDOM_BLOCK_SHARE
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Draw clips.
+
+        Returns:
+            Token ids [clips, PROMPT_TOKENS + frames * N], and [clips] whether a clip shows random
+            codes: its first frame is noise that no model can learn.
+        """
         length = PROMPT_TOKENS + frames * self.geometry.tokens_per_frame
         batch = np.empty((clips, length), np.int64)
-        for row in batch:
-            self._draw_clip(row, frames)
-        return batch
+        is_random = self.rng.random(clips) < random_block_share
+        for row, is_random_block in zip(batch, is_random, strict=True):
+            self._draw_clip(row, frames, bool(is_random_block))
+        return batch, is_random
 
-    def _draw_clip(self, row: NDArray[np.int64], frames: int) -> None:
+    def _draw_clip(self, row: NDArray[np.int64], frames: int, is_random_block: bool) -> None:
         index = int(self.rng.integers(len(self.labels)))
         codes = self.digit_codes[index]
         directions = list(DIRECTIONS.values())
@@ -55,7 +63,7 @@ class ClipSampler:
         places = self.geometry.positions_per_axis
         start_x, start_y = (int(place) for place in self.rng.integers(0, places, size=2))
         prompt = self.vocabulary.encode(Prompt(int(self.labels[index]), velocity_x, velocity_y))
-        if self.rng.random() < RANDOM_BLOCK_SHARE:
+        if is_random_block:
             codes = self.rng.integers(0, self.vocabulary.num_codes, size=codes.shape)
             prompt[1] = self.vocabulary.null_token
         if self.rng.random() < NULL_PROMPT_SHARE:

@@ -5,7 +5,8 @@
 Clips of real digits (training split only) are composed in token space on the fly. A share of them
 shows a block of random codes instead of a digit: what moves must then be copied, it cannot be
 recognised. A share of the prompts is replaced by the null prompt, which guidance needs. Clips
-start short and grow: copying from the frame before is found on short clips within minutes.
+start short and grow: copying from the frame before is found on short clips within minutes. Every
+step also sees single frames, because drawing the digit is learned from first frames alone.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import math
 import time
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
+from safetensors.torch import load_file as load_torch_file
 from safetensors.torch import save_file as save_torch_file
 from torch.nn import functional
 
@@ -31,7 +34,10 @@ from tools.digit_images import augment, encode_digits, fit_codec, load_split
 from tools.torch_llama import TorchLlama
 
 AUGMENTED_COPIES = 15
-FIRST_FRAME_WEIGHT = 0.5
+STILL_CLIPS = 32
+"""Clips of one frame in every step."""
+STILL_WEIGHT = 0.25
+"""Their weight in the loss."""
 SCHEDULE = ((0.0, 4), (0.2, 8), (0.4, 16), (0.85, 32))
 """(share of the time, frames of a clip from then on); tokens per step stay the same."""
 TOKENS_PER_STEP = 12 * 1024
@@ -82,6 +88,23 @@ def evaluate(model: torch.nn.Module, ids: torch.Tensor) -> dict[str, float]:
     }
 
 
+def compute_loss(
+    model: torch.nn.Module, sampler: ClipSampler, clips: int, frames: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Nats of every token [clips, frames, N], and the loss of a step.
+
+    The loss is the mean over all clips' tokens, the first frame of random codes left out, plus
+    the mean over the tokens of single frames of digits.
+    """
+    ids, is_random = sampler.sample(clips, frames)
+    losses = clip_losses(model, torch.from_numpy(ids))
+    learnable = torch.ones_like(losses)
+    learnable[torch.from_numpy(is_random), 0] = 0
+    stills, _ = sampler.sample(STILL_CLIPS, frames=1, random_block_share=0.0)
+    still_loss = clip_losses(model, torch.from_numpy(stills)).mean()
+    return losses, (losses * learnable).mean() + STILL_WEIGHT * still_loss
+
+
 def learning_rate(share: float, peak: float, step: int) -> float:
     """Linear warm-up over 100 steps, then cosine to 2 % of the peak; share = time used."""
     cosine = 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
@@ -93,7 +116,10 @@ def train(arguments: argparse.Namespace, out: Path) -> None:
     torch.manual_seed(arguments.seed)
     rng = np.random.default_rng(arguments.seed)
     (images, labels), (held_images, held_labels) = load_split()
-    codec = fit_codec(images, GEOMETRY, arguments.seed)
+    if arguments.start_from is None:
+        codec = fit_codec(images, GEOMETRY, arguments.seed)
+    else:
+        codec = PatchCodec(load_file(arguments.start_from / "codebook.safetensors")["codebook"])
     vocabulary = PromptVocabulary(codec.num_codes)
     copies = [images] + [
         np.stack([augment(image, rng) for image in images]) for _ in range(AUGMENTED_COPIES)
@@ -103,9 +129,11 @@ def train(arguments: argparse.Namespace, out: Path) -> None:
     held_codes = encode_digits(held_images, codec, GEOMETRY)
     held_stream = np.random.default_rng(1)
     held_sampler = ClipSampler(held_codes, held_labels, vocabulary, GEOMETRY, held_stream)
-    held = torch.from_numpy(held_sampler.sample(32, GEOMETRY.frames))
+    held = torch.from_numpy(held_sampler.sample(32, GEOMETRY.frames, random_block_share=0.0)[0])
     config = model_config(vocabulary.vocab_size)
     model = TorchLlama(config)
+    if arguments.start_from is not None:
+        model.load_state_dict(load_torch_file(arguments.start_from / "model.safetensors"))
     parameters = sum(p.numel() for p in model.parameters())
     write_codebook(codec, out)
     write_checkpoint(model, config, out)
@@ -121,12 +149,12 @@ def train(arguments: argparse.Namespace, out: Path) -> None:
     start, step, used, log = time.monotonic(), 0, 0.0, []
     while used < 1.0:
         used = (time.monotonic() - start) / (60 * arguments.minutes)
-        frames = next(frames for share, frames in reversed(SCHEDULE) if used >= share)
+        scheduled = next(frames for share, frames in reversed(SCHEDULE) if used >= share)
+        frames = max(scheduled, arguments.min_frames)
         clips = TOKENS_PER_STEP // (frames * GEOMETRY.tokens_per_frame)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(used, arguments.peak_learning_rate, step)
-        losses = clip_losses(compiled, torch.from_numpy(sampler.sample(clips, frames)))
-        loss = (FIRST_FRAME_WEIGHT * losses[:, 0].sum() + losses[:, 1:].sum()) / losses.numel()
+        losses, loss = compute_loss(compiled, sampler, clips, frames)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -148,17 +176,25 @@ def train(arguments: argparse.Namespace, out: Path) -> None:
             log.append(line)
             print(json.dumps(line), flush=True)
     write_checkpoint(model, config, out)
-    summary = {
+    stage = {
+        "arguments": {name: str(argument) for name, argument in vars(arguments).items()},
         "steps": step,
-        "parameters": parameters,
-        "seed": arguments.seed,
         "hours": round((time.monotonic() - start) / 3600, 3),
+        "held_out_nats_per_token": evaluate(model, held),
+        "log": log[:: max(1, len(log) // 40)],
     }
-    final = summary | {"held_out_nats_per_token": evaluate(model, held)}
-    (out / "training.json").write_text(
-        json.dumps(final | {"log": log[:: max(1, len(log) // 60)]}, indent=1) + "\n"
-    )
-    print(json.dumps(final), flush=True)
+    stages = [*read_stages(arguments.start_from), stage]
+    summary = {"parameters": parameters, "stages": stages}
+    (out / "training.json").write_text(json.dumps(summary, indent=1) + "\n")
+    print(json.dumps({"steps": step, "hours": stage["hours"]}), flush=True)
+
+
+def read_stages(start_from: Path | None) -> list[dict[str, Any]]:
+    """Stages that made the model a training starts from, oldest first."""
+    if start_from is None:
+        return []
+    stages: list[dict[str, Any]] = json.loads((start_from / "training.json").read_text())["stages"]
+    return stages
 
 
 def write_codebook(codec: PatchCodec, out: Path) -> None:
@@ -188,6 +224,8 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=90.0, help="time to train")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--peak-learning-rate", type=float, default=2e-3)
+    parser.add_argument("--start-from", type=Path, help="directory of a model to train further")
+    parser.add_argument("--min-frames", type=int, default=1, help="shortest clips of the schedule")
     parser.add_argument(
         "--compile", action="store_true", help="torch.compile, where a C++ compiler is at hand"
     )

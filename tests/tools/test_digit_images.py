@@ -43,11 +43,14 @@ def test_sampled_clips_copy_their_first_frame_and_keep_to_the_vocabulary() -> No
     (images, labels), _ = load_split()
     codes = encode_digits(images[:50], model.codec, GEOMETRY)
     sampler = ClipSampler(codes, labels[:50], model.vocabulary, GEOMETRY, np.random.default_rng(0))
-    batch = sampler.sample(clips=40, frames=4)
+    batch, is_random = sampler.sample(clips=40, frames=4)
     assert batch.shape == (40, PROMPT_TOKENS + 4 * 64)
     assert (batch[:, 0] == model.vocabulary.begin_token).all()
     unconditional = (batch[:, 1:PROMPT_TOKENS] == model.vocabulary.null_token).all(axis=1)
     assert 0 < unconditional.sum() < 20
+    null_digit = batch[:, 1] == model.vocabulary.null_token
+    assert is_random.any()
+    assert null_digit[is_random].all()
     frames = np.sort(batch[:, PROMPT_TOKENS:].reshape(40, 4, 64), axis=-1)
     assert (frames == frames[:, :1]).all()
 
