@@ -89,6 +89,11 @@ def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name}, which is no JSON")
 
 
+def _parse_integer(text: str) -> int | float:
+    """-0 is a float to other readers (serde, in the safetensors library), so it is one here."""
+    return -0.0 if text == "-0" else int(text)
+
+
 def parse_json_object(text: bytes, place: str) -> dict[str, Any]:
     """Parse one JSON object, UTF-8, without duplicate keys, NaN or Infinity.
 
@@ -106,7 +111,10 @@ def parse_json_object(text: bytes, place: str) -> dict[str, Any]:
         raise CheckpointError(place, f"{len(text)} bytes", f"at most {MAX_JSON_BYTES} bytes")
     try:
         document = json.loads(
-            text.decode(), object_pairs_hook=_make_object, parse_constant=_refuse_constant
+            text.decode(),
+            object_pairs_hook=_make_object,
+            parse_int=_parse_integer,
+            parse_constant=_refuse_constant,
         )
     except RecursionError as error:
         raise CheckpointError(place, "nesting too deep", "valid JSON") from error

@@ -149,7 +149,7 @@ def _get_shape(shape: object, label: str) -> tuple[int, ...]:
 
 def _describe_keys(entry: object) -> str:
     if isinstance(entry, dict) and len(entry) <= _MAX_DIMENSIONS:
-        return f"an object of {', '.join(sorted(entry))}".encode("ascii", "replace").decode()
+        return f"an object of {', '.join(map(describe, sorted(entry)))}"
     return describe(entry)
 
 
