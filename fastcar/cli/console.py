@@ -1,0 +1,34 @@
+"""Progress on stderr, so that stdout holds results only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from fastcar.gate_choice import Progress as ProgressCallback
+
+
+@contextmanager
+def show_progress() -> Iterator[ProgressCallback]:
+    """A bar per stage while the block runs; nothing where stderr is no terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description:>12}"),
+        BarColumn(),
+        TextColumn("{task.completed}/{task.total} tokens"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+    )
+    tasks: dict[str, TaskID] = {}
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+
+        def update(stage: str, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = progress.add_task(stage, total=total)
+            elif done == 1:
+                progress.reset(tasks[stage], total=total)
+            progress.update(tasks[stage], completed=done)
+
+        yield update

@@ -1,0 +1,179 @@
+"""`fastcar generate`: videos dense and with replay, side by side, with honest numbers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from fastcar.cli.console import show_progress
+from fastcar.cli.options import (
+    DTYPES,
+    apply_options,
+    attention_options,
+    dtype_option,
+    eligibility_options,
+    read_thresholds,
+    semantics_option,
+)
+from fastcar.cli.tables import print_report
+from fastcar.gallery import write_results
+from fastcar.generation import run_generation
+from fastcar.output import check_writable_directory, write_directory_atomically
+from fastcar.report import build_report
+from fastcar.request import GenerationRequest
+from reference.gate_factory import GATE_NAMES
+from reference.replay import Semantics
+from reference.sampling import Sampling
+from reference.temporal_attention_score import HeadAggregation
+from reference.video.model import SHIPPED_MODEL, load_video_model
+
+_WHAT = (
+    click.option(
+        "--prompt",
+        "prompts",
+        multiple=True,
+        metavar="TEXT",
+        help='What to show, as "3 right-down"; may be repeated.',
+    ),
+    click.option(
+        "--continue",
+        "clips",
+        multiple=True,
+        metavar="NAME:K[-M]",
+        help="Continue recorded clips, as held_out:3 or held_out:0-7; their truth is known.",
+    ),
+    click.option(
+        "--given-frames",
+        type=int,
+        default=2,
+        show_default=True,
+        help="True frames that a continued clip starts with.",
+    ),
+    click.option("--frames", type=int, help="Frames of each video.  [as trained]"),
+    click.option(
+        "--batch", type=int, default=1, show_default=True, help="Videos per prompt or clip."
+    ),
+    click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling."),
+)
+_REPLAY = (
+    click.option(
+        "--gate",
+        type=click.Choice(GATE_NAMES),
+        default="tas",
+        show_default=True,
+        help="What decides about replay.",
+    ),
+    click.option(
+        "--tau",
+        callback=read_thresholds,
+        metavar="X|none,X,..",
+        help="Threshold, one or one per layer: none,0.1,-0.2.",
+    ),
+    click.option(
+        "--target-ratio", type=float, metavar="R", help="Calibrate to this replay ratio.  [0.5]"
+    ),
+    click.option("--per-layer", is_flag=True, help="Calibrate every layer to the ratio."),
+    click.option(
+        "--closed-loop-runs",
+        type=int,
+        default=0,
+        show_default=True,
+        help="Corrective runs of the calibration.",
+    ),
+    click.option("--adaptive", is_flag=True, help="Track the ratio online, without calibration."),
+    click.option(
+        "--calibration-clips",
+        type=int,
+        default=8,
+        show_default=True,
+        help="Recorded clips to calibrate on.",
+    ),
+    *eligibility_options,
+    semantics_option,
+    click.option(
+        "--aggregation",
+        type=click.Choice([kind.value for kind in HeadAggregation]),
+        default=HeadAggregation.MEAN.value,
+        show_default=True,
+        help="Score of a layer from its heads' scores.",
+    ),
+)
+_SAMPLING = (
+    click.option("--guidance", type=float, metavar="SCALE", help="Classifier-free guidance."),
+    click.option(
+        "--temperature", type=float, default=1.0, show_default=True, help="0 takes the likeliest."
+    ),
+    click.option("--top-k", type=int, metavar="K", help="Draw from the K likeliest codes."),
+    click.option(
+        "--top-p", type=float, default=1.0, show_default=True, help="Draw from this much mass."
+    ),
+)
+_RUN = (
+    click.option(
+        "--checkpoint",
+        type=click.Path(path_type=Path),
+        default=SHIPPED_MODEL,
+        help="Directory of a video model.  [the shipped one]",
+    ),
+    dtype_option,
+    click.option(
+        "--repeats",
+        type=int,
+        default=2,
+        show_default=True,
+        help="Timed runs of each kind, dense and replay in turn.",
+    ),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        required=True,
+        metavar="DIR",
+        help="Directory for GIFs, sheet.png and report.json.",
+    ),
+    click.option("--json", "is_json", is_flag=True, help="Print the report as JSON, no tables."),
+)
+
+
+@click.command()
+@apply_options((*_WHAT, *_REPLAY, *attention_options, *_SAMPLING, *_RUN))
+def generate(**options: Any) -> None:
+    """Generate videos twice, dense and with replay, and compare them.
+
+    \b
+    Examples:
+      fastcar generate --prompt "3 right-down" --out out/three
+      fastcar generate --continue held_out:0-3 --tau 0.2 --out out/clips
+    """  # noqa: D301 - click reads \b as "keep these lines"
+    checkpoint, dtype = options.pop("checkpoint"), DTYPES[options.pop("dtype")]
+    directory, is_json = options.pop("out"), options.pop("is_json")
+    request = make_request(**options)
+    check_writable_directory(directory)
+    model = load_video_model(checkpoint, dtype)
+    with write_directory_atomically(directory) as partial:
+        with show_progress() as progress:
+            generation = run_generation(model, request, progress)
+        report = write_results(generation, build_report(generation), partial)
+    if is_json:
+        click.echo(json.dumps(report, allow_nan=False))
+    else:
+        print_report(report, directory)
+
+
+def make_request(
+    temperature: float,
+    top_k: int | None,
+    top_p: float,
+    semantics: str,
+    aggregation: str,
+    **options: Any,
+) -> GenerationRequest:
+    """The request of parsed options."""
+    return GenerationRequest(
+        sampling=Sampling(temperature, top_k, top_p),
+        semantics=Semantics(semantics),
+        aggregation=HeadAggregation(aggregation),
+        **options,
+    )

@@ -1,0 +1,69 @@
+"""The command group, and how every command ends: exit code and one line on stderr."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+from fastcar.cli.generate import generate
+from fastcar.cli.trace import trace
+from reference.errors import FastCarError
+
+EXIT_REFUSED = 2
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_TERMINATED = 128 + signal.SIGTERM
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="fastcar")
+def fastcar() -> None:
+    """Cache attentive replay (FastCar) for autoregressive video."""
+
+
+for command in (generate, trace):
+    fastcar.add_command(command)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: without the program's name; None = those of the process.
+
+    Returns:
+        0 for success only; 2 refused, 130 interrupted, 143 terminated.
+    """
+    previous = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        status = fastcar.main(arguments, prog_name="fastcar", standalone_mode=False)
+    except FastCarError as error:
+        return _fail(str(error), EXIT_REFUSED)
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)
+        return EXIT_REFUSED
+    except click.ClickException as error:
+        return _fail(error.format_message(), EXIT_REFUSED)
+    except (click.Abort, KeyboardInterrupt):
+        return _fail("interrupted, nothing was written", EXIT_INTERRUPTED)
+    except _Terminated:
+        return _fail("terminated, nothing was written", EXIT_TERMINATED)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    return status if isinstance(status, int) else 0
+
+
+class _Terminated(BaseException):
+    """SIGTERM as an exception, so that unfinished files are removed."""
+
+
+def _terminate(number: int, frame: FrameType | None) -> None:
+    raise _Terminated
+
+
+def _fail(text: str, status: int) -> int:
+    print("fastcar: " + " ".join(text.split()), file=sys.stderr)
+    return status

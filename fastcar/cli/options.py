@@ -1,0 +1,93 @@
+"""Option values that click has no type for, and options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+import numpy as np
+
+from reference.errors import ArgumentError
+from reference.replay import Semantics
+
+Command = Callable[..., Any]
+
+DTYPES: dict[str, type[np.float32] | type[np.float64]] = {
+    "float32": np.float32,
+    "float64": np.float64,
+}
+
+
+def read_thresholds(
+    context: click.Context, option: click.Parameter, text: str | None
+) -> tuple[float | None, ...] | None:
+    """Callback of a threshold option; None where it was not given."""
+    return None if text is None else parse_thresholds(option.name or "thresholds", text)
+
+
+def parse_thresholds(argument: str, text: str) -> tuple[float | None, ...]:
+    """Thresholds of `0.4`, or of one value per layer as in `none,0.1,-inf`.
+
+    >>> parse_thresholds("tau", "none,0.1,-inf")
+    (None, 0.1, -inf)
+    """
+    return tuple(_parse_threshold(argument, part.strip()) for part in text.split(","))
+
+
+def _parse_threshold(argument: str, text: str) -> float | None:
+    if text.lower() == "none":
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if np.isnan(value):
+        raise ArgumentError(argument, text, "a number, inf, -inf or none")
+    return value
+
+
+def apply_options(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+    """One decorator for many; help lists the options in this order."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+dtype_option = click.option(
+    "--dtype",
+    type=click.Choice(list(DTYPES)),
+    default="float32",
+    show_default=True,
+    help="Arithmetic.",
+)
+semantics_option = click.option(
+    "--semantics",
+    type=click.Choice([kind.value for kind in Semantics]),
+    default=Semantics.PAPER.value,
+    show_default=True,
+    help="Score and comparison of the paper or of the published code.",
+)
+attention_options = (
+    click.option(
+        "--window", type=int, metavar="TOKENS", help="Attend to the newest TOKENS only (and sinks)."
+    ),
+    click.option(
+        "--sinks", type=int, metavar="TOKENS", help="Oldest tokens kept beside a window.  [4]"
+    ),
+    click.option("--fused", is_flag=True, help="Attention by online softmax over key blocks."),
+)
+eligibility_options = (
+    click.option("--max-chain", type=int, metavar="K", help="At most K replays in a row."),
+    click.option(
+        "--warmup-frames",
+        type=int,
+        default=1,
+        show_default=True,
+        help="Frames at the start that never replay.",
+    ),
+)

@@ -1,0 +1,164 @@
+"""Tables of `fastcar generate`: they show a report and compute nothing but percentages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from fastcar.report import ON_PATH_DECIBELS, Report
+from reference.laps import PARTS
+
+LONGEST_AGE_SHOWN = 8
+
+
+def print_report(report: Report, directory: Path) -> None:
+    """Print everything that report.json holds in short, to stdout."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        # a file has no width; 80 columns would fold the tables
+        console.width = 120
+    for line in _describe_run(report):
+        console.print(escape(line))
+    for table in (
+        _make_layer_table(report),
+        _make_frame_table(report),
+        _make_staleness_table(report),
+        _make_quality_table(report),
+        _make_time_table(report),
+    ):
+        console.print(table)
+    if report["replay"]["note"]:
+        console.print(f"[bold]note:[/bold] {escape(report['replay']['note'])}")
+    names = [entry["gif"] for entry in report["videos"]]
+    shown = names[0] if len(names) == 1 else f"{names[0]} .. {names[-1]}"
+    console.print(escape(f"written to {directory}: {shown}, {report['sheet']}, report.json"))
+
+
+def _describe_run(report: Report) -> Iterable[str]:
+    request, gate, replay = report["request"], report["gate"], report["replay"]
+    videos, frames = len(report["videos"]), request["frames"]
+    tokens = report["model"]["tokens_per_frame"]
+    yield f"{videos} video(s) of {frames} frames x {tokens} tokens, seed {request['seed']}"
+    thresholds = ", ".join(_format_threshold(value) for value in gate["thresholds"])
+    yield f"gate {gate['name']}, {gate['method']}" + (f": {thresholds}" if thresholds else "")
+    if gate["target_ratio"] is not None:
+        corrections = "".join(f", corrected {ratio:.1%}" for ratio in gate["correction_ratios"])
+        open_loop = gate["open_loop_ratio"]
+        found = "" if open_loop is None else f", open loop {open_loop:.1%}"
+        yield (
+            f"replay ratio: target {gate['target_ratio']:.1%}{found}{corrections}, "
+            f"closed loop {gate['closed_loop_ratio']:.1%} (ceiling {replay['ceiling']:.1%})"
+        )
+    else:
+        yield f"replay ratio: {replay['ratio']:.1%} (ceiling {replay['ceiling']:.1%})"
+    work = report["mlp_work"]
+    yield (
+        f"MLP multiplications: {work['saved_share']:.1%} saved "
+        f"({work['saved']:,} of {work['dense']:,}; the gate costs {work['gate']:,})"
+    )
+
+
+def _format_threshold(value: float | str | None) -> str:
+    if value is None:
+        return "none"
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
+def _make_table(title: str, headers: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for position, header in enumerate(headers):
+        table.add_column(header, justify="right" if position else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _make_layer_table(report: Report) -> Table:
+    measures = report["measures"]
+    all_layers = [measures["percentiles"], *measures["percentiles_by_layer"]]
+    names = list(next((entry for entry in all_layers if entry), {}))
+    ratios = [report["replay"]["ratio"], *report["replay"]["by_layer"]]
+    title = "Replay by layer"
+    if names:
+        title += f", and percentiles of the {measures['kind']} of eligible tokens"
+    rows = []
+    for index, (ratio, percentiles) in enumerate(zip(ratios, all_layers, strict=True)):
+        found = [_format_number(percentiles[name]) if percentiles else "-" for name in names]
+        rows.append([str(index - 1) if index else "all", f"{ratio:.1%}", *found])
+    return _make_table(title, ["layer", "replayed", *(f"p{name}" for name in names)], rows)
+
+
+def _format_number(value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _make_frame_table(report: Report) -> Table:
+    quality = report["quality"]["replay_against_dense"]
+    rows = []
+    for frame_index, ratio in enumerate(report["replay"]["by_frame"]):
+        psnr = ssim = "same start"
+        if quality and frame_index >= quality["first_frame"]:
+            position = frame_index - quality["first_frame"]
+            psnr = f"{quality['psnr_decibels_by_frame'][position]:.1f}"
+            ssim = f"{quality['ssim_by_frame'][position]:.3f}"
+        rows.append([str(frame_index), f"{ratio:.1%}", psnr, ssim])
+    headers = ["frame", "replayed", "PSNR dB against dense", "SSIM"]
+    return _make_table("Replay by frame", headers, rows)
+
+
+def _make_staleness_table(report: Report) -> Table:
+    staleness = report["staleness"]
+    shares = staleness["shares"]
+    headers = [str(age) for age in range(min(len(shares), LONGEST_AGE_SHOWN))]
+    row = [f"{share:.1%}" for share in shares[:LONGEST_AGE_SHOWN]]
+    if len(shares) > LONGEST_AGE_SHOWN:
+        headers.append(f"{LONGEST_AGE_SHOWN}+")
+        row.append(f"{sum(shares[LONGEST_AGE_SHOWN:]):.1%}")
+    title = (
+        f"Age of the MLP outputs used, in frames (chain length): mean {staleness['mean']:.2f}, "
+        f"of replayed ones {staleness['mean_replayed']:.2f}, longest {staleness['longest']}"
+    )
+    return _make_table(title, ["age", *headers], [["tokens", *row]])
+
+
+def _make_quality_table(report: Report) -> Table:
+    rows = []
+    for name, entry in report["quality"].items():
+        label = name.replace("_", " ")
+        rows.append([label, *_format_quality(entry)] if entry else [label, *["-"] * 4])
+    headers = ["mean over frames", "PSNR dB", "SSIM", "identical", f">= {ON_PATH_DECIBELS:g} dB"]
+    return _make_table("Quality of the generated frames", headers, rows)
+
+
+def _format_quality(entry: dict[str, Any]) -> list[str]:
+    return [
+        f"{entry['psnr_decibels']:.2f}",
+        f"{entry['ssim']:.4f}",
+        f"{entry['identical_share']:.1%}",
+        f"{entry['on_path_share']:.1%}",
+    ]
+
+
+def _make_time_table(report: Report) -> Table:
+    time = report["time"]
+    kinds = ("dense", "replay")
+    rows = []
+    for part in (*PARTS, "total"):
+        row = [part]
+        for kind in kinds:
+            seconds = time[f"{kind}_seconds"]
+            total = sum(seconds.values())
+            spent = total if part == "total" else seconds[part]
+            row.append(f"{spent:.3f} s ({spent / total:.0%})")
+        rows.append(row)
+    runs = len(time["dense_run_seconds"])
+    title = (
+        f"Decode time, fastest of {runs} run(s) each, in turn: speed-up "
+        f"{time['speed_up']:.2f}x (Amdahl's law from the MLP share: {time['amdahl_speed_up']:.2f}x)"
+    )
+    return _make_table(title, ["part", *kinds], rows)

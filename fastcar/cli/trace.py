@@ -1,0 +1,147 @@
+"""`fastcar trace`: teacher-forced decode of any checkpoint, all decisions and outputs to a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from fastcar.cli.options import (
+    DTYPES,
+    apply_options,
+    attention_options,
+    dtype_option,
+    eligibility_options,
+    read_thresholds,
+    semantics_option,
+)
+from fastcar.output import check_writable, write_atomically
+from fastcar.request import DEFAULT_SINKS
+from fastcar.tokens_file import read_tokens
+from reference.checkpoint import load_checkpoint
+from reference.errors import ArgumentError
+from reference.replay import ReplayConfig, Semantics
+from reference.sparse_attention import SparseAttention
+from reference.trace import Trace, make_score_gate, run_trace
+
+_OPTIONS = (
+    click.option(
+        "--checkpoint",
+        type=click.Path(path_type=Path),
+        required=True,
+        metavar="DIR",
+        help="Hugging Face Llama directory.",
+    ),
+    click.option(
+        "--tokens",
+        type=click.Path(path_type=Path),
+        required=True,
+        metavar="TOKENS.npz",
+        help="Integer arrays prompt_ids [B,P], forced_ids [B,S], perhaps prompt_mask [B,P].",
+    ),
+    click.option(
+        "--tokens-per-frame", type=int, required=True, metavar="N", help="Tokens of one frame."
+    ),
+    click.option(
+        "--thresholds",
+        callback=read_thresholds,
+        metavar="X|none,X,..",
+        default="none",
+        show_default=True,
+        help="TAS threshold, one or one per layer: 0.4 or none,0.1,-0.2.",
+    ),
+    semantics_option,
+    dtype_option,
+    *eligibility_options,
+    *attention_options,
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        required=True,
+        metavar="TRACE.npz",
+        help="Where the arrays go.",
+    ),
+    click.option("--json", "is_json", is_flag=True, help="Print the summary as JSON."),
+)
+
+
+@click.command()
+@apply_options(_OPTIONS)
+def trace(
+    checkpoint: Path,
+    tokens: Path,
+    thresholds: tuple[float | None, ...],
+    dtype: str,
+    out: Path,
+    is_json: bool,
+    **options: Any,
+) -> None:
+    """Decode given tokens and record all decisions and outputs.
+
+    \b
+    Arrays, S steps, L layers, B rows, H heads, D width, V vocabulary:
+      prefill_logits [B,P,V]   logits [S,B,V]
+      score_heads [S,L,B,H]    tas [S,L,B], NaN where no score is taken
+      eligible [S,B]           replayed [S,L,B], bool
+      mlp_used [S,L,B,D]       layer_out [S,L,B,D]
+    """  # noqa: D301 - click reads \b as "keep these lines"
+    replay, sparse = _make_settings(**options)
+    check_writable(out)
+    given = read_tokens(tokens)
+    config, weights = load_checkpoint(checkpoint, DTYPES[dtype])
+    gate = make_score_gate(thresholds, config.num_hidden_layers, replay.semantics)
+    result = run_trace(
+        config,
+        weights,
+        given.prompt_ids,
+        given.forced_ids,
+        replay,
+        gate,
+        given.prompt_mask,
+        sparse,
+        options["fused"],
+    )
+    with write_atomically(out) as partial, partial.open("wb") as file:
+        np.savez(file, **vars(result))
+    summary = summarise(result)
+    click.echo(json.dumps(summary) if is_json else _format_summary(summary, out))
+
+
+def _make_settings(
+    tokens_per_frame: int,
+    semantics: str,
+    max_chain: int | None,
+    warmup_frames: int,
+    window: int | None,
+    sinks: int | None,
+    fused: bool,
+) -> tuple[ReplayConfig, SparseAttention | None]:
+    if sinks is not None and window is None:
+        raise ArgumentError("sinks", sinks, "given together with window")
+    replay = ReplayConfig(tokens_per_frame, Semantics(semantics), warmup_frames, max_chain)
+    if window is None:
+        return replay, None
+    return replay, SparseAttention(window, DEFAULT_SINKS if sinks is None else sinks)
+
+
+def summarise(result: Trace) -> dict[str, Any]:
+    """Sizes and replay ratios of a trace, as JSON values."""
+    steps, layers, rows = result.replayed.shape
+    return {
+        "steps": steps,
+        "layers": layers,
+        "rows": rows,
+        "replay_ratio": float(result.replayed.mean()) if result.replayed.size else 0.0,
+        "ceiling": float(result.eligible.mean()) if result.eligible.size else 0.0,
+    }
+
+
+def _format_summary(summary: dict[str, Any], out: Path) -> str:
+    return (
+        f"{summary['steps']} steps, {summary['layers']} layers, {summary['rows']} rows, "
+        f"{summary['replay_ratio']:.1%} replayed (ceiling {summary['ceiling']:.1%}); "
+        f"written to {out}"
+    )

@@ -1,0 +1,88 @@
+"""The files of `fastcar generate`: GIFs, the contact sheet and report.json, written together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from fastcar.generation import Generation
+from fastcar.metrics import compute_psnr
+from fastcar.pictures import (
+    Strip,
+    colour_difference,
+    colour_frames,
+    draw_animation,
+    draw_sheet,
+    save_gif,
+)
+from fastcar.report import Report
+
+SHEET_NAME = "sheet.png"
+REPORT_NAME = "report.json"
+LEGEND = "below replay: replayed share of the frame; below difference: PSNR in dB, = for identical"
+
+
+def make_strips(generation: Generation, video_index: int) -> list[Strip]:
+    """Truth (where known), dense, replay and difference of one video."""
+    dense = generation.dense_pixels[video_index]  # [T, H, W]
+    replay = generation.replay_pixels[video_index]
+    psnr = compute_psnr(replay, dense)
+    strips = []
+    if generation.truth_pixels is not None:
+        truth = generation.truth_pixels[video_index]
+        # a recorded clip may be shorter than the video
+        missing = np.zeros((len(dense) - len(truth), *truth.shape[1:]), truth.dtype)
+        strips.append(Strip("truth", colour_frames(np.concatenate([truth, missing]))))
+    return [
+        *strips,
+        Strip("dense", colour_frames(dense)),
+        Strip("replay", colour_frames(replay), _get_replay_notes(generation, video_index)),
+        Strip(
+            "difference",
+            colour_difference(dense, replay),
+            tuple("=" if np.isinf(value) else f"{value:.1f}" for value in psnr),
+        ),
+    ]
+
+
+def _get_replay_notes(generation: Generation, video_index: int) -> tuple[str, ...]:
+    """Replayed share of every frame of one video; under guidance of both its rows."""
+    replayed = generation.replay.record.replayed[
+        :, :, video_index :: len(generation.dense.token_ids)
+    ]
+    per_token = replayed.mean(axis=(1, 2))
+    tokens_per_frame = generation.model.geometry.tokens_per_frame
+    starts = range(0, generation.frames * tokens_per_frame, tokens_per_frame)
+    parts = [per_token[start : start + tokens_per_frame] for start in starts]
+    # one frame of one token: its only token is never fed
+    return tuple(f"{part.mean():.0%}" if len(part) else "-" for part in parts)
+
+
+def write_results(generation: Generation, report: Report, directory: Path) -> Report:
+    """Draw and write everything into a directory that exists.
+
+    Args:
+        generation: videos.
+        report: of `build_report`.
+        directory: takes the files.
+
+    Returns:
+        The report with the names of the files, as written to report.json.
+    """
+    seed = generation.request.seed
+    blocks = []
+    entries = []
+    for video_index, entry in enumerate(report["videos"]):
+        strips = make_strips(generation, video_index)
+        title = f"{entry['label']}   (seed {seed}, video {video_index})"
+        name = f"video_{video_index:02d}.gif"
+        save_gif(directory / name, draw_animation(title, strips))
+        entries.append({**entry, "gif": name})
+        blocks.append((title if video_index else f"{title}   {LEGEND}", strips))
+    draw_sheet(blocks).save(directory / SHEET_NAME)
+    full = {**report, "videos": entries, "sheet": SHEET_NAME}
+    text = json.dumps(full, indent=1, allow_nan=False) + "\n"
+    (directory / REPORT_NAME).write_text(text, encoding="utf-8")
+    return full

@@ -1,0 +1,151 @@
+"""Generate a batch of videos twice, dense and with replay, from the same seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcar.gate_choice import GateChoice, Progress, choose_gate
+from fastcar.request import GenerationRequest, VideoSources, get_sources
+from reference.decoder import TokenIds
+from reference.gates import Gate
+from reference.generate import DecodeOptions, DecodeResult
+from reference.generate import generate as decode
+from reference.video.model import VideoModel
+
+Pixels = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Videos of one request, dense and with replay.
+
+    Attributes:
+        request: what was asked for.
+        model: what generated.
+        frames: T of each video.
+        sources: prompt or clip of each video.
+        choice: the gate and its thresholds.
+        dense: first run without a gate.
+        replay: first run with the gate.
+        dense_seconds: decode time by part of every dense run.
+        replay_seconds: likewise with replay.
+    """
+
+    request: GenerationRequest
+    model: VideoModel
+    frames: int
+    sources: VideoSources
+    choice: GateChoice
+    dense: DecodeResult
+    replay: DecodeResult
+    dense_seconds: tuple[dict[str, float], ...]
+    replay_seconds: tuple[dict[str, float], ...]
+
+    @property
+    def dense_pixels(self) -> Pixels:
+        """[videos, T, H, W] in [0, 1], decoded without a gate."""
+        return self.model.render(self.dense.token_ids)
+
+    @property
+    def replay_pixels(self) -> Pixels:
+        """[videos, T, H, W] in [0, 1], decoded with replay."""
+        return self.model.render(self.replay.token_ids)
+
+    @property
+    def truth_pixels(self) -> Pixels | None:
+        """[videos, frames, H, W] of continued clips, at most T frames; None for prompts."""
+        if self.sources.truth_ids is None:
+            return None
+        tokens = self.frames * self.model.geometry.tokens_per_frame
+        return self.model.render(self.sources.truth_ids[:, :tokens])
+
+
+def run_generation(
+    model: VideoModel, request: GenerationRequest, progress: Progress | None = None
+) -> Generation:
+    """Choose the gate, then decode dense and with replay in turn, `repeats` times.
+
+    The dense run has no gate at all. The two kinds alternate so that a machine that slows down or
+    speeds up treats both alike; all runs of a kind produce the same tokens.
+
+    Args:
+        model: a video model.
+        request: what to generate.
+        progress: called after every token.
+
+    Raises:
+        ArgumentError: a request that the model cannot serve.
+    """
+    frames = request.get_frames(model)
+    sources = get_sources(request, model)
+    choice = choose_gate(request, model, progress)
+    dense: list[DecodeResult] = []
+    replay: list[DecodeResult] = []
+    for number in range(1, request.repeats + 1):
+        for kind, gate, results in (("dense", None, dense), ("replay", choice.gate, replay)):
+            stage = f"{kind} {number}/{request.repeats}"
+            results.append(_decode(model, request, frames, sources, gate, stage, progress))
+    return Generation(
+        request,
+        model,
+        frames,
+        sources,
+        choice,
+        dense[0],
+        replay[0],
+        tuple(result.seconds for result in dense),
+        tuple(result.seconds for result in replay),
+    )
+
+
+def generate(model: VideoModel, *prompts: str, **options: Any) -> Generation:
+    """Generate videos of the prompts, dense and with replay.
+
+    Args:
+        model: of `load_model`.
+        prompts: texts such as "3 right-down".
+        options: further attributes of `GenerationRequest`.
+
+    >>> from reference.video.model import load_video_model
+    >>> videos = generate(load_video_model(), "3 right-down", frames=2, tau=(0.0,), repeats=1)
+    >>> videos.replay_pixels.shape
+    (1, 2, 32, 32)
+    """
+    return run_generation(model, GenerationRequest(prompts=prompts, **options))
+
+
+def _decode(
+    model: VideoModel,
+    request: GenerationRequest,
+    frames: int,
+    sources: VideoSources,
+    gate: Gate | None,
+    stage: str,
+    progress: Progress | None,
+) -> DecodeResult:
+    tokens_per_frame = model.geometry.tokens_per_frame
+    given: TokenIds | None = None
+    if sources.truth_ids is not None:
+        given = sources.truth_ids[:, : request.given_frames * tokens_per_frame]
+    return decode(
+        model.config,
+        model.weights,
+        model.encode_prompts(sources.prompts),
+        DecodeOptions(
+            request.make_replay_config(tokens_per_frame),
+            gate,
+            request.make_sparse_attention(),
+            request.fused,
+            request.guidance,
+        ),
+        num_frames=frames,
+        num_codes=model.codec.num_codes,
+        sampling=request.sampling,
+        seed=request.seed,
+        given_ids=given,
+        progress=None if progress is None else lambda done, total: progress(stage, done, total),
+    )

@@ -1,0 +1,175 @@
+"""`report.json` of `fastcar generate`; every field is described in docs/report_schema.md."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from fastcar import statistics
+from fastcar.generation import Generation, Pixels
+from fastcar.metrics import cap_psnr, compute_psnr, compute_ssim
+
+SCHEMA_VERSION = 1
+"""Raised when a field changes its meaning or goes; new fields leave it."""
+
+ON_PATH_DECIBELS = 20.0
+"""A frame with at least this PSNR against the truth shows the digit in its true place."""
+
+Report = dict[str, Any]
+
+
+def build_report(generation: Generation) -> Report:
+    """Everything that the run showed, as JSON values.
+
+    Args:
+        generation: of `fastcar.generate`.
+
+    Returns:
+        The content of report.json without the names of files.
+    """
+    record = generation.replay.record
+    config = generation.model.config
+    tokens_per_frame = generation.model.geometry.tokens_per_frame
+    work = statistics.compute_work(record, config, generation.request.gate)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "fastcar_version": version("fastcar"),
+        "request": _describe_request(generation),
+        "model": {
+            "directory": str(generation.model.directory),
+            "dtype": str(generation.model.weights.dtype),
+            "tokens_per_frame": tokens_per_frame,
+            "config": asdict(config),
+        },
+        "gate": _describe_gate(generation),
+        "replay": {
+            "ratio": record.replay_ratio,
+            "ceiling": generation.choice.ceiling,
+            "eligible_ratio": record.eligible_ratio,
+            "by_layer": statistics.compute_layer_ratios(record).tolist(),
+            "by_frame": statistics.compute_frame_ratios(record, tokens_per_frame).tolist(),
+            "note": statistics.describe_idle_threshold(record),
+        },
+        "measures": _describe_measures(generation),
+        "staleness": _describe_staleness(generation),
+        "mlp_work": {**asdict(work), "saved_share": work.saved_share},
+        "quality": _describe_quality(generation),
+        "time": _describe_time(generation),
+        "videos": [
+            {"label": label, "prompt": str(prompt)}
+            for label, prompt in zip(
+                generation.sources.labels, generation.sources.prompts, strict=True
+            )
+        ],
+    }
+
+
+def _describe_request(generation: Generation) -> Report:
+    request = asdict(generation.request)
+    request["frames"] = generation.frames
+    request["semantics"] = generation.request.semantics.value
+    request["aggregation"] = generation.request.aggregation.value
+    if request["tau"] is not None:
+        request["tau"] = [_describe_number(value) for value in request["tau"]]
+    return request
+
+
+def _describe_number(value: float | None) -> float | str | None:
+    """JSON has no infinity; "inf" and "-inf" are what the command line takes too."""
+    return value if value is None or np.isfinite(value) else str(value)
+
+
+def _describe_gate(generation: Generation) -> Report:
+    choice = generation.choice
+    curve = None
+    if choice.curve is not None:
+        curve = {
+            "thresholds": [_describe_number(float(value)) for value in choice.curve.thresholds],
+            "ratios": choice.curve.ratios.tolist(),
+        }
+    is_ratio_asked = choice.method != "fixed"
+    return {
+        "name": generation.request.gate,
+        "method": choice.method,
+        "thresholds": [_describe_number(value) for value in choice.thresholds],
+        "target_ratio": generation.request.ratio if is_ratio_asked else None,
+        "open_loop_ratio": choice.open_loop_ratio,
+        "correction_ratios": list(choice.corrections),
+        "closed_loop_ratio": generation.replay.record.replay_ratio,
+        "curve": curve,
+    }
+
+
+def _describe_measures(generation: Generation) -> Report:
+    kinds = {"tas": "score", "input": "distance", "oracle": "distance", "random": "draw"}
+    overall, *layers = statistics.compute_measure_percentiles(generation.replay.record)
+    kind = kinds.get(generation.request.gate)
+    return {"kind": kind, "percentiles": overall, "percentiles_by_layer": layers}
+
+
+def _describe_staleness(generation: Generation) -> Report:
+    staleness = statistics.compute_staleness(generation.replay.record)
+    return {**asdict(staleness), "shares": staleness.shares.tolist()}
+
+
+def _describe_quality(generation: Generation) -> Report:
+    """Frames that are alike by construction (given ones, warm-up) do not count."""
+    dense, replay, truth = (
+        generation.dense_pixels,
+        generation.replay_pixels,
+        generation.truth_pixels,
+    )
+    given = 0 if truth is None else generation.request.given_frames
+    quality = {
+        "replay_against_dense": compare_frames(
+            replay, dense, max(given, generation.request.warmup_frames)
+        )
+    }
+    if truth is not None:
+        frames = truth.shape[1]
+        quality["dense_against_truth"] = compare_frames(dense[:, :frames], truth, given)
+        quality["replay_against_truth"] = compare_frames(replay[:, :frames], truth, given)
+    return quality
+
+
+def compare_frames(pixels: Pixels, wanted: Pixels, first_frame: int) -> Report | None:
+    """PSNR and SSIM of the frames from `first_frame` on; None if there are none.
+
+    Args:
+        pixels: [videos, T, H, W].
+        wanted: same shape.
+        first_frame: the first one that counts.
+    """
+    if first_frame >= pixels.shape[1]:
+        return None
+    psnr = compute_psnr(pixels, wanted)[:, first_frame:]
+    ssim = compute_ssim(pixels, wanted)[:, first_frame:]
+    capped = cap_psnr(psnr)
+    return {
+        "first_frame": first_frame,
+        "psnr_decibels": float(capped.mean()),
+        "ssim": float(ssim.mean()),
+        "identical_share": float(np.isinf(psnr).mean()),
+        "on_path_share": float((psnr >= ON_PATH_DECIBELS).mean()),
+        "psnr_decibels_by_frame": capped.mean(axis=0).tolist(),
+        "ssim_by_frame": ssim.mean(axis=0).tolist(),
+        "psnr_decibels_by_video": capped.mean(axis=1).tolist(),
+        "ssim_by_video": ssim.mean(axis=1).tolist(),
+    }
+
+
+def _describe_time(generation: Generation) -> Report:
+    timing = statistics.compute_timing(
+        generation.dense_seconds, generation.replay_seconds, generation.replay.record.replay_ratio
+    )
+    return {
+        "dense_seconds": timing.dense,
+        "replay_seconds": timing.replay,
+        "dense_run_seconds": list(timing.dense_runs),
+        "replay_run_seconds": list(timing.replay_runs),
+        "speed_up": timing.speed_up,
+        "amdahl_speed_up": timing.amdahl,
+    }

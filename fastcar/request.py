@@ -1,0 +1,193 @@
+"""What to generate: one frozen request, checked before anything runs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from reference.decoder import TokenIds
+from reference.errors import ArgumentError
+from reference.gate_factory import GATE_NAMES, THRESHOLD_GATES
+from reference.guidance import check_scale
+from reference.replay import ReplayConfig, Semantics
+from reference.sampling import Sampling
+from reference.sparse_attention import SparseAttention
+from reference.temporal_attention_score import HeadAggregation
+from reference.thresholds import check_ratio
+from reference.video.model import VideoModel
+from reference.video.prompt import Prompt, parse_prompt
+
+DEFAULT_TARGET_RATIO = 0.5
+"""Replay ratio where neither a threshold nor a ratio is asked for."""
+
+DEFAULT_SINKS = 4
+
+
+@dataclass(frozen=True)
+class GenerationRequest:
+    """A batch of videos, and how they are decoded with replay.
+
+    Attributes:
+        prompts: texts such as "3 right-down"; one of `prompts` and `clips` is given.
+        clips: recorded clips to continue, "held_out:3" or "held_out:0-7"; their truth is known.
+        given_frames: true frames that a continued clip starts with.
+        batch: videos per prompt or clip.
+        seed: of the sampling; video k of the batch has its own stream.
+        frames: of each video; None = the length the model was trained on.
+        gate: tas, input, random, periodic or oracle.
+        tau: thresholds, one or one per layer, None = the layer never replays.
+        target_ratio: replayed share of all fed tokens and layers that `tau` is calibrated to.
+        per_layer: calibrate every layer to the ratio instead of all together.
+        closed_loop_runs: corrective runs of the calibration.
+        adaptive: track the ratio online instead of calibrating.
+        calibration_clips: clips of the dense run that measures the scores.
+        window: newest tokens that attention sees; None = all.
+        sinks: oldest tokens that stay visible beside a window; None = 4.
+        guidance: scale; None = off.
+        sampling: temperature, top-k, top-p.
+        max_chain: limit on consecutive replays; None = none.
+        warmup_frames: frames that never replay.
+        semantics: the paper's rule or the published code's.
+        aggregation: of the heads' scores.
+        fused: attention by online softmax.
+        repeats: timed runs of each kind, dense and replay in turn; at least 1.
+    """
+
+    prompts: tuple[str, ...] = ()
+    clips: tuple[str, ...] = ()
+    given_frames: int = 2
+    batch: int = 1
+    seed: int = 0
+    frames: int | None = None
+    gate: str = "tas"
+    tau: tuple[float | None, ...] | None = None
+    target_ratio: float | None = None
+    per_layer: bool = False
+    closed_loop_runs: int = 0
+    adaptive: bool = False
+    calibration_clips: int = 8
+    window: int | None = None
+    sinks: int | None = None
+    guidance: float | None = None
+    sampling: Sampling = field(default_factory=Sampling)
+    max_chain: int | None = None
+    warmup_frames: int = 1
+    semantics: Semantics = Semantics.PAPER
+    aggregation: HeadAggregation = HeadAggregation.MEAN
+    fused: bool = False
+    repeats: int = 2
+
+    def __post_init__(self) -> None:
+        if bool(self.prompts) == bool(self.clips):
+            found = "both" if self.prompts else "neither"
+            raise ArgumentError("prompt, continue", found, "one of the two")
+        least = {"batch": 1, "seed": 0, "repeats": 1, "closed_loop_runs": 0, "given_frames": 1}
+        for name, limit in least.items():
+            if getattr(self, name) < limit:
+                raise ArgumentError(name, getattr(self, name), f"at least {limit}")
+        if self.gate not in GATE_NAMES:
+            raise ArgumentError("gate", self.gate, f"one of {', '.join(GATE_NAMES)}")
+        if self.guidance is not None:
+            check_scale(self.guidance)
+        if self.sinks is not None and self.window is None:
+            raise ArgumentError("sinks", self.sinks, "given together with window")
+        self._check_gate_arguments()
+
+    def _check_gate_arguments(self) -> None:
+        if self.target_ratio is not None:
+            check_ratio("target_ratio", self.target_ratio)
+        if self.tau is None:
+            if self.adaptive and (self.per_layer or self.closed_loop_runs):
+                raise ArgumentError("adaptive", True, "given without per_layer, closed_loop_runs")
+        else:
+            for name in ("target_ratio", "per_layer", "closed_loop_runs", "adaptive"):
+                if getattr(self, name):
+                    raise ArgumentError(name, getattr(self, name), "given without tau")
+            if any(value is not None and np.isnan(value) for value in self.tau):
+                raise ArgumentError("tau", np.nan, "a number, inf, -inf or none")
+        if self.gate not in THRESHOLD_GATES:
+            for name in ("tau", "per_layer", "closed_loop_runs", "adaptive"):
+                if getattr(self, name):
+                    limit = f"given with a gate that has a threshold, not {self.gate}"
+                    raise ArgumentError(name, getattr(self, name), limit)
+
+    @property
+    def ratio(self) -> float:
+        """The target ratio; the default where no threshold is given either."""
+        return DEFAULT_TARGET_RATIO if self.target_ratio is None else self.target_ratio
+
+    def make_replay_config(self, tokens_per_frame: int) -> ReplayConfig:
+        """Eligibility and score variant of the decoder."""
+        return ReplayConfig(
+            tokens_per_frame, self.semantics, self.warmup_frames, self.max_chain, self.aggregation
+        )
+
+    def make_sparse_attention(self) -> SparseAttention | None:
+        """Sinks and window; None without a window."""
+        if self.window is None:
+            return None
+        return SparseAttention(self.window, DEFAULT_SINKS if self.sinks is None else self.sinks)
+
+    def get_frames(self, model: VideoModel) -> int:
+        """Frames of each video, refused where the model's positions do not suffice."""
+        frames = model.geometry.frames if self.frames is None else self.frames
+        if frames < 1:
+            raise ArgumentError("frames", frames, "at least 1")
+        prompt_tokens = len(model.vocabulary.encode_unconditional())
+        free_positions = model.config.max_position_embeddings - prompt_tokens
+        most = free_positions // model.geometry.tokens_per_frame
+        if frames > most:
+            raise ArgumentError("frames", frames, f"at most {most}, the model's position limit")
+        if self.clips and self.given_frames > frames:
+            raise ArgumentError("given_frames", self.given_frames, f"at most frames = {frames}")
+        return frames
+
+
+@dataclass(frozen=True)
+class VideoSources:
+    """What each video of a batch starts from.
+
+    Attributes:
+        labels: for reports and pictures, one per video.
+        prompts: one per video.
+        truth_ids: [videos, tokens] int64, true tokens of continued clips; None for prompts.
+    """
+
+    labels: tuple[str, ...]
+    prompts: tuple[Prompt, ...]
+    truth_ids: TokenIds | None
+
+
+def get_sources(request: GenerationRequest, model: VideoModel) -> VideoSources:
+    """Prompts or recorded clips of every video; `batch` copies stand side by side."""
+    labels: list[str] = []
+    prompts: list[Prompt] = []
+    truths: list[TokenIds] = []
+    for text in request.prompts:
+        prompts += [parse_prompt(text)] * request.batch
+        labels += [str(prompts[-1])] * request.batch
+    for text in request.clips:
+        name, first, last = parse_clip_range(text)
+        clips = model.load_clips(name)
+        if last >= len(clips.prompts):
+            raise ArgumentError("continue", text, f"clip indices below {len(clips.prompts)}")
+        for index in range(first, last + 1):
+            prompts += [clips.prompts[index]] * request.batch
+            labels += [f"{name}:{index} ({clips.prompts[index]})"] * request.batch
+            truths += [clips.token_ids[index]] * request.batch
+    return VideoSources(tuple(labels), tuple(prompts), np.array(truths) if truths else None)
+
+
+def parse_clip_range(text: str) -> tuple[str, int, int]:
+    """Name, first and last index of recorded clips.
+
+    >>> parse_clip_range("held_out:3"), parse_clip_range("held_out:0-7")
+    (('held_out', 3, 3), ('held_out', 0, 7))
+    """
+    match = re.fullmatch(r"([a-z_]+):([0-9]{1,6})(?:-([0-9]{1,6}))?", text)
+    first, last = (int(match[2]), int(match[3] or match[2])) if match else (1, 0)
+    if match is None or last < first:
+        raise ArgumentError("continue", text, "NAME:INDEX or NAME:FIRST-LAST, as held_out:0-7")
+    return match[1], first, last

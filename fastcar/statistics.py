@@ -1,0 +1,177 @@
+"""What the decisions of a run amount to: ratios, scores, staleness, work, time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference.config import ModelConfig
+from reference.laps import PARTS
+from reference.records import DecisionRecord
+
+Values = NDArray[np.float64]
+
+PERCENTILES = (0, 5, 25, 50, 75, 95, 100)
+"""Percentiles of the measures that reports show."""
+
+
+def compute_layer_ratios(record: DecisionRecord) -> Values:
+    """Replayed share of the fed tokens of every layer, [L]."""
+    ratios: Values = record.replayed.mean(axis=(0, 2), dtype=np.float64)
+    return ratios
+
+
+def compute_frame_ratios(record: DecisionRecord, tokens_per_frame: int) -> Values:
+    """Replayed share of the fed tokens of every frame, [T]; the last frame lacks its last token."""
+    per_token = record.replayed.mean(axis=(1, 2), dtype=np.float64)  # [S]
+    starts = range(0, len(per_token), tokens_per_frame)
+    return np.array([per_token[start : start + tokens_per_frame].mean() for start in starts])
+
+
+def compute_measure_percentiles(record: DecisionRecord) -> list[dict[str, float] | None]:
+    """`PERCENTILES` of the eligible measures: of all layers, then of each; None without any."""
+    layers = range(record.measures.shape[1])
+    places = [record.eligible, *(_select_layer(record, index) for index in layers)]
+    return [_compute_percentiles(record.measures[place]) for place in places]
+
+
+def _select_layer(record: DecisionRecord, layer_index: int) -> NDArray[np.bool_]:
+    chosen = np.zeros_like(record.eligible)
+    chosen[:, layer_index] = record.eligible[:, layer_index]
+    return chosen
+
+
+def _compute_percentiles(measures: Values) -> dict[str, float] | None:
+    finite = measures[np.isfinite(measures)]
+    if not len(finite):
+        return None
+    values = np.percentile(finite, PERCENTILES)
+    return {str(name): float(value) for name, value in zip(PERCENTILES, values, strict=True)}
+
+
+@dataclass(frozen=True)
+class Staleness:
+    """Age of the MLP outputs that were used, in frames; 0 = computed for this token.
+
+    Attributes:
+        shares: [longest + 1], share of all fed tokens and layers of every age.
+        mean: over all of them.
+        mean_replayed: over the replayed ones; 0 without any.
+        longest: longest chain of replays.
+    """
+
+    shares: Values
+    mean: float
+    mean_replayed: float
+    longest: int
+
+
+def compute_staleness(record: DecisionRecord) -> Staleness:
+    """How old the used outputs are: the chain length of every decision."""
+    chains = record.chains.ravel()
+    if not chains.size:
+        return Staleness(np.ones(1), 0.0, 0.0, 0)
+    counts = np.bincount(chains)
+    replayed = chains[chains > 0]
+    mean_replayed = float(replayed.mean()) if len(replayed) else 0.0
+    return Staleness(counts / chains.size, float(chains.mean()), mean_replayed, int(chains.max()))
+
+
+@dataclass(frozen=True)
+class Work:
+    """Multiplications of the MLPs over all fed tokens, layers and rows.
+
+    Attributes:
+        dense: of a run without replay.
+        saved: of the replayed tokens.
+        gate: spent by the gate, beyond what attention computes anyway.
+    """
+
+    dense: int
+    saved: int
+    gate: int
+
+    @property
+    def saved_share(self) -> float:
+        """Share of the MLP multiplications that the run saves, the gate's own deducted."""
+        return (self.saved - self.gate) / self.dense if self.dense else 0.0
+
+
+def compute_work(record: DecisionRecord, config: ModelConfig, gate: str) -> Work:
+    """MLP work of a run and what its gate cost; the oracle computes all that it could save."""
+    per_token = 3 * config.hidden_size * config.intermediate_size
+    dense = record.replayed.size * per_token
+    saved = int(record.replayed.sum()) * per_token
+    if gate == "oracle":
+        return Work(dense, saved, saved)
+    if gate == "input":
+        return Work(dense, saved, int(np.isfinite(record.measures).sum()) * config.hidden_size)
+    score = config.num_attention_heads * config.head_dim
+    return Work(dense, saved, record.num_extra_scores * record.scores.shape[2] * score)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Decode time, prefill left out; of each kind the fastest run counts.
+
+    Attributes:
+        dense: seconds by part of the fastest dense run.
+        replay: likewise with replay.
+        dense_runs: seconds of every dense run.
+        replay_runs: seconds of every run with replay.
+        amdahl: speed-up that the measured MLP share and the replay ratio allow.
+    """
+
+    dense: dict[str, float]
+    replay: dict[str, float]
+    dense_runs: tuple[float, ...]
+    replay_runs: tuple[float, ...]
+    amdahl: float
+
+    @property
+    def speed_up(self) -> float:
+        """Seconds of the fastest dense run per second of the fastest run with replay."""
+        return min(self.dense_runs) / min(self.replay_runs)
+
+
+def compute_timing(
+    dense: tuple[dict[str, float], ...], replay: tuple[dict[str, float], ...], ratio: float
+) -> Timing:
+    """Timing of runs that took turns.
+
+    Args:
+        dense: seconds by part of every run.
+        replay: likewise.
+        ratio: replayed share of the MLP work.
+
+    >>> parts = dict.fromkeys(PARTS, 1.0)
+    >>> round(compute_timing((parts,), (parts,), ratio=0.5).amdahl, 3)
+    1.143
+    """
+    dense_best, replay_best = min(dense, key=_sum_parts), min(replay, key=_sum_parts)
+    mlp_share = dense_best["mlp"] / _sum_parts(dense_best)
+    return Timing(
+        dense_best,
+        replay_best,
+        tuple(_sum_parts(parts) for parts in dense),
+        tuple(_sum_parts(parts) for parts in replay),
+        1 / (1 - mlp_share * ratio),
+    )
+
+
+def _sum_parts(seconds: dict[str, float]) -> float:
+    return sum(seconds[part] for part in PARTS)
+
+
+def describe_idle_threshold(record: DecisionRecord) -> str | None:
+    """One line if the gate did nothing: no token replayed, or every eligible one; else None."""
+    ratio = f"replay ratio {record.replay_ratio:.1%}"
+    if not record.replayed.any():
+        if not record.eligible.any():
+            return f"replay did nothing ({ratio}): no token was eligible"
+        return f"the threshold did nothing ({ratio}): no eligible token replayed"
+    if record.eligible_ratio == 1.0:
+        return f"the threshold did nothing ({ratio}, the ceiling): every eligible token replayed"
+    return None
