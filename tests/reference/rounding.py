@@ -6,11 +6,14 @@ order (Higham, Accuracy and Stability of Numerical Algorithms, lemma 3.1).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import DTypeLike
 
 from reference.attention import BoolArray
 from reference.weights import FloatArray
+from tests.reference.strategies import Run, cast_weights, decode
 
 EXP_ROUNDINGS = 8
 """Roundings granted to one exponential; NumPy states at most 4 units in the last place."""
@@ -56,3 +59,20 @@ def compute_attention_bound(
     relative = np.expm1(2 * delta) + np.exp(2 * delta) * compute_gamma(roundings, query.dtype)
     seen = values if visible is None else np.where(visible[:, None, :, None], values, 0)
     return float(relative * np.abs(seen).max())
+
+
+def compute_decode_bound(run: Run) -> float:
+    """How far two float64 decodes of one run may differ when only the order of sums differs.
+
+    A bound derived layer by layer would be vacuous, so the amplification is measured: rounding the
+    same run to float32 perturbs every operation by u32; the distance that results, scaled by
+    u64 / u32, is what perturbations by u64 cause. The factor 64 covers the chance of signs, and
+    that two orders of a sum differ by more than one rounding.
+    """
+    double = decode(run)
+    single = decode(replace(run, weights=cast_weights(run.weights, np.float32)))
+    distance = max(
+        float(np.abs(getattr(double, name) - getattr(single, name)).max())
+        for name in ("logits", "keys", "values")
+    )
+    return 64 * distance * get_unit_roundoff(np.float64) / get_unit_roundoff(np.float32)

@@ -21,10 +21,12 @@ from reference.gates import (
     TemporalAttentionScoreGate,
 )
 from reference.replay import ReplayConfig
+from reference.sparse_attention import SparseAttention
 from reference.thresholds import AdaptiveThresholds, FixedThresholds, Thresholds
-from reference.weights import FloatArray, ModelWeights, make_random_weights
+from reference.weights import FloatArray, LayerWeights, ModelWeights, make_random_weights
 
 FloatType = type[np.floating[Any]]
+float_types: st.SearchStrategy[FloatType] = st.sampled_from([np.float32, np.float64])
 HEADS = {"multi-head": (2, 2), "grouped-query": (4, 2), "multi-query": (2, 1)}
 """Query heads and key heads of each kind of attention."""
 
@@ -118,6 +120,16 @@ def make_config(kind: str = "grouped-query", layers: int = 2) -> ModelConfig:
     return ModelConfig(11, 12, 20, layers, heads, key_value_heads, 4, 1e-5, 100.0, 64)
 
 
+def cast_weights(weights: ModelWeights, dtype: FloatType) -> ModelWeights:
+    """The same weights, rounded to another type."""
+    layers = tuple(
+        LayerWeights(**{name: array.astype(dtype) for name, array in vars(layer).items()})
+        for layer in weights.layers
+    )
+    embedding, norm, head = weights.embedding, weights.norm, weights.head
+    return ModelWeights(embedding.astype(dtype), layers, norm.astype(dtype), head.astype(dtype))
+
+
 def make_run(
     seed: int,
     config: ModelConfig | None = None,
@@ -206,6 +218,14 @@ GATES = (
 )
 """Every gate, at a level where the runs above both replay and compute."""
 
+attention_options = st.fixed_dictionaries(
+    {
+        "fused": st.booleans(),
+        "sparse": st.none() | st.builds(SparseAttention, st.integers(1, 9), st.integers(0, 3)),
+    }
+)
+"""Options of a decoder that no replay law may depend on."""
+
 gate_specs = st.sampled_from(GATES)
 
 
@@ -225,13 +245,19 @@ class AttentionInput:
     values: FloatArray
     visible: BoolArray
 
+    def get_row(self, row: int) -> AttentionInput:
+        """One row alone."""
+        return AttentionInput(
+            self.query[[row]], self.keys[[row]], self.values[[row]], self.visible[[row]]
+        )
+
 
 @st.composite
 def attention_inputs(draw: st.DrawFn) -> AttentionInput:
     """Any kind of attention, up to 20 keys, logits of very different size."""
     heads, key_value_heads = HEADS[draw(st.sampled_from(sorted(HEADS)))]
     rows, num_keys = draw(st.integers(1, 3)), draw(st.integers(1, 20))
-    dtype: FloatType = draw(st.sampled_from([np.float32, np.float64]))
+    dtype = draw(float_types)
     sharpness = draw(st.sampled_from([0.1, 1.0, 4.0]))
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     query = (rng.standard_normal((rows, heads, 4)) * sharpness).astype(dtype)

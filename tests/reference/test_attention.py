@@ -114,10 +114,10 @@ def test_tapping_changes_no_bit_of_the_context(case: AttentionInput) -> None:
 
 @given(attention_inputs())
 def test_the_bits_of_a_row_do_not_depend_on_its_batch(case: AttentionInput) -> None:
-    arrays = (case.query, case.keys, case.values, case.visible)
-    context, tapped = compute_attention(*arrays, 0)
+    context, tapped = compute_attention(case.query, case.keys, case.values, case.visible, 0)
     for row in range(len(case.query)):
-        alone, alone_tapped = compute_attention(*(array[[row]] for array in arrays), 0)
+        one = case.get_row(row)
+        alone, alone_tapped = compute_attention(one.query, one.keys, one.values, one.visible, 0)
         assert np.array_equal(context[[row]], alone)
         assert tapped is not None
         assert alone_tapped is not None

@@ -202,19 +202,23 @@ def test_reset_empties_the_cache() -> None:
 
 def test_aggregation_of_a_layer() -> None:
     weights = np.array([[1.0, 0], [0, 1]])
-    assert np.array_equal(ReplayConfig(4, aggregation=weights).get_aggregation(1), [0, 1])
+    of_layer = ReplayConfig(4, aggregation=weights).get_aggregation(1)
+    assert isinstance(of_layer, np.ndarray)
+    assert of_layer.tolist() == [0, 1]
     for aggregation in HeadAggregation:
         assert ReplayConfig(4, aggregation=aggregation).get_aggregation(1) is aggregation
 
 
 @pytest.mark.parametrize(
-    ("sizes", "message"),
+    ("tokens_per_frame", "warmup_frames", "max_chain", "message"),
     [
-        ({"tokens_per_frame": 0}, r"^tokens_per_frame = 0: must be at least 1$"),
-        ({"tokens_per_frame": 4, "warmup_frames": 0}, r"^warmup_frames = 0: must be at least 1$"),
-        ({"tokens_per_frame": 4, "max_chain": -1}, r"^max_chain = -1: must be at least 0$"),
+        (0, 1, None, r"^tokens_per_frame = 0: must be at least 1$"),
+        (4, 0, None, r"^warmup_frames = 0: must be at least 1$"),
+        (4, 1, -1, r"^max_chain = -1: must be at least 0$"),
     ],
 )
-def test_refuses_sizes_below_the_limit(sizes: dict[str, int], message: str) -> None:
+def test_refuses_sizes_below_the_limit(
+    tokens_per_frame: int, warmup_frames: int, max_chain: int | None, message: str
+) -> None:
     with pytest.raises(ArgumentError, match=message):
-        ReplayConfig(**sizes)
+        ReplayConfig(tokens_per_frame, warmup_frames=warmup_frames, max_chain=max_chain)

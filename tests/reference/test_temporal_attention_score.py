@@ -16,6 +16,7 @@ from reference.temporal_attention_score import (
     aggregate_heads,
     compute_score_heads,
 )
+from reference.weights import FloatArray
 from tests.reference.rounding import compute_gamma, compute_score_bound
 from tests.reference.strategies import AttentionInput, attention_inputs
 
@@ -56,7 +57,7 @@ def test_aggregations_equal_the_naive_model(
 ) -> None:
     rng = np.random.default_rng(seed)
     dtype = np.float32 if is_single else np.float64
-    scores = rng.standard_normal((rows, heads)).astype(dtype)
+    scores: FloatArray = rng.standard_normal((rows, heads)).astype(dtype)
     weights = rng.uniform(0, 1, heads)
     mean = aggregate_heads(scores, HeadAggregation.MEAN)
     largest = aggregate_heads(scores, HeadAggregation.MAX)
@@ -77,7 +78,7 @@ def test_aggregations_equal_the_naive_model(
 def test_the_bits_of_a_row_do_not_depend_on_its_batch(heads: int) -> None:
     rng = np.random.default_rng(heads)
     for dtype in (np.float32, np.float64):
-        scores = rng.standard_normal((7, heads)).astype(dtype)
+        scores: FloatArray = rng.standard_normal((7, heads)).astype(dtype)
         for aggregation in (HeadAggregation.MEAN, HeadAggregation.MAX, rng.standard_normal(heads)):
             alone = [aggregate_heads(scores[[row]], aggregation) for row in range(7)]
             assert np.array_equal(aggregate_heads(scores, aggregation), np.concatenate(alone))

@@ -1,0 +1,182 @@
+"""Calibration on the measures of one dense run: monotone, on target within one token."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference.calibration import (
+    calibrate_per_layer,
+    calibrate_uniform,
+    compute_ceiling,
+    compute_ratio_curve,
+    compute_threshold,
+    correct_in_closed_loop,
+    get_never,
+)
+from reference.errors import ArgumentError
+from reference.gate_factory import THRESHOLD_GATES, make_measuring_gate, make_threshold_gate
+from reference.gates import ThresholdGate
+from reference.records import DecisionRecord
+from reference.replay import ReplayConfig
+from reference.thresholds import FixedThresholds
+from tests.reference.strategies import Run, decode, make_run, runs
+
+names = st.sampled_from(sorted(THRESHOLD_GATES))
+ratios = st.floats(0, 1)
+
+
+def record_run(run: Run, gate: ThresholdGate, warmup_frames: int = 1) -> DecisionRecord:
+    record = DecisionRecord(run.config, run.steps, run.rows, run.weights.dtype)
+    replay = ReplayConfig(run.tokens_per_frame, warmup_frames=warmup_frames)
+    for observation in decode(run, gate, replay=replay).observations:
+        record.observe(observation)
+    return record
+
+
+def record_dense(run: Run, name: str, warmup_frames: int = 1) -> DecisionRecord:
+    gate = make_measuring_gate(name, run.config.num_hidden_layers)
+    return record_run(run, gate, warmup_frames)
+
+
+def count_replays(record: DecisionRecord, thresholds: list[float], higher_is_safer: bool) -> int:
+    """Decisions that would replay on the recorded measures."""
+    limits = np.array(thresholds)[:, None]
+    is_safe = record.measures >= limits if higher_is_safer else record.measures <= limits
+    return int((is_safe & record.eligible).sum())
+
+
+def get_orientation(name: str) -> bool:
+    return THRESHOLD_GATES[name].higher_is_safer
+
+
+@given(runs(), names, ratios)
+def test_uniform_calibration_hits_the_target_within_one_decision(
+    run: Run, name: str, ratio: float
+) -> None:
+    record, is_score = record_dense(run, name), get_orientation(name)
+    thresholds = calibrate_uniform(record, ratio, is_score)
+    assert len(set(thresholds)) == 1
+    assert len(thresholds) == run.config.num_hidden_layers
+    wanted = min(ratio * record.measures.size, record.eligible.sum())
+    assert abs(count_replays(record, thresholds, is_score) - wanted) <= 1
+
+
+@given(runs(), names, ratios)
+def test_layer_calibration_hits_the_target_in_every_layer(
+    run: Run, name: str, ratio: float
+) -> None:
+    record, is_score = record_dense(run, name), get_orientation(name)
+    thresholds = calibrate_per_layer(record, ratio, is_score)
+    for layer, threshold in enumerate(thresholds):
+        measures = record.measures[:, layer][record.eligible[:, layer]]
+        replays = (measures >= threshold if is_score else measures <= threshold).sum()
+        wanted = min(ratio * record.measures[:, layer].size, len(measures))
+        assert abs(replays - wanted) <= 1
+
+
+@given(runs(), names, ratios, ratios)
+def test_a_larger_target_never_gives_a_stricter_threshold(
+    run: Run, name: str, ratio: float, other: float
+) -> None:
+    record, is_score = record_dense(run, name), get_orientation(name)
+    sign = 1 if is_score else -1
+    for calibrate in (calibrate_uniform, calibrate_per_layer):
+        strict = calibrate(record, min(ratio, other), is_score)
+        loose = calibrate(record, max(ratio, other), is_score)
+        assert all(sign * a >= sign * b for a, b in zip(strict, loose, strict=True))
+
+
+@given(runs(), names, st.lists(st.floats(-3, 3), min_size=2, max_size=5))
+def test_the_ratio_on_recorded_measures_is_monotone(run: Run, name: str, taus: list[float]) -> None:
+    record, is_score = record_dense(run, name), get_orientation(name)
+    layers = run.config.num_hidden_layers
+    counts = [
+        count_replays(record, [tau] * layers, is_score) for tau in sorted(taus, reverse=is_score)
+    ]
+    assert counts == sorted(counts)
+
+
+@given(runs(), names, st.integers(2, 30))
+def test_the_curve_is_monotone_and_each_point_is_counted(
+    run: Run, name: str, num_points: int
+) -> None:
+    record, is_score = record_dense(run, name), get_orientation(name)
+    curve = compute_ratio_curve(record, is_score, num_points)
+    assert len(curve.thresholds) == len(curve.ratios) == num_points
+    assert (np.diff(curve.ratios) >= 0).all()
+    assert curve.ratios[0] == 0
+    assert curve.ratios[-1] == record.eligible.mean()
+    layers = run.config.num_hidden_layers
+    for threshold, ratio in zip(curve.thresholds, curve.ratios, strict=True):
+        counted = count_replays(record, [float(threshold)] * layers, is_score)
+        assert ratio == counted / record.measures.size
+
+
+@settings(max_examples=20)
+@given(runs(), names)
+def test_the_measuring_run_is_dense_and_measures_all_that_is_eligible(run: Run, name: str) -> None:
+    record = record_dense(run, name)
+    assert not record.replayed.any()
+    assert np.isfinite(record.measures[record.eligible]).all()
+
+
+@given(st.lists(st.integers(-30, 30), min_size=1, unique=True), st.booleans(), st.data())
+def test_threshold_lies_between_the_last_replay_and_the_first_computation(
+    measures: list[int], higher_is_safer: bool, data: st.DataObject
+) -> None:
+    num_replays = data.draw(st.integers(0, len(measures)))
+    array = np.array(measures, np.float64)
+    threshold = compute_threshold(array, num_replays, higher_is_safer)
+    safe = array > threshold if higher_is_safer else array < threshold
+    assert safe.sum() == num_replays
+    assert not (array == threshold).any()
+
+
+@pytest.mark.parametrize("higher_is_safer", [True, False])
+def test_ends_of_the_range(higher_is_safer: bool) -> None:
+    never, always = get_never(higher_is_safer), get_never(not higher_is_safer)
+    measures = np.arange(3.0)
+    assert compute_threshold(measures, 0, higher_is_safer) == never
+    assert compute_threshold(measures, 3, higher_is_safer) == always
+
+
+@given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 3))
+def test_ceiling_is_the_eligible_share(steps: int, frame: int, warmup_frames: int) -> None:
+    replay = ReplayConfig(frame, warmup_frames=warmup_frames)
+    eligible = [replay.is_eligible(token) for token in range(steps)]
+    assert compute_ceiling(steps, frame, warmup_frames) == sum(eligible) / steps
+
+
+def test_the_papers_ceiling() -> None:
+    assert compute_ceiling(8 * 256 - 1, 256) == 1791 / 2047
+    assert compute_ceiling(0, 256) == 0
+
+
+def test_corrective_runs_close_the_gap() -> None:
+    run = make_run(5, tokens_per_frame=4, frames=8, rows=3)
+    target, is_score = 0.5, True
+    dense = record_dense(run, "tas")
+
+    def decode_closed_loop(thresholds: list[float]) -> DecisionRecord:
+        return record_run(run, make_threshold_gate("tas", FixedThresholds(thresholds)))
+
+    first = calibrate_uniform(dense, target, is_score)
+    closed = correct_in_closed_loop(
+        decode_closed_loop, calibrate_uniform, first, target, is_score, num_runs=4
+    )
+    assert len(closed.history) == 4
+    assert closed.history[0][0] == first
+    gaps = [abs(ratio - target) for _, ratio in closed.history]
+    assert abs(closed.ratio - target) == min(gaps)
+    assert decode_closed_loop(closed.thresholds).replay_ratio == closed.ratio
+
+
+@pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
+def test_refuses_ratios_outside_the_unit_interval(ratio: float) -> None:
+    record = record_dense(make_run(0), "tas")
+    for calibrate in (calibrate_uniform, calibrate_per_layer):
+        with pytest.raises(ArgumentError, match=r"^target_ratio = \S+: must be in \[0, 1\]$"):
+            calibrate(record, ratio, True)

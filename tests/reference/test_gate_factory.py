@@ -1,0 +1,118 @@
+"""Gates by name, and gates that meet a target ratio."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference.calibration import (
+    Calibration,
+    calibrate_per_layer,
+    calibrate_uniform,
+    compute_ceiling,
+)
+from reference.errors import ArgumentError
+from reference.gate_factory import (
+    GATE_NAMES,
+    THRESHOLD_GATES,
+    make_calibrated_gate,
+    make_measuring_gate,
+    make_ratio_gate,
+    make_threshold_gate,
+)
+from reference.gates import PeriodicGate, RandomGate, ThresholdGate
+from reference.records import DecisionRecord
+from reference.thresholds import FixedThresholds
+from tests.reference.strategies import Run, decode, make_run, runs
+
+
+def record_run(run: Run, gate: ThresholdGate) -> DecisionRecord:
+    record = DecisionRecord(run.config, run.steps, run.rows, run.weights.dtype)
+    for observation in decode(run, gate).observations:
+        record.observe(observation)
+    return record
+
+
+@pytest.mark.parametrize("name", sorted(THRESHOLD_GATES))
+@pytest.mark.parametrize("strict", [True, False])
+def test_threshold_gates_have_their_names_and_thresholds(name: str, strict: bool) -> None:
+    thresholds = FixedThresholds([0.5])
+    gate = make_threshold_gate(name, thresholds, strict)
+    assert (gate.name, gate.strict, gate.thresholds) == (name, strict, thresholds)
+
+
+def test_every_gate_has_a_name() -> None:
+    assert GATE_NAMES == ("tas", "input", "oracle", "random", "periodic")
+
+
+@settings(max_examples=20)
+@given(runs(), st.sampled_from(sorted(THRESHOLD_GATES)))
+def test_a_measuring_gate_decodes_dense(run: Run, name: str) -> None:
+    gate = make_measuring_gate(name, run.config.num_hidden_layers)
+    assert np.array_equal(decode(run, gate).logits, decode(run).logits)
+
+
+def test_control_gates_take_ratio_and_seed() -> None:
+    random = make_ratio_gate("random", 0.25, seed=9)
+    periodic = make_ratio_gate("periodic", 0.75)
+    assert isinstance(random, RandomGate)
+    assert isinstance(periodic, PeriodicGate)
+    assert (random.ratio, random.seed, periodic.ratio) == (0.25, 9, 0.75)
+
+
+@pytest.mark.parametrize("ratio", [0.0, 0.3, 0.9, 1.0])
+@pytest.mark.parametrize("calibrate", [calibrate_uniform, calibrate_per_layer])
+@pytest.mark.parametrize("name", sorted(THRESHOLD_GATES))
+def test_calibrated_gates_get_the_thresholds_of_the_dense_run(
+    name: str, calibrate: Calibration, ratio: float
+) -> None:
+    run = make_run(0)
+    seen: list[DecisionRecord] = []
+
+    def get_dense_record(gate: ThresholdGate) -> DecisionRecord:
+        seen.append(record_run(run, gate))
+        return seen[-1]
+
+    ceiling = compute_ceiling(run.steps, run.tokens_per_frame)
+    gate, thresholds = make_calibrated_gate(name, ratio, ceiling, get_dense_record, 2, calibrate)
+    assert len(seen) == 1
+    assert isinstance(gate, ThresholdGate)
+    assert thresholds == calibrate(seen[0], ratio, gate.higher_is_safer)
+    assert [gate.thresholds.get(layer) for layer in range(2)] == list(thresholds)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "ceiling", "eligible_ratio"), [(0.25, 0.5, 0.5), (0.75, 0.5, 1.0), (0.5, 0.0, 0.0)]
+)
+@pytest.mark.parametrize("name", ["random", "periodic"])
+def test_controls_spread_the_ratio_over_the_eligible_tokens(
+    name: str, ratio: float, ceiling: float, eligible_ratio: float
+) -> None:
+    def refuse(gate: ThresholdGate) -> DecisionRecord:
+        raise AssertionError("a control needs no dense run")
+
+    gate, thresholds = make_calibrated_gate(name, ratio, ceiling, refuse, 2, seed=3)
+    assert isinstance(gate, RandomGate | PeriodicGate)
+    assert gate.ratio == eligible_ratio
+    assert not thresholds
+
+
+def test_refuses_unknown_names() -> None:
+    message = r"^gate = 'sometimes': must be one of tas, input, oracle$"
+    with pytest.raises(ArgumentError, match=message):
+        make_threshold_gate("sometimes", FixedThresholds([0.0]))
+    message = r"^gate = 'sometimes': must be one of random, periodic$"
+    with pytest.raises(ArgumentError, match=message):
+        make_ratio_gate("sometimes", 0.5)
+
+
+@pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
+@pytest.mark.parametrize("name", GATE_NAMES)
+def test_refuses_ratios_before_any_run(name: str, ratio: float) -> None:
+    def refuse(gate: ThresholdGate) -> DecisionRecord:
+        raise AssertionError("a wrong ratio must be refused before the dense run")
+
+    with pytest.raises(ArgumentError, match=r"^target_ratio = \S+: must be in \[0, 1\]$"):
+        make_calibrated_gate(name, ratio, 0.5, refuse, 2)
