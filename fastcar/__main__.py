@@ -11,6 +11,8 @@ def main() -> int:
     """Run the command line; the result is the exit code."""
     try:
         from fastcar.cli.main import run
+    except KeyboardInterrupt:
+        return 130
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in CLI_LIBRARIES:
             raise

@@ -168,9 +168,23 @@ def draw_animation(title: str, strips: Sequence[Strip]) -> list[Image.Image]:
     return images
 
 
+def make_palette() -> Image.Image:
+    """256 colours that every picture here consists of, within rounding: grey, orange, blue.
+
+    A palette chosen per frame would make equal pixels differ from frame to frame.
+    """
+    greys = np.linspace(0, 255, 128)[:, None].repeat(3, axis=1)
+    shares = np.linspace(1 / 64, 1, 64)[:, None]
+    colours = np.concatenate([greys, shares * _ORANGE, shares * _BLUE]).round().astype(np.uint8)
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(colours.tobytes())
+    return palette
+
+
 def save_gif(path: Path, images: Sequence[Image.Image]) -> None:
     """Write an endless GIF."""
-    first, *rest = images
+    palette = make_palette()
+    first, *rest = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     first.save(
         path, save_all=True, append_images=rest, duration=FRAME_MILLISECONDS, loop=0, optimize=False
     )

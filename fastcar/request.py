@@ -24,6 +24,9 @@ DEFAULT_TARGET_RATIO = 0.5
 
 DEFAULT_SINKS = 4
 
+MAX_BATCH = 1024
+"""Largest number of videos per prompt or clip; a slip of the keyboard shall not fill the memory."""
+
 
 @dataclass(frozen=True)
 class GenerationRequest:
@@ -87,6 +90,8 @@ class GenerationRequest:
         for name, limit in least.items():
             if getattr(self, name) < limit:
                 raise ArgumentError(name, getattr(self, name), f"at least {limit}")
+        if self.batch > MAX_BATCH:
+            raise ArgumentError("batch", self.batch, f"at most {MAX_BATCH}")
         if self.gate not in GATE_NAMES:
             raise ArgumentError("gate", self.gate, f"one of {', '.join(GATE_NAMES)}")
         if self.guidance is not None:

@@ -35,6 +35,13 @@ class GivenTokens:
     forced_ids: TokenIds
     prompt_mask: BoolArray | None
 
+    def check_vocabulary(self, vocab_size: int) -> None:
+        """Refuse token ids outside [0, vocab_size), before anything is decoded."""
+        for name, ids in (("prompt_ids", self.prompt_ids), ("forced_ids", self.forced_ids)):
+            for worst in (int(ids.min()), int(ids.max())):
+                if not 0 <= worst < vocab_size:
+                    raise ArgumentError(name, worst, f"in [0, vocab_size = {vocab_size})")
+
 
 def read_tokens(path: str | os.PathLike[str]) -> GivenTokens:
     """Read `prompt_ids`, `forced_ids` and perhaps `prompt_mask`; other arrays are not touched.

@@ -47,10 +47,12 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return EXIT_REFUSED
     except click.ClickException as error:
         return _fail(error.format_message(), EXIT_REFUSED)
+    except MemoryError as error:
+        return _fail(f"not enough memory: {str(error) or 'ask for less'}", EXIT_REFUSED)
     except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted, nothing was written", EXIT_INTERRUPTED)
+        return _fail("interrupted", EXIT_INTERRUPTED)
     except _Terminated:
-        return _fail("terminated, nothing was written", EXIT_TERMINATED)
+        return _fail("terminated", EXIT_TERMINATED)
     finally:
         signal.signal(signal.SIGTERM, previous)
     return status if isinstance(status, int) else 0

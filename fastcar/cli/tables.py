@@ -23,20 +23,23 @@ def print_report(report: Report, directory: Path) -> None:
         # a file has no width; 80 columns would fold the tables
         console.width = 120
     for line in _describe_run(report):
-        console.print(escape(line))
-    for table in (
+        console.print(escape(line), soft_wrap=True)
+    for title, table in (
         _make_layer_table(report),
         _make_frame_table(report),
         _make_staleness_table(report),
         _make_quality_table(report),
         _make_time_table(report),
     ):
+        # a title inside the table would be folded to its width
+        console.print(f"\n[bold]{escape(title)}[/bold]")
         console.print(table)
     if report["replay"]["note"]:
-        console.print(f"[bold]note:[/bold] {escape(report['replay']['note'])}")
+        console.print(f"[bold]note:[/bold] {escape(report['replay']['note'])}", soft_wrap=True)
     names = [entry["gif"] for entry in report["videos"]]
     shown = names[0] if len(names) == 1 else f"{names[0]} .. {names[-1]}"
-    console.print(escape(f"written to {directory}: {shown}, {report['sheet']}, report.json"))
+    names_of_all = f"{shown}, {report['sheet']}, report.json"
+    console.print(escape(f"written to {directory}: {names_of_all}"), soft_wrap=True)
 
 
 def _describe_run(report: Report) -> Iterable[str]:
@@ -69,16 +72,18 @@ def _format_threshold(value: float | str | None) -> str:
     return value if isinstance(value, str) else f"{value:.4g}"
 
 
-def _make_table(title: str, headers: Iterable[str], rows: Iterable[Iterable[str]]) -> Table:
-    table = Table(title=title, title_justify="left")
+def _make_table(
+    title: str, headers: Iterable[str], rows: Iterable[Iterable[str]]
+) -> tuple[str, Table]:
+    table = Table()
     for position, header in enumerate(headers):
         table.add_column(header, justify="right" if position else "left", no_wrap=True)
     for row in rows:
         table.add_row(*row)
-    return table
+    return title, table
 
 
-def _make_layer_table(report: Report) -> Table:
+def _make_layer_table(report: Report) -> tuple[str, Table]:
     measures = report["measures"]
     all_layers = [measures["percentiles"], *measures["percentiles_by_layer"]]
     names = list(next((entry for entry in all_layers if entry), {}))
@@ -97,7 +102,7 @@ def _format_number(value: float) -> str:
     return f"{value:.3f}"
 
 
-def _make_frame_table(report: Report) -> Table:
+def _make_frame_table(report: Report) -> tuple[str, Table]:
     quality = report["quality"]["replay_against_dense"]
     rows = []
     for frame_index, ratio in enumerate(report["replay"]["by_frame"]):
@@ -111,7 +116,7 @@ def _make_frame_table(report: Report) -> Table:
     return _make_table("Replay by frame", headers, rows)
 
 
-def _make_staleness_table(report: Report) -> Table:
+def _make_staleness_table(report: Report) -> tuple[str, Table]:
     staleness = report["staleness"]
     shares = staleness["shares"]
     headers = [str(age) for age in range(min(len(shares), LONGEST_AGE_SHOWN))]
@@ -126,7 +131,7 @@ def _make_staleness_table(report: Report) -> Table:
     return _make_table(title, ["age", *headers], [["tokens", *row]])
 
 
-def _make_quality_table(report: Report) -> Table:
+def _make_quality_table(report: Report) -> tuple[str, Table]:
     rows = []
     for name, entry in report["quality"].items():
         label = name.replace("_", " ")
@@ -144,7 +149,7 @@ def _format_quality(entry: dict[str, Any]) -> list[str]:
     ]
 
 
-def _make_time_table(report: Report) -> Table:
+def _make_time_table(report: Report) -> tuple[str, Table]:
     time = report["time"]
     kinds = ("dense", "replay")
     rows = []

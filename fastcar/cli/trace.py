@@ -92,6 +92,7 @@ def trace(
     check_writable(out)
     given = read_tokens(tokens)
     config, weights = load_checkpoint(checkpoint, DTYPES[dtype])
+    given.check_vocabulary(config.vocab_size)
     gate = make_score_gate(thresholds, config.num_hidden_layers, replay.semantics)
     result = run_trace(
         config,
