@@ -195,3 +195,7 @@ def _check_request(
     if given.shape[0] != num_videos or given.shape[1] > total:
         limit = f"[{num_videos} videos, at most {total} tokens]"
         raise ArgumentError("given_ids shape", given.shape, limit)
+    outside = given[(given < 0) | (given >= config.vocab_size)]
+    if outside.size:
+        limit = f"in [0, vocab_size = {config.vocab_size})"
+        raise ArgumentError("given_ids", int(outside[0]), limit)
