@@ -446,5 +446,25 @@ def test_an_interrupted_save_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
+def test_the_directory_appears_in_one_step_when_all_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[set[str]] = []
+
+    def stop(partial: Path, target: Path) -> None:
+        moved.append({path.name for path in partial.iterdir()})
+        assert partial.parent == target.parent
+        raise KeyboardInterrupt
+
+    config = make_config(tied=False)
+    monkeypatch.setattr(Path, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        save_checkpoint(
+            tmp_path / "model", config, make_random_weights(config, np.random.default_rng(0))
+        )
+    assert moved == [{"config.json", "model.safetensors"}]
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_fields_above_are_those_of_a_layer() -> None:
     assert FIELDS.keys() == LayerWeights.__dataclass_fields__.keys()
