@@ -97,7 +97,7 @@ def shrink(crops: FloatArray) -> FloatArray:
     """[F, S, S] to [F, 8, 8] by averaging."""
     step = crops.shape[-1] // SOURCE_PIXELS
     parts = crops.reshape(len(crops), SOURCE_PIXELS, step, SOURCE_PIXELS, step)
-    return parts.mean(axis=(2, 4), dtype=np.float32)
+    return np.asarray(parts.mean(axis=(2, 4), dtype=np.float32))
 
 
 def place_on_canvas(images: FloatArray, geometry: VideoGeometry) -> FloatArray:

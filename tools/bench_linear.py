@@ -1,0 +1,98 @@
+"""What the MLP of one layer costs by the number of rows, for several ways to multiply.
+
+`reference.linear` multiplies row by row over blocks of the matrix. The alternatives show what that
+choice costs or gains: one matrix product for all rows (whose bits depend on the batch, D-05), and
+one matrix-vector product per row over the whole matrix.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from unittest.mock import patch
+
+import numpy as np
+
+import reference.linear
+from reference.config import ModelConfig
+from reference.linear import BLOCK_BYTES, compute_linear
+from reference.swiglu import compute_silu
+from reference.weights import FloatArray, LayerWeights, ModelWeights
+
+Linear = Callable[[FloatArray, FloatArray], FloatArray]
+
+ROW_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16)
+BLOCK_SWEEP_BYTES = tuple(1 << exponent for exponent in range(17, 22))
+"""128 KiB to 2 MiB."""
+CHOSEN = "compute_linear"
+
+
+def multiply_at_once(x: FloatArray, weight: FloatArray) -> FloatArray:
+    """One matrix product for all rows."""
+    product: FloatArray = x @ weight.T
+    return product
+
+
+def multiply_by_rows(x: FloatArray, weight: FloatArray) -> FloatArray:
+    """One matrix-vector product per row, each over the whole matrix."""
+    return np.stack([weight @ row for row in x])
+
+
+def make_blocked(block_bytes: int) -> Linear:
+    """`compute_linear` with another size of its blocks."""
+
+    def multiply(x: FloatArray, weight: FloatArray) -> FloatArray:
+        with patch.object(reference.linear, "BLOCK_BYTES", block_bytes):
+            return compute_linear(x, weight)
+
+    return multiply
+
+
+def get_formulations() -> dict[str, Linear]:
+    """All ways to multiply, by the names of the report."""
+    blocked = {
+        f"blocks of {block_bytes >> 10} KiB": make_blocked(block_bytes)
+        for block_bytes in BLOCK_SWEEP_BYTES
+        if block_bytes != BLOCK_BYTES
+    }
+    named: dict[str, Linear] = {
+        CHOSEN: compute_linear,
+        "x @ W.T": multiply_at_once,
+        "W @ x, row by row": multiply_by_rows,
+    }
+    return named | blocked
+
+
+def run_mlp(multiply: Linear, normed: FloatArray, layer: LayerWeights) -> FloatArray:
+    """The MLP of `reference.swiglu` with another product."""
+    gate, up = multiply(normed, layer.gate_proj), multiply(normed, layer.up_proj)
+    return multiply(compute_silu(gate) * up, layer.down_proj)
+
+
+def measure_linear(
+    config: ModelConfig, weights: ModelWeights, rounds: int
+) -> dict[str, dict[int, float]]:
+    """Milliseconds of one layer's MLP: formulation -> rows -> median over the rounds.
+
+    Every formulation walks all layers in every round, so that the weights come from memory as they
+    do in a decode step, and so that a slow moment of the machine meets all alike.
+    """
+    rng = np.random.default_rng(0)
+    formulations = get_formulations()
+    inputs = {
+        rows: rng.standard_normal((rows, config.hidden_size)).astype(weights.dtype)
+        for rows in ROW_COUNTS
+    }
+    seconds: dict[tuple[str, int], list[float]] = {}
+    for _ in range(rounds):
+        for rows, normed in inputs.items():
+            for name, multiply in formulations.items():
+                start = time.perf_counter()
+                for layer in weights.layers:
+                    run_mlp(multiply, normed, layer)
+                seconds.setdefault((name, rows), []).append(time.perf_counter() - start)
+    scale = 1e3 / len(weights.layers)
+    return {
+        name: {rows: scale * float(np.median(seconds[name, rows])) for rows in ROW_COUNTS}
+        for name in formulations
+    }
