@@ -128,16 +128,20 @@ def _make_place(
     if num_bytes > buffer_bytes:
         limit = f"within the {buffer_bytes} bytes that the file has for tensors"
         raise CheckpointError(f"{label}: shape", _describe_numbers(entry["shape"]), limit)
-    offsets = entry["data_offsets"]
-    limit = f"{num_bytes} bytes apart for {dtype} {list(shape)}, within {buffer_bytes} bytes"
-    if (
-        not _is_whole_list(offsets)
-        or len(offsets) != 2
-        or not 0 <= offsets[0] <= offsets[1] <= buffer_bytes
-        or offsets[1] - offsets[0] != num_bytes
-    ):
-        raise CheckpointError(f"{label}: data_offsets", _describe_numbers(offsets), limit)
-    return TensorPlace(path, name, dtype, shape, buffer_start + offsets[0], num_bytes)
+    extent = f"{num_bytes} bytes apart for {dtype} {list(shape)}, within {buffer_bytes} bytes"
+    start = _get_start(entry["data_offsets"], num_bytes, buffer_bytes)
+    if start is None:
+        shown = _describe_numbers(entry["data_offsets"])
+        raise CheckpointError(f"{label}: data_offsets", shown, extent)
+    return TensorPlace(path, name, dtype, shape, buffer_start + start, num_bytes)
+
+
+def _get_start(offsets: object, num_bytes: int, buffer_bytes: int) -> int | None:
+    """Start in the buffer; None unless start and end lie in it, as far apart as the tensor asks."""
+    if not _is_whole_list(offsets) or len(offsets) != 2:
+        return None
+    start, end = offsets
+    return start if 0 <= start <= end <= buffer_bytes and end - start == num_bytes else None
 
 
 def _get_shape(shape: object, label: str) -> tuple[int, ...]:
