@@ -17,6 +17,8 @@ MAX_FRAMES = 32
 """Longest clip that is trained and recorded, frames."""
 RANDOM_BLOCK_SHARE = 0.15
 """Clips that show random codes instead of a digit, which can only be copied."""
+NULL_START_SHARE = 0.2
+"""Prompts that do not say where the digit starts."""
 NULL_PROMPT_SHARE = 0.1
 """Prompts replaced by the unconditional one, which guidance needs."""
 
@@ -62,10 +64,13 @@ class ClipSampler:
         velocity_x, velocity_y = directions[self.rng.integers(len(directions))]
         places = self.geometry.positions_per_axis
         start_x, start_y = (int(place) for place in self.rng.integers(0, places, size=2))
-        prompt = self.vocabulary.encode(Prompt(int(self.labels[index]), velocity_x, velocity_y))
+        shown = Prompt(int(self.labels[index]), velocity_x, velocity_y, start_x, start_y)
+        prompt = self.vocabulary.encode(shown)
         if is_random_block:
             codes = self.rng.integers(0, self.vocabulary.num_codes, size=codes.shape)
             prompt[1] = self.vocabulary.null_token
+        if self.rng.random() < NULL_START_SHARE:
+            prompt[-2:] = [self.vocabulary.null_token] * 2
         if self.rng.random() < NULL_PROMPT_SHARE:
             prompt = self.vocabulary.encode_unconditional()
         row[:PROMPT_TOKENS] = prompt

@@ -37,19 +37,21 @@ def make_clips(
     """Draw clips, each of another image.
 
     Returns:
-        token_ids [count, MAX_FRAMES * N] uint8, prompts [count, 3] int8 (digit, velocity x, y).
+        token_ids [count, MAX_FRAMES * N] uint8, and prompts [count, 5] int8: digit, velocity x and
+            y, start x and y.
     """
     rng = np.random.default_rng(seed)
     directions = list(DIRECTIONS.values())
     token_ids = np.empty((count, MAX_FRAMES * geometry.tokens_per_frame), np.uint8)
-    prompts = np.empty((count, 3), np.int8)
+    prompts = np.empty((count, 5), np.int8)
     for clip_index, image_index in enumerate(rng.choice(len(images), count, replace=False)):
         velocity_x, velocity_y = directions[rng.integers(len(directions))]
         start_x, start_y = (int(place) for place in rng.integers(0, geometry.positions_per_axis, 2))
         motion = Motion(start_x, start_y, velocity_x, velocity_y)
         frames = render_clip(images[image_index], motion, geometry, MAX_FRAMES)
         token_ids[clip_index] = codec.encode(frames).reshape(-1)
-        prompts[clip_index] = int(labels[image_index]), velocity_x, velocity_y
+        digit = int(labels[image_index])
+        prompts[clip_index] = digit, velocity_x, velocity_y, start_x, start_y
     return token_ids, prompts
 
 

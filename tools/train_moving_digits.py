@@ -34,13 +34,13 @@ from tools.digit_images import augment, encode_digits, fit_codec, load_split
 from tools.torch_llama import TorchLlama
 
 AUGMENTED_COPIES = 15
-STILL_CLIPS = 32
+STILL_CLIPS = 64
 """Clips of one frame in every step."""
-STILL_WEIGHT = 0.25
+STILL_WEIGHT = 0.5
 """Their weight in the loss."""
 SCHEDULE = ((0.0, 4), (0.2, 8), (0.4, 16), (0.85, 32))
 """(share of the time, frames of a clip from then on); tokens per step stay the same."""
-TOKENS_PER_STEP = 12 * 1024
+TOKENS_PER_STEP = 6 * 1024
 
 
 def model_config(vocab_size: int) -> ModelConfig:
@@ -120,7 +120,7 @@ def train(arguments: argparse.Namespace, out: Path) -> None:
         codec = fit_codec(images, GEOMETRY, arguments.seed)
     else:
         codec = PatchCodec(load_file(arguments.start_from / "codebook.safetensors")["codebook"])
-    vocabulary = PromptVocabulary(codec.num_codes)
+    vocabulary = PromptVocabulary(codec.num_codes, GEOMETRY.positions_per_axis)
     copies = [images] + [
         np.stack([augment(image, rng) for image in images]) for _ in range(AUGMENTED_COPIES)
     ]
@@ -133,7 +133,7 @@ def train(arguments: argparse.Namespace, out: Path) -> None:
     config = model_config(vocabulary.vocab_size)
     model = TorchLlama(config)
     if arguments.start_from is not None:
-        model.load_state_dict(load_torch_file(arguments.start_from / "model.safetensors"))
+        load_grown(model, load_torch_file(arguments.start_from / "model.safetensors"))
     parameters = sum(p.numel() for p in model.parameters())
     write_codebook(codec, out)
     write_checkpoint(model, config, out)
@@ -169,7 +169,7 @@ def train(arguments: argparse.Namespace, out: Path) -> None:
                 "second_frame": round(losses[:, 1].mean().item(), 4),
                 "from_third_frame": round(losses[:, 2:].mean().item(), 5),
             }
-            if step % 200 == 0:
+            if step % 100 == 0:
                 held_losses = evaluate(model, held)
                 line |= {f"held_out_{name}": round(nats, 5) for name, nats in held_losses.items()}
                 write_checkpoint(model, config, out)
@@ -187,6 +187,14 @@ def train(arguments: argparse.Namespace, out: Path) -> None:
     summary = {"parameters": parameters, "stages": stages}
     (out / "training.json").write_text(json.dumps(summary, indent=1) + "\n")
     print(json.dumps({"steps": step, "hours": stage["hours"]}), flush=True)
+
+
+def load_grown(model: TorchLlama, weights: dict[str, torch.Tensor]) -> None:
+    """Load weights of a model whose vocabulary may have been smaller; new tokens stay random."""
+    grown = model.state_dict()
+    for name, tensor in weights.items():
+        grown[name][: len(tensor)] = tensor
+    model.load_state_dict(grown)
 
 
 def read_stages(start_from: Path | None) -> list[dict[str, Any]]:

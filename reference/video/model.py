@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from reference.checkpoint import load_checkpoint
 from reference.config import ModelConfig
 from reference.errors import ArgumentError, CheckpointError
 from reference.generate import Prompts
+from reference.sampling import make_streams
 from reference.video.codec import PatchCodec
 from reference.video.geometry import VideoGeometry
-from reference.video.prompt import Prompt, PromptVocabulary
+from reference.video.prompt import Prompt, PromptVocabulary, draw_start
 from reference.weights import ModelWeights
 
 SHIPPED_MODEL = Path(__file__).parent / "moving_digits_16x64"
@@ -65,13 +67,22 @@ class VideoModel:
     @property
     def vocabulary(self) -> PromptVocabulary:
         """Token ids of prompts."""
-        return PromptVocabulary(self.codec.num_codes)
+        return PromptVocabulary(self.codec.num_codes, self.geometry.positions_per_axis)
 
-    def encode_prompts(self, prompts: tuple[Prompt, ...] | list[Prompt]) -> Prompts:
+    def encode_prompts(self, prompts: Sequence[Prompt]) -> Prompts:
         """Token ids of prompts and of as many unconditional ones."""
         conditional = [self.vocabulary.encode(prompt) for prompt in prompts]
         unconditional = [self.vocabulary.encode_unconditional()] * len(prompts)
         return Prompts(np.array(conditional, np.int64), np.array(unconditional, np.int64))
+
+    def draw_starts(self, prompts: Sequence[Prompt], seed: int) -> tuple[Prompt, ...]:
+        """Prompts whose missing start places are drawn, one stream per video (D-12, D-15)."""
+        streams = make_streams(seed, len(prompts))
+        places = self.geometry.positions_per_axis
+        return tuple(
+            draw_start(prompt, places, stream)
+            for prompt, stream in zip(prompts, streams, strict=True)
+        )
 
     def render(self, token_ids: NDArray[np.integer]) -> NDArray[np.float32]:
         """[videos, frames * N] tokens to [videos, frames, H, W] pixels in [0, 1]."""
@@ -111,7 +122,7 @@ def load_video_model(
         raise CheckpointError(str(root / "codebook.safetensors"), sorted(arrays), "'codebook'")
     codec = PatchCodec(arrays["codebook"].astype(np.float32))
     geometry = _load_geometry(root / "video.json")
-    vocab_size = PromptVocabulary(codec.num_codes).vocab_size
+    vocab_size = PromptVocabulary(codec.num_codes, geometry.positions_per_axis).vocab_size
     if config.vocab_size != vocab_size:
         limit = f"vocab_size {vocab_size}, the codebook's and the prompts' together"
         raise CheckpointError(str(root), f"vocab_size {config.vocab_size}", limit)
