@@ -26,7 +26,7 @@ from reference.weights import make_random_weights
 from tools.bench_linear import CHOSEN, measure_linear
 from tools.bench_replay import SPEED_UP_TARGET, make_bench_config, measure_replay
 from tools.bench_report import format_page, format_replay_table, save_figure
-from tools.evaluate_model import REPORT_SEED, PromptedSettings, generate_prompted, make_prompts
+from tools.prompted_videos import PromptedSettings, generate_prompted, make_prompts
 
 BATCHES = (1, 8)
 ROUNDS = 12
@@ -69,7 +69,7 @@ def measure_video(checkpoint: Path) -> dict[str, Any]:
     model = load_video_model(checkpoint)
     frames = model.geometry.frames
     start = time.perf_counter()
-    generate_prompted(model, make_prompts(1)[:1], PromptedSettings(), frames, REPORT_SEED)
+    generate_prompted(model, make_prompts(1)[:1], PromptedSettings(), frames, seed=0)
     return {
         "frames": frames,
         "tokens": frames * model.geometry.tokens_per_frame,

@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,19 +18,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.decoder import TokenIds
-from reference.generate import DecodeOptions, Progress, Prompts, generate
-from reference.replay import ReplayConfig
 from reference.sampling import Sampling
 from reference.video.model import SHIPPED_MODEL, Clips, VideoModel, load_video_model
-from reference.video.prompt import DIRECTIONS, NUM_DIGITS, Prompt
 from tools.digit_images import load_split
-from tools.digit_recognition import (
-    NO_DIGIT,
-    DigitClassifier,
-    FloatArray,
-    compute_motion_matches,
-    place_on_canvas,
+from tools.digit_recognition import DigitClassifier, FloatArray, place_on_canvas
+from tools.markdown import format_table
+from tools.prompted_videos import (
+    BoolArray,
+    PromptedSettings,
+    generate_prompted,
+    judge_videos,
+    make_prompts,
+    run_model,
 )
 
 TRUE_FRAMES = 2
@@ -43,60 +40,6 @@ ON_PATH_PSNR_DB = 20.0
 VIDEOS_PER_DIGIT = 10
 REPORT_SEED = 2000
 """Of the reported videos; the sampling was chosen on others (`tools.search_sampling`)."""
-
-BoolArray = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class PromptedSettings:
-    """How videos are drawn from the prompt alone.
-
-    Attributes:
-        guidance: scale; None = no guidance.
-        temperature: 0 = greedy.
-        top_k: None = all codes.
-        top_p: 1 = all codes.
-        continue_greedily: draw the first frame so, then continue greedily without guidance.
-    """
-
-    guidance: float | None = 3.0
-    temperature: float = 0.5
-    top_k: int | None = None
-    top_p: float = 1.0
-    continue_greedily: bool = False
-
-
-def run_model(
-    model: VideoModel,
-    prompts: tuple[Prompt, ...],
-    num_frames: int,
-    sampling: Sampling,
-    given_ids: TokenIds | None = None,
-    guidance: float | None = None,
-    seed: int = 0,
-    label: str = "",
-) -> tuple[TokenIds, NDArray[np.float64], BoolArray]:
-    """Decode one video per prompt, dense, all in one batch.
-
-    Returns:
-        token_ids [videos, S], nats [videos, frames, N] and top_1 [videos, frames, N].
-    """
-    tokens_per_frame = model.geometry.tokens_per_frame
-    encoded: Prompts = model.encode_prompts(prompts)
-    result = generate(
-        model.config,
-        model.weights,
-        encoded,
-        DecodeOptions(ReplayConfig(tokens_per_frame), guidance=guidance),
-        num_frames=num_frames,
-        num_codes=model.codec.num_codes,
-        sampling=sampling,
-        seed=seed,
-        given_ids=given_ids,
-        progress=make_progress(label) if label else None,
-    )
-    shape = len(prompts), num_frames, tokens_per_frame
-    return result.token_ids, result.nats.T.reshape(shape), result.top_1.T.reshape(shape)
 
 
 def evaluate_codec(model: VideoModel, images: FloatArray) -> dict[str, float]:
@@ -179,60 +122,6 @@ def evaluate_free(model: VideoModel, clips: Clips) -> dict[str, Any]:
     }
 
 
-def make_prompts(videos_per_digit: int, first_direction: int = 0) -> tuple[Prompt, ...]:
-    """The same number of videos of every digit, directions dealt in turn."""
-    velocities = list(DIRECTIONS.values())
-    return tuple(
-        Prompt(digit, *velocities[(first_direction + digit + index) % len(velocities)])
-        for digit in range(NUM_DIGITS)
-        for index in range(videos_per_digit)
-    )
-
-
-def generate_prompted(
-    model: VideoModel,
-    prompts: tuple[Prompt, ...],
-    settings: PromptedSettings,
-    num_frames: int,
-    seed: int,
-    label: str = "",
-) -> FloatArray:
-    """[videos, T, H, W] pixels of videos drawn from the prompt alone."""
-    sampling = Sampling(settings.temperature, settings.top_k, settings.top_p)
-    drawn_frames = 1 if settings.continue_greedily else num_frames
-    token_ids, _, _ = run_model(
-        model, prompts, drawn_frames, sampling, None, settings.guidance, seed, label
-    )
-    if drawn_frames < num_frames:
-        token_ids, _, _ = run_model(model, prompts, num_frames, Sampling(0), token_ids, label=label)
-    return model.render(token_ids)
-
-
-def judge_videos(
-    classifier: DigitClassifier, videos: FloatArray, prompts: tuple[Prompt, ...]
-) -> dict[str, Any]:
-    """How well videos [videos, T, H, W] show the prompted digits and move as prompted."""
-    digits, places = classifier.classify(videos)
-    prompted = np.array([prompt.digit for prompt in prompts])
-    right = digits == prompted[:, None]
-    moves = [
-        compute_motion_matches(path, prompt, classifier.geometry)
-        for path, prompt in zip(places, prompts, strict=True)
-    ]
-    throughout = right.all(axis=1)
-    return {
-        "num_videos": len(videos),
-        "right_throughout_share": float(throughout.mean()),
-        "right_first_frame_share": float(right[:, 0].mean()),
-        "right_frames_share": float(right.mean()),
-        "no_digit_frames_share": float((digits == NO_DIGIT).mean()),
-        "right_motion_steps_share": float(np.mean(moves)),
-        "right_throughout_by_digit": [
-            float(throughout[prompted == digit].mean()) for digit in sorted(set(prompted.tolist()))
-        ],
-    }
-
-
 def evaluate_prompted(
     model: VideoModel, classifier: DigitClassifier, settings: PromptedSettings
 ) -> dict[str, Any]:
@@ -243,18 +132,6 @@ def evaluate_prompted(
     )
     chosen = {"settings": asdict(settings), "seed": REPORT_SEED}
     return chosen | judge_videos(classifier, videos, prompts)
-
-
-def make_progress(label: str) -> Progress:
-    """Print one line every tenth of the tokens, to standard error."""
-    start = time.monotonic()
-
-    def show(done: int, total: int) -> None:
-        if done * 10 // total > (done - 1) * 10 // total:
-            seconds = time.monotonic() - start
-            print(f"{label}: {done}/{total} tokens, {seconds:.0f} s", file=sys.stderr, flush=True)
-
-    return show
 
 
 def evaluate(model: VideoModel, settings: PromptedSettings) -> dict[str, Any]:
@@ -274,6 +151,68 @@ def evaluate(model: VideoModel, settings: PromptedSettings) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """One number with the limit it is held to.
+
+    Attributes:
+        measure: what was measured.
+        value: the number.
+        limit: to reach or to stay below.
+        is_ceiling: the limit is the largest value allowed, not the smallest.
+        unit: "%" shows shares as percentages.
+    """
+
+    measure: str
+    value: float
+    limit: float
+    is_ceiling: bool = False
+    unit: str = "%"
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the limit is kept."""
+        return self.value <= self.limit if self.is_ceiling else self.value >= self.limit
+
+    def format_cells(self) -> list[str]:
+        """Cells of a table: measure, value, limit, met."""
+        shown = [
+            f"{number:.1%}" if self.unit == "%" else f"{number:.4f} {self.unit}"
+            for number in (self.value, self.limit)
+        ]
+        word = "at most" if self.is_ceiling else "at least"
+        return [self.measure, shown[0], f"{word} {shown[1]}", "yes" if self.is_met else "no"]
+
+
+def get_verdicts(results: dict[str, Any]) -> list[Verdict]:
+    """The numbers that the model is held to."""
+    forced = results["teacher_forced"]["from_third_frame"]
+    free = results["free_running"][f"{FRAME_COUNTS[0]}_frames"]
+    prompted = results["prompted"]
+    return [
+        Verdict(
+            "teacher-forced likelihood from the third frame on",
+            forced["nats_per_token"],
+            0.02,
+            is_ceiling=True,
+            unit="nats per token",
+        ),
+        Verdict("teacher-forced top-1 from the third frame on", forced["top_1"], 0.995),
+        Verdict("free-running frames on the true path", free["on_path_share"], 0.6),
+        Verdict(
+            "videos from the prompt alone that show its digit in every frame",
+            prompted["right_throughout_share"],
+            0.9,
+        ),
+    ]
+
+
+def format_verdicts(results: dict[str, Any]) -> str:
+    """The same as a table."""
+    lines = [verdict.format_cells() for verdict in get_verdicts(results)]
+    return format_table(["measure", "reached", "target", "met"], lines)
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -283,7 +222,7 @@ def main() -> None:
     out = arguments.out or arguments.checkpoint / "evaluation.json"
     results = evaluate(load_video_model(arguments.checkpoint), PromptedSettings())
     out.write_text(json.dumps(results, indent=1) + "\n")
-    print(json.dumps(results, indent=1))
+    print(format_verdicts(results))
 
 
 if __name__ == "__main__":

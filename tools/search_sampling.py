@@ -18,7 +18,7 @@ from typing import Any
 from reference.video.model import SHIPPED_MODEL, VideoModel, load_video_model
 from tools.digit_images import load_split
 from tools.digit_recognition import DigitClassifier
-from tools.evaluate_model import PromptedSettings, generate_prompted, judge_videos, make_prompts
+from tools.prompted_videos import PromptedSettings, generate_prompted, judge_videos, make_prompts
 
 SEARCH_SEED = 1000
 FIRST_DIRECTION = 3
