@@ -21,7 +21,6 @@ from fastcar.report import Report
 
 SHEET_NAME = "sheet.png"
 REPORT_NAME = "report.json"
-LEGEND = "below replay: replayed share of the frame; below difference: PSNR in dB, = for identical"
 
 
 def make_strips(generation: Generation, video_index: int) -> list[Strip]:
@@ -38,11 +37,14 @@ def make_strips(generation: Generation, video_index: int) -> list[Strip]:
     return [
         *strips,
         Strip("dense", colour_frames(dense)),
-        Strip("replay", colour_frames(replay), _get_replay_notes(generation, video_index)),
+        Strip(
+            "replay", colour_frames(replay), _get_replay_notes(generation, video_index), "replayed"
+        ),
         Strip(
             "difference",
             colour_difference(dense, replay),
-            tuple("=" if np.isinf(value) else f"{value:.1f}" for value in psnr),
+            tuple("same" if np.isinf(value) else f"{value:.1f}" for value in psnr),
+            "PSNR dB",
         ),
     ]
 
@@ -80,7 +82,7 @@ def write_results(generation: Generation, report: Report, directory: Path) -> Re
         name = f"video_{video_index:02d}.gif"
         save_gif(directory / name, draw_animation(title, strips))
         entries.append({**entry, "gif": name})
-        blocks.append((title if video_index else f"{title}   {LEGEND}", strips))
+        blocks.append((title, strips))
     draw_sheet(blocks).save(directory / SHEET_NAME)
     full = {**report, "videos": entries, "sheet": SHEET_NAME}
     text = json.dumps(full, indent=1, allow_nan=False) + "\n"

@@ -45,11 +45,13 @@ class Strip:
         title: stands before it.
         frames: [T, H, W, 3] uint8.
         notes: [T] texts that stand below the frames; empty for none.
+        note_label: what the notes say, stands before them.
     """
 
     title: str
     frames: Colours
     notes: tuple[str, ...] = ()
+    note_label: str = ""
 
 
 def colour_frames(frames: Pixels) -> Colours:
@@ -134,6 +136,7 @@ def _draw_block(title: str, strips: Sequence[Strip], start: int, factor: int) ->
     top += LINE_PIXELS
     for strip in strips:
         draw.text((GAP_PIXELS, top + height // 2), strip.title, INK, _FONT, anchor="lm")
+        draw.text((GAP_PIXELS, top + height + 2), strip.note_label, FAINT_INK, _FONT)
         for column, centre in enumerate(centres):
             image = enlarge_pixels(strip.frames[start + column], factor)
             block.paste(image, (centre - width // 2, top))
@@ -163,7 +166,8 @@ def draw_animation(title: str, strips: Sequence[Strip]) -> list[Image.Image]:
             image.paste(enlarge_pixels(strip.frames[frame_index], factor), (left, 2 * LINE_PIXELS))
             if strip.notes:
                 place = (left, 2 * LINE_PIXELS + height * factor + 2)
-                draw.text(place, strip.notes[frame_index], FAINT_INK, _FONT)
+                note = f"{strip.note_label} {strip.notes[frame_index]}"
+                draw.text(place, note, FAINT_INK, _FONT)
         images.append(image)
     return images
 

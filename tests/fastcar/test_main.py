@@ -1,0 +1,105 @@
+"""The process itself: exit codes, signals, a missing extra."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.fastcar.commands import check_refused, list_files, run_command
+
+WAIT_SECONDS = 120
+"""Far beyond what a start takes, so that only a hang meets it."""
+
+
+def start_generation(out: Path) -> subprocess.Popen[str]:
+    """A generation of the longest videos, far from done when its signal comes."""
+    options = ["--prompt", "3 up", "--frames", "32", "--batch", "8", "--tau", "0"]
+    return subprocess.Popen(
+        [sys.executable, "-m", "fastcar", "generate", *options, "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a background shell hands down an ignored SIGINT
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
+    )
+
+
+def wait_for_any_file(directory: Path, process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + WAIT_SECONDS
+    while not list_files(directory):
+        assert process.poll() is None, "ended before it began to write"
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("number", "status", "word"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+)
+def test_interrupted_run_leaves_no_file(
+    tmp_path: Path, number: signal.Signals, status: int, word: str
+) -> None:
+    process = start_generation(tmp_path / "deep" / "out")
+    try:
+        wait_for_any_file(tmp_path, process)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=WAIT_SECONDS)
+    finally:
+        process.kill()
+    assert process.returncode == status
+    assert out == ""
+    assert err.strip() == f"fastcar: {word}"
+    assert list_files(tmp_path) == []
+
+
+@pytest.mark.parametrize("library", ["click", "rich", "PIL", "skimage"])
+def test_missing_extra_is_named_in_one_line(tmp_path: Path, library: str) -> None:
+    (tmp_path / f"{library}.py").write_text(
+        f"raise ModuleNotFoundError('no such module', name={library!r})"
+    )
+    outcome = subprocess.run(
+        [sys.executable, "-m", "fastcar", "generate"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 2
+    assert outcome.stdout == ""
+    assert outcome.stderr == (
+        f"fastcar: {library} is not installed: the command line needs the extra 'cli', "
+        "pip install 'fastcar[cli]'\n"
+    )
+
+
+def test_importing_the_package_needs_no_extra() -> None:
+    blocked = "; ".join(
+        f"sys.modules[{name!r}] = None"
+        for name in ("click", "rich", "PIL", "matplotlib", "skimage")
+    )
+    script = f"import sys; {blocked}; import fastcar; fastcar.load_model()"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_no_command_shows_help_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    outcome = run_command(capsys)
+    assert outcome.status == 2
+    assert outcome.out == ""
+    assert "Usage: fastcar" in outcome.err
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_help_and_version_succeed(capsys: pytest.CaptureFixture[str], option: str) -> None:
+    outcome = run_command(capsys, option)
+    assert outcome.status == 0
+    assert "fastcar" in outcome.out
+
+
+def test_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    check_refused(run_command(capsys, "invent"), ("'invent'",))
