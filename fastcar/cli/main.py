@@ -9,6 +9,7 @@ from types import FrameType
 
 import click
 
+from fastcar.cli.analyze import analyze
 from fastcar.cli.generate import generate
 from fastcar.cli.trace import trace
 from reference.errors import FastCarError
@@ -24,7 +25,7 @@ def fastcar() -> None:
     """Cache attentive replay (FastCar) for autoregressive video."""
 
 
-for command in (generate, trace):
+for command in (generate, trace, analyze):
     fastcar.add_command(command)
 
 

@@ -1,0 +1,180 @@
+"""Runs jobs on a model, each once, on several processes; questions share their results."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from multiprocessing import active_children, get_context
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+
+from fastcar.analysis.calibrated import Calibrated, CalibrationRequest
+from fastcar.analysis.runs import RunRequest, Setup
+from fastcar.analysis.settings import Settings
+from reference.video.model import VideoModel, load_video_model
+
+Result_co = TypeVar("Result_co", covariant=True)
+Result = TypeVar("Result")
+
+
+class Job(Hashable, Protocol[Result_co]):
+    """A hashable request that a model executes."""
+
+    def execute(self, model: VideoModel) -> Result_co:
+        """Run it; the result must be picklable."""
+        ...
+
+
+Progress = Callable[[str, int, int], None]
+"""Called with (what is measured, jobs done, jobs known so far)."""
+
+_worker_models: list[VideoModel] = []
+"""The model of a worker process, loaded once by `_start_worker`."""
+
+
+def _start_worker(directory: Path, dtype: type[np.float32] | type[np.float64]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the workers
+    _worker_models.append(load_video_model(directory, dtype))
+
+
+@contextmanager
+def limit_threads() -> Iterator[None]:
+    """Processes that start inside have one thread each in their matrix products.
+
+    Threads of several processes on the same cores slow each other down.
+    """
+    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _execute(job: Job[Any]) -> Any:
+    return job.execute(_worker_models[0])
+
+
+class Workbench:
+    """A model with settings, a memory of results and a pool of processes.
+
+    Args:
+        model: with `processes` > 1 it is loaded again in each process, from its directory.
+        settings: how much to measure.
+        processes: workers; 1 runs everything in this process.
+        progress: told before and after every job.
+    """
+
+    def __init__(
+        self,
+        model: VideoModel,
+        settings: Settings,
+        processes: int = 1,
+        progress: Progress | None = None,
+    ) -> None:
+        settings.check(model)
+        self.model = model
+        self.settings = settings
+        self.progress = progress
+        self.label = ""
+        self._results: dict[Any, Any] = {}
+        self._known = 0
+        self._processes = processes
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workbench:
+        if self._processes > 1:
+            self._others = set(active_children())
+            start = (self.model.directory, self.model.weights.dtype.type)
+            self._pool = ProcessPoolExecutor(
+                self._processes, get_context("spawn"), _start_worker, start
+            )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is None:
+            return
+        if error is not None:
+            # an interrupted analysis shall end now, not after the runs that are under way
+            for child in set(active_children()) - self._others:
+                child.terminate()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = None
+
+    def run_all(self, jobs: Sequence[Job[Result]]) -> list[Result]:
+        """Results in the order of the jobs; a job that ran before is not run again."""
+        fresh = [job for job in dict.fromkeys(jobs) if job not in self._results]
+        self._known += len(fresh)
+        self._report()
+        if self._pool is None:
+            for job in fresh:
+                self._keep(job, job.execute(self.model))
+        else:
+            with limit_threads():
+                futures = {self._pool.submit(_execute, job): job for job in fresh}
+            for future in as_completed(futures):
+                self._keep(futures[future], future.result())
+        return [self._results[job] for job in jobs]
+
+    def _keep(self, job: Any, result: Any) -> None:
+        self._results[job] = result
+        self._report()
+
+    def _report(self) -> None:
+        if self.progress is not None:
+            self.progress(self.label, len(self._results), self._known)
+
+    def calibrate(
+        self, setups: Sequence[Setup], ratios: tuple[float, ...]
+    ) -> list[dict[float, Calibrated]]:
+        """Thresholds of every set-up by target ratio."""
+        settings = self.settings
+        jobs = [
+            CalibrationRequest(
+                settings.calibration_clips,
+                settings.frames,
+                setup,
+                ratios,
+                settings.corrective_runs,
+            )
+            for setup in setups
+        ]
+        return self.run_all(jobs)
+
+    def make_request(self, setup: Setup, calibrated: Calibrated | None = None) -> RunRequest:
+        """A teacher-forced run on the held-out clips."""
+        thresholds = () if calibrated is None else calibrated.thresholds
+        return RunRequest(self.settings.clips, self.settings.frames, setup, thresholds)
+
+    def make_control(self, gate: str, ratio: float, setup: Setup | None = None) -> RunRequest:
+        """A run of a control gate at a share `ratio` of all fed tokens and layers."""
+        base = Setup() if setup is None else setup
+        ceiling = self.settings.compute_ceiling(self.model.geometry.tokens_per_frame)
+        return RunRequest(
+            self.settings.clips,
+            self.settings.frames,
+            Setup(gate, window_tokens=base.window_tokens),
+            ratio=min(1.0, ratio / ceiling),
+            seed=self.settings.seed,
+        )
+
+
+def get_process_count() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1

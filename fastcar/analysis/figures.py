@@ -1,0 +1,61 @@
+"""Figures without a display, all in one style.
+
+The figures are made without `pyplot`, which keeps global state and may pick a window system.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+PANEL_INCHES = (5.2, 3.7)
+DOTS_PER_INCH = 110
+COLOURS = {
+    "tas": "#0072b2",
+    "input": "#d55e00",
+    "oracle": "#009e73",
+    "random": "#7f7f7f",
+    "periodic": "#cc79a7",
+    "dense": "#000000",
+}
+"""One colour per gate in all figures; the palette keeps apart for colour-blind readers."""
+
+NAMES = {
+    "tas": "TAS",
+    "input": "input distance",
+    "oracle": "oracle",
+    "random": "random",
+    "periodic": "periodic",
+    "dense": "dense",
+}
+"""Names of the gates in text and legends."""
+
+NATS_LABEL = "nats per token"
+
+
+def make_panels(columns: int) -> tuple[Figure, list[Axes]]:
+    """A figure with panels side by side."""
+    width, height = PANEL_INCHES
+    figure = Figure(figsize=(width * columns, height), dpi=DOTS_PER_INCH, layout="constrained")
+    FigureCanvasAgg(figure)
+    panels = [figure.add_subplot(1, columns, index + 1) for index in range(columns)]
+    for panel in panels:
+        panel.grid(visible=True, alpha=0.3)
+        panel.spines[["top", "right"]].set_visible(False)
+        panel.set_axisbelow(True)
+    return figure, panels
+
+
+def label_panel(panel: Axes, title: str, x_label: str, y_label: str) -> None:
+    """Title and labels; labels name their units."""
+    panel.set_title(title, fontsize=10)
+    panel.set_xlabel(x_label)
+    panel.set_ylabel(y_label)
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a PNG without a date, so that equal numbers give equal files."""
+    figure.savefig(path, metadata={"Software": None})

@@ -1,0 +1,196 @@
+"""All questions in order: report, figures and one Markdown page.
+
+`report.json` is described in docs/analysis_schema.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from fastcar.analysis import (
+    adaptive,
+    chains,
+    decode_time,
+    drift,
+    free_running,
+    gate_comparison,
+    head_choice,
+    layer_ratio,
+    local_window,
+    output_similarity,
+    predictive_power,
+    threshold_curve,
+)
+from fastcar.analysis.bench import Progress, Workbench
+from fastcar.analysis.finding import Finding, Json, Stance, to_nats, to_percent
+from fastcar.analysis.settings import Settings
+from reference.video.model import VideoModel
+
+SCHEMA = 1
+"""Version of report.json; changes when a field changes its meaning or disappears."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """The four things that every question's module has."""
+
+    key: str
+    measure: Callable[[Workbench], Json]
+    describe: Callable[[Json], Finding]
+    draw: Callable[[Json, Path], None]
+
+
+QUESTIONS = tuple(
+    Question(module.KEY, module.measure, module.describe, module.draw)
+    for module in (
+        decode_time,
+        output_similarity,
+        threshold_curve,
+        layer_ratio,
+        gate_comparison,
+        predictive_power,
+        head_choice,
+        free_running,
+        local_window,
+        drift,
+        chains,
+        adaptive,
+    )
+)
+"""In the order of the page."""
+
+
+def analyze(
+    model: VideoModel,
+    settings: Settings,
+    processes: int = 1,
+    progress: Progress | None = None,
+) -> Json:
+    """Measure every question.
+
+    Args:
+        model: with held-out and calibration clips.
+        settings: how much.
+        processes: workers that run jobs side by side.
+        progress: told before and after every job.
+
+    Returns:
+        The report, ready for JSON.
+    """
+    findings = {}
+    with Workbench(model, settings, processes, progress) as bench:
+        for question in QUESTIONS:
+            bench.label = question.key
+            findings[question.key] = question.measure(bench)
+    return {
+        "schema": SCHEMA,
+        "model": describe_model(model),
+        "settings": asdict(settings),
+        "findings": findings,
+        "answers": [
+            make_answer(question.describe(findings[question.key])) for question in QUESTIONS
+        ],
+    }
+
+
+def make_answer(finding: Finding) -> Json:
+    """The answer in words."""
+    return {
+        "key": finding.key,
+        "question": finding.question,
+        "answer": finding.answer,
+        "stance": finding.stance.name.lower(),
+    }
+
+
+def describe_model(model: VideoModel) -> Json:
+    """Which model was measured."""
+    weights = b"".join(
+        path.read_bytes() for path in sorted(model.directory.glob("model*.safetensors"))
+    )
+    return {
+        "name": model.directory.name,
+        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "layers": model.config.num_hidden_layers,
+        "hidden_size": model.config.hidden_size,
+        "tokens_per_frame": model.geometry.tokens_per_frame,
+        "trained_frames": model.geometry.frames,
+    }
+
+
+def write_report(report: Json, directory: Path, page: str = "findings.md") -> list[Path]:
+    """Write report.json, the page and figures/ into an existing directory.
+
+    Returns:
+        The files, the page first.
+    """
+    figures = directory / "figures"
+    figures.mkdir(exist_ok=True)
+    paths = [directory / page, directory / "report.json"]
+    paths[0].write_text(make_page(report), encoding="utf-8")
+    paths[1].write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    for question in QUESTIONS:
+        path = figures / f"{question.key}.png"
+        question.draw(report["findings"][question.key], path)
+        paths.append(path)
+    return paths
+
+
+def make_page(report: Json) -> str:
+    """The Markdown page of a report."""
+    findings = [question.describe(report["findings"][question.key]) for question in QUESTIONS]
+    summary = "\n".join(
+        f"- [{finding.question}](#{make_anchor(finding.question)}) {finding.answer} "
+        f"*({finding.stance.value})*"
+        for finding in findings
+    )
+    sections = "\n".join(finding.to_markdown() for finding in findings)
+    return f"# Findings\n\n{make_introduction(report)}\n\n{summary}\n\n{sections}"
+
+
+def make_anchor(heading: str) -> str:
+    """Anchor that Markdown viewers give to a heading.
+
+    >>> make_anchor("Does TAS beat it, or not?")
+    'does-tas-beat-it-or-not'
+    """
+    kept = "".join(letter for letter in heading.lower() if letter.isalnum() or letter in " -")
+    return kept.replace(" ", "-")
+
+
+def make_introduction(report: Json) -> str:
+    """What was measured, on what, and how well the dense model does."""
+    model, settings = report["model"], report["settings"]
+    comparison = report["findings"][gate_comparison.KEY]
+    dense = comparison["dense"]
+    stances = [answer["stance"] for answer in report["answers"]]
+    counts = ", ".join(
+        f"{stances.count(stance.name.lower())} {label}"
+        for stance, label in (
+            (Stance.AGREES, "agree with the paper"),
+            (Stance.PARTLY, "agree in part"),
+            (Stance.CONTRADICTS, "do not agree"),
+            (Stance.UNDECIDED, "stay undecided"),
+            (Stance.NO_CLAIM, "answer what the paper leaves open"),
+        )
+    )
+    return (
+        "The figures of the paper (arXiv:2505.14709v1) and its open questions, measured on the "
+        f"model `{model['name']}` (weights {model['weights_sha256'][:12]}, {model['layers']} "
+        f"layers, width {model['hidden_size']}, {model['tokens_per_frame']} tokens per frame). "
+        "`make findings` writes this page; every sentence with a value is chosen by code from the "
+        "measurement.\n\n"
+        f"Measured on {settings['clips']} held-out clips of {settings['frames']} frames "
+        f"({settings['clips'] * comparison['num_tokens_per_clip']:,} scored tokens), thresholds "
+        f"from {settings['calibration_clips']} calibration clips and corrected in "
+        f"{settings['corrective_runs']} closed-loop runs. Quality is teacher-forced, from the "
+        "third frame on; ± is the standard error across clips, and a difference is claimed only "
+        "where it exceeds twice its paired standard error. Ratios count all fed tokens and layers "
+        "(D-06).\n\n"
+        f"The dense model reaches {to_nats(dense['nats'], dense['nats_error'])} nats per token and "
+        f"{to_percent(dense['top_1'], 2)} top-1. Of {len(stances)} questions, {counts}."
+    )

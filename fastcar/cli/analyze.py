@@ -1,0 +1,120 @@
+"""`fastcar analyze`: the paper's figures and open questions, measured on a video model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fastcar.analysis.bench import Progress as ProgressCallback
+from fastcar.analysis.bench import get_process_count
+from fastcar.analysis.report import analyze as run_analysis
+from fastcar.analysis.report import write_report
+from fastcar.analysis.settings import Settings
+from fastcar.cli.options import apply_options
+from fastcar.output import check_writable_directory, write_directory_atomically
+from reference.errors import ArgumentError
+from reference.video.model import SHIPPED_MODEL, load_video_model
+
+_OPTIONS = (
+    click.option(
+        "--checkpoint",
+        type=click.Path(path_type=Path),
+        default=SHIPPED_MODEL,
+        help="Directory of a video model.  [the shipped one]",
+    ),
+    click.option(
+        "--clips",
+        type=int,
+        help=f"Held-out clips to measure on.  [{Settings().clips}; 4 with --quick]",
+    ),
+    click.option(
+        "--seed", type=int, default=0, show_default=True, help="Of the random control gate."
+    ),
+    click.option("--quick", is_flag=True, help="Fewer clips and frames, wider errors."),
+    click.option(
+        "--processes",
+        type=int,
+        default=get_process_count,
+        help="Processes that run side by side.  [one per core]",
+    ),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        required=True,
+        metavar="DIR",
+        help="Directory for findings.md, figures and report.json.",
+    ),
+    click.option("--json", "is_json", is_flag=True, help="Print the report as JSON, no text."),
+)
+
+
+@click.command()
+@apply_options(_OPTIONS)
+def analyze(
+    checkpoint: Path,
+    clips: int | None,
+    seed: int,
+    quick: bool,
+    processes: int,
+    out: Path,
+    is_json: bool,
+) -> None:
+    """Measure where replay stands on a model: time, similarity, gates, drift.
+
+    \b
+    Examples:
+      fastcar analyze --quick --out out/findings
+      fastcar analyze --clips 32 --out out/findings
+    """  # noqa: D301 - click reads \b as "keep these lines"
+    if processes < 1:
+        raise ArgumentError("processes", processes, "at least 1")
+    settings = make_settings(clips, seed, quick)
+    check_writable_directory(out)
+    model = load_video_model(checkpoint)
+    with write_directory_atomically(out) as partial:
+        with show_jobs() as progress:
+            report = run_analysis(model, settings, processes, progress)
+        names = [path.relative_to(partial) for path in write_report(report, partial)]
+    if is_json:
+        click.echo(json.dumps(report, allow_nan=False))
+        return
+    for answer in report["answers"]:
+        click.echo(f"{answer['question']}\n  {answer['answer']}")
+    click.echo(f"written to {out}: {names[0]}, {names[1]}, {len(names) - 2} figures")
+
+
+def make_settings(clips: int | None, seed: int, quick: bool) -> Settings:
+    """Settings of parsed options; a number of clips that was given holds for all questions."""
+    settings = replace(Settings(), seed=seed)
+    if quick:
+        settings = settings.get_quick()
+    if clips is None:
+        return settings
+    return replace(settings, clips=clips, long_clips=min(settings.long_clips, max(1, clips)))
+
+
+@contextmanager
+def show_jobs() -> Iterator[ProgressCallback]:
+    """One bar over all jobs, on stderr; nothing where that is no terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description:>18}"),
+        BarColumn(),
+        TextColumn("{task.completed} of {task.total} known jobs"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("starting", total=None)
+
+        def update(label: str, done: int, known: int) -> None:
+            text = label.replace("_", " ")
+            progress.update(task, description=text, completed=done, total=known)
+
+        yield update
