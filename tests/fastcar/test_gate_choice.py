@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastcar.gate_choice import choose_gate, compute_open_loop_ratio, spread_thresholds
+from fastcar.request import GenerationRequest
+from reference.errors import ArgumentError
+from reference.gates import (
+    InputGate,
+    OracleGate,
+    PeriodicGate,
+    RandomGate,
+    TemporalAttentionScoreGate,
+)
+from reference.records import DecisionRecord
+from reference.replay import Semantics
+from reference.video.model import VideoModel, load_video_model
+
+
+@pytest.fixture(scope="module")
+def model() -> VideoModel:
+    return load_video_model()
+
+
+def make_request(**options: object) -> GenerationRequest:
+    settings = {"prompts": ("3 up",), "frames": 4, "calibration_clips": 2, **options}
+    return GenerationRequest(**settings)  # type: ignore[arg-type]
+
+
+def test_fixed_thresholds_need_no_calibration(model: VideoModel) -> None:
+    choice = choose_gate(make_request(tau=(0.5,), semantics=Semantics.PUBLISHED), model)
+    assert isinstance(choice.gate, TemporalAttentionScoreGate)
+    assert choice.gate.strict
+    assert (choice.method, choice.thresholds) == ("fixed", (0.5,) * 4)
+    assert choice.open_loop_ratio is None
+
+
+def test_no_threshold_in_any_layer_is_no_gate(model: VideoModel) -> None:
+    assert choose_gate(make_request(tau=(None,)), model).gate is None
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("tas", TemporalAttentionScoreGate), ("input", InputGate), ("oracle", OracleGate)],
+)
+def test_calibration_meets_the_ratio_on_the_dense_measures(
+    model: VideoModel, name: str, kind: type
+) -> None:
+    choice = choose_gate(make_request(gate=name, target_ratio=0.4), model)
+    assert isinstance(choice.gate, kind)
+    assert choice.method == "calibrated"
+    assert len(set(choice.thresholds)) == 1
+    # ties of equal patches replay together
+    assert choice.open_loop_ratio == pytest.approx(0.4, abs=0.02)
+    assert choice.curve is not None
+    assert choice.curve.ratios[-1] == pytest.approx(choice.ceiling)
+
+
+def test_per_layer_calibration_gives_every_layer_its_own(model: VideoModel) -> None:
+    choice = choose_gate(make_request(gate="input", target_ratio=0.4, per_layer=True), model)
+    assert len(set(choice.thresholds)) == 4
+    assert choice.open_loop_ratio == pytest.approx(0.4, abs=0.02)
+
+
+def test_corrective_runs_report_their_ratios(model: VideoModel) -> None:
+    request = make_request(target_ratio=0.4, closed_loop_runs=2, calibration_clips=1)
+    stages: list[str] = []
+    choice = choose_gate(request, model, lambda stage, done, total: stages.append(stage))
+    assert len(choice.corrections) == 2
+    assert set(stages) == {"calibrate", "correct"}
+
+
+def test_controls_replay_their_share_of_the_eligible(model: VideoModel) -> None:
+    for name, kind in (("random", RandomGate), ("periodic", PeriodicGate)):
+        choice = choose_gate(make_request(gate=name, target_ratio=0.3), model)
+        assert isinstance(choice.gate, kind)
+        assert choice.gate.ratio == pytest.approx(0.3 / choice.ceiling)
+
+
+def test_adaptive_thresholds_start_without_calibration(model: VideoModel) -> None:
+    choice = choose_gate(make_request(adaptive=True, target_ratio=0.3), model)
+    assert (choice.method, choice.thresholds) == ("adaptive", ())
+
+
+def test_half_is_the_ratio_where_none_is_asked_for() -> None:
+    assert make_request().ratio == 0.5
+    assert make_request(target_ratio=0.0).ratio == 0.0
+
+
+def test_a_wrong_number_of_thresholds_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"tau = \(1.0, 2.0\): must be 1 or 4 values"):
+        spread_thresholds("tau", (1.0, 2.0), 4)
+
+
+@pytest.mark.parametrize(("higher_is_safer", "ratio"), [(True, 0.5), (False, 0.25)])
+def test_open_loop_ratio_counts_eligible_measures_on_the_safe_side(
+    model: VideoModel, higher_is_safer: bool, ratio: float
+) -> None:
+    record = DecisionRecord(model.config, 4, 1, np.dtype(np.float32))
+    record.measures[:] = np.arange(4.0)[:, None, None]
+    record.eligible[1:] = True
+    assert compute_open_loop_ratio(record, [2.0] * 4, higher_is_safer) == 0.5
+    record.eligible[1:2] = False
+    assert compute_open_loop_ratio(record, [2.0] * 4, higher_is_safer) == ratio

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fastcar import pictures
+from fastcar.pictures import Strip
+
+
+def make_strips(num_frames: int, notes: bool = True) -> list[Strip]:
+    rng = np.random.default_rng(0)
+    frames = pictures.colour_frames(rng.random((num_frames, 8, 8)))
+    texts = tuple(f"{index} %" for index in range(num_frames)) if notes else ()
+    return [Strip("dense", frames), Strip("replay", frames, texts, "replayed")]
+
+
+def test_enlarged_pixels_are_squares_of_the_same_colour() -> None:
+    frame = np.random.default_rng(0).integers(256, size=(4, 5, 3), dtype=np.uint8)
+    image = np.array(pictures.enlarge_pixels(frame, 3))
+    assert image.shape == (12, 15, 3)
+    for offset in range(3):
+        assert (image[offset::3, offset::3] == frame).all()
+
+
+def test_difference_tells_which_side_is_brighter() -> None:
+    first, second = np.array([[[1.0, 0.0, 0.5]]]), np.array([[[0.0, 1.0, 0.5]]])
+    colours = pictures.colour_difference(first, second)[0, 0].tolist()
+    assert colours == [[255, 150, 40], [70, 160, 255], [0, 0, 0]]
+
+
+def count_colours(image: object) -> set[int]:
+    """Colours of an image, each as one number."""
+    numbers = np.array(image).reshape(-1, 3) @ np.array([1, 256, 65536])
+    return set(np.unique(numbers).tolist())
+
+
+@pytest.mark.parametrize(("num_frames", "num_videos"), [(1, 1), (16, 3), (17, 1), (32, 9)])
+def test_sheet_shows_every_frame_in_original_colours(num_frames: int, num_videos: int) -> None:
+    strips = make_strips(num_frames)
+    sheet = pictures.draw_sheet([(f"video {index}", strips) for index in range(num_videos)])
+    assert sheet.width <= pictures.SHEET_PIXELS
+    assert count_colours(strips[0].frames) <= count_colours(sheet)
+
+
+def test_gif_holds_every_frame_within_its_palette(tmp_path: Path) -> None:
+    images = pictures.draw_animation("3 up", make_strips(3))
+    pictures.save_gif(tmp_path / "video.gif", images)
+    with Image.open(tmp_path / "video.gif") as animation:
+        for index, image in enumerate(images):
+            animation.seek(index)
+            gap = np.array(animation.convert("RGB")).astype(int) - np.array(image)
+            # the background is no pure grey, and the library's search rounds
+            assert np.abs(gap).max() <= 12
+
+
+def test_frames_of_an_animation_have_the_same_size() -> None:
+    for notes in (True, False):
+        sizes = {image.size for image in pictures.draw_animation("3 up", make_strips(3, notes))}
+        assert len(sizes) == 1

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastcar import statistics
+from reference.config import ModelConfig
+from reference.laps import PARTS
+from reference.records import DecisionRecord
+
+CONFIG = ModelConfig(8, 6, 10, 2, 2, 2, 4, 1e-5, 1e4, 64)
+
+
+def make_record(replayed: list[list[int]], rows: int = 1) -> DecisionRecord:
+    """A record of two layers from the decisions [S][L] of every row alike."""
+    record = DecisionRecord(CONFIG, len(replayed), rows, np.dtype(np.float32))
+    record.replayed[:] = np.array(replayed, bool)[:, :, None]
+    record.eligible[2:] = True
+    record.measures[2:] = np.arange(record.measures[2:].size).reshape(record.measures[2:].shape)
+    return record
+
+
+SOME = make_record([[0, 0], [0, 0], [1, 0], [1, 1], [0, 0]], rows=2)
+
+
+def test_ratios_by_layer_and_frame_count_fed_tokens() -> None:
+    assert statistics.compute_layer_ratios(SOME).tolist() == [0.4, 0.2]
+    # the last frame of two tokens has only one fed token
+    assert statistics.compute_frame_ratios(SOME, 2).tolist() == [0.0, 0.75, 0.0]
+
+
+def test_percentiles_are_of_eligible_measures() -> None:
+    overall, first, second = statistics.compute_measure_percentiles(SOME)
+    assert overall is not None
+    assert first is not None
+    assert second is not None
+    assert (overall["0"], overall["50"], overall["100"]) == (0.0, 5.5, 11.0)
+    assert (first["0"], first["100"], second["0"], second["100"]) == (0.0, 9.0, 2.0, 11.0)
+
+
+def test_a_layer_without_measures_has_no_percentiles() -> None:
+    record = make_record([[0, 0]] * 4)
+    record.measures[:, 1] = np.nan
+    overall, first, second = statistics.compute_measure_percentiles(record)
+    assert second is None
+    assert overall == first is not None
+
+
+def test_staleness_is_the_distribution_of_chains() -> None:
+    record = make_record([[0, 0]] * 4)
+    record.chains[:, :, 0] = [[0, 0], [1, 0], [2, 1], [3, 0]]
+    staleness = statistics.compute_staleness(record)
+    assert staleness.shares.tolist() == [0.5, 0.25, 0.125, 0.125]
+    assert (staleness.mean, staleness.mean_replayed, staleness.longest) == (0.875, 1.75, 3)
+    assert statistics.compute_staleness(make_record([[0, 0]])).mean_replayed == 0
+    empty = DecisionRecord(CONFIG, 0, 1, np.dtype(np.float32))
+    assert statistics.compute_staleness(empty).shares.tolist() == [1.0]
+
+
+@pytest.mark.parametrize(
+    ("gate", "gate_work"), [("tas", 3 * 2 * 2 * 4), ("input", 12 * 6), ("oracle", 6 * 180)]
+)
+def test_work_counts_multiplications(gate: str, gate_work: int) -> None:
+    record = make_record([[0, 0], [0, 0], [1, 0], [1, 1], [0, 0]], rows=2)
+    record.num_extra_scores = 3
+    work = statistics.compute_work(record, CONFIG, gate)
+    # three matrices of 6 x 10; 5 steps, 2 layers, 2 rows; 6 replays
+    assert (work.dense, work.saved, work.gate) == (20 * 180, 6 * 180, gate_work)
+    assert work.saved_share == (6 * 180 - gate_work) / (20 * 180)
+
+
+def test_timing_takes_the_fastest_run_of_each_kind() -> None:
+    def parts(mlp: float) -> dict[str, float]:
+        return {**dict.fromkeys(PARTS, 1.0), "mlp": mlp}
+
+    timing = statistics.compute_timing((parts(7), parts(3)), (parts(1), parts(9)), ratio=0.5)
+    assert (timing.dense["mlp"], timing.replay["mlp"]) == (3, 1)
+    assert (timing.dense_runs, timing.replay_runs) == ((10, 6), (4, 12))
+    assert timing.speed_up == 1.5
+    assert timing.amdahl == pytest.approx(1 / 0.75)
+
+
+@pytest.mark.parametrize(
+    ("replayed", "note"),
+    [
+        ([[0, 0], [0, 0], [1, 0]], None),
+        ([[0, 0], [0, 0], [0, 0]], "replay ratio 0.0%): no eligible token replayed"),
+        ([[0, 0], [0, 0], [1, 1]], "replay ratio 33.3%, the ceiling): every eligible token"),
+        ([[0, 0], [0, 0]], "no token was eligible"),
+    ],
+)
+def test_idle_threshold_is_described(replayed: list[list[int]], note: str | None) -> None:
+    described = statistics.describe_idle_threshold(make_record(replayed))
+    if note is None:
+        assert described is None
+    else:
+        assert described is not None
+        assert note in described
