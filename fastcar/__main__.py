@@ -11,6 +11,8 @@ def main() -> int:
     """Run the command line; the result is the exit code."""
     try:
         from fastcar.cli.main import run
+
+        return run()
     except KeyboardInterrupt:
         return 130
     except ModuleNotFoundError as error:
@@ -22,7 +24,6 @@ def main() -> int:
             file=sys.stderr,
         )
         return 2
-    return run()
 
 
 if __name__ == "__main__":

@@ -68,7 +68,10 @@ def build_report(generation: Generation) -> Report:
 
 
 def _describe_request(generation: Generation) -> Report:
-    request = asdict(generation.request)
+    request = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(generation.request).items()
+    }
     request["frames"] = generation.frames
     request["semantics"] = generation.request.semantics.value
     request["aggregation"] = generation.request.aggregation.value

@@ -5,13 +5,11 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 from types import FrameType
 
 import click
 
-from fastcar.cli.analyze import analyze
-from fastcar.cli.generate import generate
-from fastcar.cli.trace import trace
 from reference.errors import FastCarError
 
 EXIT_REFUSED = 2
@@ -19,14 +17,41 @@ EXIT_INTERRUPTED = 128 + signal.SIGINT
 EXIT_TERMINATED = 128 + signal.SIGTERM
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+COMMANDS = {
+    "generate": "Generate videos twice, dense and with replay, and compare them.",
+    "trace": "Decode given tokens and record all decisions and outputs.",
+    "analyze": "Measure where replay stands on a model: time, similarity, gates, drift.",
+}
+"""Commands, each the function of its name in the module of its name, and their first lines."""
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is called: plotting alone takes a second to import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command itself; None for an unknown name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"fastcar.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The table, without importing anything."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(package_name="fastcar")
 def fastcar() -> None:
     """Cache attentive replay (FastCar) for autoregressive video."""
-
-
-for command in (generate, trace, analyze):
-    fastcar.add_command(command)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fastcar.cli.main import COMMANDS
 from tests.fastcar.commands import check_refused, list_files, run_command
 
 WAIT_SECONDS = 120
@@ -103,3 +104,12 @@ def test_help_and_version_succeed(capsys: pytest.CaptureFixture[str], option: st
 
 def test_unknown_command_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     check_refused(run_command(capsys, "invent"), ("'invent'",))
+
+
+def test_help_tells_what_every_command_says_of_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    overview = " ".join(run_command(capsys, "--help").out.split())
+    for name, line in COMMANDS.items():
+        assert line in overview
+        outcome = run_command(capsys, name, "--help")
+        assert outcome.status == 0
+        assert line in " ".join(outcome.out.split())

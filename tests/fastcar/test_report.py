@@ -1,0 +1,129 @@
+"""The report agrees with its documentation, field by field, and with the run it describes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fastcar.gallery import write_results
+from fastcar.generation import Generation, run_generation
+from fastcar.report import build_report, compare_frames
+from fastcar.request import GenerationRequest
+from reference.video.model import load_video_model
+
+SCHEMA = Path(__file__).parents[2] / "docs" / "report_schema.md"
+OPAQUE = {
+    "request",
+    "model.config",
+    "gate.curve",
+    "measures.percentiles",
+    "time.dense_seconds",
+    "time.replay_seconds",
+}
+"""Objects that the documentation describes as a whole."""
+JSON_TYPES: dict[str, tuple[type, ...]] = {
+    "int": (int,),
+    "str": (str,),
+    "number": (int, float),
+    "list": (list,),
+    "object": (dict,),
+    "null": (type(None),),
+}
+
+
+@pytest.fixture(scope="module")
+def generation() -> Generation:
+    request = GenerationRequest(
+        clips=("held_out:0-1",), frames=4, target_ratio=0.4, calibration_clips=1, repeats=2
+    )
+    return run_generation(load_video_model(), request)
+
+
+@pytest.fixture(scope="module")
+def report(generation: Generation, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("report")
+    full = write_results(generation, build_report(generation), folder)
+    assert json.loads((folder / "report.json").read_text()) == full
+    return full
+
+
+def read_schema() -> dict[str, str]:
+    """Documented fields and their types."""
+    rows = re.findall(r"^\| `([^`]+)` \| ([^|]+) \|", SCHEMA.read_text(encoding="utf-8"), re.M)
+    return {field: kind.strip() for field, kind in rows}
+
+
+def list_fields(value: Any, path: str = "") -> dict[str, list[Any]]:
+    """Every field of a report under its documented name, with the values it takes."""
+    if isinstance(value, dict) and path not in OPAQUE:
+        found: dict[str, list[Any]] = {}
+        for key, entry in value.items():
+            name = f"{path}.{key}" if path else key
+            name = re.sub(r"^quality\.[a-z_]+\.", "quality.*.", name)
+            for field, values in list_fields(entry, name).items():
+                found.setdefault(field, []).extend(values)
+        return {**found, **({path: [value]} if path.startswith("quality.") else {})}
+    if path == "videos":
+        return list_fields(value[0], "videos[]")
+    return {path: [value]}
+
+
+def test_every_field_is_documented_and_every_documented_field_exists(
+    report: dict[str, Any],
+) -> None:
+    fields, documented = list_fields(report), read_schema()
+    assert set(fields) == set(documented)
+    for field, values in fields.items():
+        kinds = [kind for name in documented[field].split(" or ") for kind in JSON_TYPES[name]]
+        assert all(type(value) in kinds for value in values), field
+
+
+def test_numbers_agree_with_the_run(generation: Generation, report: dict[str, Any]) -> None:
+    record = generation.replay.record
+    replay = report["replay"]
+    assert replay["ratio"] == report["gate"]["closed_loop_ratio"] == record.replay_ratio
+    assert np.mean(replay["by_layer"]) == pytest.approx(replay["ratio"])
+    assert sum(report["staleness"]["shares"][1:]) == pytest.approx(replay["ratio"])
+    assert replay["by_frame"][0] == 0
+    assert len(replay["by_frame"]) == 4
+    assert report["mlp_work"]["saved_share"] == pytest.approx(replay["ratio"])
+    time = report["time"]
+    assert len(time["dense_run_seconds"]) == len(time["replay_run_seconds"]) == 2
+    assert sum(time["dense_seconds"].values()) == min(time["dense_run_seconds"])
+
+
+def test_given_frames_are_the_truth_and_do_not_count(
+    generation: Generation, report: dict[str, Any]
+) -> None:
+    truth = generation.truth_pixels
+    assert truth is not None
+    assert (generation.dense_pixels[:, :2] == truth[:, :2]).all()
+    assert (generation.replay_pixels[:, :2] == truth[:, :2]).all()
+    for entry in report["quality"].values():
+        assert entry["first_frame"] == 2
+        assert len(entry["psnr_decibels_by_frame"]) == 2
+        assert len(entry["ssim_by_video"]) == 2
+
+
+def test_repeated_runs_are_the_same_run(generation: Generation) -> None:
+    request = GenerationRequest(clips=("held_out:0-1",), frames=4, tau=(None,), repeats=1)
+    again = run_generation(generation.model, request)
+    assert (again.dense.token_ids == generation.dense.token_ids).all()
+    assert (again.replay.token_ids == generation.dense.token_ids).all()
+
+
+def test_comparison_of_frames() -> None:
+    wanted = np.zeros((2, 3, 8, 8), np.float32)
+    pixels = wanted.copy()
+    pixels[1, 2] = 0.05
+    entry = compare_frames(pixels, wanted, first_frame=1)
+    assert entry is not None
+    assert entry["psnr_decibels_by_frame"] == pytest.approx([100, 63.01], abs=0.01)
+    assert entry["psnr_decibels_by_video"] == pytest.approx([100, 63.01], abs=0.01)
+    assert (entry["identical_share"], entry["on_path_share"]) == (0.75, 1.0)
+    assert compare_frames(pixels, wanted, first_frame=3) is None
