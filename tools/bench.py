@@ -26,6 +26,7 @@ from reference.weights import make_random_weights
 from tools.bench_linear import CHOSEN, measure_linear
 from tools.bench_replay import SPEED_UP_TARGET, make_bench_config, measure_replay
 from tools.bench_report import format_page, format_replay_table, save_figure
+from tools.markdown import fill_paragraphs
 from tools.prompted_videos import PromptedSettings, generate_prompted, make_prompts
 
 BATCHES = (1, 8)
@@ -115,7 +116,7 @@ def main() -> None:
     results = measure(arguments.checkpoint, QUICK_ROUNDS if arguments.quick else ROUNDS)
     (arguments.out / "performance.json").write_text(json.dumps(results, indent=1) + "\n")
     save_figure(results, arguments.out / "performance.png")
-    (arguments.out / "performance.md").write_text(format_page(results))
+    (arguments.out / "performance.md").write_text(fill_paragraphs(format_page(results)))
     print(format_replay_table(results))
     video = results["video"]
     print(f"one video of {video['frames']} frames: {video['seconds']:.1f} s")

@@ -177,7 +177,7 @@ class Verdict:
     def format_cells(self) -> list[str]:
         """Cells of a table: measure, value, limit, met."""
         shown = [
-            f"{number:.1%}" if self.unit == "%" else f"{number:.4f} {self.unit}"
+            f"{number:.2%}" if self.unit == "%" else f"{number:.4f} {self.unit}"
             for number in (self.value, self.limit)
         ]
         word = "at most" if self.is_ceiling else "at least"

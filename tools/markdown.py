@@ -1,7 +1,8 @@
-"""Tables of generated pages."""
+"""Tables and paragraphs of generated pages."""
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 
@@ -24,3 +25,35 @@ def format_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join([join(header), join(rule), *map(join, lines)])
+
+
+def fill_paragraphs(page: str, width: int = 100) -> str:
+    r"""Wrap the lines of every paragraph and list entry anew; tables, headings and code stay.
+
+    >>> print(fill_paragraphs("a\nb\n\n- c\n  d\n"), end="")
+    a b
+    <BLANKLINE>
+    - c d
+    """
+    blocks = page.strip("\n").split("\n\n")
+    return "\n\n".join(_fill_block(block, width) for block in blocks) + "\n"
+
+
+def _fill_block(block: str, width: int) -> str:
+    if block.startswith(("|", "#", "```", "![")):
+        return block
+    entries: list[list[str]] = []
+    for line in block.splitlines():
+        if line.startswith("- ") or not entries:
+            entries.append([])
+        entries[-1].append(line.strip())
+    return "\n".join(
+        textwrap.fill(
+            " ".join(entry),
+            width,
+            subsequent_indent="  " if entry[0].startswith("- ") else "",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        for entry in entries
+    )

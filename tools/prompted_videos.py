@@ -128,7 +128,7 @@ def judge_videos(
         "right_first_frame_share": float(right[:, 0].mean()),
         "right_frames_share": float(right.mean()),
         "no_digit_frames_share": float((digits == NO_DIGIT).mean()),
-        "right_motion_steps_share": float(np.mean(moves)),
+        "right_motion_steps_share": float(np.mean(moves)) if videos.shape[1] > 1 else None,
         "right_throughout_by_digit": [
             float(throughout[prompted == digit].mean()) for digit in sorted(set(prompted.tolist()))
         ],
