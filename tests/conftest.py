@@ -1,8 +1,9 @@
 """Hypothesis profiles, and the vectors that several test files share.
 
 Profile `ci` (default) draws the same examples in every run; `nightly` draws new ones and prints
-its seed, which `--hypothesis-seed` takes again. The variable FASTCAR_HYPOTHESIS or the option
-`--hypothesis-profile` chooses; the option wins.
+its seed, which `--hypothesis-seed` takes again; `mutants` is `ci` without the search for a smaller
+example, because of a planted bug only the name of the test counts. The variable
+FASTCAR_HYPOTHESIS or the option `--hypothesis-profile` chooses; the option wins.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ import secrets
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 OFFICIAL_VECTORS = Path(__file__).parent / "vectors" / "official"
-PROFILES = ("ci", "nightly")
+PROFILES = ("ci", "nightly", "mutants")
 
 # A slow machine must not turn a correct test red: neither deadline nor too_slow.
 settings.register_profile(
@@ -34,6 +35,9 @@ settings.register_profile(
     max_examples=1000,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile(
+    "mutants", parent=settings.get_profile("ci"), phases=(Phase.explicit, Phase.generate)
 )
 
 

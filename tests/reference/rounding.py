@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 
 from reference.attention import BoolArray
 from reference.weights import FloatArray
-from tests.reference.strategies import Run, cast_weights, decode
+from tests.reference.runs import Run, cast_weights, decode
 
 EXP_ROUNDINGS = 8
 """Roundings granted to one exponential; NumPy states at most 4 units in the last place."""

@@ -22,7 +22,8 @@ from reference.gates import ThresholdGate
 from reference.records import DecisionRecord
 from reference.replay import ReplayConfig
 from reference.thresholds import FixedThresholds
-from tests.reference.strategies import Run, decode, make_run, runs
+from tests.reference.runs import Run, decode, make_run
+from tests.reference.strategies import runs
 
 names = st.sampled_from(sorted(THRESHOLD_GATES))
 ratios = st.floats(0, 1)

@@ -18,7 +18,8 @@ from reference.sparse_attention import SparseAttention
 from reference.thresholds import FixedThresholds
 from tests.reference.naive_decoder import NaiveDecoder
 from tests.reference.rounding import compute_decode_bound
-from tests.reference.strategies import Run, decode, make_decoder, make_run, runs
+from tests.reference.runs import Run, decode, make_decoder, make_run
+from tests.reference.strategies import runs
 
 sparsities = st.none() | st.builds(SparseAttention, st.integers(1, 12), st.integers(0, 3))
 DOUBLE = (np.float64,)

@@ -25,7 +25,8 @@ from reference.gate_factory import (
 from reference.gates import PeriodicGate, RandomGate, ThresholdGate
 from reference.records import DecisionRecord
 from reference.thresholds import FixedThresholds
-from tests.reference.strategies import Run, decode, make_run, runs
+from tests.reference.runs import Run, decode, make_run
+from tests.reference.strategies import runs
 
 
 def record_run(run: Run, gate: ThresholdGate) -> DecisionRecord:

@@ -25,7 +25,7 @@ from reference.rms_norm import compute_rms_norm
 from reference.swiglu import compute_swiglu
 from reference.thresholds import FixedThresholds
 from reference.weights import FloatArray, LayerWeights, make_random_weights
-from tests.reference.strategies import make_config
+from tests.reference.runs import make_config
 
 CONFIG = make_config(layers=1)
 LAYER = make_random_weights(CONFIG, np.random.default_rng(0), np.float64).layers[0]

@@ -15,15 +15,8 @@ from reference.generate import DecodeOptions, DecodeResult, Prompts, compute_nat
 from reference.replay import ReplayConfig
 from reference.sampling import Sampling
 from reference.weights import make_random_weights
-from tests.reference.strategies import (
-    GATES,
-    GateSpec,
-    Run,
-    decode,
-    gate_specs,
-    make_config,
-    make_run,
-)
+from tests.reference.runs import Run, decode, make_config, make_run
+from tests.reference.strategies import GATES, GateSpec, gate_specs
 
 CONFIG = make_config()
 WEIGHTS = make_random_weights(CONFIG, np.random.default_rng(0), np.float64)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.kv_cache import KVCache
-from tests.reference.strategies import make_config
+from tests.reference.runs import make_config
 
 CONFIG = make_config()
 DTYPE = np.dtype(np.float32)

@@ -23,18 +23,8 @@ from reference.replay import ReplayConfig, Semantics
 from reference.swiglu import compute_swiglu
 from reference.thresholds import FixedThresholds
 from reference.weights import FloatArray, LayerWeights, ModelWeights
-from tests.reference.strategies import (
-    Decoded,
-    GateSpec,
-    Run,
-    attention_options,
-    decode,
-    decode_with,
-    gate_specs,
-    make_decoder,
-    make_run,
-    runs,
-)
+from tests.reference.runs import Decoded, Run, decode, decode_with, make_decoder, make_run
+from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
 
 NEVER = ("tas", "input", "oracle", "random", "periodic", "none")
 
@@ -66,8 +56,9 @@ def are_equal(first: Decoded, second: Decoded, rows: Any = slice(None)) -> bool:
         (first.outputs[:, :, rows], second.outputs),
         (first.replayed[:, :, rows], second.replayed),
         (first.eligible[:, :, rows], second.eligible),
+        (first.measures[:, :, rows], second.measures),
     )
-    return all(np.array_equal(one, other) for one, other in pairs)
+    return all(np.array_equal(one, other, equal_nan=True) for one, other in pairs)
 
 
 @given(runs(), st.sampled_from(NEVER), attention_options, st.sampled_from(list(Semantics)))

@@ -11,15 +11,8 @@ import numpy as np
 from hypothesis import given, settings
 
 from tests.reference.rounding import compute_decode_bound
-from tests.reference.strategies import (
-    GateSpec,
-    Run,
-    attention_options,
-    decode,
-    gate_specs,
-    make_decoder,
-    runs,
-)
+from tests.reference.runs import Run, decode, make_decoder
+from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
 
 DOUBLE = (np.float64,)
 

@@ -12,7 +12,7 @@ from reference.checkpoint import load_checkpoint
 from reference.replay import ReplayConfig, Semantics
 from reference.trace import Trace, make_score_gate, run_trace
 from tests.reference.rounding import compute_decode_bound
-from tests.reference.strategies import Run, decode
+from tests.reference.runs import Run, decode
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 TOLERANCE = 1e-4

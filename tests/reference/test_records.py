@@ -11,7 +11,8 @@ from reference.records import DecisionRecord
 from reference.replay import ReplayConfig
 from reference.sparse_attention import SparseAttention
 from reference.thresholds import FixedThresholds
-from tests.reference.strategies import Decoded, GateSpec, Run, decode, gate_specs, make_run, runs
+from tests.reference.runs import Decoded, Run, decode, make_run
+from tests.reference.strategies import GateSpec, gate_specs, runs
 
 
 def make_record(run: Run, decoded: Decoded) -> DecisionRecord:

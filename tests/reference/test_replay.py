@@ -20,7 +20,7 @@ from reference.swiglu import compute_swiglu
 from reference.temporal_attention_score import HeadAggregation
 from reference.thresholds import Measures
 from reference.weights import FloatArray, LayerWeights, make_random_weights
-from tests.reference.strategies import make_config
+from tests.reference.runs import make_config
 
 CONFIG = make_config(layers=2)
 LAYERS = make_random_weights(CONFIG, np.random.default_rng(0)).layers

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from reference.rotary import make_rotary_table
 from tests.reference.rounding import get_unit_roundoff
-from tests.reference.strategies import make_config
+from tests.reference.runs import make_config
 
 CONFIG = replace(make_config(), head_dim=8, max_position_embeddings=512)
 DTYPES = st.sampled_from([np.float32, np.float64])

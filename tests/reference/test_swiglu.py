@@ -14,7 +14,7 @@ import reference.swiglu as swiglu
 from reference.swiglu import compute_silu, compute_swiglu
 from reference.weights import LayerWeights, make_random_weights
 from tests.reference.rounding import EXP_ROUNDINGS, compute_gamma
-from tests.reference.strategies import make_config
+from tests.reference.runs import make_config
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 finite = st.floats(-500, 500, allow_subnormal=False)

@@ -13,15 +13,8 @@ from reference.errors import ArgumentError
 from reference.gates import TemporalAttentionScoreGate
 from reference.replay import ReplayConfig, Semantics
 from reference.trace import Trace, make_score_gate, run_trace
-from tests.reference.strategies import (
-    GateSpec,
-    Run,
-    attention_options,
-    decode,
-    gate_specs,
-    make_run,
-    runs,
-)
+from tests.reference.runs import Run, decode, make_run
+from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
 
 
 def trace_run(run: Run, gate: Any, replay: ReplayConfig | None = None, **options: Any) -> Trace:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reference.config import ModelConfig
 from reference.errors import ArgumentError
 from reference.weights import get_layer_shapes, make_random_weights
-from tests.reference.strategies import HEADS, make_config
+from tests.reference.runs import HEADS, make_config
 
 
 @given(st.sampled_from(sorted(HEADS)), st.integers(1, 3), st.booleans(), st.booleans())

@@ -1,0 +1,70 @@
+"""The planted bugs fit the code, and the tool tells a caught one from a survivor."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tools.mutant_list import MUTANTS, Mutant
+from tools.mutants import MutantError, check_list, compute_mutated, main, planted, run_tests
+
+MUTANT = Mutant("planted", "module.py", "x = 1", "x = 2", ("test_module.py",))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A tree with one module, one test and the profile that the tool asks for."""
+    (tmp_path / "module.py").write_text("x = 1\ny = 1\n")
+    (tmp_path / "test_module.py").write_text(
+        "from module import x\n\ndef test_x() -> None:\n    assert x == 1\n"
+    )
+    (tmp_path / "test_other.py").write_text("def test_nothing() -> None:\n    assert True\n")
+    (tmp_path / "setup.cfg").write_text("[tool:pytest]\n")
+    return tmp_path
+
+
+def test_every_planted_bug_fits_the_code() -> None:
+    check_list(MUTANTS)
+
+
+def test_the_replay_rule_has_its_mutants() -> None:
+    assert sum(mutant.path == "reference/replay.py" for mutant in MUTANTS) >= 10
+
+
+def test_a_caught_bug_names_the_test_and_a_survivor_none(tree: Path) -> None:
+    files = {path: path.read_text() for path in tree.iterdir() if path.suffix == ".py"}
+    with planted(tree, MUTANT):
+        assert (tree / "module.py").read_text() == "x = 2\ny = 1\n"
+        assert run_tests(tree, ["test_module.py"]) == "test_module.py::test_x"
+        assert run_tests(tree, ["test_other.py"]) is None
+    assert files == {path: path.read_text() for path in files}
+
+
+def test_a_test_file_that_cannot_be_collected_catches_nothing(tree: Path) -> None:
+    (tree / "test_module.py").write_text("import missing_module\n")
+    with pytest.raises(MutantError, match=r"^pytest ended with \d:"):
+        run_tests(tree, ["test_module.py"])
+
+
+@pytest.mark.parametrize(("old", "found"), [("x = 3", 0), (" = 1", 2)])
+def test_refuses_a_text_that_is_not_there_once(old: str, found: int) -> None:
+    message = rf"^planted: text found {found} times in module\.py: must be once$"
+    with pytest.raises(MutantError, match=message):
+        compute_mutated("x = 1\ny = 1\n", replace(MUTANT, old=old))
+
+
+def test_refuses_a_name_twice_and_a_missing_test(tree: Path) -> None:
+    with pytest.raises(MutantError, match=r"^planted: name stands twice in the list$"):
+        check_list([MUTANT, MUTANT], tree)
+    with pytest.raises(MutantError, match=r"^planted: no test file test_gone\.py$"):
+        check_list([replace(MUTANT, tests=("test_gone.py",))], tree)
+
+
+def test_a_word_that_names_no_mutant_is_no_success(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("tools.mutants.MUTANTS", ())
+    assert main([]) == 1
+    assert "no mutant" in capsys.readouterr().err

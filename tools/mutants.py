@@ -1,0 +1,188 @@
+"""Planted bugs: each mutant of the reference is run against the tests that should notice it.
+
+A mutant replaces one piece of text in a copy of the tree. A text that is not found exactly once is
+an error, so the list cannot rot; a mutant that no test catches makes the exit code 1. First the
+tree without a bug has to pass the same tests, or a failing test would prove nothing.
+
+    python -m tools.mutants            every mutant
+    python -m tools.mutants chain      only those whose name contains a word
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.mutant_list import MUTANTS, Mutant
+
+ROOT = Path(__file__).parent.parent
+COPIED = ("reference", "tests", "setup.cfg", "pyproject.toml")
+LIMIT_SECONDS = 240
+"""A run that takes longer hangs."""
+
+
+class MutantError(Exception):
+    """The list does not fit the code, or a run says nothing about it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the tests said about one mutant.
+
+    Attributes:
+        mutant: which.
+        caught_by: the test that failed; None if all passed.
+        seconds: wall clock.
+    """
+
+    mutant: Mutant
+    caught_by: str | None
+    seconds: float
+
+
+def compute_mutated(source: str, mutant: Mutant) -> str:
+    """The source with the bug; raises MutantError unless the text stands there exactly once."""
+    found = source.count(mutant.old)
+    if found != 1:
+        raise MutantError(f"{mutant.name}: text found {found} times in {mutant.path}: must be once")
+    return source.replace(mutant.old, mutant.new)
+
+
+def check_list(mutants: Sequence[Mutant], root: Path = ROOT) -> None:
+    """Raise MutantError for a name twice, a text not found once, or a test file that is missing."""
+    names = [mutant.name for mutant in mutants]
+    for mutant in mutants:
+        if names.count(mutant.name) > 1:
+            raise MutantError(f"{mutant.name}: name stands twice in the list")
+        mutated = compute_mutated((root / mutant.path).read_text(encoding="utf-8"), mutant)
+        compile(mutated, mutant.path, "exec")
+        for test in mutant.tests:
+            if not (root / test).is_file():
+                raise MutantError(f"{mutant.name}: no test file {test}")
+
+
+@contextmanager
+def planted(tree: Path, mutant: Mutant) -> Iterator[None]:
+    """The tree with the bug; afterwards as before, times included, so that bytecode stays valid."""
+    path = tree / mutant.path
+    original, times = path.read_text(encoding="utf-8"), path.stat()
+    try:
+        path.write_text(compute_mutated(original, mutant), encoding="utf-8")
+        yield
+    finally:
+        path.write_text(original, encoding="utf-8")
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def run_tests(tree: Path, tests: Sequence[str]) -> str | None:
+    """Run test files until the first failure; its name, or None if all pass."""
+    command = (sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "--tb=no")
+    environment = os.environ | {
+        "FASTCAR_HYPOTHESIS": "mutants",
+        "PYTHONPATH": str(tree),
+        # A mutant must not leave bytecode: its time stamp may equal that of the next one.
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
+    done = subprocess.run(
+        [*command, "-p", "no:cacheprovider", *tests],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+    if done.returncode == 0:
+        return None
+    failed = re.search(r"^FAILED (?:\S*/)?(\S+)", done.stdout, re.MULTILINE)
+    if done.returncode != 1 or failed is None:
+        raise MutantError(f"pytest ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    return failed[1]
+
+
+def run_mutant(trees: queue.SimpleQueue[Path], mutant: Mutant) -> Outcome:
+    """Plant one bug in a free tree and run its tests."""
+    tree = trees.get()
+    started = time.perf_counter()
+    try:
+        with planted(tree, mutant):
+            caught_by = run_tests(tree, mutant.tests)
+    except (MutantError, subprocess.TimeoutExpired) as error:
+        raise MutantError(f"{mutant.name}: {error}") from error
+    finally:
+        trees.put(tree)
+    return Outcome(mutant, caught_by, time.perf_counter() - started)
+
+
+def make_tree(tree: Path) -> Path:
+    """A copy of what the tests need."""
+    ignore = shutil.ignore_patterns("__pycache__", "moving_digits_*", "hugging_face", "video")
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tree / name, ignore=ignore)
+        else:
+            shutil.copy2(ROOT / name, tree / name)
+    return tree
+
+
+def run_all(mutants: Sequence[Mutant], num_workers: int) -> list[Outcome]:
+    """All outcomes, in the order of the list; a line for each as it comes."""
+    with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
+        trees: queue.SimpleQueue[Path] = queue.SimpleQueue()
+        for worker in range(num_workers):
+            tree = Path(directory) / str(worker)
+            tree.mkdir()
+            trees.put(make_tree(tree))
+        tests = sorted({test for mutant in mutants for test in mutant.tests})
+        tree = trees.get()
+        failed = run_tests(tree, tests)
+        trees.put(tree)
+        if failed is not None:
+            raise MutantError(f"{failed} fails without any mutant")
+        with ThreadPoolExecutor(num_workers) as pool:
+            outcomes = []
+            for outcome in pool.map(lambda mutant: run_mutant(trees, mutant), mutants):
+                caught_by = outcome.caught_by or "SURVIVED"
+                print(
+                    f"{outcome.mutant.name:<54} {outcome.seconds:5.1f} s  {caught_by}", flush=True
+                )
+                outcomes.append(outcome)
+            return outcomes
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 0 if every mutant is caught."""
+    chosen = [mutant for mutant in MUTANTS if all(word in mutant.name for word in arguments)]
+    if not chosen:
+        print(f"no mutant has a name with {' '.join(arguments)!r}", file=sys.stderr)
+        return 1
+    started = time.perf_counter()
+    try:
+        check_list(chosen)
+        outcomes = run_all(chosen, num_workers=min(2, os.cpu_count() or 1))
+    except MutantError as error:
+        print(error, file=sys.stderr)
+        return 1
+    survivors = [outcome.mutant.name for outcome in outcomes if outcome.caught_by is None]
+    seconds = time.perf_counter() - started
+    print(f"{len(outcomes) - len(survivors)} of {len(outcomes)} mutants caught, {seconds:.0f} s")
+    for name in survivors:
+        print(f"survived: {name}", file=sys.stderr)
+    return 1 if survivors else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
