@@ -141,9 +141,9 @@ class Workbench:
             self.progress(self.label, len(self._results), self._known)
 
     def calibrate(
-        self, setups: Sequence[Setup], ratios: tuple[float, ...]
+        self, setups: Sequence[Setup], ratios: tuple[float, ...], corrections: int = 1
     ) -> list[dict[float, Calibrated]]:
-        """Thresholds of every set-up by target ratio."""
+        """Thresholds of every set-up by target ratio; `corrections` multiplies corrective runs."""
         settings = self.settings
         jobs = [
             CalibrationRequest(
@@ -151,7 +151,7 @@ class Workbench:
                 settings.frames,
                 setup,
                 ratios,
-                settings.corrective_runs,
+                corrections * settings.corrective_runs,
             )
             for setup in setups
         ]

@@ -177,7 +177,8 @@ def draw(result: Json, path: Path) -> None:
                 markersize=4,
             )
     label_panel(left, "quality by score", "replayed (measured) [%]", NATS_LABEL)
-    left.legend(fontsize=7)
+    left.margins(y=0.35)
+    left.legend(fontsize=7, ncols=2, loc="upper center")
     image = right.imshow(np.array(result["head_auc"]), vmin=0, vmax=1, cmap="RdBu", aspect="auto")
     right.grid(visible=False)
     for layer_index, heads in enumerate(result["head_auc"]):

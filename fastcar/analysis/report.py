@@ -81,6 +81,7 @@ def analyze(
     Returns:
         The report, ready for JSON.
     """
+    described = describe_model(model)
     findings = {}
     with Workbench(model, settings, processes, progress) as bench:
         for question in QUESTIONS:
@@ -88,7 +89,7 @@ def analyze(
             findings[question.key] = question.measure(bench)
     return {
         "schema": SCHEMA,
-        "model": describe_model(model),
+        "model": described,
         "settings": asdict(settings),
         "findings": findings,
         "answers": [

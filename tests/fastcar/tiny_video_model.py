@@ -1,0 +1,65 @@
+"""A random video model small enough to analyse in seconds, and settings to match."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from fastcar.analysis.settings import Settings
+from reference.checkpoint import save_checkpoint
+from reference.config import ModelConfig
+from reference.video.prompt import DIRECTIONS, PromptVocabulary
+from reference.weights import make_random_weights
+
+NUM_CODES = 12
+FRAMES = 5
+TOKENS_PER_FRAME = 4
+NUM_CLIPS = 6
+TINY_SETTINGS = Settings(
+    clips=3,
+    calibration_clips=2,
+    frames=4,
+    long_frames=FRAMES,
+    long_clips=2,
+    ratios=(0.3, 0.6),
+    few_ratios=(0.3, 0.6),
+    windows_tokens=(2, 8),
+    sweep_points=3,
+    corrective_runs=1,
+    batch_rows=(1, 2),
+)
+TINY_CONFIG = ModelConfig(
+    vocab_size=PromptVocabulary(NUM_CODES, places=2).vocab_size,
+    hidden_size=16,
+    intermediate_size=24,
+    num_hidden_layers=3,
+    num_attention_heads=2,
+    num_key_value_heads=2,
+    head_dim=8,
+    rms_norm_eps=1e-5,
+    rope_theta=10000.0,
+    max_position_embeddings=64,
+)
+
+
+def save_tiny_video_model(directory: Path, seed: int = 0) -> Path:
+    """Write a random model with random clips; 8x8 canvas, 4 tokens per frame."""
+    rng = np.random.default_rng(seed)
+    save_checkpoint(directory, TINY_CONFIG, make_random_weights(TINY_CONFIG, rng))
+    codebook = rng.uniform(0, 1, (NUM_CODES, 16)).astype(np.float32)
+    save_file({"codebook": codebook}, directory / "codebook.safetensors")
+    geometry = {"frames": 4, "canvas_pixels": 8, "patch_pixels": 4, "digit_pixels": 4}
+    (directory / "video.json").write_text(json.dumps(geometry))
+    directions = np.array(list(DIRECTIONS.values()), np.int8)
+    arrays = {}
+    for name in ("calibration", "held_out"):
+        shape = (NUM_CLIPS, FRAMES * TOKENS_PER_FRAME)
+        arrays[f"{name}.token_ids"] = rng.integers(0, NUM_CODES, shape).astype(np.uint8)
+        velocities = directions[rng.integers(0, len(directions), NUM_CLIPS)]
+        digits = rng.integers(0, 10, (NUM_CLIPS, 1)).astype(np.int8)
+        arrays[f"{name}.prompts"] = np.concatenate([digits, velocities], axis=1)
+    save_file(arrays, directory / "clips.safetensors")
+    return directory
