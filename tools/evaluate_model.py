@@ -126,7 +126,7 @@ def evaluate_prompted(
     model: VideoModel, classifier: DigitClassifier, settings: PromptedSettings
 ) -> dict[str, Any]:
     """One hundred videos from the prompt alone."""
-    prompts = make_prompts(VIDEOS_PER_DIGIT)
+    prompts = model.draw_starts(make_prompts(VIDEOS_PER_DIGIT), REPORT_SEED)
     videos = generate_prompted(
         model, prompts, settings, FRAME_COUNTS[0], REPORT_SEED, "from the prompt alone"
     )

@@ -95,11 +95,7 @@ def generate_prompted(
     seed: int,
     label: str = "",
 ) -> FloatArray:
-    """[videos, T, H, W] pixels of videos drawn from the prompt alone.
-
-    Start places that the prompts leave open are drawn by the seed.
-    """
-    prompts = model.draw_starts(prompts, seed)
+    """[videos, T, H, W] pixels of videos drawn from the prompt alone."""
     sampling = Sampling(settings.temperature, settings.top_k, settings.top_p)
     drawn_frames = 1 if settings.continue_greedily else num_frames
     token_ids, _, _ = run_model(

@@ -36,7 +36,7 @@ def judge_settings(
     model: VideoModel, classifier: DigitClassifier, settings: PromptedSettings, num_frames: int
 ) -> dict[str, Any]:
     """One line of the table."""
-    prompts = make_prompts(VIDEOS_PER_DIGIT, FIRST_DIRECTION)
+    prompts = model.draw_starts(make_prompts(VIDEOS_PER_DIGIT, FIRST_DIRECTION), SEARCH_SEED)
     videos = generate_prompted(model, prompts, settings, num_frames, SEARCH_SEED)
     verdict = judge_videos(classifier, videos, prompts)
     line = asdict(settings) | {"num_frames": num_frames} | verdict
