@@ -12,10 +12,9 @@ True
 
 A refusal names argument, value and limit:
 
->>> fastcar.generate(model, "3 sideways")
+>>> fastcar.generate(model, "3 right-down", frames=99)
 Traceback (most recent call last):
-reference.errors.ArgumentError: prompt = '3 sideways': must be 'DIGIT DIRECTION', a digit 0..9 and
-one of right, left, down, up, right-down, right-up, left-down, left-up
+reference.errors.ArgumentError: frames = 99: must be at most 32, the model's position limit
 """
 
 from fastcar.generation import Generation, generate, run_generation

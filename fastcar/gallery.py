@@ -78,7 +78,10 @@ def write_results(generation: Generation, report: Report, directory: Path) -> Re
     entries = []
     for video_index, entry in enumerate(report["videos"]):
         strips = make_strips(generation, video_index)
-        title = f"{entry['label']}   (seed {seed}, video {video_index})"
+        name_of_clip = (
+            "" if entry["label"] in report["request"]["prompts"] else entry["label"] + ": "
+        )
+        title = f"{name_of_clip}{entry['prompt']}   (seed {seed}, video {video_index})"
         name = f"video_{video_index:02d}.gif"
         save_gif(directory / name, draw_animation(title, strips))
         entries.append({**entry, "gif": name})

@@ -134,7 +134,7 @@ def _decode(
     return decode(
         model.config,
         model.weights,
-        model.encode_prompts(sources.prompts),
+        sources.encoded,
         DecodeOptions(
             request.make_replay_config(tokens_per_frame),
             gate,

@@ -10,7 +10,7 @@ import numpy as np
 
 from fastcar import statistics
 from fastcar.generation import Generation, Pixels
-from fastcar.metrics import cap_psnr, compute_psnr, compute_ssim
+from fastcar.metrics import Values, cap_psnr, compute_psnr, compute_ssim
 
 SCHEMA_VERSION = 1
 """Raised when a field changes its meaning or goes; new fields leave it."""
@@ -148,20 +148,32 @@ def compare_frames(pixels: Pixels, wanted: Pixels, first_frame: int) -> Report |
     """
     if first_frame >= pixels.shape[1]:
         return None
-    psnr = compute_psnr(pixels, wanted)[:, first_frame:]
+    psnr = compute_psnr(pixels, wanted)[:, first_frame:]  # [videos, frames]
     ssim = compute_ssim(pixels, wanted)[:, first_frame:]
-    capped = cap_psnr(psnr)
     return {
         "first_frame": first_frame,
-        "psnr_decibels": float(capped.mean()),
+        "psnr_decibels": float(pool_psnr(psnr)),
         "ssim": float(ssim.mean()),
         "identical_share": float(np.isinf(psnr).mean()),
         "on_path_share": float((psnr >= ON_PATH_DECIBELS).mean()),
-        "psnr_decibels_by_frame": capped.mean(axis=0).tolist(),
+        "psnr_decibels_by_frame": pool_psnr(psnr, axis=0).tolist(),
         "ssim_by_frame": ssim.mean(axis=0).tolist(),
-        "psnr_decibels_by_video": capped.mean(axis=1).tolist(),
+        "psnr_decibels_by_video": pool_psnr(psnr, axis=1).tolist(),
         "ssim_by_video": ssim.mean(axis=1).tolist(),
     }
+
+
+def pool_psnr(decibels: Values, axis: int | None = None) -> Values:
+    """PSNR of the mean squared error of several frames, capped as in `cap_psnr`.
+
+    A mean of decibels would be ruled by the frames that are identical, whose PSNR is infinite.
+
+    >>> pool_psnr(np.array([20.0, np.inf])).round(2).tolist()
+    23.01
+    """
+    mean_error = np.mean(10 ** (-decibels / 10), axis=axis)
+    with np.errstate(divide="ignore"):
+        return cap_psnr(np.asarray(-10 * np.log10(mean_error)))
 
 
 def _describe_time(generation: Generation) -> Report:

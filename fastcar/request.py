@@ -10,6 +10,7 @@ import numpy as np
 from reference.decoder import TokenIds
 from reference.errors import ArgumentError
 from reference.gate_factory import GATE_NAMES, THRESHOLD_GATES
+from reference.generate import Prompts
 from reference.guidance import check_scale
 from reference.replay import ReplayConfig, Semantics
 from reference.sampling import Sampling
@@ -23,6 +24,9 @@ DEFAULT_TARGET_RATIO = 0.5
 """Replay ratio where neither a threshold nor a ratio is asked for."""
 
 DEFAULT_SINKS = 4
+
+DEFAULT_TEMPERATURE = 0.5
+"""Below 1 because the model is small: what it holds unlikely is mostly wrong."""
 
 MAX_BATCH = 1024
 """Largest number of videos per prompt or clip; a slip of the keyboard shall not fill the memory."""
@@ -74,7 +78,7 @@ class GenerationRequest:
     window: int | None = None
     sinks: int | None = None
     guidance: float | None = None
-    sampling: Sampling = field(default_factory=Sampling)
+    sampling: Sampling = field(default_factory=lambda: Sampling(DEFAULT_TEMPERATURE))
     max_chain: int | None = None
     warmup_frames: int = 1
     semantics: Semantics = Semantics.PAPER
@@ -156,12 +160,14 @@ class VideoSources:
 
     Attributes:
         labels: for reports and pictures, one per video.
-        prompts: one per video.
+        prompts: one per video, with the start place that was drawn where none was said.
+        encoded: their token ids.
         truth_ids: [videos, tokens] int64, true tokens of continued clips; None for prompts.
     """
 
     labels: tuple[str, ...]
     prompts: tuple[Prompt, ...]
+    encoded: Prompts
     truth_ids: TokenIds | None
 
 
@@ -181,9 +187,11 @@ def get_sources(request: GenerationRequest, model: VideoModel) -> VideoSources:
             raise ArgumentError("continue", text, f"clip indices below {len(clips.prompts)}")
         for index in range(first, last + 1):
             prompts += [clips.prompts[index]] * request.batch
-            labels += [f"{name}:{index} ({clips.prompts[index]})"] * request.batch
+            labels += [f"{name}:{index}"] * request.batch
             truths += [clips.token_ids[index]] * request.batch
-    return VideoSources(tuple(labels), tuple(prompts), np.array(truths) if truths else None)
+    drawn = model.draw_starts(prompts, request.seed)
+    truth_ids = np.array(truths) if truths else None
+    return VideoSources(tuple(labels), drawn, model.encode_prompts(drawn), truth_ids)
 
 
 def parse_clip_range(text: str) -> tuple[str, int, int]:

@@ -23,7 +23,7 @@ from fastcar.gallery import write_results
 from fastcar.generation import run_generation
 from fastcar.output import check_writable_directory, write_directory_atomically
 from fastcar.report import build_report
-from fastcar.request import GenerationRequest
+from fastcar.request import DEFAULT_TEMPERATURE, GenerationRequest
 from reference.gate_factory import GATE_NAMES
 from reference.replay import Semantics
 from reference.sampling import Sampling
@@ -36,7 +36,7 @@ _WHAT = (
         "prompts",
         multiple=True,
         metavar="TEXT",
-        help='What to show, as "3 right-down"; may be repeated.',
+        help='What to show, as "3 right-down" or "7 left from 4,0"; may be repeated.',
     ),
     click.option(
         "--continue",
@@ -104,7 +104,11 @@ _REPLAY = (
 _SAMPLING = (
     click.option("--guidance", type=float, metavar="SCALE", help="Classifier-free guidance."),
     click.option(
-        "--temperature", type=float, default=1.0, show_default=True, help="0 takes the likeliest."
+        "--temperature",
+        type=float,
+        default=DEFAULT_TEMPERATURE,
+        show_default=True,
+        help="0 takes the likeliest.",
     ),
     click.option("--top-k", type=int, metavar="K", help="Draw from the K likeliest codes."),
     click.option(

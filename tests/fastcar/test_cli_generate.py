@@ -43,7 +43,7 @@ def test_json_is_the_report_and_the_only_output(capsys: Capture, tmp_path: Path)
         "replay_against_truth",
     }
     assert report["quality"]["dense_against_truth"]["first_frame"] == 2
-    assert [video["label"].split()[0] for video in report["videos"]] == ["held_out:0", "held_out:1"]
+    assert [video["label"] for video in report["videos"]] == ["held_out:0", "held_out:1"]
 
 
 def test_same_seed_same_files_but_for_the_time(capsys: Capture, tmp_path: Path) -> None:
@@ -97,6 +97,7 @@ def test_dense_videos_do_not_depend_on_the_gate(capsys: Capture, tmp_path: Path)
 WRONG = [
     (("--prompt", "3 sideways"), ("prompt", "'3 sideways'", "right-down")),
     (("--prompt", "12 up"), ("prompt", "'12 up'")),
+    (("--prompt", "3 up from 0,9"), ("start_y", "9", "[0, 5)")),
     (("--prompt", "3 up", "--continue", "held_out:0"), ("continue", "one of the two")),
     ((), ("prompt", "continue", "one of the two")),
     (("--continue", "held_out:100"), ("held_out:100", "below 100")),

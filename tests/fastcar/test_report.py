@@ -123,7 +123,8 @@ def test_comparison_of_frames() -> None:
     pixels[1, 2] = 0.05
     entry = compare_frames(pixels, wanted, first_frame=1)
     assert entry is not None
-    assert entry["psnr_decibels_by_frame"] == pytest.approx([100, 63.01], abs=0.01)
-    assert entry["psnr_decibels_by_video"] == pytest.approx([100, 63.01], abs=0.01)
+    assert entry["psnr_decibels_by_frame"] == pytest.approx([100, 29.03], abs=0.01)
+    assert entry["psnr_decibels_by_video"] == pytest.approx([100, 29.03], abs=0.01)
+    assert entry["psnr_decibels"] == pytest.approx(32.04, abs=0.01)
     assert (entry["identical_share"], entry["on_path_share"]) == (0.75, 1.0)
     assert compare_frames(pixels, wanted, first_frame=3) is None
