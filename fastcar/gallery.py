@@ -78,10 +78,9 @@ def write_results(generation: Generation, report: Report, directory: Path) -> Re
     entries = []
     for video_index, entry in enumerate(report["videos"]):
         strips = make_strips(generation, video_index)
-        name_of_clip = (
-            "" if entry["label"] in report["request"]["prompts"] else entry["label"] + ": "
-        )
-        title = f"{name_of_clip}{entry['prompt']}   (seed {seed}, video {video_index})"
+        is_clip = generation.sources.truth_ids is not None
+        shown = f"{entry['label']}: {entry['prompt']}" if is_clip else entry["prompt"]
+        title = f"{shown}   (seed {seed}, video {video_index})"
         name = f"video_{video_index:02d}.gif"
         save_gif(directory / name, draw_animation(title, strips))
         entries.append({**entry, "gif": name})

@@ -186,5 +186,6 @@ def _describe_time(generation: Generation) -> Report:
         "dense_run_seconds": list(timing.dense_runs),
         "replay_run_seconds": list(timing.replay_runs),
         "speed_up": timing.speed_up,
+        "spread": timing.spread,
         "amdahl_speed_up": timing.amdahl,
     }

@@ -178,8 +178,7 @@ def get_sources(request: GenerationRequest, model: VideoModel) -> VideoSources:
     truths: list[TokenIds] = []
     for text in request.prompts:
         prompts += [parse_prompt(text)] * request.batch
-    prompts = list(model.draw_starts(prompts, request.seed))
-    labels += [str(prompt) for prompt in prompts]
+        labels += [text] * request.batch
     for text in request.clips:
         name, first, last = parse_clip_range(text)
         clips = model.load_clips(name)

@@ -135,6 +135,11 @@ class Timing:
         """Seconds of the fastest dense run per second of the fastest run with replay."""
         return min(self.dense_runs) / min(self.replay_runs)
 
+    @property
+    def spread(self) -> float:
+        """How much longer the slowest run of a kind took than its fastest: how far to trust."""
+        return max(max(runs) / min(runs) - 1 for runs in (self.dense_runs, self.replay_runs))
+
 
 def compute_timing(
     dense: tuple[dict[str, float], ...], replay: tuple[dict[str, float], ...], ratio: float

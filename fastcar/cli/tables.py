@@ -14,6 +14,8 @@ from fastcar.report import ON_PATH_DECIBELS, Report
 from reference.laps import PARTS
 
 LONGEST_AGE_SHOWN = 8
+TRUSTED_SPREAD = 0.05
+"""Spread of the run times up to which the speed-up is shown without a warning."""
 
 
 def print_report(report: Report, directory: Path) -> None:
@@ -34,12 +36,20 @@ def print_report(report: Report, directory: Path) -> None:
         # a title inside the table would be folded to its width
         console.print(f"\n[bold]{escape(title)}[/bold]")
         console.print(table)
-    if report["replay"]["note"]:
-        console.print(f"[bold]note:[/bold] {escape(report['replay']['note'])}", soft_wrap=True)
+    for note in _list_notes(report):
+        console.print(f"[bold]note:[/bold] {escape(note)}", soft_wrap=True)
     names = [entry["gif"] for entry in report["videos"]]
     shown = names[0] if len(names) == 1 else f"{names[0]} .. {names[-1]}"
     names_of_all = f"{shown}, {report['sheet']}, report.json"
     console.print(escape(f"written to {directory}: {names_of_all}"), soft_wrap=True)
+
+
+def _list_notes(report: Report) -> Iterable[str]:
+    if report["replay"]["note"]:
+        yield report["replay"]["note"]
+    spread = report["time"]["spread"]
+    if spread > TRUSTED_SPREAD:
+        yield f"runs of one kind differ by {spread:.0%}: the speed-up is uncertain by as much"
 
 
 def _describe_run(report: Report) -> Iterable[str]:

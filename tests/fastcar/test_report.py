@@ -13,7 +13,7 @@ import pytest
 from fastcar.gallery import write_results
 from fastcar.generation import Generation, run_generation
 from fastcar.report import build_report, compare_frames
-from fastcar.request import GenerationRequest
+from fastcar.request import GenerationRequest, get_sources
 from reference.video.model import load_video_model
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "report_schema.md"
@@ -115,6 +115,17 @@ def test_repeated_runs_are_the_same_run(generation: Generation) -> None:
     again = run_generation(generation.model, request)
     assert (again.dense.token_ids == generation.dense.token_ids).all()
     assert (again.replay.token_ids == generation.dense.token_ids).all()
+
+
+def test_start_places_are_drawn_from_the_seed_once_per_video() -> None:
+    model = load_video_model()
+    request = GenerationRequest(prompts=("3 up", "4 left from 1,2"), batch=3, seed=5)
+    sources = get_sources(request, model)
+    assert sources.labels == ("3 up",) * 3 + ("4 left from 1,2",) * 3
+    assert all(prompt.start_x is not None for prompt in sources.prompts)
+    assert len(set(sources.prompts[:3])) > 1
+    assert {str(prompt) for prompt in sources.prompts[3:]} == {"4 left from 1,2"}
+    assert get_sources(request, model).prompts == sources.prompts
 
 
 def test_comparison_of_frames() -> None:

@@ -77,6 +77,7 @@ def test_timing_takes_the_fastest_run_of_each_kind() -> None:
     assert (timing.dense["mlp"], timing.replay["mlp"]) == (3, 1)
     assert (timing.dense_runs, timing.replay_runs) == ((10, 6), (4, 12))
     assert timing.speed_up == 1.5
+    assert timing.spread == 2.0
     assert timing.amdahl == pytest.approx(1 / 0.75)
 
 
