@@ -14,6 +14,7 @@ from fastcar.analysis.figures import (
     label_panel,
     make_panels,
     save_figure,
+    use_whole_numbers,
 )
 from fastcar.analysis.finding import (
     Finding,
@@ -134,5 +135,6 @@ def draw(result: Json, path: Path) -> None:
             "frame",
             "replayed [%]",
         )
+        use_whole_numbers(panel)
         panel.legend(fontsize=8)
     save_figure(figure, path)

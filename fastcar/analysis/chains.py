@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 from fastcar.analysis.bench import Workbench
 from fastcar.analysis.figures import (
@@ -15,6 +14,7 @@ from fastcar.analysis.figures import (
     label_panel,
     make_panels,
     save_figure,
+    use_whole_numbers,
 )
 from fastcar.analysis.finding import (
     Finding,
@@ -165,7 +165,7 @@ def draw(result: Json, path: Path) -> None:
         label = f"{NAMES[row['gate']]}, {to_percent(row['ratio'], 0)} replayed"
         ages = range(1, len(shares) + 1)
         left.plot(ages, shares, "-o", color=COLOURS[row["gate"]], label=label, markersize=4)
-    left.xaxis.set_major_locator(MaxNLocator(integer=True))
+    use_whole_numbers(left)
     label_panel(left, "age of replayed outputs, no limit", "age [frames]", "replays [%]")
     left.legend(fontsize=8)
     labels = [

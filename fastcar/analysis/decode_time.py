@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fastcar.analysis.bench import Workbench
-from fastcar.analysis.figures import label_panel, make_panels, save_figure
+from fastcar.analysis.figures import add_legend, label_panel, make_panels, save_figure
 from fastcar.analysis.finding import Finding, Json, Stance, Table, to_percent
 from fastcar.analysis.runs import RunRequest, Setup
 from reference.config import ModelConfig
@@ -126,5 +126,5 @@ def draw(result: Json, path: Path) -> None:
             panel.bar(labels, heights, bottom=base, label=part, width=0.6)
             base = [low + height for low, height in zip(base, heights, strict=True)]
         label_panel(panel, f"batch {batch}", "replayed tokens and layers", "decode time [s]")
-    panels[0].legend(fontsize=8)
+    add_legend(figure, panels[0], columns=4)
     save_figure(figure, path)

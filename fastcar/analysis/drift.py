@@ -10,9 +10,11 @@ from fastcar.analysis.figures import (
     COLOURS,
     NAMES,
     NATS_LABEL,
+    add_legend,
     label_panel,
     make_panels,
     save_figure,
+    use_whole_numbers,
 )
 from fastcar.analysis.finding import (
     Finding,
@@ -183,9 +185,10 @@ def draw(result: Json, path: Path) -> None:
             colour = COLOURS[run["gate"]]
             panel.plot(frames, values, "-o", color=colour, label=label, markersize=3)
     for panel in (left, right):
+        use_whole_numbers(panel)
         if len(result["runs"][0]["frame_nats"]) > result["trained_frames"]:
             panel.axvline(result["trained_frames"] - 0.5, color="black", linestyle=":", linewidth=1)
     label_panel(left, "teacher-forced (dotted: trained length)", "frame", NATS_LABEL)
     label_panel(right, "free-running, against the truth", "frame", "PSNR [dB]")
-    left.legend(fontsize=8)
+    add_legend(figure, left, columns=4)
     save_figure(figure, path)

@@ -10,8 +10,9 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-PANEL_INCHES = (5.2, 3.7)
+PANEL_INCHES = (5.2, 4.0)
 DOTS_PER_INCH = 110
 COLOURS = {
     "tas": "#0072b2",
@@ -54,6 +55,17 @@ def label_panel(panel: Axes, title: str, x_label: str, y_label: str) -> None:
     panel.set_title(title, fontsize=10)
     panel.set_xlabel(x_label)
     panel.set_ylabel(y_label)
+
+
+def add_legend(figure: Figure, panel: Axes, columns: int = 4) -> None:
+    """The legend of one panel below all panels, where it hides no point."""
+    handles, labels = panel.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
+
+
+def use_whole_numbers(panel: Axes) -> None:
+    """No tick between two frames."""
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def save_figure(figure: Figure, path: Path) -> None:

@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from fastcar.analysis.bench import Workbench
-from fastcar.analysis.figures import COLOURS, NAMES, label_panel, make_panels, save_figure
+from fastcar.analysis.figures import (
+    COLOURS,
+    NAMES,
+    add_legend,
+    label_panel,
+    make_panels,
+    save_figure,
+)
 from fastcar.analysis.finding import (
     Finding,
     Json,
@@ -149,5 +156,5 @@ def draw(result: Json, path: Path) -> None:
         right.plot(shares, on_path, "-o", color=COLOURS[gate], markersize=4)
     label_panel(left, "PSNR against the truth, capped", "replayed (measured) [%]", "PSNR [dB]")
     label_panel(right, "frames on the true path", "replayed (measured) [%]", "frames [%]")
-    left.legend(fontsize=8)
+    add_legend(figure, left, columns=5)
     save_figure(figure, path)

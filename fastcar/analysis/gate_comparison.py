@@ -10,6 +10,7 @@ from fastcar.analysis.figures import (
     COLOURS,
     NAMES,
     NATS_LABEL,
+    add_legend,
     label_panel,
     make_panels,
     save_figure,
@@ -24,6 +25,7 @@ from fastcar.analysis.finding import (
     make_comparison_row,
     make_quality_row,
     to_difference,
+    to_json_number,
     to_nats,
     to_percent,
 )
@@ -71,7 +73,7 @@ def make_contenders(bench: Workbench) -> list[Contender]:
     """All gates at all ratios; controls take the ratio that TAS was measured at."""
     settings = bench.settings
     uniform = [Setup(gate) for gate in THRESHOLD_GATES]
-    layered = [Setup(gate, per_layer=True) for gate in THRESHOLD_GATES]
+    layered = [Setup(gate, per_layer=True) for gate in ("tas", "input")]
     contenders = []
     for setups, ratios in ((uniform, settings.ratios), (layered, settings.few_ratios)):
         for setup, points in zip(setups, bench.calibrate(setups, ratios), strict=True):
@@ -104,7 +106,14 @@ def measure(bench: Workbench) -> Json:
     rows, clip_nats, ratios = [], {}, {}
     for contender, summary in zip(contenders, summaries, strict=True):
         place = contender.name, contender.target
-        rows.append({"gate": place[0], "target": place[1], **make_quality_row(summary)})
+        rows.append(
+            {
+                "gate": contender.name,
+                "target": contender.target,
+                "thresholds": [to_json_number(tau) for tau in contender.request.thresholds],
+                **make_quality_row(summary),
+            }
+        )
         clip_nats[place], ratios[place] = summary.quality.nats, summary.ratio
     return {
         "num_tokens_per_clip": dense.quality.num_tokens,
@@ -253,5 +262,5 @@ def draw(result: Json, path: Path) -> None:
             )
     label_panel(panels[0], "likelihood, teacher-forced", "replayed (measured) [%]", NATS_LABEL)
     label_panel(panels[1], "top-1, teacher-forced", "replayed (measured) [%]", "top-1 [%]")
-    panels[0].legend(fontsize=7)
+    add_legend(figure, panels[0], columns=4)
     save_figure(figure, path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fastcar.analysis.bench import Workbench
-from fastcar.analysis.figures import NATS_LABEL, label_panel, make_panels, save_figure
+from fastcar.analysis.figures import NATS_LABEL, add_legend, label_panel, make_panels, save_figure
 from fastcar.analysis.finding import (
     Finding,
     Json,
@@ -46,7 +46,9 @@ def measure(bench: Workbench) -> Json:
             keys.append((way, per_layer))
             setups.append(Setup("tas", heads, per_layer))
     ratios = settings.few_ratios
-    calibrated = bench.calibrate(setups, ratios)
+    # the mean with one threshold is calibrated to all ratios already
+    calibrated = bench.calibrate(setups[:1], settings.ratios)
+    calibrated += bench.calibrate(setups[1:], ratios)
     requests = [
         bench.make_request(setup, points[ratio])
         for setup, points in zip(setups, calibrated, strict=True)
@@ -54,6 +56,8 @@ def measure(bench: Workbench) -> Json:
     ]
     summaries = iter(bench.run_all(requests))
     runs = {(way, layered, ratio): next(summaries) for way, layered in keys for ratio in ratios}
+    best_runs = [runs[BEST, False, ratio] for ratio in ratios]
+    chance_runs = bench.run_all([bench.make_control("random", run.ratio) for run in best_runs])
     return {
         "head_auc": [[float(auc) for auc in heads] for heads in head_auc],
         "best_heads": list(best_heads),
@@ -67,6 +71,15 @@ def measure(bench: Workbench) -> Json:
             for (way, layered, ratio), summary in runs.items()
         ],
         "comparisons": make_comparisons(runs),
+        "against_random": [
+            {
+                "target": ratio,
+                **make_comparison_row(
+                    BEST, "random", compare(run.quality.nats, chance.quality.nats)
+                ),
+            }
+            for ratio, run, chance in zip(ratios, best_runs, chance_runs, strict=True)
+        ],
     }
 
 
@@ -140,7 +153,10 @@ def describe(result: Json) -> Finding:
     ]
     header = ("score, thresholds", "target", "measured ratio", NATS_LABEL, "top-1")
     heads = [f"{head} in layer {layer}" for layer, head in enumerate(result["best_heads"])]
+    against_random = {row["target"]: row["verdict"] for row in result["against_random"]}
     notes = [
+        capitalize(describe_contest(f"the {BEST}", "random replay", against_random))
+        + " (random at the measured ratio of the head).",
         capitalize(f"{_describe_way(result, MAXIMUM, per_layer=False)}."),
         f"With thresholds per layer, {_describe_way(result, BEST, per_layer=True)}; "
         f"{_describe_way(result, MAXIMUM, per_layer=True)}.",
@@ -177,8 +193,7 @@ def draw(result: Json, path: Path) -> None:
                 markersize=4,
             )
     label_panel(left, "quality by score", "replayed (measured) [%]", NATS_LABEL)
-    left.margins(y=0.35)
-    left.legend(fontsize=7, ncols=2, loc="upper center")
+    add_legend(figure, left, columns=3)
     image = right.imshow(np.array(result["head_auc"]), vmin=0, vmax=1, cmap="RdBu", aspect="auto")
     right.grid(visible=False)
     for layer_index, heads in enumerate(result["head_auc"]):

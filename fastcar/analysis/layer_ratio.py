@@ -52,13 +52,13 @@ def describe(result: Json) -> Finding:
     row = get_middle_row(result)
     ratios, verdicts = row["layer_ratios"], row["verdicts"]
     words = {"higher": "more", "lower": "less", "undecided": "neither more nor less"}
-    between = float(get_middle(np.array(ratios)).mean())
+    between = get_middle(np.array(ratios))
     answer = (
         f"At {to_percent(row['ratio'])} overall the first layer replays {words[verdicts[0]]} "
         f"({to_percent(ratios[0])}) and the last {words[verdicts[1]]} ({to_percent(ratios[-1])}) "
-        f"than the layers between ({to_percent(between)} on average)."
+        f"than the layers between ({to_percent(float(between.mean()))} on average)."
     )
-    if verdicts == ["higher", "higher"]:
+    if verdicts == ["higher", "higher"] and min(ratios[0], ratios[-1]) > between.max():
         stance = Stance.AGREES
     elif "higher" in verdicts:
         stance = Stance.PARTLY

@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastcar.analysis.bench import Workbench
-from fastcar.analysis.figures import COLOURS, NATS_LABEL, label_panel, make_panels, save_figure
+from fastcar.analysis.figures import (
+    COLOURS,
+    NATS_LABEL,
+    add_legend,
+    label_panel,
+    make_panels,
+    save_figure,
+)
 from fastcar.analysis.finding import (
     Finding,
     Json,
@@ -28,9 +35,9 @@ def measure(bench: Workbench) -> Json:
     settings = bench.settings
     windows: tuple[int | None, ...] = (None, *settings.windows_tokens)
     setups = [Setup("tas", window_tokens=window) for window in windows]
+    ratios = (settings.few_ratios[0], settings.few_ratios[-1])
     calibrated = bench.calibrate(setups[:1], settings.ratios)
-    calibrated += bench.calibrate(setups[1:], settings.few_ratios)
-    ratios = settings.few_ratios
+    calibrated += bench.calibrate(setups[1:], ratios)
     dense_runs = bench.run_all(
         [bench.make_request(Setup(window_tokens=window)) for window in windows]
     )
@@ -195,5 +202,5 @@ def draw(result: Json, path: Path) -> None:
             markersize=4,
         )
     label_panel(panel, "TAS with local windows (4 sinks)", "replayed (measured) [%]", NATS_LABEL)
-    panel.legend(fontsize=8)
+    add_legend(figure, panel, columns=3)
     save_figure(figure, path)

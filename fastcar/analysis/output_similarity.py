@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fastcar.analysis.bench import Workbench
-from fastcar.analysis.figures import label_panel, make_panels, save_figure
+from fastcar.analysis.figures import add_legend, label_panel, make_panels, save_figure
 from fastcar.analysis.finding import Finding, Json, Stance, Table, join_words
 from fastcar.analysis.probe import Probe, ProbeRequest
 from fastcar.metrics import Values, compute_standard_error
@@ -125,5 +125,5 @@ def draw(result: Json, path: Path) -> None:
     panel.set_xticks(places, [str(layer["layer"]) for layer in result["layers"]])
     title = "boxes: quartiles, whiskers: 5th and 95th percentile"
     label_panel(panel, title, "layer", "cosine of MLP outputs, adjacent frames")
-    panel.legend(fontsize=8)
+    add_legend(figure, panel, columns=3)
     save_figure(figure, path)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fastcar.analysis.bench import Workbench
-from fastcar.analysis.figures import COLOURS, label_panel, make_panels, save_figure
+from fastcar.analysis.figures import COLOURS, add_legend, label_panel, make_panels, save_figure
 from fastcar.analysis.finding import Finding, Json, Stance, Table
 from fastcar.analysis.probe import Probe, ProbeRequest
 from fastcar.analysis.statistics import compare, compute_auc, compute_rank_correlation
@@ -31,9 +31,10 @@ def measure(bench: Workbench) -> Json:
     settings = bench.settings
     (probe,) = bench.run_all([ProbeRequest(settings.clips, settings.frames)])
     rows = []
-    clip_auc = {}
+    clip_auc, pooled_auc = {}, {}
     for name, safety in get_safeties(probe).items():
         auc, correlation = compute_power(safety, probe.output_distance)
+        pooled_auc[name] = float(compute_pooled_auc(safety, probe.output_distance).mean())
         clip_auc[name] = auc.mean(axis=1)
         for layer_index in range(auc.shape[1]):
             rows.append(
@@ -50,6 +51,7 @@ def measure(bench: Workbench) -> Json:
     return {
         "rows": rows,
         "mean_auc": {name: float(auc.mean()) for name, auc in clip_auc.items()},
+        "pooled_auc": pooled_auc,
         "tas_against_chance": against_chance.verdict.value,
         "tas_against_input": against_input.verdict.value,
     }
@@ -75,6 +77,14 @@ def compute_power(safety: Values, output_distance: Values) -> tuple[Values, Valu
             auc[row, layer_index] = compute_auc(predictor, truth < np.median(truth))
             correlation[row, layer_index] = compute_rank_correlation(predictor, -truth)
     return auc, correlation
+
+
+def compute_pooled_auc(safety: Values, output_distance: Values) -> Values:
+    """AUC over the tokens of all layers together, as one threshold sees them, [B]."""
+    tokens, layers, rows = safety.shape
+    pooled = (tokens * layers, 1, rows)
+    auc, _ = compute_power(safety.reshape(pooled), output_distance.reshape(pooled))
+    return auc[:, 0]
 
 
 def describe(result: Json) -> Finding:
@@ -104,6 +114,8 @@ def describe(result: Json) -> Finding:
         )
         for layer in layers
     ]
+    pooled = [f"{result['pooled_auc'][name]:.3f}" for name in PREDICTORS]
+    rows.append(("all together", *pooled))
     return Finding(
         KEY,
         "Do TAS and the input distance predict the output distance?",
@@ -113,8 +125,8 @@ def describe(result: Json) -> Finding:
         (Table(("layer", *PREDICTORS.values()), rows),),
         (
             "Cells: AUC ± standard error (rank correlation with a small output distance). 1 would "
-            "be a perfect ranking. This is the ranking within a layer; a uniform threshold also "
-            "compares across layers, whose scores differ in scale.",
+            "be a perfect ranking. Each layer ranks its own tokens; the last row ranks the tokens "
+            "of all layers together, as one threshold for all layers does.",
         ),
     )
 
@@ -145,5 +157,5 @@ def draw(result: Json, path: Path) -> None:
     panel.axhline(0.5, color="black", linewidth=1, linestyle=":", label="chance")
     panel.set_xticks(sorted({row["layer"] for row in result["rows"]}))
     label_panel(panel, "ranking of tokens by safety of replay", "layer", "AUC")
-    panel.legend(fontsize=8)
+    add_legend(figure, panel, columns=2)
     save_figure(figure, path)

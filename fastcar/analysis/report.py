@@ -30,7 +30,7 @@ from fastcar.analysis.finding import Finding, Json, Stance, to_nats, to_percent
 from fastcar.analysis.settings import Settings
 from reference.video.model import VideoModel
 
-SCHEMA = 1
+SCHEMA_VERSION = 1
 """Version of report.json; changes when a field changes its meaning or disappears."""
 
 
@@ -88,7 +88,7 @@ def analyze(
             bench.label = question.key
             findings[question.key] = question.measure(bench)
     return {
-        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
         "model": described,
         "settings": asdict(settings),
         "findings": findings,
@@ -169,16 +169,7 @@ def make_introduction(report: Json) -> str:
     comparison = report["findings"][gate_comparison.KEY]
     dense = comparison["dense"]
     stances = [answer["stance"] for answer in report["answers"]]
-    counts = ", ".join(
-        f"{stances.count(stance.name.lower())} {label}"
-        for stance, label in (
-            (Stance.AGREES, "agree with the paper"),
-            (Stance.PARTLY, "agree in part"),
-            (Stance.CONTRADICTS, "do not agree"),
-            (Stance.UNDECIDED, "stay undecided"),
-            (Stance.NO_CLAIM, "answer what the paper leaves open"),
-        )
-    )
+    counts = "; ".join(f"{stance.value}: {stances.count(stance.name.lower())}" for stance in Stance)
     return (
         "The figures of the paper (arXiv:2505.14709v1) and its open questions, measured on the "
         f"model `{model['name']}` (weights {model['weights_sha256'][:12]}, {model['layers']} "
@@ -187,11 +178,12 @@ def make_introduction(report: Json) -> str:
         "measurement.\n\n"
         f"Measured on {settings['clips']} held-out clips of {settings['frames']} frames "
         f"({settings['clips'] * comparison['num_tokens_per_clip']:,} scored tokens), thresholds "
-        f"from {settings['calibration_clips']} calibration clips and corrected in "
+        f"from {settings['calibration_clips']} calibration clips, the best of "
         f"{settings['corrective_runs']} closed-loop runs. Quality is teacher-forced, from the "
         "third frame on; ± is the standard error across clips, and a difference is claimed only "
         "where it exceeds twice its paired standard error. Ratios count all fed tokens and layers "
         "(D-06).\n\n"
         f"The dense model reaches {to_nats(dense['nats'], dense['nats_error'])} nats per token and "
-        f"{to_percent(dense['top_1'], 2)} top-1. Of {len(stances)} questions, {counts}."
+        f"{to_percent(dense['top_1'], 2)} top-1. Outcome of the "
+        f"{len(stances)} questions, set against the paper: {counts}."
     )

@@ -36,6 +36,7 @@ from reference.video.model import load_video_model
 from tests.fastcar.commands import check_refused, list_files, run_command
 from tests.fastcar.tiny_video_model import TINY_SETTINGS, save_tiny_video_model
 
+ROOT = Path(__file__).parent.parent.parent
 Capture = pytest.CaptureFixture[str]
 
 
@@ -191,7 +192,7 @@ def test_curve_sentence(findings: Json, top_1: list[float], start: str, stance: 
     ("verdicts", "stance"),
     [
         (["higher", "higher"], Stance.AGREES),
-        (["higher", "lower"], Stance.PARTLY),
+        (["higher", "undecided"], Stance.PARTLY),
         (["lower", "lower"], Stance.CONTRADICTS),
         (["undecided", "undecided"], Stance.UNDECIDED),
     ],
@@ -199,8 +200,15 @@ def test_curve_sentence(findings: Json, top_1: list[float], start: str, stance: 
 def test_layer_sentence(findings: Json, verdicts: list[str], stance: Stance) -> None:
     result = findings[layer_ratio.KEY]
     for row in result["rows"]:
-        row["verdicts"] = verdicts
+        row["verdicts"], row["layer_ratios"] = verdicts, [0.6, 0.4, 0.5]
     assert layer_ratio.describe(result).stance is stance
+
+
+def test_one_high_layer_in_the_middle_spoils_agreement(findings: Json) -> None:
+    result = findings[layer_ratio.KEY]
+    for row in result["rows"]:
+        row["verdicts"], row["layer_ratios"] = ["higher", "higher"], [0.6, 0.1, 0.8, 0.7]
+    assert layer_ratio.describe(result).stance is Stance.PARTLY
 
 
 @pytest.mark.parametrize(
@@ -387,3 +395,27 @@ def test_command_refuses_a_file_as_directory(capsys: Capture, tmp_path: Path) ->
     (tmp_path / "out").write_text("")
     outcome = run_command(capsys, "analyze", "--out", tmp_path / "out")
     check_refused(outcome, ("out", "must be a directory"))
+
+
+def get_fields(value: object) -> set[str]:
+    """Names of all fields at any depth, but for percentiles and the like, which are numbers."""
+    if isinstance(value, list):
+        return {field for entry in value for field in get_fields(entry)}
+    if not isinstance(value, dict):
+        return set()
+    inner = {field for entry in value.values() for field in get_fields(entry)}
+    return inner | {field for field in value if not field.isdigit()}
+
+
+def test_every_field_is_documented(report: Json) -> None:
+    schema = (ROOT / "docs" / "analysis_schema.md").read_text(encoding="utf-8")
+    missing = [field for field in sorted(get_fields(report)) if f"`{field}`" not in schema]
+    # predictors are named in a cell, as values
+    assert set(missing) <= set(predictive_power.PREDICTORS)
+
+
+def test_every_gate_is_compared(report: Json) -> None:
+    names = {row["gate"] for row in report["findings"][gate_comparison.KEY]["rows"]}
+    uniform = {"tas", "input", "oracle"}
+    layered = {"tas per layer", "input per layer"}
+    assert names == uniform | layered | {"random", "periodic"}

@@ -11,7 +11,7 @@ import pytest
 from fastcar.analysis.bench import Workbench
 from fastcar.analysis.calibrated import CalibrationRequest
 from fastcar.analysis.chains import summarize_staleness
-from fastcar.analysis.predictive_power import compute_power
+from fastcar.analysis.predictive_power import compute_pooled_auc, compute_power
 from fastcar.analysis.probe import ProbeRequest
 from fastcar.analysis.runs import RunRequest, RunSummary, Setup
 from fastcar.analysis.settings import Settings
@@ -124,6 +124,15 @@ def test_calibration_never_looks_at_held_out_clips(tmp_path: Path) -> None:
     watched = Watched(model.config, model.weights, model.codec, model.geometry, model.directory)
     assert request.execute(watched) == first
     assert set(seen) == {"calibration"}
+
+
+def test_pooled_auc_sees_the_scale_of_layers() -> None:
+    rng = np.random.default_rng(1)
+    distance = rng.uniform(0, 1, (200, 2, 3))
+    safety = -distance
+    safety[:, 0] -= 5  # ranks perfectly within the layer, but all of it behind the other one
+    assert (compute_power(safety, distance)[0] == 1).all()
+    assert compute_pooled_auc(safety, distance) == pytest.approx(0.75, abs=0.05)
 
 
 def test_predictive_power_knows_perfect_and_blind_predictors() -> None:
