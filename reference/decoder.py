@@ -183,6 +183,7 @@ class Decoder:
                         layer_index, token_index, score_heads, score, decision, x, is_extra
                     )
                 )
+                self.laps.start()
         logits = self._compute_logits(x)
         self.laps.mark("other")
         return logits
