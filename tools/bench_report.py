@@ -13,6 +13,9 @@ from tools.markdown import format_table
 
 Results = dict[str, Any]
 
+BUSY_LOAD_PER_CORE = 0.5
+"""Load from which the machine counts as busy with other work."""
+
 
 def format_replay_table(results: Results) -> str:
     """Speed-ups against Amdahl's law, one line per batch and ratio."""
@@ -97,6 +100,13 @@ def explain_linear(results: Results) -> str:
     )
 
 
+def warn_if_busy(machine: dict[str, Any]) -> str:
+    """A sentence if other work ran beside the benchmark; else nothing."""
+    if machine["load_before"] <= BUSY_LOAD_PER_CORE * machine["cores"]:
+        return ""
+    return "**The machine was busy: do not trust the numbers of this run.**"
+
+
 def format_page(results: Results) -> str:
     """docs/performance.md."""
     machine, config, video = results["machine"], results["config"], results["video"]
@@ -105,7 +115,7 @@ def format_page(results: Results) -> str:
 
 Written by `make bench`; numbers in `performance.json`. {machine["processor"]}, {machine["cores"]}
 cores, Python {machine["python"]}, NumPy {machine["numpy"]}, {machine["blas"]} with
-{machine["blas_threads"]} threads; load of the machine before the run: {machine["load_before"]:.2f}.
+{machine["blas_threads"]} threads; load of the machine before the run: {machine["load_before"]:.2f}. {warn_if_busy(machine)}
 
 ## Replay against Amdahl's law
 

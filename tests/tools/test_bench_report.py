@@ -81,6 +81,13 @@ def test_the_video_is_held_to_its_target(seconds: float, word: str) -> None:
     assert f"{seconds} s, {word} the target of 10 s" in format_page(results)
 
 
+def test_a_busy_machine_is_told() -> None:
+    results = make_results()
+    assert "busy" not in format_page(results)
+    results["machine"]["load_before"] = 1.5
+    assert "busy: do not trust" in format_page(results)
+
+
 def test_the_fastest_block_is_named() -> None:
     results = make_results()
     assert f"`{CHOSEN}` was the fastest" in explain_linear(results)
