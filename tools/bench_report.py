@@ -115,7 +115,8 @@ def format_page(results: Results) -> str:
 
 Written by `make bench`; numbers in `performance.json`. {machine["processor"]}, {machine["cores"]}
 cores, Python {machine["python"]}, NumPy {machine["numpy"]}, {machine["blas"]} with
-{machine["blas_threads"]} threads; load of the machine before the run: {machine["load_before"]:.2f}. {warn_if_busy(machine)}
+{machine["blas_threads"]} threads; load of the machine before the run: {machine["load_before"]:.2f}.
+{warn_if_busy(machine)}
 
 ## Replay against Amdahl's law
 
