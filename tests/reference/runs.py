@@ -34,7 +34,7 @@ class Run:
     """
 
     config: ModelConfig
-    weights: ModelWeights
+    weights: ModelWeights = field(repr=False)
     prompt_ids: TokenIds
     prompt_mask: BoolArray
     forced_ids: TokenIds

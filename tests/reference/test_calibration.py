@@ -21,7 +21,7 @@ from reference.gate_factory import THRESHOLD_GATES, make_measuring_gate, make_th
 from reference.gates import ThresholdGate
 from reference.records import DecisionRecord
 from reference.replay import ReplayConfig
-from reference.thresholds import FixedThresholds
+from reference.thresholds import FixedThresholds, Measures
 from tests.reference.runs import Run, decode, make_run
 from tests.reference.strategies import runs
 
@@ -49,6 +49,15 @@ def count_replays(record: DecisionRecord, thresholds: list[float], higher_is_saf
     return int((is_safe & record.eligible).sum())
 
 
+def count_ties(measures: Measures) -> int:
+    """Decisions that no threshold can part, at least 1.
+
+    Rows of equal tokens have equal measures, and the score of the first layer depends on nothing
+    but the token and the aligned token.
+    """
+    return int(np.unique(measures, return_counts=True)[1].max(initial=1))
+
+
 def get_orientation(name: str) -> bool:
     return THRESHOLD_GATES[name].higher_is_safer
 
@@ -62,7 +71,8 @@ def test_uniform_calibration_hits_the_target_within_one_decision(
     assert len(set(thresholds)) == 1
     assert len(thresholds) == run.config.num_hidden_layers
     wanted = min(ratio * record.measures.size, record.eligible.sum())
-    assert abs(count_replays(record, thresholds, is_score) - wanted) <= 1
+    slack = count_ties(record.measures[record.eligible])
+    assert abs(count_replays(record, thresholds, is_score) - wanted) <= slack
 
 
 @given(runs(), names, ratios)
@@ -75,7 +85,7 @@ def test_layer_calibration_hits_the_target_in_every_layer(
         measures = record.measures[:, layer][record.eligible[:, layer]]
         replays = (measures >= threshold if is_score else measures <= threshold).sum()
         wanted = min(ratio * record.measures[:, layer].size, len(measures))
-        assert abs(replays - wanted) <= 1
+        assert abs(replays - wanted) <= count_ties(measures)
 
 
 @given(runs(), names, ratios, ratios)
@@ -88,6 +98,12 @@ def test_a_larger_target_never_gives_a_stricter_threshold(
         strict = calibrate(record, min(ratio, other), is_score)
         loose = calibrate(record, max(ratio, other), is_score)
         assert all(sign * a >= sign * b for a, b in zip(strict, loose, strict=True))
+
+
+def test_measures_of_a_deeper_layer_have_no_ties() -> None:
+    """So that the two tests above mean one decision there."""
+    record = record_dense(make_run(0, tokens_per_frame=4, frames=8), "tas")
+    assert count_ties(record.measures[:, 1][record.eligible[:, 1]]) == 1
 
 
 @given(runs(), names, st.lists(st.floats(-3, 3), min_size=2, max_size=5))
