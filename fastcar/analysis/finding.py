@@ -158,7 +158,9 @@ def describe_contest(first: str, second: str, outcomes: dict[float, str]) -> str
     for verdict, phrase in phrases.items():
         ratios = [ratio for ratio, outcome in outcomes.items() if outcome == verdict]
         if len(ratios) == len(outcomes) and verdict == Verdict.UNDECIDED.value:
-            return f"no difference between {first} and {second} is resolved at any ratio"
+            return (
+                f"no difference between {first} and {second} is resolved at {to_percents(ratios)}"
+            )
         if ratios:
             parts.append(phrase.format(to_percents(ratios)))
     return "; ".join(parts)

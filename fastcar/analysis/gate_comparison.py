@@ -30,15 +30,12 @@ from fastcar.analysis.finding import (
     to_percent,
 )
 from fastcar.analysis.runs import RunRequest, Setup
-from fastcar.analysis.statistics import compare
+from fastcar.analysis.statistics import MATCHED_RATIO, compare, is_fair
 from fastcar.metrics import Values
 from reference.gate_factory import THRESHOLD_GATES
 
 KEY = "gate_comparison"
 CONTROLS = ("random", "periodic")
-MATCHED_RATIO = 0.02
-"""Ratios that differ by more are not compared as equal."""
-
 CONTESTS = (
     ("tas", "random"),
     ("tas", "periodic"),
@@ -139,7 +136,7 @@ def make_comparisons(
                 {
                     "target": target,
                     "ratio_gap": gap,
-                    "is_matched": abs(gap) <= MATCHED_RATIO,
+                    "is_fair": is_fair(gap, comparison.verdict),
                     **make_comparison_row(first, second, comparison),
                 }
             )
@@ -151,7 +148,7 @@ def get_outcomes(result: Json, first: str, second: str) -> dict[float, str]:
     return {
         row["target"]: row["verdict"]
         for row in result["comparisons"]
-        if (row["first"], row["second"]) == (first, second) and row["is_matched"]
+        if (row["first"], row["second"]) == (first, second) and row["is_fair"]
     }
 
 
@@ -159,7 +156,7 @@ def describe_pair(result: Json, first: str, second: str) -> str:
     """One clause on a contest."""
     outcomes = get_outcomes(result, first, second)
     if not outcomes:
-        return f"{_name(first)} and {_name(second)} reached no equal ratio"
+        return f"{_name(first)} and {_name(second)} cannot be compared, their ratios differ"
     return describe_contest(_name(first), _name(second), outcomes)
 
 
@@ -211,7 +208,8 @@ def describe(result: Json) -> Finding:
             " ".join(notes),
             "Differences are paired across clips; * marks more than two standard errors. Controls "
             "run at the measured ratio of TAS. Where the ratio gap exceeds "
-            f"{to_percent(MATCHED_RATIO, 0)} the sentences make no claim. The last table shows an "
+            f"{to_percent(MATCHED_RATIO, 0)} the sentences claim only what holds although the "
+            "better side replays more. The last table shows an "
             "earlier experiment with another model of these sizes (nats, top-1).",
         ),
     )

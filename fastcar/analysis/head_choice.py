@@ -21,11 +21,10 @@ from fastcar.analysis.finding import (
     to_nats,
     to_percent,
 )
-from fastcar.analysis.gate_comparison import MATCHED_RATIO
 from fastcar.analysis.predictive_power import compute_power
 from fastcar.analysis.probe import Probe, ProbeRequest
 from fastcar.analysis.runs import RunSummary, Setup
-from fastcar.analysis.statistics import Verdict, compare
+from fastcar.analysis.statistics import Verdict, compare, is_fair
 from fastcar.metrics import Values
 
 KEY = "head_choice"
@@ -105,7 +104,7 @@ def make_comparisons(runs: dict[tuple[str, bool, float], RunSummary]) -> list[Js
             {
                 "per_layer": layered,
                 "target": ratio,
-                "is_matched": abs(summary.ratio - mean.ratio) <= MATCHED_RATIO,
+                "is_fair": is_fair(summary.ratio - mean.ratio, comparison.verdict),
                 **make_comparison_row(way, MEAN, comparison),
             }
         )
@@ -113,18 +112,18 @@ def make_comparisons(runs: dict[tuple[str, bool, float], RunSummary]) -> list[Js
 
 
 def get_outcomes(result: Json, way: str, per_layer: bool) -> dict[float, str]:
-    """Verdicts of one way against the mean by target ratio, where measured ratios match."""
+    """Verdicts of one way against the mean by target ratio, where the comparison is fair."""
     return {
         row["target"]: row["verdict"]
         for row in result["comparisons"]
-        if row["first"] == way and row["per_layer"] == per_layer and row["is_matched"]
+        if row["first"] == way and row["per_layer"] == per_layer and row["is_fair"]
     }
 
 
 def _describe_way(result: Json, way: str, per_layer: bool) -> str:
     outcomes = get_outcomes(result, way, per_layer)
     if not outcomes:
-        return f"the {way} and the {MEAN} reached no equal ratio"
+        return f"the {way} and the {MEAN} cannot be compared, their ratios differ"
     return describe_contest(f"the {way}", f"the {MEAN}", outcomes)
 
 

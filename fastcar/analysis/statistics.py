@@ -52,6 +52,27 @@ def compare(first: Values, second: Values) -> Comparison:
     return Comparison(difference, error, verdict)
 
 
+MATCHED_RATIO = 0.02
+"""Ratios that differ by more are not equal."""
+
+
+def is_fair(ratio_gap: float, verdict: Verdict) -> bool:
+    """Whether a comparison of nats may be claimed although the measured ratios differ.
+
+    Replay costs nats, so a side that replays more and still has fewer nats is better all the more.
+
+    Args:
+        ratio_gap: ratio of the first side minus that of the second.
+        verdict: on the nats of the first side.
+
+    >>> [is_fair(gap, Verdict.LOWER) for gap in (0.1, 0.01, -0.1)]
+    [True, True, False]
+    """
+    if abs(ratio_gap) <= MATCHED_RATIO:
+        return True
+    return verdict is (Verdict.LOWER if ratio_gap > 0 else Verdict.HIGHER)
+
+
 def compute_ranks(values: Values) -> Values:
     """Ranks from 0, ties sharing the mean of theirs; values [n]."""
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)

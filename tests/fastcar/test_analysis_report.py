@@ -115,7 +115,7 @@ def test_compared_controls_run_at_the_ratio_of_tas(report: Json) -> None:
         ),
         (
             {0.2: "undecided"},
-            "no difference between TAS and chance is resolved at any ratio",
+            "no difference between TAS and chance is resolved at 20 %",
             Stance.UNDECIDED,
         ),
     ],
@@ -221,7 +221,7 @@ def test_one_high_layer_in_the_middle_spoils_agreement(findings: Json) -> None:
 def test_gate_sentence(findings: Json, verdict: str, words: str, stance: Stance) -> None:
     result = findings[gate_comparison.KEY]
     for row in result["comparisons"]:
-        row["verdict"], row["is_matched"] = verdict, True
+        row["verdict"], row["is_fair"] = verdict, True
     finding = gate_comparison.describe(result)
     assert finding.answer == words + "."
     assert finding.stance is stance
@@ -229,13 +229,13 @@ def test_gate_sentence(findings: Json, verdict: str, words: str, stance: Stance)
 
 def test_gates_at_unequal_ratios_are_not_compared(findings: Json) -> None:
     clip_nats = {("tas", 0.5): np.array([0.0, 0.1]), ("random", 0.5): np.array([9.0, 9.1])}
-    for gap, is_matched in ((0.019, True), (0.021, False)):
+    for gap, fair in ((-0.019, True), (-0.021, False), (0.3, True)):
         ratios = {("tas", 0.5): 0.5 + gap, ("random", 0.5): 0.5}
         (row,) = gate_comparison.make_comparisons(clip_nats, ratios)
-        assert row["is_matched"] == is_matched
+        assert row["is_fair"] == fair
         assert row["verdict"] == "lower"
         result = {**findings[gate_comparison.KEY], "comparisons": [row]}
-        words = "TAS beats random at 50 %." if is_matched else "TAS and random reached no equal"
+        words = "TAS beats random at 50 %." if fair else "TAS and random cannot be compared"
         assert gate_comparison.describe(result).answer.startswith(words)
 
 
@@ -266,7 +266,7 @@ def test_power_sentence(findings: Json, verdict: str, words: str, stance: Stance
 def test_head_sentence(findings: Json, verdict: str, words: str, stance: Stance) -> None:
     result = findings[head_choice.KEY]
     for row in result["comparisons"]:
-        row["verdict"], row["is_matched"] = verdict, True
+        row["verdict"], row["is_fair"] = verdict, True
     finding = head_choice.describe(result)
     assert words in finding.answer
     assert finding.stance is stance
@@ -309,7 +309,7 @@ def test_chain_sentence(findings: Json) -> None:
     result = findings[chains.KEY]
     verdicts = ("lower", "lower", "higher", "undecided")
     for row, verdict in zip(result["limited"], verdicts, strict=True):
-        row["against_unlimited"]["verdict"], row["is_matched"] = verdict, True
+        row["against_unlimited"]["verdict"], row["is_fair"] = verdict, True
     answer = chains.describe(result).answer
     assert "a limit of 1 or 2 improves quality; a limit of 4 worsens quality" in answer
 

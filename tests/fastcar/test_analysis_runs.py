@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from multiprocessing import active_children
 from pathlib import Path
 
 import numpy as np
@@ -201,7 +202,9 @@ def test_settings_beyond_the_model_are_refused(
 
 def run_shipped(setup: Setup, ratio: float) -> tuple[RunSummary, RunSummary]:
     """A calibrated gate on the shipped model, and random replay at the ratio it was measured at."""
-    settings = Settings(clips=4, calibration_clips=2, frames=4, long_frames=4, long_clips=1)
+    settings = Settings(
+        clips=4, calibration_clips=2, frames=4, long_frames=4, long_clips=1, corrective_runs=1
+    )
     model = load_video_model()
     with Workbench(model, settings) as bench:
         (points,) = bench.calibrate([setup], (ratio,))
@@ -215,3 +218,18 @@ def test_oracle_beats_random_on_the_shipped_model() -> None:
     assert oracle.ratio == pytest.approx(chance.ratio, abs=0.02)
     comparison = compare(oracle.quality.nats, chance.quality.nats)
     assert comparison.verdict is Verdict.LOWER
+
+
+def test_interruption_ends_the_workers(model: VideoModel) -> None:
+    def interrupt(label: str, done: int, known: int) -> None:
+        if done:
+            raise KeyboardInterrupt
+
+    before = set(active_children())
+    requests = [RunRequest(2, 4, Setup("random"), ratio=share / 20) for share in range(20)]
+    with (
+        pytest.raises(KeyboardInterrupt),
+        Workbench(model, TINY_SETTINGS, processes=2, progress=interrupt) as bench,
+    ):
+        bench.run_all(requests)
+    assert set(active_children()) <= before
