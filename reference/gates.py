@@ -134,7 +134,11 @@ class ThresholdGate(Gate):
     def reset(
         self, config: ModelConfig, rows: int, tokens_per_frame: int, dtype: np.dtype[np.floating]
     ) -> None:
-        """Reset the thresholds."""
+        """Reset the thresholds; refuses another number of them than the model has layers."""
+        num_layers = config.num_hidden_layers
+        if self.thresholds.num_layers != num_layers:
+            limit = f"{num_layers}, one per layer"
+            raise ArgumentError("number of thresholds", self.thresholds.num_layers, limit)
         self.thresholds.reset(rows)
 
     def decide(self, query: GateQuery, measures: Measures) -> BoolArray:

@@ -136,6 +136,10 @@ class ReplayMLP:
         rows: int,
         dtype: np.dtype[np.floating],
     ) -> None:
+        heads = (config.num_hidden_layers, config.num_attention_heads)
+        if isinstance(replay.aggregation, np.ndarray) and replay.aggregation.shape != heads:
+            limit = f"{heads}, a weight per layer and head"
+            raise ArgumentError("aggregation shape", replay.aggregation.shape, limit)
         self.config = config
         self.replay = replay
         self.gate = gate

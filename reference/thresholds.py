@@ -22,6 +22,11 @@ Measures = NDArray[np.float64]
 class Thresholds(Protocol):
     """A threshold for every layer and row, and how it moves."""
 
+    @property
+    def num_layers(self) -> int:
+        """Layers there are thresholds for."""
+        ...
+
     def is_active(self, layer_index: int) -> bool:
         """Whether the layer may ever replay; if not, nothing is measured there."""
         ...
@@ -53,6 +58,11 @@ class FixedThresholds:
             if value is not None and np.isnan(value):
                 raise ArgumentError("threshold", value, "a number, inf, -inf or none")
         self.values = tuple(values)
+
+    @property
+    def num_layers(self) -> int:
+        """One per value."""
+        return len(self.values)
 
     def is_active(self, layer_index: int) -> bool:
         """False where the threshold is None."""
@@ -93,11 +103,16 @@ class AdaptiveThresholds:
         check_ratio("target_ratio", target_ratio)
         if not 0 < gain < np.inf:
             raise ArgumentError("gain", gain, "finite and above 0")
-        self.num_layers = num_layers
+        self._num_layers = num_layers
         self.target_ratio = target_ratio
         self.gain = gain
         self._sign = 1.0 if higher_is_safer else -1.0
         self.reset(0)
+
+    @property
+    def num_layers(self) -> int:
+        """As given."""
+        return self._num_layers
 
     def is_active(self, layer_index: int) -> bool:
         """Every layer adapts."""
@@ -110,8 +125,8 @@ class AdaptiveThresholds:
 
     def reset(self, rows: int) -> None:
         """Forget what was learned."""
-        self._thresholds = np.full((self.num_layers, rows), np.nan)
-        self._spreads = np.zeros((self.num_layers, rows))
+        self._thresholds = np.full((self._num_layers, rows), np.nan)
+        self._spreads = np.zeros((self._num_layers, rows))
 
     def update(
         self, layer_index: int, measures: Measures, eligible: BoolArray, replayed: BoolArray

@@ -23,7 +23,7 @@ from reference.gates import (
 )
 from reference.rms_norm import compute_rms_norm
 from reference.swiglu import compute_swiglu
-from reference.thresholds import FixedThresholds
+from reference.thresholds import AdaptiveThresholds, FixedThresholds, Thresholds
 from reference.weights import FloatArray, LayerWeights, make_random_weights
 from tests.reference.runs import make_config
 
@@ -237,3 +237,12 @@ def test_refuses_ratios_outside_the_unit_interval(
 def test_refuses_a_negative_seed() -> None:
     with pytest.raises(ArgumentError, match=r"^seed = -1: must be at least 0$"):
         RandomGate(0.5, seed=-1)
+
+
+@pytest.mark.parametrize(
+    "thresholds", [FixedThresholds([0.0]), AdaptiveThresholds(5, 0.5, higher_is_safer=True)]
+)
+def test_another_number_of_thresholds_than_layers_is_refused(thresholds: Thresholds) -> None:
+    gate = TemporalAttentionScoreGate(thresholds)
+    with pytest.raises(ArgumentError, match=r"^number of thresholds = [15]: must be 2, one"):
+        gate.reset(make_config(layers=2), 1, 4, np.dtype(np.float32))

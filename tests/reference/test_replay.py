@@ -222,3 +222,9 @@ def test_refuses_sizes_below_the_limit(
 ) -> None:
     with pytest.raises(ArgumentError, match=message):
         ReplayConfig(tokens_per_frame, warmup_frames=warmup_frames, max_chain=max_chain)
+
+
+def test_head_weights_for_other_sizes_are_refused() -> None:
+    config = ReplayConfig(tokens_per_frame=4, aggregation=np.ones((1, 2)))
+    with pytest.raises(ArgumentError, match=r"^aggregation shape = \(1, 2\): must be \(2"):
+        ReplayMLP(CONFIG, config, None, rows=1, dtype=FLOAT32)
