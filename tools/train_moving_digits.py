@@ -6,7 +6,8 @@ Clips of real digits (training split only) are composed in token space on the fl
 shows a block of random codes instead of a digit: what moves must then be copied, it cannot be
 recognised. A share of the prompts is replaced by the null prompt, which guidance needs. Clips
 start short and grow: copying from the frame before is found on short clips within minutes. Every
-step also sees single frames, because drawing the digit is learned from first frames alone.
+step also sees clips of two frames: drawing the digit is learned from first frames alone, and the
+velocity of the prompt matters in the second alone.
 """
 
 from __future__ import annotations
@@ -34,13 +35,13 @@ from tools.digit_images import augment, encode_digits, fit_codec, load_split
 from tools.torch_llama import TorchLlama
 
 AUGMENTED_COPIES = 15
-STILL_CLIPS = 64
-"""Clips of one frame in every step."""
-STILL_WEIGHT = 0.5
-"""Their weight in the loss."""
 SCHEDULE = ((0.0, 4), (0.2, 8), (0.4, 16), (0.85, 32))
 """(share of the time, frames of a clip from then on); tokens per step stay the same."""
 TOKENS_PER_STEP = 6 * 1024
+START_CLIPS = 48
+"""Clips of two frames in every step: the only ones that teach to draw and to begin to move."""
+DRAWING_WEIGHT = 0.25
+"""Weight of their first frame in the loss; their second has weight 1."""
 
 
 def model_config(vocab_size: int) -> ModelConfig:
@@ -94,15 +95,16 @@ def compute_loss(
     """Nats of every token [clips, frames, N], and the loss of a step.
 
     The loss is the mean over all clips' tokens, the first frame of random codes left out, plus
-    the mean over the tokens of single frames of digits.
+    the weighted means over first and second frames of short clips.
     """
     ids, is_random = sampler.sample(clips, frames)
     losses = clip_losses(model, torch.from_numpy(ids))
     learnable = torch.ones_like(losses)
     learnable[torch.from_numpy(is_random), 0] = 0
-    stills, _ = sampler.sample(STILL_CLIPS, frames=1, random_block_share=0.0)
-    still_loss = clip_losses(model, torch.from_numpy(stills)).mean()
-    return losses, (losses * learnable).mean() + STILL_WEIGHT * still_loss
+    starts, _ = sampler.sample(START_CLIPS, frames=2, random_block_share=0.0)
+    start_losses = clip_losses(model, torch.from_numpy(starts))
+    drawing, first_step = start_losses[:, 0].mean(), start_losses[:, 1].mean()
+    return losses, (losses * learnable).mean() + DRAWING_WEIGHT * drawing + first_step
 
 
 def learning_rate(share: float, peak: float, step: int) -> float:
