@@ -47,15 +47,6 @@ CONTESTS = (
 )
 """Pairs that are compared clip by clip."""
 
-EARLIER = {
-    "tas": {0.2: (0.51, 0.906), 0.5: (0.96, 0.836), 0.8: (1.57, 0.758)},
-    "random": {0.2: (0.54, 0.915), 0.5: (1.29, 0.818), 0.8: (1.74, 0.765)},
-    "input": {0.2: (0.010, 0.997), 0.5: (0.020, 0.994), 0.8: (0.98, 0.852)},
-    "oracle": {0.2: (0.010, 0.997), 0.5: (0.033, 0.991), 0.8: (0.73, 0.879)},
-}
-"""(nats, top-1) of an earlier experiment: another model of these sizes, uniform thresholds,
-0.0096 nats and 99.7 % dense."""
-
 
 @dataclass(frozen=True)
 class Contender:
@@ -203,14 +194,13 @@ def describe(result: Json) -> Finding:
         "TAS tells which MLP outputs can be replayed; it uses one threshold for all layers because "
         "a threshold per layer was worse at equal ratio.",
         get_contest_stance(random_outcomes.values()),
-        (Table(header, quality), Table(contest_header, contest_rows), _make_earlier_table()),
+        (Table(header, quality), Table(contest_header, contest_rows)),
         (
             " ".join(notes),
             "Differences are paired across clips; * marks more than two standard errors. Controls "
             "run at the measured ratio of TAS. Where the ratio gap exceeds "
             f"{to_percent(MATCHED_RATIO, 0)} the sentences claim only what holds although the "
-            "better side replays more. The last table shows an "
-            "earlier experiment with another model of these sizes (nats, top-1).",
+            "better side replays more.",
         ),
     )
 
@@ -222,18 +212,6 @@ def _to_cells(rows: list[Json]) -> tuple[str, ...]:
         to_nats(row["nats"], row["nats_error"]),
         to_percent(row["top_1"]),
     )
-
-
-def _make_earlier_table() -> Table:
-    targets = list(EARLIER["tas"])
-    rows = [
-        (
-            NAMES[gate],
-            *(f"{points[ratio][0]:.3f} ({to_percent(points[ratio][1])})" for ratio in targets),
-        )
-        for gate, points in EARLIER.items()
-    ]
-    return Table(("earlier experiment", *(to_percent(ratio, 0) for ratio in targets)), rows)
 
 
 def draw(result: Json, path: Path) -> None:
