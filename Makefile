@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_QUIET := $(if $(MAKE_TERMOUT),,--quiet)# bars on a terminal, one line per step in a log
 PYTEST_ARGS ?=
-DEMO_ARGS ?= --prompt "3 right-down" --prompt "7 left" --guidance 3 --closed-loop-runs 2 --out out/demo
+DEMO_ARGS ?= --prompt "3 right-down" --prompt "7 left" --guidance 2 --closed-loop-runs 2 --out out/demo
 MODEL_OUT ?= out/model
 BENCH_ARGS ?=
 

@@ -28,7 +28,7 @@ from reference.gate_factory import (
     make_threshold_gate,
 )
 from reference.gates import Gate
-from reference.generate import DecodeOptions, generate
+from reference.generate import generate
 from reference.records import DecisionRecord
 from reference.replay import Semantics
 from reference.sampling import Sampling
@@ -170,13 +170,7 @@ def _run_clips(
         model.config,
         model.weights,
         model.encode_prompts(clips.prompts),
-        DecodeOptions(
-            request.make_replay_config(tokens_per_frame),
-            gate,
-            request.make_sparse_attention(),
-            request.fused,
-            request.guidance,
-        ),
+        request.make_decode_options(tokens_per_frame, gate),
         num_frames=frames,
         num_codes=model.codec.num_codes,
         sampling=Sampling(temperature=0),

@@ -12,7 +12,7 @@ from fastcar.gate_choice import GateChoice, Progress, choose_gate
 from fastcar.request import GenerationRequest, VideoSources, get_sources
 from reference.decoder import TokenIds
 from reference.gates import Gate
-from reference.generate import DecodeOptions, DecodeResult
+from reference.generate import DecodeResult
 from reference.generate import generate as decode
 from reference.video.model import VideoModel
 
@@ -135,13 +135,7 @@ def _decode(
         model.config,
         model.weights,
         sources.encoded,
-        DecodeOptions(
-            request.make_replay_config(tokens_per_frame),
-            gate,
-            request.make_sparse_attention(),
-            request.fused,
-            request.guidance,
-        ),
+        request.make_decode_options(tokens_per_frame, gate),
         num_frames=frames,
         num_codes=model.codec.num_codes,
         sampling=request.sampling,

@@ -10,7 +10,8 @@ import numpy as np
 from reference.decoder import TokenIds
 from reference.errors import ArgumentError
 from reference.gate_factory import GATE_NAMES, THRESHOLD_GATES
-from reference.generate import Prompts
+from reference.gates import Gate
+from reference.generate import DecodeOptions, Prompts
 from reference.guidance import check_scale
 from reference.replay import ReplayConfig, Semantics
 from reference.sampling import Sampling
@@ -127,17 +128,16 @@ class GenerationRequest:
         """The target ratio; the default where no threshold is given either."""
         return DEFAULT_TARGET_RATIO if self.target_ratio is None else self.target_ratio
 
-    def make_replay_config(self, tokens_per_frame: int) -> ReplayConfig:
-        """Eligibility and score variant of the decoder."""
-        return ReplayConfig(
+    def make_decode_options(self, tokens_per_frame: int, gate: Gate | None) -> DecodeOptions:
+        """How the decoder runs with a gate, or dense with None."""
+        replay = ReplayConfig(
             tokens_per_frame, self.semantics, self.warmup_frames, self.max_chain, self.aggregation
         )
-
-    def make_sparse_attention(self) -> SparseAttention | None:
-        """Sinks and window; None without a window."""
-        if self.window is None:
-            return None
-        return SparseAttention(self.window, DEFAULT_SINKS if self.sinks is None else self.sinks)
+        sparse = None
+        if self.window is not None:
+            sinks = DEFAULT_SINKS if self.sinks is None else self.sinks
+            sparse = SparseAttention(self.window, sinks)
+        return DecodeOptions(replay, gate, sparse, self.fused, self.guidance)
 
     def get_frames(self, model: VideoModel) -> int:
         """Frames of each video, refused where the model's positions do not suffice."""

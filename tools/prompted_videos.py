@@ -38,7 +38,7 @@ class PromptedSettings:
         continue_greedily: draw the first frame so, then continue greedily without guidance.
     """
 
-    guidance: float | None = 3.0
+    guidance: float | None = 2.0
     temperature: float = 0.5
     top_k: int | None = None
     top_p: float = 1.0

@@ -22,12 +22,12 @@ from tools.prompted_videos import PromptedSettings, generate_prompted, judge_vid
 
 SEARCH_SEED = 1000
 FIRST_DIRECTION = 3
-VIDEOS_PER_DIGIT = 8
-SCREENING_FRAMES = 1
-NUM_FINALISTS = 4
+VIDEOS_PER_DIGIT = 5
+SCREENING_FRAMES = 6
+NUM_FINALISTS = 2
 
-GUIDANCES = (None, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0)
-TEMPERATURES = (0.5, 0.7, 0.85, 1.0)
+GUIDANCES = (None, 1.5, 2.0, 3.0)
+TEMPERATURES = (0.5, 0.7, 1.0)
 FILTERS: tuple[tuple[int | None, float], ...] = ((None, 1.0), (None, 0.95), (32, 1.0))
 """(top_k, top_p), tried at the best guidance and temperature without a filter."""
 
@@ -53,7 +53,7 @@ def get_best(lines: list[dict[str, Any]], count: int) -> list[PromptedSettings]:
 
 
 def search(model: VideoModel, classifier: DigitClassifier) -> dict[str, Any]:
-    """Screen on the first frame, then whole videos of the best, continued in both ways."""
+    """Screen on the first frames, then whole videos of the best, continued in both ways."""
     screened = [
         judge_settings(model, classifier, PromptedSettings(guidance, temperature), SCREENING_FRAMES)
         for guidance, temperature in product(GUIDANCES, TEMPERATURES)

@@ -37,11 +37,8 @@ from tools.torch_llama import TorchLlama
 AUGMENTED_COPIES = 15
 SCHEDULE = ((0.0, 4), (0.2, 8), (0.4, 16), (0.85, 32))
 """(share of the time, frames of a clip from then on); tokens per step stay the same."""
-TOKENS_PER_STEP = 6 * 1024
-START_CLIPS = 48
-"""Clips of two frames in every step: the only ones that teach to draw and to begin to move."""
 DRAWING_WEIGHT = 0.25
-"""Weight of their first frame in the loss; their second has weight 1."""
+"""Weight of the first frame of two-frame clips in the loss; their second has weight 1."""
 
 
 def model_config(vocab_size: int) -> ModelConfig:
@@ -90,7 +87,7 @@ def evaluate(model: torch.nn.Module, ids: torch.Tensor) -> dict[str, float]:
 
 
 def compute_loss(
-    model: torch.nn.Module, sampler: ClipSampler, clips: int, frames: int
+    model: torch.nn.Module, sampler: ClipSampler, clips: int, frames: int, start_clips: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Nats of every token [clips, frames, N], and the loss of a step.
 
@@ -101,7 +98,7 @@ def compute_loss(
     losses = clip_losses(model, torch.from_numpy(ids))
     learnable = torch.ones_like(losses)
     learnable[torch.from_numpy(is_random), 0] = 0
-    starts, _ = sampler.sample(START_CLIPS, frames=2, random_block_share=0.0)
+    starts, _ = sampler.sample(start_clips, frames=2, random_block_share=0.0)
     start_losses = clip_losses(model, torch.from_numpy(starts))
     drawing, first_step = start_losses[:, 0].mean(), start_losses[:, 1].mean()
     return losses, (losses * learnable).mean() + DRAWING_WEIGHT * drawing + first_step
@@ -153,10 +150,10 @@ def train(arguments: argparse.Namespace, out: Path) -> None:
         used = (time.monotonic() - start) / (60 * arguments.minutes)
         scheduled = next(frames for share, frames in reversed(SCHEDULE) if used >= share)
         frames = max(scheduled, arguments.min_frames)
-        clips = TOKENS_PER_STEP // (frames * GEOMETRY.tokens_per_frame)
+        clips = arguments.tokens_per_step // (frames * GEOMETRY.tokens_per_frame)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(used, arguments.peak_learning_rate, step)
-        losses, loss = compute_loss(compiled, sampler, clips, frames)
+        losses, loss = compute_loss(compiled, sampler, clips, frames, arguments.start_clips)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -235,6 +232,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--peak-learning-rate", type=float, default=2e-3)
     parser.add_argument("--start-from", type=Path, help="directory of a model to train further")
+    parser.add_argument("--tokens-per-step", type=int, default=6144, help="of the growing clips")
+    parser.add_argument("--start-clips", type=int, default=48, help="two-frame clips in a step")
     parser.add_argument("--min-frames", type=int, default=1, help="shortest clips of the schedule")
     parser.add_argument(
         "--compile", action="store_true", help="torch.compile, where a C++ compiler is at hand"
