@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_QUIET := $(if $(MAKE_TERMOUT),,--quiet)# bars on a terminal, one line per step in a log
 PYTEST_ARGS ?=
-DEMO_ARGS ?= --prompt "3 right-down" --prompt "7 left" --guidance 2 --closed-loop-runs 2 --out out/demo
+DEMO_ARGS ?= --prompt "3 right-down" --prompt "7 left" --target-ratio 0.3 --guidance 2 --closed-loop-runs 2
 MODEL_OUT ?= out/model
 BENCH_ARGS ?=
 
@@ -22,7 +22,8 @@ help: ## list every target with an example | make help
 	/^## -- / { sub(/^## -- /, ""); printf "\n%s\n", $$0 } \
 	/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-9s %-57s  %s\n", $$1, $$2, $$3 }' Makefile
 demo: $(VENV)/stamp-cli ## videos of the shipped model, dense and with replay | make demo
-	$(BIN)/fastcar generate $(DEMO_ARGS)
+	$(BIN)/fastcar generate $(DEMO_ARGS) --gate tas --out out/demo/tas
+	$(BIN)/fastcar generate $(DEMO_ARGS) --gate input --out out/demo/input
 setup: $(VENV)/stamp-cli $(VENV)/stamp-test $(VENV)/stamp-lint ## .venv with command line, tests and lint | make setup
 
 ## -- tests

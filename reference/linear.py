@@ -12,8 +12,9 @@ import numpy as np
 
 from reference.weights import FloatArray
 
-BLOCK_BYTES = 1 << 19
-"""Weights of one block: half of a common 1 MiB second-level cache."""
+BLOCK_BYTES = 1 << 21
+"""Weights of one block: small enough for the caches, large enough that BLAS shares it between its
+threads; `make bench` compares sizes."""
 
 
 def compute_linear(x: FloatArray, weight: FloatArray) -> FloatArray:

@@ -22,8 +22,8 @@ from reference.weights import FloatArray, LayerWeights, ModelWeights
 Linear = Callable[[FloatArray, FloatArray], FloatArray]
 
 ROW_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 12, 16)
-BLOCK_SWEEP_BYTES = tuple(1 << exponent for exponent in range(17, 22))
-"""128 KiB to 2 MiB."""
+BLOCK_SWEEP_BYTES = tuple(1 << exponent for exponent in range(18, 23))
+"""256 KiB to 4 MiB."""
 CHOSEN = "compute_linear"
 QUICK_SHARE = 0.1
 

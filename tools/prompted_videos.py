@@ -39,7 +39,7 @@ class PromptedSettings:
     """
 
     guidance: float | None = 2.0
-    temperature: float = 0.5
+    temperature: float = 0.7
     top_k: int | None = None
     top_p: float = 1.0
     continue_greedily: bool = False
