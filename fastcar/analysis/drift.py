@@ -113,7 +113,7 @@ def make_spans(frame_nats: Values, psnr: Values) -> list[Json]:
 def split_excess(excess: Values, trained_frames: int) -> tuple[Values, Values]:
     """Mean excess of the second and of the first half of the trained length, each [clips].
 
-    Frames beyond the trained length are left out: there the dense model itself is untrained.
+    Frames beyond it are left out: the dense model itself may be untrained there.
     """
     length = min(trained_frames, excess.shape[1])
     middle = (FIRST_SCORED_FRAME + length) // 2
@@ -165,9 +165,9 @@ def describe(result: Json) -> Finding:
         stance,
         (Table(header, rows), Table(("excess over dense", "second - first half"), drift_rows)),
         (
-            f"{result['clips']} clips. The model was trained on {result['trained_frames']} frames: "
-            "what lies beyond is extrapolation, dense included. Thresholds are those of the "
-            "trained length. Not agreeing means that the loss grows with the frames.",
+            f"{result['clips']} clips. The model's own length is {result['trained_frames']} "
+            "frames; how much of what lies beyond was trained, its model card says. Thresholds are "
+            "those of its own length. Not agreeing means that the loss grows with the frames.",
         ),
     )
 
