@@ -1,0 +1,1 @@
+"""Smallest instances that violate a bound once one of its hypotheses is dropped."""

@@ -1,0 +1,57 @@
+"""All statements and counterexamples, in the order of their numbers."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from proofs.counterexamples.counterexample import Counterexample
+from proofs.statement import Statement
+from reference.errors import ArgumentError
+
+STEMS = {
+    "P-01": "softmax",
+    "P-02": "temporal_attention_score",
+    "P-03": "attention",
+    "P-04": "causal_attention",
+    "P-05": "head_aggregation",
+    "P-06": "rms_norm",
+    "P-07": "swiglu",
+    "P-08": "replay",
+    "P-09": "fixed_point",
+    "P-10": "scheduler",
+    "P-11": "rotary",
+    "P-12": "sparse_attention",
+    "P-13": "multi_head_attention",
+    "P-14": "query_projection",
+    "P-15": "combined_bound",
+    "P-16": "decoder",
+    "P-17": "certificate",
+    "P-18": "static_mapping",
+}
+"""File of every statement; numbers are never given twice."""
+
+
+def get_statement(number: str) -> Statement[Any]:
+    """The statement of a number.
+
+    Raises:
+        ArgumentError: there is none.
+    """
+    if number not in STEMS:
+        raise ArgumentError("statement", number, f"one of {', '.join(STEMS)}")
+    statement: Statement[Any] = import_module(f"proofs.{STEMS[number]}").STATEMENT
+    return statement
+
+
+def get_counterexamples() -> list[Counterexample]:
+    """What every file of `proofs.counterexamples` shows, by statement.
+
+    Every statement has a hypothesis that can be dropped except P-10 and P-18, which are
+    about whole numbers.
+    """
+    found: list[Counterexample] = []
+    for number, stem in STEMS.items():
+        if number not in ("P-10", "P-18"):
+            found += import_module(f"proofs.counterexamples.{stem}").get_counterexamples()
+    return found
