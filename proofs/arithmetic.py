@@ -91,7 +91,7 @@ def compute_norm(x: Array) -> Scalar:
     """
     flat = np.asarray(x).ravel()
     if is_ball_array(flat):
-        return (flat @ flat).sqrt()
+        return sqrt(flat @ flat)  # a square around 0 may reach below it in balls
     # Scaled by the largest element, so that squares neither overflow nor vanish.
     largest = float(np.max(np.abs(flat), initial=0.0))
     if largest == 0.0 or not np.isfinite(largest):
