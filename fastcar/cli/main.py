@@ -21,6 +21,7 @@ COMMANDS = {
     "generate": "Generate videos twice, dense and with replay, and compare them.",
     "trace": "Decode given tokens and record all decisions and outputs.",
     "analyze": "Measure where replay stands on a model: time, similarity, gates, drift.",
+    "prove": "Check the error bounds on decoded tokens, statement by statement.",
 }
 """Commands, each the function of its name in the module of its name, and their first lines."""
 

@@ -1,0 +1,165 @@
+"""`fastcar prove`: the statements of `proofs`, checked on decoded tokens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fastcar.cli.options import apply_options
+from fastcar.output import check_writable, write_atomically
+from fastcar.proving import Progress as ProgressCallback
+from fastcar.proving import Request
+from fastcar.proving import prove as run_checks
+from reference.video.model import SHIPPED_MODEL
+
+EXIT_VIOLATED = 1
+
+_OPTIONS = (
+    click.option(
+        "--statement",
+        "numbers",
+        multiple=True,
+        metavar="P-nn",
+        help="Statement to check, may be given again.  [all]",
+    ),
+    click.option(
+        "--checkpoint",
+        type=click.Path(path_type=Path),
+        default=SHIPPED_MODEL,
+        metavar="DIR",
+        help="Video model, or any Hugging Face Llama directory.  [the shipped model]",
+    ),
+    click.option(
+        "--instances",
+        type=int,
+        default=Request().num_instances,
+        show_default=True,
+        metavar="K",
+        help="Instances of each statement.",
+    ),
+    click.option(
+        "--seed", type=int, default=0, show_default=True, help="Of clips, tokens and places."
+    ),
+    click.option(
+        "--certify", is_flag=True, help="Also compute in balls, a proof for each instance."
+    ),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        metavar="FILE.json",
+        help="Where the report goes, besides the table.",
+    ),
+    click.option("--json", "is_json", is_flag=True, help="Print the report as JSON, no table."),
+)
+
+
+@click.command()
+@apply_options(_OPTIONS)
+def prove(
+    numbers: tuple[str, ...],
+    checkpoint: Path,
+    instances: int,
+    seed: int,
+    certify: bool,
+    out: Path | None,
+    is_json: bool,
+) -> int:
+    """Check the error bounds on decoded tokens, statement by statement.
+
+    Exit code 1 if a statement is violated or an obligation is not proved.
+
+    \b
+    Examples:
+      fastcar prove
+      fastcar prove --statement P-04 --certify --out out/p04.json
+    """  # noqa: D301 - click reads \b as "keep these lines"
+    request = Request(numbers, checkpoint, instances, seed, certify)
+    if out is not None:
+        check_writable(out)
+    with show_steps() as progress:
+        report = run_checks(request, progress)
+    text = json.dumps(report, indent=1, allow_nan=False)
+    if out is not None:
+        with write_atomically(out) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
+    click.echo(text if is_json else format_report(report))
+    return 0 if report["holds"] else EXIT_VIOLATED
+
+
+def format_report(report: dict[str, Any]) -> str:
+    """The table, and one line on what the tokens are.
+
+    >>> format_certified({"holds": 3, "violated": 0, "undecided": 1})
+    '3/1/0'
+    """
+    tokens = report["tokens"]
+    header = (
+        f"{report['checkpoint']}, {tokens['source']}: {tokens['rows']} rows of "
+        f"{tokens['fed_tokens']} tokens, {report['replay_ratio']:.0%} replayed"
+    )
+    columns = ("", "title", "instances", "worst", "median", "vacuous", "certified", "verdict")
+    lines = [columns, *(_format_outcome(outcome) for outcome in report["statements"])]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    rows = ["  ".join(map(_pad, line, widths, range(len(line)))).rstrip() for line in lines]
+    legend = "worst, median: left / right; certified: holds/undecided/violated"
+    return "\n".join([header, *rows, legend])
+
+
+def _format_outcome(outcome: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        outcome["number"],
+        outcome["title"],
+        str(outcome["num_instances"]),
+        _format_ratio(outcome["worst_ratio"]),
+        _format_ratio(outcome["median_ratio"]),
+        f"{outcome['vacuous_share']:.0%}",
+        format_certified(outcome["certified"]),
+        _get_verdict(outcome),
+    )
+
+
+def _get_verdict(outcome: dict[str, Any]) -> str:
+    if outcome["holds"]:
+        return "holds"
+    return "VIOLATED" if outcome["num_instances"] else "no instance"
+
+
+def _pad(cell: str, width: int, column: int) -> str:
+    return cell.rjust(width) if 2 <= column <= 6 else cell.ljust(width)
+
+
+def _format_ratio(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio:.4f}"
+
+
+def format_certified(certified: dict[str, int] | None) -> str:
+    """Instances that hold, are undecided, are violated; '-' if none were certified."""
+    if certified is None:
+        return "-"
+    return "/".join(str(certified[verdict]) for verdict in ("holds", "undecided", "violated"))
+
+
+@contextmanager
+def show_steps() -> Iterator[ProgressCallback]:
+    """A bar on stderr; nothing where that is no terminal."""
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description:>15}"),
+        BarColumn(),
+        TextColumn("{task.completed} of {task.total} checks"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("starting", total=None)
+
+        def update(label: str, done: int, total: int) -> None:
+            progress.update(task, description=label, completed=done, total=total)
+
+        yield update

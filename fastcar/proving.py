@@ -1,0 +1,216 @@
+"""Check the statements of `proofs` on decoded tokens, and certify some of the instances in balls.
+
+`prove` gives a report of JSON values, documented at `make_report`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from proofs.arithmetic import to_balls
+from proofs.decoded_run import DecodedPair, decode, load_rows
+from proofs.instances import GENERATORS
+from proofs.registry import STEMS, get_statement
+from proofs.statement import Check, HypothesisError, Statement, Verdict
+from reference.errors import ArgumentError
+from reference.video.model import SHIPPED_MODEL
+
+Json = dict[str, Any]
+Progress = Callable[[str, int, int], None]
+"""Called with (what is checked, steps done, steps to do)."""
+
+SCHEMA_VERSION = 1
+"""Version of the report; changes when a field changes its meaning or disappears."""
+
+CERTIFIED_INSTANCES = 10
+COSTLY_CERTIFIED_INSTANCES: dict[str, int] = {}
+"""Most instances that are certified, where a ball computation takes long."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to check.
+
+    Attributes:
+        numbers: statements, in the order of the report; empty = all.
+        checkpoint: video model with clips, or any Hugging Face Llama directory.
+        num_instances: per statement, at least 1.
+        seed: of clips, tokens and places, at least 0.
+        is_certifying: also compute in balls.
+    """
+
+    numbers: tuple[str, ...] = ()
+    checkpoint: str | os.PathLike[str] = SHIPPED_MODEL
+    num_instances: int = 50
+    seed: int = 0
+    is_certifying: bool = False
+
+    def __post_init__(self) -> None:
+        for number in self.numbers:
+            if number not in STEMS:
+                raise ArgumentError("statement", number, f"one of {', '.join(STEMS)}")
+        if self.num_instances < 1:
+            raise ArgumentError("instances", self.num_instances, "at least 1")
+        if self.seed < 0:
+            raise ArgumentError("seed", self.seed, "at least 0")
+        if self.is_certifying:
+            to_balls(())  # refuses where python-flint is missing, before anything is decoded
+
+    def get_numbers(self) -> tuple[str, ...]:
+        """Every statement once, in the order of the registry."""
+        return tuple(n for n in GENERATORS if not self.numbers or n in self.numbers)
+
+    def count_certified(self, number: str) -> int:
+        """Instances of a statement that are certified."""
+        if not self.is_certifying:
+            return 0
+        most = COSTLY_CERTIFIED_INSTANCES.get(number, CERTIFIED_INSTANCES)
+        return min(self.num_instances, most)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What decoded tokens said about one statement.
+
+    Attributes:
+        number: of the statement.
+        title: one line.
+        source: "paper" or "ours".
+        num_instances: instances checked in float64.
+        num_violations: of them, those with left > right beyond rounding.
+        num_refused: instances that do not meet a hypothesis; nothing is claimed about them.
+        worst_ratio: highest left / right of the checked ones; None where it is not finite.
+        median_ratio: median; None likewise.
+        vacuous_share: share whose bound says no more than is known without it.
+        certified: number of instances by verdict of the balls; None if none were asked for.
+    """
+
+    number: str
+    title: str
+    source: str
+    num_instances: int
+    num_violations: int
+    num_refused: int
+    worst_ratio: float | None
+    median_ratio: float | None
+    vacuous_share: float
+    certified: dict[str, int] | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether something was checked and nothing is wrong."""
+        violated = (self.certified or {}).get(Verdict.VIOLATED.value, 0)
+        return self.num_instances > 0 and not self.num_violations and not violated
+
+
+def prove(request: Request, progress: Progress | None = None) -> Json:
+    """Decode tokens, check the statements on them, and say what came out.
+
+    Args:
+        request: what to check.
+        progress: told before and after every step.
+
+    Returns:
+        The report.
+    """
+    numbers = request.get_numbers()
+    total = 1 + sum(request.num_instances + request.count_certified(number) for number in numbers)
+    done = 0
+
+    def advance(label: str, steps: int = 1) -> None:
+        nonlocal done
+        done += steps
+        if progress is not None:
+            progress(label, done, total)
+
+    advance("decoding tokens", 0)
+    pair = decode(load_rows(request.checkpoint, request.seed))
+    advance("decoding tokens")
+    outcomes = [check_statement(number, pair, request, advance) for number in numbers]
+    return make_report(request, pair, outcomes)
+
+
+def check_statement(
+    number: str,
+    pair: DecodedPair,
+    request: Request,
+    advance: Callable[[str], None],
+) -> Outcome:
+    """Check one statement; its instances do not depend on which others are checked."""
+    statement = get_statement(number)
+    rng = np.random.default_rng([request.seed, list(STEMS).index(number)])
+    instances = [GENERATORS[number](pair, rng) for _ in range(request.num_instances)]
+    checks: list[Check] = []
+    for instance in instances:
+        with suppress(HypothesisError):
+            checks.append(statement.check(instance))
+        advance(number)
+    certified = None
+    if request.is_certifying:
+        certified = {verdict.value: 0 for verdict in Verdict}
+        for instance in instances[: request.count_certified(number)]:
+            certified[statement.certify(instance).value] += 1
+            advance(f"{number} in balls")
+    return summarise(statement, checks, len(instances) - len(checks), certified)
+
+
+def summarise(
+    statement: Statement[Any],
+    checks: Sequence[Check],
+    num_refused: int,
+    certified: dict[str, int] | None,
+) -> Outcome:
+    """Ratios and counts of the checks."""
+    ratios = np.array([check.ratio for check in checks])
+    vacuous = [check.is_vacuous for check in checks]
+    return Outcome(
+        statement.number,
+        statement.title,
+        statement.source,
+        len(checks),
+        sum(not check.holds for check in checks),
+        num_refused,
+        _to_json(ratios.max()) if checks else None,
+        _to_json(np.median(ratios)) if checks else None,
+        float(np.mean(vacuous)) if checks else 0.0,
+        certified,
+    )
+
+
+def _to_json(number: float) -> float | None:
+    return float(number) if np.isfinite(number) else None
+
+
+def make_report(request: Request, pair: DecodedPair, outcomes: Sequence[Outcome]) -> Json:
+    """The report as JSON values.
+
+    Fields: `schema_version`; `holds` (whether every statement does); `checkpoint` (directory
+    name); `tokens` (source, rows, fed_tokens of each, tokens_per_frame); `threshold` and
+    `replay_ratio` of the run with replay; `seed`; `instances` asked for; `statements`, a list of
+    the fields of `Outcome` and `holds`.
+    """
+    given = pair.given
+    num_rows, num_tokens = given.forced_ids.shape
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "holds": all(outcome.holds for outcome in outcomes),
+        "checkpoint": Path(request.checkpoint).resolve().name,
+        "tokens": {
+            "source": given.source,
+            "rows": num_rows,
+            "fed_tokens": num_tokens,
+            "tokens_per_frame": given.tokens_per_frame,
+        },
+        "threshold": pair.threshold,
+        "replay_ratio": float(pair.replay.replayed.mean()),
+        "seed": request.seed,
+        "instances": request.num_instances,
+        "statements": [{**asdict(outcome), "holds": outcome.holds} for outcome in outcomes],
+    }
