@@ -17,7 +17,7 @@ def get_counterexamples() -> list[Counterexample]:
             "P-01",
             "oscillation of the logits' difference: its largest size in its place",
             "logits (1/2, -1/2) and (-1/2, 1/2): difference (1, -1), oscillation 2",
-            left=compute_total_variation(x, y),
+            left=float(compute_total_variation(x, y)),
             right=bound(get_maximum(abs(x - y))),
         )
     ]
