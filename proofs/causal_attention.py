@@ -1,0 +1,142 @@
+"""P-04: how far apart the attention outputs of two tokens are when one sees more keys.
+
+Claim. Under the causal mask token j- sees the keys S ("shared", at least one) and the later token j
+sees S and the fresh keys F. With rho = attention mass of j on F, M_V = max |v| over S and F, and
+osc = |q_j - q_{j-}| diam(S) / sqrt(d):
+|Attn_j - Attn_{j-}| <= 2 M_V ((1 - rho) tanh(osc / 4) + rho).
+
+Proof. Let A(q) be the attention of a query over S alone and B that of q_j over F alone (any convex
+combination of the values if F is empty, where rho = 0). Softmax restricted to a part and
+renormalised is the softmax over that part, so Attn_j = (1 - rho) A(q_j) + rho B and
+Attn_j - Attn_{j-} = (1 - rho) (A(q_j) - A(q_{j-})) + rho (B - A(q_{j-})).
+P-03 bounds the first difference by 2 M_V tanh(osc / 4); the second is one of two convex
+combinations of values, at most 2 M_V.
+
+Attained at both ends: rho = 0 is P-03; with one shared key of value v and fresh keys of value -v
+the first difference is 0 and the second 2 M_V. In between it is not: B lies 2 M_V away from
+A(q_{j-}) only where all values with mass in A are equal, and there the first difference is 0.
+
+Source: ours. The idea behind the theorem is the paper's (arXiv:2505.14709v1); the term rho is what
+a causal mask makes necessary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from proofs import attention
+from proofs.arithmetic import Array, Scalar, compute_norm, compute_row_norms, get_maximum
+from proofs.statement import (
+    UNIT_ROUNDOFF,
+    Check,
+    Hypothesis,
+    Sides,
+    Statement,
+    make_finite_hypothesis,
+)
+
+
+@dataclass(frozen=True)
+class CausalPair:
+    """One head of two tokens, the later of which sees more keys.
+
+    Attributes:
+        query: [d] float64, of j, after rotary embedding.
+        other_query: [d] float64, of j-.
+        keys: [n, d] float64, all that j sees, those that j- sees first.
+        values: [n, d] float64.
+        num_shared: keys that both see, 1 to n.
+    """
+
+    query: Array
+    other_query: Array
+    keys: Array
+    values: Array
+    num_shared: int
+
+
+def bound(
+    query_gap: Scalar,
+    key_diameter: Scalar,
+    head_dim: int,
+    value_norm: Scalar,
+    fresh_mass: Scalar,
+) -> Scalar:
+    """Largest distance of two attention outputs of which one sees more keys.
+
+    Args:
+        query_gap: |q_j - q_{j-}|.
+        key_diameter: largest distance of two shared keys.
+        head_dim: d.
+        value_norm: largest norm of a value, shared or fresh.
+        fresh_mass: rho, attention mass of j on keys that it alone sees, 0 to 1.
+
+    >>> bound(0.0, 3.0, 4, 1.0, 0.25), bound(2.0, 2.0, 1, 1.0, 1.0)
+    (0.5, 2.0)
+    """
+    shared = attention.bound(query_gap, key_diameter, head_dim, value_norm)
+    return (1 - fresh_mass) * shared + 2 * value_norm * fresh_mass
+
+
+def compute_fresh_mass(query: Array, keys: Array, num_shared: int) -> Scalar:
+    """rho: sum of the attention weights of a query [d] on keys [n, d] after the shared ones."""
+    return attention.compute_probabilities(query, keys)[num_shared:].sum()
+
+
+def compute_sides(pair: CausalPair) -> Sides:
+    """Distance of the contexts and its bound."""
+    shared = pair.keys[: pair.num_shared]
+    context = attention.compute_head(pair.query, pair.keys, pair.values)
+    other = attention.compute_head(pair.other_query, shared, pair.values[: pair.num_shared])
+    value_norm = get_maximum(compute_row_norms(pair.values))
+    right = bound(
+        compute_norm(pair.query - pair.other_query),
+        attention.compute_diameter(shared),
+        len(pair.query),
+        value_norm,
+        compute_fresh_mass(pair.query, pair.keys, pair.num_shared),
+    )
+    left = compute_norm(context - other)
+    return Sides(left, right, is_right_exact=False, trivial=2 * value_norm)
+
+
+def compute_rounding(pair: CausalPair) -> float:
+    """As for P-03, and rho: it is off by the sum of the probabilities' errors and n u, which
+    `compute_head_rounding` bounds too, times M_V; the bound moves by at most 2 M_V times that. Four
+    more operations on numbers of at most 2 M_V.
+    """
+    value_norm = float(get_maximum(compute_row_norms(pair.values)))
+    shared = pair.keys[: pair.num_shared]
+    own = attention.compute_head_rounding(pair.query, pair.keys, value_norm)
+    other = attention.compute_head_rounding(pair.other_query, shared, value_norm)
+    contexts = own + other
+    mass = 2 * own + 8 * UNIT_ROUNDOFF * value_norm
+    return contexts + mass + attention.compute_bound_rounding(len(pair.query), value_norm)
+
+
+def draw(rng: np.random.Generator) -> CausalPair:
+    """A pair as for P-03, of whose keys the first few are shared."""
+    pair = attention.draw(rng)
+    num_shared = int(rng.integers(1, len(pair.keys) + 1))
+    return CausalPair(pair.query, pair.other_query, pair.keys, pair.values, num_shared)
+
+
+STATEMENT = Statement(
+    number="P-04",
+    title="attention of two queries, one of which sees more keys",
+    source="ours",
+    hypotheses=(
+        make_finite_hypothesis("query", "other_query", "keys", "values"),
+        Hypothesis("at least one shared key", lambda pair: 1 <= pair.num_shared <= len(pair.keys)),
+    ),
+    compute_sides=compute_sides,
+    compute_rounding=compute_rounding,
+    draw=draw,
+)
+
+
+def check(pair: CausalPair) -> Check:
+    """Compare both sides in float64."""
+    return STATEMENT.check(pair)
