@@ -69,9 +69,9 @@ def bound(
     """
     num_heads, head_dim = shape
     number = type(query_sum)
-    query_step, key_step = number(query_scale) / 2, number(key_scale) / 2
-    both_rounded = num_heads * head_dim * query_step * key_step
-    moved = query_step * key_sum + key_step * query_sum + both_rounded
+    half_query, half_key = number(query_scale) / 2, number(key_scale) / 2
+    both = num_heads * head_dim * half_query * half_key
+    moved = half_query * key_sum + half_key * query_sum + both
     return moved / (num_heads * compute_root(head_dim, query_sum))
 
 
@@ -95,16 +95,16 @@ def compute_sides(score: QuantizedScore) -> Sides:
     query = round_to_steps(score.query, score.query_scale)
     key = round_to_steps(score.key, score.key_scale)
     dequantized = compute_mean_score(query, key) * score.query_scale * score.key_scale
-    sums = abs(score.query).sum(), abs(score.key).sum()
-    right = bound(*sums, score.query_scale, score.key_scale, score.query.shape)
+    query_sum, key_sum = abs(score.query).sum(), abs(score.key).sum()
+    right = bound(query_sum, key_sum, score.query_scale, score.key_scale, score.query.shape)
     return Sides(abs(dequantized - exact), right, trivial=abs(dequantized) + abs(exact))
 
 
 def compute_rounding(score: QuantizedScore) -> float:
     """With n = H d and A the mean score of |q| and |k|: s, n products divided twice, is off by
     (n + 4) u A. The integer products and their sum are below 2^53, hence exact; s' is off by
-    6 u |s'| <= 6 u (A + margin). The difference, at most the margin, is rounded by u; the margin has
-    positive terms only, with at most n + 10 operations each.
+    6 u |s'| <= 6 u (A + margin). The difference, at most the margin, is rounded by u; the margin
+    has positive terms only, with at most n + 10 operations each.
     """
     num_products = score.query.size
     magnitude = float(compute_mean_score(abs(score.query), abs(score.key)))
@@ -129,10 +129,6 @@ def draw(rng: np.random.Generator) -> QuantizedScore:
     return QuantizedScore(query, key, query_scale, key_scale, threshold)
 
 
-def _has_scales(score: QuantizedScore) -> bool:
-    return all(0 < scale < np.inf for scale in (score.query_scale, score.key_scale))
-
-
 def _is_unsaturated(score: QuantizedScore) -> bool:
     # Rounding of a limit is far smaller than the half step that is left before saturation.
     sides = (score.query, score.query_scale), (score.key, score.key_scale)
@@ -145,7 +141,10 @@ STATEMENT = Statement(
     source="ours",
     hypotheses=(
         make_finite_hypothesis("query", "key"),
-        Hypothesis("scales finite and above 0", _has_scales),
+        Hypothesis(
+            "scales finite and above 0",
+            lambda score: 0 < score.query_scale < np.inf and 0 < score.key_scale < np.inf,
+        ),
         Hypothesis("threshold a number", lambda score: not np.isnan(score.threshold)),
         Hypothesis("no element saturates", _is_unsaturated),
     ),

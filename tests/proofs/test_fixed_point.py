@@ -80,7 +80,7 @@ def decide_exactly(score: QuantizedScore) -> bool:
     num_heads, head_dim = score.query.shape
     limit = Fraction(score.threshold) * num_heads
     if (total < 0) != (limit < 0):
-        return limit < 0
+        return bool(limit < 0)
     difference: Fraction = total**2 - limit**2 * head_dim
     return difference <= 0 if total < 0 else difference >= 0
 
