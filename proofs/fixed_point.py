@@ -130,9 +130,10 @@ def draw(rng: np.random.Generator) -> QuantizedScore:
 
 
 def _is_unsaturated(score: QuantizedScore) -> bool:
-    # Rounding of a limit is far smaller than the half step that is left before saturation.
+    # Half a step is left before saturation; a quarter step covers the rounding of the limit, which
+    # the scale of the largest element would otherwise miss by its last bit.
     sides = (score.query, score.query_scale), (score.key, score.key_scale)
-    return all(bool(get_maximum(abs(x)) <= MAX_ACTIVATION * scale) for x, scale in sides)
+    return all(bool(get_maximum(abs(x)) <= (MAX_ACTIVATION + 0.25) * scale) for x, scale in sides)
 
 
 STATEMENT = Statement(
