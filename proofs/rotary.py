@@ -1,0 +1,158 @@
+"""P-11: what the score of the published code says, whose query is not yet rotated.
+
+Claim. Let R_m be rotary embedding at position m >= 0: it turns pair (i, i + d / 2) of R^d, d even,
+by the angle m theta_i, theta_i = rope_theta^(-2 i / d). For a query q before rotary, a key k after
+rotary and the published score s = <q, k> / sqrt(d):
+|R_m q - k| <= sqrt(|q|^2 + |k|^2 - 2 sqrt(d) s) + 2 max_i |sin(m theta_i / 2)| |q|.
+
+Proof. |R_m q - k| <= |q - k| + |R_m q - q|. The first is the root (P-02's identity for q as it is).
+R_m q - q is, in every pair, the chord of the angle m theta_i: 2 |sin(m theta_i / 2)| times the norm
+of the pair. Squares of pairs add up, so the whole is at most the largest factor times |q|. It is
+attained where q turns in one plane and lies between k and R_m q.
+
+In the paper's variant the score is taken after rotary on both sides. R_m is orthogonal, so it keeps
+norms and P-02 holds with the norms before or after it: no second term.
+
+Source: ours; the published code is where the query is not rotated (D-01).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from proofs.arithmetic import Array, Scalar, compute_norm, get_maximum
+from proofs.statement import (
+    UNIT_ROUNDOFF,
+    Check,
+    Hypothesis,
+    Sides,
+    Statement,
+    make_finite_hypothesis,
+)
+from proofs.temporal_attention_score import (
+    compute_key_gap,
+    compute_key_gap_rounding,
+    compute_score,
+)
+
+
+@dataclass(frozen=True)
+class RotatedPair:
+    """One head of a token as the published code scores it.
+
+    Attributes:
+        query: [d] float64 before rotary embedding, d even.
+        key: [d] float64 after rotary embedding.
+        position: m, of the query, at least 0.
+        rope_theta: base of the frequencies, above 0.
+    """
+
+    query: Array
+    key: Array
+    position: int
+    rope_theta: float
+
+
+def bound(
+    query_norm: Scalar, key_norm: Scalar, score: Scalar, largest_sine: Scalar, head_dim: int
+) -> Scalar:
+    """Largest distance of a rotated query and a key with that score before the rotation.
+
+    Args:
+        query_norm: |q|.
+        key_norm: |k|.
+        score: <q, k> / sqrt(d), q before rotary.
+        largest_sine: max |sin(m theta_i / 2)|.
+        head_dim: d.
+
+    >>> bound(1.0, 1.0, 1.0, 0.0, head_dim=1), bound(1.0, 1.0, 1.0, 0.5, head_dim=1)
+    (0.0, 1.0)
+    """
+    return compute_key_gap(query_norm, key_norm, score, head_dim) + 2 * largest_sine * query_norm
+
+
+def compute_angles(position: int, rope_theta: float, example: Array) -> Array:
+    """[d / 2] angles m theta_i, in the arithmetic of an example [d]."""
+    number = type(example[0])
+    indices = [number(index) for index in range(0, len(example), 2)]
+    exponents = np.array(indices, dtype=example.dtype) / len(example)
+    angles: Array = position * rope_theta**-exponents
+    return angles
+
+
+def rotate(x: Array, position: int, rope_theta: float) -> Array:
+    """Rotary embedding of a vector [d], half-split as `reference.rotary`."""
+    angles = compute_angles(position, rope_theta, x)
+    cos, sin = np.cos(angles), np.sin(angles)
+    half = len(x) // 2
+    first, second = x[:half], x[half:]
+    return np.concatenate([first * cos - second * sin, second * cos + first * sin])
+
+
+def compute_largest_sine(position: int, rope_theta: float, example: Array) -> Scalar:
+    """max_i |sin(m theta_i / 2)| in the arithmetic of an example [d]."""
+    return get_maximum(abs(np.sin(compute_angles(position, rope_theta, example) / 2)))
+
+
+def compute_sides(pair: RotatedPair) -> Sides:
+    """Distance of the rotated query and the key, and its bound."""
+    query_norm, key_norm = compute_norm(pair.query), compute_norm(pair.key)
+    right = bound(
+        query_norm,
+        key_norm,
+        compute_score(pair.query, pair.key),
+        compute_largest_sine(pair.position, pair.rope_theta, pair.query),
+        len(pair.query),
+    )
+    left = compute_norm(rotate(pair.query, pair.position, pair.rope_theta) - pair.key)
+    return Sides(left, right, trivial=query_norm + key_norm)
+
+
+def compute_rounding(pair: RotatedPair) -> float:
+    """The root as for P-02. A frequency is off by (|ln rope_theta| + 4) u of itself (its exponent
+    below 1, the power), so an angle a by e = (|ln rope_theta| + 6) u a. Sine and cosine are off by
+    e + 4 u, and a pair of the rotated query by that and 4 u times its norm; |q| times the largest
+    error, twice over for both sides. Norms, difference and sum: (2 d + 16) u (|q| + |k|).
+    """
+    query_norm, key_norm = float(compute_norm(pair.query)), float(compute_norm(pair.key))
+    largest_angle = float(get_maximum(compute_angles(pair.position, pair.rope_theta, pair.query)))
+    angle_error = (abs(float(np.log(pair.rope_theta))) + 6) * largest_angle
+    rotation = 2 * (angle_error + 12) * query_norm
+    norms = (2 * len(pair.query) + 16) * (query_norm + key_norm)
+    return compute_key_gap_rounding(pair.query, pair.key) + UNIT_ROUNDOFF * (rotation + norms)
+
+
+def draw(rng: np.random.Generator) -> RotatedPair:
+    """Any scale and base, a query that turns; the key anywhere, near the query or near its turn."""
+    head_dim, rope_theta = 2 * int(rng.integers(1, 5)), 10.0 ** rng.uniform(0, 6)
+    position = int(10.0 ** rng.uniform(0, 4))
+    query = 10.0 ** rng.uniform(-6, 6) * rng.standard_normal(head_dim)
+    turned = rotate(query, position, rope_theta)
+    centre = (0 * query, query, turned, 1.5 * query - 0.5 * turned)[rng.integers(4)]
+    gap = 10.0 ** rng.uniform(-7, 0.5) * np.abs(query).max() * rng.standard_normal(head_dim)
+    return RotatedPair(query, centre + gap, position, rope_theta)
+
+
+STATEMENT = Statement(
+    number="P-11",
+    title="distance of a rotated query and a key scored before the rotation",
+    source="ours",
+    hypotheses=(
+        make_finite_hypothesis("query", "key"),
+        Hypothesis(
+            "even head dimension", lambda pair: len(pair.query) >= 2 and len(pair.query) % 2 == 0
+        ),
+        Hypothesis("position of at least 0", lambda pair: pair.position >= 0),
+        Hypothesis("finite base above 0", lambda pair: 0 < pair.rope_theta < np.inf),
+    ),
+    compute_sides=compute_sides,
+    compute_rounding=compute_rounding,
+    draw=draw,
+)
+
+
+def check(pair: RotatedPair) -> Check:
+    """Compare both sides in float64."""
+    return STATEMENT.check(pair)
