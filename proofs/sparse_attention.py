@@ -1,0 +1,164 @@
+"""P-12: how far apart the attention outputs of two tokens are that see only some keys in common.
+
+Claim. With attention sinks and a local window token j sees the keys S ("shared") and F ("fresh"),
+the earlier token j- sees S and G ("stale", since left by the window); each sees at least one key,
+and a shared key is the same vector for both (positions of the full sequence, D-08). With rho = mass
+of j on F, sigma = mass of j- on G, m = max(rho, sigma), M_V = max |v| over S, F and G, and
+osc = |q_j - q_{j-}| diam(S) / sqrt(d):
+|Attn_j - Attn_{j-}| <= 2 M_V ((1 - m) tanh(osc / 4) + m).
+
+Proof. Let a = 1 - rho, b = 1 - sigma, A and B the attention over S alone of q_j and q_{j-}, C that
+of q_j over F and D that of q_{j-} over G (any combination where the part is empty: its mass is 0).
+A renormalised part of a softmax is the softmax of the part, so Attn_j = a A + rho C and
+Attn_{j-} = b B + sigma D. Let a <= b, so m = rho (the other case is its mirror image). Then
+Attn_j - Attn_{j-} = a (A - B) + rho C - (b - a) B - sigma D.
+P-03 bounds |A - B| by 2 M_V tanh(osc / 4). The rest is at most M_V (rho + b - a + sigma)
+= M_V (rho + (1 - sigma) - (1 - rho) + sigma) = 2 M_V rho = 2 M_V m.
+If nothing is shared, rho = sigma = m = 1 and the bound is 2 M_V, which is trivial. If nothing is
+stale, sigma = 0 and it is P-04. Attained as there: at m = 0, and with one shared key, where A = B.
+
+Source: ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from proofs import attention, causal_attention
+from proofs.arithmetic import Array, Scalar, compute_norm, compute_row_norms, get_maximum, maximum
+from proofs.statement import (
+    UNIT_ROUNDOFF,
+    Check,
+    Hypothesis,
+    Sides,
+    Statement,
+    make_finite_hypothesis,
+)
+
+
+@dataclass(frozen=True)
+class WindowPair:
+    """One head of two tokens under sinks and a local window; any part may be empty.
+
+    Attributes:
+        query: [d] float64, of j, after rotary embedding.
+        other_query: [d] float64, of j-.
+        shared_keys: [n, d] float64, seen by both.
+        shared_values: [n, d] float64.
+        fresh_keys: [f, d] float64, seen by j alone.
+        fresh_values: [f, d] float64.
+        stale_keys: [g, d] float64, seen by j- alone.
+        stale_values: [g, d] float64.
+    """
+
+    query: Array
+    other_query: Array
+    shared_keys: Array
+    shared_values: Array
+    fresh_keys: Array
+    fresh_values: Array
+    stale_keys: Array
+    stale_values: Array
+
+    @property
+    def seen(self) -> tuple[Array, Array]:
+        """Keys and values [n + f, d] of j, the shared ones first."""
+        keys = np.concatenate([self.shared_keys, self.fresh_keys])
+        return keys, np.concatenate([self.shared_values, self.fresh_values])
+
+    @property
+    def other_seen(self) -> tuple[Array, Array]:
+        """Keys and values [n + g, d] of j-, the shared ones first."""
+        keys = np.concatenate([self.shared_keys, self.stale_keys])
+        return keys, np.concatenate([self.shared_values, self.stale_values])
+
+
+def bound(
+    query_gap: Scalar,
+    key_diameter: Scalar,
+    head_dim: int,
+    value_norm: Scalar,
+    fresh_mass: Scalar,
+    stale_mass: Scalar,
+) -> Scalar:
+    """Largest distance of two attention outputs that see only some keys in common.
+
+    Args:
+        query_gap: |q_j - q_{j-}|.
+        key_diameter: largest distance of two shared keys.
+        head_dim: d.
+        value_norm: largest norm of a value that j or j- sees.
+        fresh_mass: rho, attention mass of j on keys that it alone sees.
+        stale_mass: sigma, attention mass of j- on keys that it alone sees.
+
+    >>> bound(0.0, 3.0, 4, 1.0, 0.25, 0.5), bound(0.0, 3.0, 4, 1.0, 0.25, 0.0)
+    (1.0, 0.5)
+    """
+    mass = maximum(fresh_mass, stale_mass)
+    return causal_attention.bound(query_gap, key_diameter, head_dim, value_norm, mass)
+
+
+def compute_value_norm(pair: WindowPair) -> Scalar:
+    """M_V: largest norm of a value that j or j- sees."""
+    values = np.concatenate([pair.seen[1], pair.other_seen[1]])
+    return get_maximum(compute_row_norms(values))
+
+
+def compute_sides(pair: WindowPair) -> Sides:
+    """Distance of the contexts and its bound."""
+    keys, values = pair.seen
+    other_keys, other_values = pair.other_seen
+    context = attention.compute_head(pair.query, keys, values)
+    other = attention.compute_head(pair.other_query, other_keys, other_values)
+    value_norm, num_shared = compute_value_norm(pair), len(pair.shared_keys)
+    right = bound(
+        compute_norm(pair.query - pair.other_query),
+        attention.compute_diameter(pair.shared_keys),
+        len(pair.query),
+        value_norm,
+        causal_attention.compute_fresh_mass(pair.query, keys, num_shared),
+        causal_attention.compute_fresh_mass(pair.other_query, other_keys, num_shared),
+    )
+    left = compute_norm(context - other)
+    return Sides(left, right, is_right_exact=False, trivial=2 * value_norm)
+
+
+def compute_rounding(pair: WindowPair) -> float:
+    """As for P-04; the larger mass is off by no more than either is, so by less than the sum."""
+    value_norm = float(compute_value_norm(pair))
+    own = attention.compute_head_rounding(pair.query, pair.seen[0], value_norm)
+    other = attention.compute_head_rounding(pair.other_query, pair.other_seen[0], value_norm)
+    mass = 2 * (own + other) + 8 * UNIT_ROUNDOFF * value_norm
+    return own + other + mass + attention.compute_bound_rounding(len(pair.query), value_norm)
+
+
+def draw(rng: np.random.Generator) -> WindowPair:
+    """A pair as for P-03, whose keys are dealt to the three parts; at least one is shared."""
+    pair = attention.draw(rng)
+    part = rng.integers(3, size=len(pair.keys))
+    part[0] = 0
+    dealt = [rows[part == index] for index in range(3) for rows in (pair.keys, pair.values)]
+    return WindowPair(pair.query, pair.other_query, *dealt)
+
+
+STATEMENT = Statement(
+    number="P-12",
+    title="attention of two queries that see only some keys in common",
+    source="ours",
+    hypotheses=(
+        make_finite_hypothesis(*(field.name for field in fields(WindowPair))),
+        Hypothesis(
+            "a key for each token", lambda pair: min(len(pair.seen[0]), len(pair.other_seen[0])) > 0
+        ),
+    ),
+    compute_sides=compute_sides,
+    compute_rounding=compute_rounding,
+    draw=draw,
+)
+
+
+def check(pair: WindowPair) -> Check:
+    """Compare both sides in float64."""
+    return STATEMENT.check(pair)
