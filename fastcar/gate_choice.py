@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastcar.request import GenerationRequest
+from proofs.certificate import CERTIFICATES, make_certificate
 from reference.calibration import (
     RatioCurve,
     calibrate_per_layer,
@@ -20,6 +21,7 @@ from reference.calibration import (
     compute_ratio_curve,
     correct_in_closed_loop,
 )
+from reference.certified_gate import CertifiedGate
 from reference.errors import ArgumentError
 from reference.gate_factory import (
     THRESHOLD_GATES,
@@ -45,8 +47,9 @@ class GateChoice:
 
     Attributes:
         gate: None = no layer has a threshold.
-        method: fixed, calibrated, adaptive or ratio (a control that draws).
-        thresholds: per layer; None = the layer never replays; empty for adaptive and ratio.
+        method: fixed, calibrated, adaptive, certified or ratio (a control that draws).
+        thresholds: per layer; None = the layer never replays; empty for adaptive and ratio. Of the
+            certified method they are guaranteed errors.
         ceiling: largest possible replay ratio of the request.
         open_loop_ratio: of the thresholds on the recorded dense scores; None if not calibrated.
         corrections: closed-loop ratio over the calibration clips of every corrective run.
@@ -74,6 +77,10 @@ def choose_gate(
     num_layers = model.config.num_hidden_layers
     steps = request.get_frames(model) * tokens_per_frame - 1
     ceiling = compute_ceiling(steps, tokens_per_frame, request.warmup_frames)
+    if request.max_error is not None:
+        max_errors = spread_thresholds("max_error", request.max_error, num_layers)
+        certificate = make_certificate(request.certificate or CERTIFICATES[0], model.weights)
+        return GateChoice(CertifiedGate(certificate, max_errors), "certified", max_errors, ceiling)
     if request.tau is not None:
         thresholds = spread_thresholds("tau", request.tau, num_layers)
         return GateChoice(_make_fixed_gate(request, thresholds), "fixed", thresholds, ceiling)

@@ -11,6 +11,8 @@ import numpy as np
 from fastcar import statistics
 from fastcar.generation import Generation, Pixels
 from fastcar.metrics import Values, cap_psnr, compute_psnr, compute_ssim
+from proofs.certificate import CERTIFICATES
+from reference.certified_gate import CertifiedGate
 
 SCHEMA_VERSION = 1
 """Raised when a field changes its meaning or goes; new fields leave it."""
@@ -33,7 +35,9 @@ def build_report(generation: Generation) -> Report:
     record = generation.replay.record
     config = generation.model.config
     tokens_per_frame = generation.model.geometry.tokens_per_frame
-    work = statistics.compute_work(record, config, generation.request.gate)
+    gate = generation.choice.gate
+    certificate = gate.certificate if isinstance(gate, CertifiedGate) else None
+    work = statistics.compute_work(record, config, generation.request.gate, certificate)
     return {
         "schema_version": SCHEMA_VERSION,
         "fastcar_version": version("fastcar"),
@@ -75,8 +79,9 @@ def _describe_request(generation: Generation) -> Report:
     request["frames"] = generation.frames
     request["semantics"] = generation.request.semantics.value
     request["aggregation"] = generation.request.aggregation.value
-    if request["tau"] is not None:
-        request["tau"] = [_describe_number(value) for value in request["tau"]]
+    for name in ("tau", "max_error"):
+        if request[name] is not None:
+            request[name] = [_describe_number(value) for value in request[name]]
     return request
 
 
@@ -93,10 +98,12 @@ def _describe_gate(generation: Generation) -> Report:
             "thresholds": [_describe_number(float(value)) for value in choice.curve.thresholds],
             "ratios": choice.curve.ratios.tolist(),
         }
-    is_ratio_asked = choice.method != "fixed"
+    is_ratio_asked = choice.method not in ("fixed", "certified")
+    is_certified = choice.method == "certified"
     return {
         "name": generation.request.gate,
         "method": choice.method,
+        "certificate": generation.request.certificate or CERTIFICATES[0] if is_certified else None,
         "thresholds": [_describe_number(value) for value in choice.thresholds],
         "target_ratio": generation.request.ratio if is_ratio_asked else None,
         "open_loop_ratio": choice.open_loop_ratio,
@@ -110,6 +117,8 @@ def _describe_measures(generation: Generation) -> Report:
     kinds = {"tas": "score", "input": "distance", "oracle": "distance", "random": "draw"}
     overall, *layers = statistics.compute_measure_percentiles(generation.replay.record)
     kind = kinds.get(generation.request.gate)
+    if generation.choice.method == "certified":
+        kind = "certified error"
     return {"kind": kind, "percentiles": overall, "percentiles_by_layer": layers}
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from proofs.certificate import CERTIFICATES
 from reference.decoder import TokenIds
 from reference.errors import ArgumentError
 from reference.gate_factory import GATE_NAMES, THRESHOLD_GATES
-from reference.gates import Gate
+from reference.gates import Gate, InputGate
 from reference.generate import DecodeOptions, Prompts
 from reference.guidance import check_scale
 from reference.replay import ReplayConfig, Semantics
@@ -46,6 +47,10 @@ class GenerationRequest:
         frames: of each video; None = the length the model was trained on.
         gate: tas, input, random, periodic or oracle.
         tau: thresholds, one or one per layer, None = the layer never replays.
+        max_error: guaranteed error of a replayed MLP output (Euclidean norm), one or one per layer,
+            None = the layer never replays; with the input gate, in place of `tau`.
+        certificate: of `proofs.certificate.CERTIFICATES`, what guarantees `max_error`; None =
+            distance.
         target_ratio: replayed share of all fed tokens and layers that `tau` is calibrated to.
         per_layer: calibrate every layer to the ratio instead of all together.
         closed_loop_runs: corrective runs of the calibration.
@@ -71,6 +76,8 @@ class GenerationRequest:
     frames: int | None = None
     gate: str = "tas"
     tau: tuple[float | None, ...] | None = None
+    max_error: tuple[float | None, ...] | None = None
+    certificate: str | None = None
     target_ratio: float | None = None
     per_layer: bool = False
     closed_loop_runs: int = 0
@@ -108,6 +115,7 @@ class GenerationRequest:
     def _check_gate_arguments(self) -> None:
         if self.target_ratio is not None:
             check_ratio("target_ratio", self.target_ratio)
+        self._check_certificate_arguments()
         if self.tau is None:
             if self.adaptive and (self.per_layer or self.closed_loop_runs):
                 raise ArgumentError("adaptive", True, "given without per_layer, closed_loop_runs")
@@ -122,6 +130,26 @@ class GenerationRequest:
                 if getattr(self, name):
                     limit = f"given with a gate that has a threshold, not {self.gate}"
                     raise ArgumentError(name, getattr(self, name), limit)
+
+    def _check_certificate_arguments(self) -> None:
+        if self.certificate is not None and self.certificate not in CERTIFICATES:
+            raise ArgumentError(
+                "certificate", self.certificate, f"one of {', '.join(CERTIFICATES)}"
+            )
+        if self.max_error is None:
+            if self.certificate is not None:
+                raise ArgumentError(
+                    "certificate", self.certificate, "given together with max_error"
+                )
+            return
+        if self.gate != InputGate.name:
+            raise ArgumentError("max_error", self.max_error, "given with the input gate")
+        for epsilon in self.max_error:
+            if epsilon is not None and not epsilon >= 0:
+                raise ArgumentError("max_error", epsilon, "at least 0")
+        for name in ("tau", "target_ratio", "per_layer", "closed_loop_runs", "adaptive"):
+            if getattr(self, name):
+                raise ArgumentError(name, getattr(self, name), "given without max_error")
 
     @property
     def ratio(self) -> float:

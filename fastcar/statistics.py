@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reference.certified_gate import Certificate
 from reference.config import ModelConfig
 from reference.laps import PARTS
 from reference.records import DecisionRecord
@@ -99,11 +100,22 @@ class Work:
         return (self.saved - self.gate) / self.dense if self.dense else 0.0
 
 
-def compute_work(record: DecisionRecord, config: ModelConfig, gate: str) -> Work:
-    """MLP work of a run and what its gate cost; the oracle computes all that it could save."""
+def compute_work(
+    record: DecisionRecord, config: ModelConfig, gate: str, certificate: Certificate | None = None
+) -> Work:
+    """MLP work of a run and what its gate cost; the oracle computes all that it could save.
+
+    Args:
+        record: decisions of the run.
+        config: sizes of the model.
+        gate: name of the gate.
+        certificate: that of a certified gate.
+    """
     per_token = 3 * config.hidden_size * config.intermediate_size
     dense = record.replayed.size * per_token
     saved = int(record.replayed.sum()) * per_token
+    if certificate is not None:
+        return Work(dense, saved, certificate.count_multiplications(record.replayed))
     if gate == "oracle":
         return Work(dense, saved, saved)
     if gate == "input":

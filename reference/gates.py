@@ -15,7 +15,7 @@ decisions of tokens that are not eligible are ignored.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import ClassVar
 
@@ -24,8 +24,9 @@ import numpy as np
 from reference.attention import BoolArray
 from reference.config import ModelConfig
 from reference.errors import ArgumentError
+from reference.linear import compute_linear
 from reference.rms_norm import compute_rms_norm
-from reference.swiglu import compute_swiglu
+from reference.swiglu import Activations, compute_activations, compute_swiglu
 from reference.thresholds import Measures, Thresholds, check_ratio
 from reference.weights import FloatArray, LayerWeights
 
@@ -55,6 +56,7 @@ class GateQuery:
     cached_output: FloatArray
     layer: LayerWeights
     rms_norm_eps: float
+    _activated: tuple[BoolArray, Activations] | None = field(default=None, init=False)
 
     @property
     def location_index(self) -> int:
@@ -76,10 +78,19 @@ class GateQuery:
         """MLP output of all rows, [B, D]: the work that replay is to save."""
         return compute_swiglu(self.mlp_input, self.layer)
 
+    def compute_activations(self, rows: BoolArray) -> Activations:
+        """Activations of the chosen rows only, kept for `compute_outputs`."""
+        if self._activated is None or (rows & ~self._activated[0]).any():
+            self._activated = rows, compute_activations(self.mlp_input[rows], self.layer)
+        known_rows, activations = self._activated
+        return activations.select(rows[known_rows])
+
     def compute_outputs(self, rows: BoolArray) -> FloatArray:
         """MLP outputs of the chosen rows only, [chosen, D]; reuses what the gate asked for."""
         if "fresh_output" in self.__dict__:
             return self.fresh_output[rows]
+        if self._activated is not None:
+            return compute_linear(self.compute_activations(rows).hidden, self.layer.down_proj)
         if "mlp_input" in self.__dict__:
             return compute_swiglu(self.mlp_input[rows], self.layer)
         normed = compute_rms_norm(self.residual[rows], self.layer.mlp_norm, self.rms_norm_eps)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from reference.attention import BoolArray
 from reference.linear import compute_linear
 from reference.weights import FloatArray, LayerWeights
 
@@ -19,6 +22,32 @@ def compute_silu(x: FloatArray) -> FloatArray:
     return activated
 
 
+@dataclass(frozen=True)
+class Activations:
+    """What the MLP computes before its last projection.
+
+    Attributes:
+        gate: [R, F], gate projection of the input.
+        up: [R, F], up projection of the input.
+        hidden: [R, F], silu(gate) * up.
+    """
+
+    gate: FloatArray
+    up: FloatArray
+    hidden: FloatArray
+
+    def select(self, rows: BoolArray) -> Activations:
+        """Some of the rows."""
+        return Activations(self.gate[rows], self.up[rows], self.hidden[rows])
+
+
+def compute_activations(normed: FloatArray, layer: LayerWeights) -> Activations:
+    """The first two thirds of the MLP, of normalised rows [R, D]; R is at least 1."""
+    gate = compute_linear(normed, layer.gate_proj)
+    up = compute_linear(normed, layer.up_proj)
+    return Activations(gate, up, compute_silu(gate) * up)
+
+
 def compute_swiglu(normed: FloatArray, layer: LayerWeights) -> FloatArray:
     """MLP output of normalised rows.
 
@@ -31,6 +60,4 @@ def compute_swiglu(normed: FloatArray, layer: LayerWeights) -> FloatArray:
     """
     if not len(normed):
         return normed
-    gate = compute_linear(normed, layer.gate_proj)  # [R, F]
-    up = compute_linear(normed, layer.up_proj)  # [R, F]
-    return compute_linear(compute_silu(gate) * up, layer.down_proj)  # [R, D]
+    return compute_linear(compute_activations(normed, layer).hidden, layer.down_proj)

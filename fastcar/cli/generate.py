@@ -24,6 +24,7 @@ from fastcar.generation import run_generation
 from fastcar.output import check_writable_directory, write_directory_atomically
 from fastcar.report import build_report
 from fastcar.request import DEFAULT_TEMPERATURE, GenerationRequest
+from proofs.certificate import CERTIFICATES
 from reference.gate_factory import GATE_NAMES
 from reference.replay import Semantics
 from reference.sampling import Sampling
@@ -71,6 +72,17 @@ _REPLAY = (
         callback=read_thresholds,
         metavar="X|none,X,..",
         help="Threshold, one or one per layer: none,0.1,-0.2.",
+    ),
+    click.option(
+        "--max-error",
+        callback=read_thresholds,
+        metavar="E|none,E,..",
+        help="With --gate input: guaranteed error of a replayed output, one or one per layer.",
+    ),
+    click.option(
+        "--certificate",
+        type=click.Choice(CERTIFICATES),
+        help="What guarantees it: the inputs' distance or the activations.  [distance]",
     ),
     click.option(
         "--target-ratio", type=float, metavar="R", help="Calibrate to this replay ratio.  [0.5]"

@@ -46,6 +46,24 @@ def test_json_is_the_report_and_the_only_output(capsys: Capture, tmp_path: Path)
     assert [video["label"] for video in report["videos"]] == ["held_out:0", "held_out:1"]
 
 
+@pytest.mark.parametrize("certificate", ["distance", "activation"])
+def test_certified_gate_reports_what_it_guarantees(
+    capsys: Capture, tmp_path: Path, certificate: str
+) -> None:
+    arguments = ("generate", "--prompt", "3 up", *QUICK, "--gate", "input", "--max-error", "9")
+    outcome = run_command(
+        capsys, *arguments, "--certificate", certificate, "--json", "--out", tmp_path
+    )
+    assert outcome.status == 0, outcome.err
+    report = json.loads(outcome.out)
+    assert report["gate"]["method"] == "certified"
+    assert report["gate"]["certificate"] == certificate
+    assert report["gate"]["thresholds"] == [9.0] * 4
+    assert report["gate"]["target_ratio"] is None
+    assert report["measures"]["kind"] == "certified error"
+    assert report["mlp_work"]["gate"] > 0
+
+
 def test_same_seed_same_files_but_for_the_time(capsys: Capture, tmp_path: Path) -> None:
     for name in "ab":
         arguments = ("generate", "--prompt", "5 left", *QUICK, "--target-ratio", 0.3)
@@ -94,6 +112,7 @@ def test_dense_videos_do_not_depend_on_the_gate(capsys: Capture, tmp_path: Path)
     assert (dense[0][40:-20] == dense[1][40:-20]).all()
 
 
+INPUT = ("--gate", "input")
 WRONG = [
     (("--prompt", "3 sideways"), ("prompt", "'3 sideways'", "right-down")),
     (("--prompt", "12 up"), ("prompt", "'12 up'")),
@@ -113,6 +132,13 @@ WRONG = [
     (("--prompt", "3 up", "--target-ratio", "nan"), ("target_ratio", "nan", "[0, 1]")),
     (("--prompt", "3 up", "--gate", "random", "--tau", "0"), ("tau", "random")),
     (("--prompt", "3 up", "--gate", "psychic"), ("--gate", "'psychic'", "oracle")),
+    (("--prompt", "3 up", "--max-error", "1"), ("max_error", "(1.0,)", "input gate")),
+    (("--prompt", "3 up", *INPUT, "--max-error", "-0.5"), ("max_error", "-0.5", "at least 0")),
+    (("--prompt", "3 up", *INPUT, "--max-error", "nan"), ("max_error", "nan", "a number")),
+    (("--prompt", "3 up", *INPUT, "--max-error", "1,2"), ("max_error", "(1.0, 2.0)", "1 or 4")),
+    (("--prompt", "3 up", *INPUT, "--max-error", "1", "--tau", "0"), ("tau", "without max_error")),
+    (("--prompt", "3 up", *INPUT, "--certificate", "distance"), ("certificate", "max_error")),
+    (("--prompt", "3 up", *INPUT, "--certificate", "hope"), ("--certificate", "'hope'")),
     (("--prompt", "3 up", "--adaptive", "--per-layer"), ("adaptive", "per_layer")),
     (("--prompt", "3 up", "--window", "0"), ("window", "0", "at least 1")),
     (("--prompt", "3 up", "--sinks", "2"), ("sinks", "2", "window")),

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from fastcar import statistics
+from proofs.activation_certificate import ActivationCertificate
+from proofs.certificate import make_certificate
 from reference.config import ModelConfig
 from reference.laps import PARTS
 from reference.records import DecisionRecord
+from reference.weights import make_random_weights
 
 CONFIG = ModelConfig(8, 6, 10, 2, 2, 2, 4, 1e-5, 1e4, 64)
 
@@ -67,6 +70,21 @@ def test_work_counts_multiplications(gate: str, gate_work: int) -> None:
     # three matrices of 6 x 10; 5 steps, 2 layers, 2 rows; 6 replays
     assert (work.dense, work.saved, work.gate) == (20 * 180, 6 * 180, gate_work)
     assert work.saved_share == (6 * 180 - gate_work) / (20 * 180)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "gate_work"),
+    [("distance", 20 * 6 + 14 * 48 * 10), ("activation", 20 * (2 + 2) * 10 + 6 * 2 * 60)],
+)
+def test_work_of_a_certificate_counts_what_replayed_tokens_compute(
+    certificate: str, gate_work: int
+) -> None:
+    record = make_record([[0, 0], [0, 0], [1, 0], [1, 1], [0, 0]], rows=2)
+    weights = make_random_weights(CONFIG, np.random.default_rng(0))
+    made = make_certificate(certificate, weights)
+    if isinstance(made, ActivationCertificate):
+        made = ActivationCertificate(weights, rank=2)
+    assert statistics.compute_work(record, CONFIG, "input", made).gate == gate_work
 
 
 def test_timing_takes_the_fastest_run_of_each_kind() -> None:
