@@ -74,7 +74,7 @@ def compute_scores(pair: AlignedHeads) -> Array:
 def compute_sides(pair: AlignedHeads) -> Sides:
     """Mean distance of query and key over the heads, and its bound."""
     query_norms, key_norms = compute_row_norms(pair.queries), compute_row_norms(pair.keys)
-    mean_square = compute_mean(query_norms**2 + key_norms**2)
+    mean_square = compute_mean(query_norms * query_norms + key_norms * key_norms)
     right = bound(mean_square, compute_mean(compute_scores(pair)), pair.queries.shape[1])
     left = compute_mean(compute_row_norms(pair.queries - pair.keys))
     return Sides(left, right, trivial=compute_mean(query_norms + key_norms))

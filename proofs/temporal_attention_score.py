@@ -68,7 +68,9 @@ def bound(
 
 def compute_key_gap(query_norm: Scalar, key_norm: Scalar, score: Scalar, head_dim: int) -> Scalar:
     """|q - k| from the norms and the score: sqrt(|q|^2 + |k|^2 - 2 sqrt(d) s)."""
-    return sqrt(query_norm**2 + key_norm**2 - 2 * compute_root(head_dim, score) * score)
+    # Products, because the power of a ball around 0 is no number.
+    squares = query_norm * query_norm + key_norm * key_norm
+    return sqrt(squares - 2 * compute_root(head_dim, score) * score)
 
 
 def compute_score(query: Array, key: Array) -> Scalar:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.arithmetic import compute_norm
+from proofs.arithmetic import compute_norm, to_balls, to_float
 from proofs.attack import attack
 from proofs.counterexamples.counterexample import Counterexample
 from proofs.counterexamples.temporal_attention_score import get_counterexamples
@@ -92,6 +92,13 @@ def test_normalised_gap_is_the_short_form(seed: int) -> None:
     short_form = norm * np.sqrt(2 * (1 - score))
     assert compute_key_gap(norm, norm, score, head_dim) == pytest.approx(short_form, rel=1e-9)
     assert compute_norm(query - key) == pytest.approx(short_form, rel=1e-9)
+
+
+def test_gap_from_a_norm_around_zero_stays_finite() -> None:
+    third = to_balls(np.array([1.0]))[0] / 3
+    gap = compute_key_gap(third - third, third, 0 * third, head_dim=1)
+    assert gap.is_finite()
+    assert to_float(gap) == pytest.approx(1 / 3)
 
 
 def test_score_is_that_of_the_reference() -> None:
