@@ -45,6 +45,24 @@ def test_one_shared_and_one_fresh_key_attain_the_bound() -> None:
     assert found.ratio == pytest.approx(1, abs=1e-12)
 
 
+def test_both_terms_are_needed_at_once() -> None:
+    # Shared keys 1 and -1 with these values, a fresh key of value -1. Of all queries with this
+    # oscillation those below are farthest apart: odds x e^(osc/2) and x e^(-osc/2) on the first
+    # key, the derivative with respect to x being 0.
+    oscillation, fresh_mass = 2.0, 0.05
+    factor, root = np.exp(oscillation / 2), np.sqrt(1 - fresh_mass)
+    middle = np.log((factor - root) / (root * factor - 1))
+    query, other_query = (middle - oscillation / 2) / 2, (middle + oscillation / 2) / 2
+    odds = fresh_mass / (1 - fresh_mass) * (np.exp(query) + np.exp(-query))
+    keys = np.array([[1.0], [-1.0], [np.log(odds) / query]])
+    values = np.array([[1.0], [-1.0], [-1.0]])
+    found = check(CausalPair(np.array([query]), np.array([other_query]), keys, values, 2))
+    assert found.left == pytest.approx(2 * (factor - root) ** 2 / (factor**2 - 1), rel=1e-12)
+    assert found.holds
+    assert found.right < 0.75 * found.trivial
+    assert found.ratio >= 0.97
+
+
 @given(attention_pairs())
 def test_without_fresh_keys_it_is_the_bound_of_the_same_keys(
     pair: attention.AttentionPair,
