@@ -8,7 +8,7 @@ norm of the layer's MLP output in the dense run, because layers differ by an ord
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +127,7 @@ class GuaranteeStudy:
     num_clips: int = 8
     num_frames: int = 16
     progress: Callable[[str], None] = lambda line: None
+    _dense: dict[str, DecisionRecord] = field(default_factory=dict, init=False)
 
     def run(self, shares: tuple[float, ...] = SHARES) -> list[GuaranteeResult]:
         """Every certificate at every guaranteed error, and the other gates at its ratio."""
@@ -161,7 +162,8 @@ class GuaranteeStudy:
     def _run_at_ratio(self, name: str, ratio: float, scale: NDArray[np.float64]) -> GuaranteeResult:
         num_layers = self.model.config.num_hidden_layers
         safer = THRESHOLD_GATES[name].higher_is_safer
-        dense = self._decode(make_measuring_gate(name, num_layers)).record
+        if name not in self._dense:
+            self._dense[name] = self._decode(make_measuring_gate(name, num_layers)).record
         runs: list[tuple[ObservedGate, DecodeResult]] = []
 
         def run(thresholds: list[float]) -> DecisionRecord:
@@ -169,7 +171,7 @@ class GuaranteeStudy:
             runs.append((observed, self._decode(observed)))
             return runs[-1][1].record
 
-        first = calibrate_uniform(dense, ratio, safer)
+        first = calibrate_uniform(self._dense[name], ratio, safer)
         correct_in_closed_loop(run, calibrate_uniform, first, ratio, safer, CORRECTIVE_RUNS)
         observed, result = min(runs, key=lambda pair: abs(pair[1].record.replay_ratio - ratio))
         spent = result.record.replayed.size * self.model.config.hidden_size * (name == "input")
