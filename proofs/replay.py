@@ -1,0 +1,192 @@
+"""P-08: how far a replayed MLP output is from the one that was due, over a chain of replays.
+
+Claim. Let x_0, ..., x_r be residual inputs of one place in r + 1 consecutive frames, f = MLP after
+RMS norm, n_i the normalised x_i. The output of x_0 is cached and replayed for x_1, ..., x_r. Then
+|f(x_0) - f(x_r)| <= sum over i < r of Lambda_i |x_i - x_{i+1}| with Lambda_i = the constant of P-07
+for (n_i, n_{i+1}) times max|g| / r_i, r_i = (rho(x_i) + rho(x_{i+1})) / 2 of P-06.
+
+Proof. By P-06 |n_i - n_{i+1}| <= max|g| |x_i - x_{i+1}| / r_i, by P-07 |f(x_i) - f(x_{i+1})| <=
+Lambda_i |x_i - x_{i+1}|, and f(x_0) - f(x_r) is the telescoped sum of the differences. The same two
+statements for the one pair (x_0, x_r) give the direct bound, usually the smaller one; it needs x_0
+to be kept, where the sum needs only the change of every step.
+
+Source: the paper's theorem for one step, our constants; chains and direct distance are ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from proofs import rms_norm, swiglu
+from proofs.arithmetic import Array, Scalar, compute_norm, get_maximum
+from proofs.rms_norm import compute_radius
+from proofs.spectral_norm import compute_error, compute_spectral_norm
+from proofs.statement import (
+    UNIT_ROUNDOFF,
+    Check,
+    Hypothesis,
+    Sides,
+    Statement,
+    make_finite_hypothesis,
+)
+from proofs.swiglu import Extent, Propagation, compute_propagation, compute_silu, compute_swiglu
+from reference.rms_norm import compute_rms_norm
+
+
+@dataclass(frozen=True)
+class ReplayChain:
+    """An MLP with its norm and what it was given in one place; D = width, F = inner width.
+
+    Attributes:
+        gate_proj: [F, D] float64.
+        up_proj: [F, D] float64.
+        down_proj: [D, F] float64.
+        gain: [D] float64, of the norm.
+        eps: > 0, of the norm.
+        inputs: [r + 1, D] float64, residual inputs: the one whose output is cached first, the
+            present one last.
+    """
+
+    gate_proj: Array
+    up_proj: Array
+    down_proj: Array
+    gain: Array
+    eps: float
+    inputs: Array
+
+    @property
+    def matrices(self) -> tuple[Array, Array, Array]:
+        """W_g, W_u, W_d."""
+        return self.gate_proj, self.up_proj, self.down_proj
+
+
+@dataclass(frozen=True)
+class Step:
+    """What bounds the change of the output from one input to another.
+
+    Attributes:
+        distance: limit on |n - n'| by P-06.
+        extent: norms and maxima of P-07.
+    """
+
+    distance: Scalar
+    extent: Extent
+
+
+def bound(steps: list[Step]) -> Scalar:
+    """Largest distance of the first output from the last.
+
+    >>> step = Step(1.0, Extent(1.0, 1.0, 1.0, activation_max=2.0, up_max=0.0))
+    >>> bound([step, step])
+    4.0
+    """
+    return sum(swiglu.bound(step.distance, step.extent) for step in steps)
+
+
+def compute_steps(chain: ReplayChain, indices: list[int]) -> list[Step]:
+    """One step for each two neighbours in a list of input indices."""
+    normed = compute_rms_norm(chain.inputs, chain.gain, chain.eps)
+    down, up, gate = (
+        compute_spectral_norm(matrix)
+        for matrix in (chain.down_proj, chain.up_proj, chain.gate_proj)
+    )
+    gain_max = get_maximum(abs(chain.gain))
+    steps = []
+    for first, second in pairwise(indices):
+        x, other = chain.inputs[first], chain.inputs[second]
+        radius = compute_radius(x, other, chain.eps)
+        activation_max = get_maximum(abs(compute_silu(chain.gate_proj @ normed[first])))
+        up_max = get_maximum(abs(chain.up_proj @ normed[second]))
+        distance = rms_norm.bound(compute_norm(x - other), gain_max, radius)
+        steps.append(Step(distance, Extent(down, up, gate, activation_max, up_max)))
+    return steps
+
+
+def compute_direct_bound(chain: ReplayChain) -> Scalar:
+    """Bound by the distance of the present input from the cached one."""
+    return bound(compute_steps(chain, [0, len(chain.inputs) - 1]))
+
+
+def compute_sides(chain: ReplayChain) -> Sides:
+    """Error of the last replay and the sum over the chain; trivial: the sum of both norms."""
+    ends = compute_rms_norm(chain.inputs[[0, -1]], chain.gain, chain.eps)
+    cached, due = (compute_swiglu(*chain.matrices, normed) for normed in ends)
+    return Sides(
+        compute_norm(cached - due),
+        bound(compute_steps(chain, list(range(len(chain.inputs))))),
+        is_right_exact=False,
+        trivial=compute_norm(cached) + compute_norm(due),
+    )
+
+
+def compute_rounding(chain: ReplayChain) -> float:
+    """P-06 puts every normalised element off by (D / 2 + 5) u and every step's distance by
+    2 (D + 12) u; P-07 follows the former through the MLP. Left: both outputs, and (D + 4) u of
+    trivial. Right: every step as in P-07, and r u for the sum.
+    """
+    width = chain.inputs.shape[1]
+    propagations = [_propagate(chain, x) for x in chain.inputs]
+    down, up, gate = map(compute_error, (chain.down_proj, chain.up_proj, chain.gate_proj))
+    sides = compute_sides(chain)
+    rounding = propagations[0].output + propagations[-1].output
+    rounding += UNIT_ROUNDOFF * (width + 4) * sides.trivial
+    rounding += UNIT_ROUNDOFF * 2 * len(chain.inputs) * sides.right
+    steps = compute_steps(chain, list(range(len(chain.inputs))))
+    for step, (first, second) in zip(steps, pairwise(propagations), strict=True):
+        errors = Extent(down, up, gate, first.activation, second.up)
+        error = 2 * (width + 12) * UNIT_ROUNDOFF * step.distance
+        rounding += swiglu.compute_bound_rounding(step.distance, step.extent, errors, error)
+    return float(rounding)
+
+
+def _propagate(chain: ReplayChain, x: Array) -> Propagation:
+    normed = compute_rms_norm(x, chain.gain, chain.eps)
+    error = (len(x) + 10) * UNIT_ROUNDOFF * abs(normed)
+    return compute_propagation(*chain.matrices, normed, error)
+
+
+def draw(rng: np.random.Generator) -> ReplayChain:
+    """One to three replays; inputs that drift, any sizes, gate values around 1."""
+    width, inner = (int(size) for size in rng.integers(1, 5, 2))
+    num_replays = int(rng.integers(1, 4))
+    scale = 10.0 ** rng.uniform(-3, 3)
+    changes = rng.standard_normal((num_replays + 1, width)) * 10.0 ** rng.uniform(-6, 1)
+    changes[0] = rng.standard_normal(width)
+    gain = rng.uniform(0.1, 2, width) * 10.0 ** rng.uniform(-2, 2)
+    gate_scale = 10.0 ** rng.uniform(-1, 1) / float(np.max(gain))
+    return ReplayChain(
+        rng.standard_normal((inner, width)) * gate_scale,
+        rng.standard_normal((inner, width)) * 10.0 ** rng.uniform(-2, 2),
+        rng.standard_normal((width, inner)) * 10.0 ** rng.uniform(-2, 2),
+        gain,
+        float(scale**2 * 10.0 ** rng.uniform(-6, 3)),
+        np.cumsum(changes, axis=0) * scale,
+    )
+
+
+HAS_EPS: Hypothesis[ReplayChain] = Hypothesis("eps > 0", lambda chain: chain.eps > 0)
+IS_REPLAYED: Hypothesis[ReplayChain] = Hypothesis(
+    "at least one replay", lambda chain: len(chain.inputs) >= 2
+)
+
+STATEMENT = Statement(
+    number="P-08",
+    title="error of a replayed MLP output over a chain of replays",
+    source="paper",
+    hypotheses=(
+        make_finite_hypothesis("gate_proj", "up_proj", "down_proj", "gain", "inputs"),
+        HAS_EPS,
+        IS_REPLAYED,
+    ),
+    compute_sides=compute_sides,
+    compute_rounding=compute_rounding,
+    draw=draw,
+)
+
+
+def check(chain: ReplayChain) -> Check:
+    """Compare both sides in float64."""
+    return STATEMENT.check(chain)
