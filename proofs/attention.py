@@ -30,14 +30,10 @@ from proofs.arithmetic import (
     sqrt,
     to_float,
 )
-from proofs.statement import (
-    UNIT_ROUNDOFF,
-    Check,
-    Hypothesis,
-    Sides,
-    Statement,
-    make_finite_hypothesis,
-)
+from proofs.attention_rounding import compute_bound_rounding
+from proofs.attention_rounding import compute_head_rounding as compute_head_rounding
+from proofs.attention_rounding import compute_softmax_rounding as compute_softmax_rounding
+from proofs.statement import Check, Hypothesis, Sides, Statement, make_finite_hypothesis
 
 
 @dataclass(frozen=True)
@@ -119,38 +115,6 @@ def compute_sides(pair: AttentionPair) -> Sides:
     right = bound(gap, compute_diameter(pair.keys), len(pair.query), value_norm)
     left = compute_norm(context - other)
     return Sides(left, right, is_right_exact=False, trivial=2 * value_norm)
-
-
-def compute_softmax_rounding(query: Array, keys: Array) -> float:
-    """Limit on the sum over the keys of |p_i - p_i in float64|.
-
-    A logit is off by e = (d + 3) u |q| max |k_i| / sqrt(d) (d products and sums, the root, the
-    quotient). By P-01 that moves the distribution by 2 tanh(2 e / 4) <= e in this sum. The
-    softmax itself adds at most (2 n + 8) u, as derived for P-01.
-    """
-    head_dim = len(query)
-    size = float(compute_norm(query) * get_maximum(compute_row_norms(keys)))
-    logits = (head_dim + 3) * size / float(np.sqrt(head_dim))
-    return UNIT_ROUNDOFF * (logits + 2 * len(keys) + 8)
-
-
-def compute_head_rounding(query: Array, keys: Array, value_norm: float) -> float:
-    """Limit on |context - context in float64|: the probabilities' error times max |v_i|, and n u
-    max |v_i| for the sum of n products in every element.
-    """
-    return value_norm * (compute_softmax_rounding(query, keys) + UNIT_ROUNDOFF * len(keys))
-
-
-def compute_bound_rounding(head_dim: int, value_norm: float) -> float:
-    """Limit on the float64 error of `bound` and of the distance of two given contexts; either is
-    at most 2 M_V.
-
-    The distance: a subtraction and a norm of d elements, a factor 1 + (d + 6) u. The bound: the
-    gap and the diameter are such distances too, so the argument of tanh carries a factor
-    1 + (2 d + 16) u, and x tanh'(x) <= tanh x says that tanh carries no larger one; its own error,
-    M_V and the products add (d + 8) u.
-    """
-    return 2 * value_norm * UNIT_ROUNDOFF * (4 * head_dim + 30)
 
 
 def compute_rounding(pair: AttentionPair) -> float:

@@ -28,14 +28,8 @@ import numpy as np
 
 from proofs import attention
 from proofs.arithmetic import Array, Scalar, compute_norm, compute_row_norms, get_maximum
-from proofs.statement import (
-    UNIT_ROUNDOFF,
-    Check,
-    Hypothesis,
-    Sides,
-    Statement,
-    make_finite_hypothesis,
-)
+from proofs.attention_rounding import compute_bound_rounding, compute_head_rounding
+from proofs.statement import Check, Hypothesis, Sides, Statement, make_finite_hypothesis
 
 
 @dataclass(frozen=True)
@@ -104,16 +98,14 @@ def compute_sides(pair: CausalPair) -> Sides:
 
 def compute_rounding(pair: CausalPair) -> float:
     """As for P-03, and rho: it is off by the sum of the probabilities' errors and n u, which
-    `compute_head_rounding` bounds too, times M_V; the bound moves by at most 2 M_V times that. Four
-    more operations on numbers of at most 2 M_V.
+    `compute_head_rounding` bounds too, times M_V; the bound moves by at most 2 M_V times that.
     """
     value_norm = float(get_maximum(compute_row_norms(pair.values)))
     shared = pair.keys[: pair.num_shared]
-    own = attention.compute_head_rounding(pair.query, pair.keys, value_norm)
-    other = attention.compute_head_rounding(pair.other_query, shared, value_norm)
-    contexts = own + other
-    mass = 2 * own + 8 * UNIT_ROUNDOFF * value_norm
-    return contexts + mass + attention.compute_bound_rounding(len(pair.query), value_norm)
+    own = compute_head_rounding(pair.query, pair.keys, value_norm)
+    other = compute_head_rounding(pair.other_query, shared, value_norm)
+    mass = 2 * own
+    return own + other + mass + compute_bound_rounding(len(pair.query), value_norm)
 
 
 def draw(rng: np.random.Generator) -> CausalPair:

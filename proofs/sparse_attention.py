@@ -28,14 +28,8 @@ import numpy as np
 
 from proofs import attention, causal_attention
 from proofs.arithmetic import Array, Scalar, compute_norm, compute_row_norms, get_maximum, maximum
-from proofs.statement import (
-    UNIT_ROUNDOFF,
-    Check,
-    Hypothesis,
-    Sides,
-    Statement,
-    make_finite_hypothesis,
-)
+from proofs.attention_rounding import compute_bound_rounding, compute_head_rounding
+from proofs.statement import Check, Hypothesis, Sides, Statement, make_finite_hypothesis
 
 
 @dataclass(frozen=True)
@@ -128,10 +122,10 @@ def compute_sides(pair: WindowPair) -> Sides:
 def compute_rounding(pair: WindowPair) -> float:
     """As for P-04; the larger mass is off by no more than either is, so by less than the sum."""
     value_norm = float(compute_value_norm(pair))
-    own = attention.compute_head_rounding(pair.query, pair.seen[0], value_norm)
-    other = attention.compute_head_rounding(pair.other_query, pair.other_seen[0], value_norm)
-    mass = 2 * (own + other) + 8 * UNIT_ROUNDOFF * value_norm
-    return own + other + mass + attention.compute_bound_rounding(len(pair.query), value_norm)
+    own = compute_head_rounding(pair.query, pair.seen[0], value_norm)
+    other = compute_head_rounding(pair.other_query, pair.other_seen[0], value_norm)
+    mass = 2 * (own + other)
+    return own + other + mass + compute_bound_rounding(len(pair.query), value_norm)
 
 
 def draw(rng: np.random.Generator) -> WindowPair:

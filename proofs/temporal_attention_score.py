@@ -116,8 +116,7 @@ def compute_key_gap_rounding(query: Array, key: Array) -> float:
     with (d + 12) u; what underflows adds less than 2^-1070.
     """
     query_norm, key_norm = float(compute_norm(query)), float(compute_norm(key))
-    score = compute_score(query, key)
-    root = float(compute_key_gap(query_norm, key_norm, score, len(query)))
+    root = float(compute_key_gap(query_norm, key_norm, compute_score(query, key), len(query)))
     square_error = (len(query) + 12) * UNIT_ROUNDOFF * (query_norm + key_norm) ** 2 + 2.0**-1070
     return compute_root_rounding(root, square_error)
 
@@ -126,8 +125,7 @@ def compute_rounding(pair: AlignedQueries) -> float:
     """Both roots, each as derived in `compute_key_gap_rounding`, and u times their sum; the
     distance, a subtraction and a norm, is off by (d + 6) u (|q_j| + |q_{j-}|).
     """
-    size = float(compute_norm(pair.query) + compute_norm(pair.other_query))
-    size += float(compute_norm(pair.key))
+    size = sum(float(compute_norm(part)) for part in (pair.query, pair.other_query, pair.key))
     roots = compute_key_gap_rounding(pair.query, pair.key)
     roots += compute_key_gap_rounding(pair.other_query, pair.key)
     return roots + UNIT_ROUNDOFF * (len(pair.query) + 8) * size
@@ -137,15 +135,10 @@ def draw(rng: np.random.Generator) -> AlignedQueries:
     """A key at any scale; queries independent of it, or nearly equal to it."""
     head_dim = int(rng.integers(1, 9))
     key = 10.0 ** rng.uniform(-6, 6) * rng.standard_normal(head_dim)
-    size = float(compute_norm(key))
-
-    def draw_query() -> Array:
-        near = float(rng.integers(2))
-        gap = size * 10.0 ** rng.uniform(-7, 1) * rng.standard_normal(head_dim)
-        query: Array = near * key + gap
-        return query
-
-    return AlignedQueries(draw_query(), draw_query(), key)
+    reach = 10.0 ** rng.uniform(-7, 1, (2, 1)) * float(compute_norm(key))
+    gaps = reach * rng.standard_normal((2, head_dim))
+    query, other_query = rng.integers(2, size=(2, 1)) * key + gaps
+    return AlignedQueries(query, other_query, key)
 
 
 STATEMENT = Statement(
