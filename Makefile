@@ -34,7 +34,7 @@ test-all: $(VENV)/stamp-test ## fast and slow tests | make test-all
 nightly: $(VENV)/stamp-test ## all tests, random examples, seed in the header | make nightly
 	FASTCAR_HYPOTHESIS=nightly $(BIN)/python -m pytest -m "" $(PYTEST_ARGS)
 doctest: $(VENV)/stamp-test ## examples in docstrings, README.md and docs/ | make doctest
-	$(BIN)/python -m pytest --doctest-modules --doctest-glob="*.md" reference proofs fastcar \
+	$(BIN)/python -m pytest --doctest-modules --doctest-glob="*.md" reference rtl cosim proofs fastcar \
 	    $(wildcard README.md docs) $(PYTEST_ARGS)
 mutants: $(VENV)/stamp-test ## planted bugs, each must be caught by a test | make mutants
 	$(BIN)/python -m tools.mutants
@@ -44,7 +44,7 @@ coverage: $(VENV)/stamp-test ## lines and branches that no test reaches | make c
 lint: $(VENV)/stamp-test $(VENV)/stamp-lint ## ruff, formatting, mypy --strict | make lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict reference proofs fastcar tools tests
+	$(BIN)/mypy --strict reference rtl cosim proofs fastcar tools tests
 format: $(VENV)/stamp-lint ## apply ruff's formatting and safe fixes | make format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

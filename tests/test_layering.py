@@ -34,13 +34,14 @@ class Layer:
     libraries: frozenset[str] | None
 
 
-CONFIGURATION = frozenset({"reference.config", "reference.errors"})
-"""Shared by reference and rtl."""
+CONFIGURATION = frozenset({"reference.config", "reference.errors", "reference.tables"})
+"""Shared by reference and rtl: sizes, refusals, contents of read-only memories; no arithmetic."""
 
 BELOW_TOOLS = TREES - {"tools", "tests"}
 LAYERS = {
     "reference.config": Layer(CONFIGURATION, frozenset()),
     "reference.errors": Layer(CONFIGURATION, frozenset()),
+    "reference.tables": Layer(CONFIGURATION, frozenset()),
     "reference": Layer(frozenset({"reference"}), NUMERIC),
     "rtl": Layer(CONFIGURATION | {"rtl"}, frozenset({"pyrtl"})),
     "cosim": Layer(frozenset({"reference", "rtl", "cosim"}), None),
