@@ -103,6 +103,14 @@ def test_last_level_is_exact_in_one_dimension() -> None:
     assert levels[-1].max_ratio == pytest.approx(1, rel=1e-12)
 
 
+def test_levels_from_token_on_are_exact_where_silu_is_steepest() -> None:
+    layer = LayerWeights(**{name: np.full((1, 1), 2.0) for name in vars(make_layer(0))})
+    steepest = 2.3993572805154678 / 2
+    levels = compute_levels(layer, np.array([[steepest]]), np.array([[steepest + 1e-7]]))
+    for level in levels[2:]:
+        assert level.max_ratio == pytest.approx(1, abs=1e-6)
+
+
 def test_ratios_are_those_of_pairs_whose_outputs_differ() -> None:
     rng = np.random.default_rng(0)
     layer = make_layer(0)
