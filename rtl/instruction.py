@@ -1,0 +1,176 @@
+"""The 128 bits of an instruction, written once for compiler, simulator and hardware.
+
+Source: docs/accelerator.md, section 2. `FIELDS` alone says where the bits are: `encode` and
+`decode` work on Python integers, `split` on wires.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from enum import IntEnum
+
+import pyrtl
+
+from reference.errors import ArgumentError
+from rtl.config import AcceleratorConfig
+
+INSTRUCTION_BITS = 128
+
+FIELDS: tuple[tuple[str, int], ...] = (
+    ("opcode", 5),
+    ("predicate", 2),
+    ("slot", 5),
+    ("target", 3),
+    ("source", 3),
+    ("rows", 12),
+    ("columns", 12),
+    ("shift", 6),
+    ("gate_shift", 2),
+    ("hidden_shift", 6),
+    ("multiplier", 16),
+    ("address", 32),
+    ("is_last", 1),
+    ("reserved", 23),
+)
+"""Name and width of every field, from bit 0 upwards."""
+
+FIELD_BITS = dict(FIELDS)
+
+
+class Opcode(IntEnum):
+    """What an instruction does; below 8 the dispatcher executes it, from 8 on a core."""
+
+    BEGIN = 1
+    THRESHOLD = 2
+    DECIDE = 3
+    END = 4
+    LOAD = 8
+    STORE = 9
+    NORM = 10
+    GEMV = 11
+    GEMV_SILU = 12
+    ADD = 13
+    SCORE = 14
+    DISTANCE = 15
+
+    @property
+    def is_for_core(self) -> bool:
+        """Whether a core executes it."""
+        return self >= Opcode.LOAD
+
+
+class Predicate(IntEnum):
+    """For which decisions of its slot an instruction is executed."""
+
+    ALWAYS = 0
+    IF_COMPUTE = 1
+    IF_REPLAY = 2
+
+
+class Buffer(IntEnum):
+    """Buffers of a core, each a memory of words."""
+
+    X = 0
+    N = 1
+    G = 2
+    H = 3
+    Y = 4
+    P = 5
+    K = 6
+
+
+def get_buffer_words(config: AcceleratorConfig, buffer: Buffer) -> int:
+    """Capacity of a buffer in words.
+
+    >>> from rtl.config import TINY
+    >>> get_buffer_words(TINY, Buffer.X), get_buffer_words(TINY, Buffer.H)
+    (2, 3)
+    """
+    hidden, inner, query = config.hidden_words, config.intermediate_words, config.query_words
+    return {
+        Buffer.X: hidden,
+        Buffer.N: hidden,
+        Buffer.G: inner,
+        Buffer.H: max(inner, query),
+        Buffer.Y: hidden,
+        Buffer.P: max(hidden, inner),
+        Buffer.K: max(hidden, query),
+    }[buffer]
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One decoded instruction; fields as in `FIELDS`, any bit pattern allowed, also an illegal one.
+
+    NORM and THRESHOLD read `value`.
+    """
+
+    opcode: int
+    predicate: int = Predicate.ALWAYS
+    slot: int = 0
+    target: int = 0
+    source: int = 0
+    rows: int = 0
+    columns: int = 0
+    shift: int = 0
+    gate_shift: int = 0
+    hidden_shift: int = 0
+    multiplier: int = 0
+    address: int = 0
+    is_last: int = 0
+    reserved: int = 0
+
+    @property
+    def value(self) -> int:
+        """The unsigned 48-bit value of NORM and THRESHOLD: multiplier, address."""
+        return self.multiplier << FIELD_BITS["address"] | self.address
+
+
+def encode(instruction: Instruction) -> int:
+    """The 128 bits of an instruction.
+
+    Raises:
+        ArgumentError: a field does not fit.
+
+    >>> hex(encode(Instruction(Opcode.LOAD, slot=3, rows=2)))
+    '0x80188'
+    """
+    word = 0
+    position = 0
+    for (name, num_bits), value in zip(FIELDS, astuple(instruction), strict=True):
+        if not 0 <= value < 1 << num_bits:
+            raise ArgumentError(name, value, f"from 0 to {(1 << num_bits) - 1}")
+        word |= int(value) << position
+        position += num_bits
+    return word
+
+
+def decode(word: int) -> Instruction:
+    """The fields of 128 bits; the inverse of `encode`.
+
+    >>> decode(0x80188).slot
+    3
+    """
+    if not 0 <= word < 1 << INSTRUCTION_BITS:
+        raise ArgumentError("word", word, f"an unsigned integer of {INSTRUCTION_BITS} bits")
+    values: dict[str, int] = {}
+    for name, num_bits in FIELDS:
+        values[name] = word & ((1 << num_bits) - 1)
+        word >>= num_bits
+    return Instruction(**values)
+
+
+def split(word: pyrtl.WireVector) -> dict[str, pyrtl.WireVector]:
+    """The fields of an instruction on wires, by name; combinational, no logic.
+
+    Args:
+        word: 128 bits.
+    """
+    if len(word) != INSTRUCTION_BITS:
+        raise ArgumentError("len(word)", len(word), f"{INSTRUCTION_BITS}")
+    fields: dict[str, pyrtl.WireVector] = {}
+    position = 0
+    for name, num_bits in FIELDS:
+        fields[name] = word[position : position + num_bits]
+        position += num_bits
+    return fields

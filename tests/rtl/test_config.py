@@ -1,0 +1,44 @@
+"""Sizes of the accelerator: padding and refusals."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reference.errors import ArgumentError
+from rtl.config import DEMO, PRESETS, TINY
+
+
+@given(num_values=st.integers(1, 10_000), log2_lanes=st.integers(2, 7))
+def test_words_hold_all_values_and_no_word_is_empty(num_values: int, log2_lanes: int) -> None:
+    config = replace(TINY, num_lanes=1 << log2_lanes)
+    num_words = config.count_words(num_values)
+    assert (num_words - 1) * config.num_lanes < num_values <= num_words * config.num_lanes
+
+
+def test_demo_is_the_shipped_model() -> None:
+    assert (DEMO.hidden_words, DEMO.intermediate_words, DEMO.query_words) == (8, 22, 8)
+    assert (DEMO.beat_bytes, DEMO.beat_bits, DEMO.word_bits) == (16, 128, 256)
+    assert PRESETS == {"tiny": TINY, "demo": DEMO}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("num_cores", 0, "from 1 to 32"),
+        ("num_cores", 33, "from 1 to 32"),
+        ("num_slots", 33, "from 1 to 32"),
+        ("num_lanes", 2, "a power of two, 4 or more"),
+        ("num_lanes", 12, "a power of two, 4 or more"),
+        ("queue_depth", 1, "a power of two, 2 or more"),
+        ("hidden_size", 0, "from 1 to 16380"),
+        ("intermediate_size", 16381, "from 1 to 16380"),
+        ("query_size", -1, "from 1 to 16380"),
+    ],
+)
+def test_a_size_outside_its_limit_is_refused(name: str, value: int, text: str) -> None:
+    with pytest.raises(ArgumentError, match=f"^{name} = {value}: must be {text}$"):
+        replace(TINY, **{name: value})
