@@ -66,6 +66,13 @@ def to_float(x: Scalar) -> float:
     return float(x.mid()) if hasattr(x, "mid") else float(x)
 
 
+def to_floats(x: Array) -> Array:
+    """Midpoints of an array of balls, or the array itself; exact balls give their floats back."""
+    if not is_ball_array(x):
+        return x
+    return np.array([to_float(element) for element in x.ravel()]).reshape(x.shape)
+
+
 def is_certain(comparison: object) -> bool:
     """Result of comparing balls or floats: True only where every member of the balls agrees."""
     return bool(comparison)

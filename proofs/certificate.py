@@ -21,7 +21,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from proofs import activation_certificate, distance_bound, distance_certificate
-from proofs.arithmetic import Array, compute_norm, is_ball_array, to_balls, to_float
+from proofs.arithmetic import Array, compute_norm, is_ball_array, to_balls, to_floats
 from proofs.statement import UNIT_ROUNDOFF, Check, Sides, Statement, make_finite_hypothesis
 from reference.certified_gate import Certificate
 from reference.errors import ArgumentError
@@ -112,7 +112,7 @@ def compute_rounding(pair: CertifiedPair) -> float:
 def _get_floats(pair: CertifiedPair) -> tuple[LayerWeights, FloatArray, FloatArray]:
     """Weights and inputs as floats; balls that came from floats give them back exactly."""
     arrays = {
-        field.name: _to_floats(getattr(pair, field.name))
+        field.name: to_floats(getattr(pair, field.name))
         for field in fields(pair)
         if field.name not in ("name", "rank")
     }
@@ -127,12 +127,6 @@ def _get_floats(pair: CertifiedPair) -> tuple[LayerWeights, FloatArray, FloatArr
         arrays["down_proj"],
     )
     return layer, arrays["last"], arrays["normed"]
-
-
-def _to_floats(array: Array) -> FloatArray:
-    if not is_ball_array(array):
-        return array
-    return np.array([to_float(element) for element in array.ravel()]).reshape(array.shape)
 
 
 def draw(rng: np.random.Generator) -> CertifiedPair:

@@ -23,7 +23,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from proofs.arithmetic import Array, Scalar, compute_norm, is_ball_array, to_balls, to_float
+from proofs.arithmetic import Array, Scalar, compute_norm, is_ball_array, to_balls, to_floats
 from proofs.statement import UNIT_ROUNDOFF
 from reference.errors import ArgumentError
 
@@ -48,7 +48,7 @@ def compute_spectral_norm(matrix: Array) -> Scalar:
     if not is_ball_array(matrix):
         exact = np.asarray(matrix, np.float64)
         return float(np.linalg.svd(exact, compute_uv=False).max(initial=0.0))
-    witness = _compute_singular_vector(_to_floats(matrix))
+    witness = _compute_singular_vector(to_floats(matrix))
     return _compute_stretch(matrix, to_balls(witness))
 
 
@@ -122,8 +122,3 @@ def _compute_singular_vector(matrix: Matrix) -> NDArray[np.float64]:
 def _compute_stretch(matrix: Array, vector: Array) -> Scalar:
     """|A v| / |v|."""
     return compute_norm(matrix @ vector) / compute_norm(vector)
-
-
-def _to_floats(matrix: Array) -> Matrix:
-    flat = [to_float(element) for element in matrix.ravel()]
-    return np.array(flat).reshape(matrix.shape)
