@@ -34,8 +34,9 @@ from numpy.typing import NDArray
 
 from proofs import rms_norm, swiglu
 from proofs.arithmetic import compute_row_norms
+from proofs.silu import SILU_SLOPE, compute_silu
 from proofs.spectral_norm import compute_spectral_norm
-from proofs.swiglu import SILU_SLOPE, Extent, compute_silu
+from proofs.swiglu_pair import Extent
 from reference.errors import ArgumentError
 from reference.rms_norm import compute_rms_norm
 from reference.weights import FloatArray, LayerWeights

@@ -6,7 +6,8 @@ import numpy as np
 
 from proofs.arithmetic import to_float
 from proofs.counterexamples.counterexample import Counterexample
-from proofs.replay import ReplayChain, Step, bound, compute_sides, compute_steps
+from proofs.replay import compute_sides
+from proofs.replay_chain import ReplayChain, Step, bound, compute_steps
 
 
 def get_counterexamples() -> list[Counterexample]:

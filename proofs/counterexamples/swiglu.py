@@ -8,7 +8,9 @@ import numpy as np
 
 from proofs.arithmetic import compute_norm, to_float
 from proofs.counterexamples.counterexample import Counterexample
-from proofs.swiglu import SILU_SLOPE, SwiGLUPair, bound, compute_extent, compute_sides
+from proofs.silu import SILU_SLOPE
+from proofs.swiglu import bound, compute_sides
+from proofs.swiglu_pair import SwiGLUPair, compute_extent
 
 
 def get_counterexamples() -> list[Counterexample]:

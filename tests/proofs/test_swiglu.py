@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
 import pytest
-from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.arithmetic import is_certain, to_balls, to_float
 from proofs.attack import attack
 from proofs.counterexamples.swiglu import get_counterexamples
 from proofs.statement import HypothesisError, Verdict
-from proofs.swiglu import (
-    SILU_CURVATURE,
-    SILU_MINIMUM,
-    SILU_SLOPE,
-    STATEMENT,
-    SwiGLUPair,
-    check,
-    compute_silu,
-)
+from proofs.swiglu import STATEMENT, check
+from proofs.swiglu_pair import SwiGLUPair
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import matrices, neighbours, vectors
-
-Function = Callable[[Any], Any]
 
 STEEPEST = 2.3993572805154678
 """Where silu' is largest."""
@@ -47,85 +33,6 @@ def make_neuron(gate: float, other: float) -> SwiGLUPair:
     """One neuron with weights 1."""
     one = np.ones((1, 1))
     return SwiGLUPair(one, one, one, np.array([gate]), np.array([other]))
-
-
-def compute_sigmoid(x: Any) -> Any:
-    return 1 / (1 + (-x).exp())
-
-
-def compute_slope(x: Any) -> Any:
-    """silu'."""
-    return compute_sigmoid(x) * (1 + x * (1 - compute_sigmoid(x)))
-
-
-def compute_curvature(x: Any) -> Any:
-    """silu''."""
-    sigmoid = compute_sigmoid(x)
-    return sigmoid * (1 - sigmoid) * (2 - x * (x / 2).tanh())
-
-
-def compute_jerk(x: Any) -> Any:
-    """silu'''."""
-    sigmoid, half = compute_sigmoid(x), (x / 2).tanh()
-    bracket = (2 - x * half) * (1 - 2 * sigmoid) - half - x * (1 - half * half) / 2
-    return sigmoid * (1 - sigmoid) * bracket
-
-
-def is_below(limit: Any, function: Function, derivative: Function) -> bool:
-    """Whether f <= limit on [-40, 40], proven by the mean-value form f(m) + f'(cell) (cell - m).
-
-    Cells are halved until it is below; around a maximum f' is small too, so that few are needed.
-    """
-    cells = [(arb(-40), arb(40))]
-    while cells:
-        low, high = cells.pop()
-        middle = ((low + high) / 2).mid()
-        cell = low.union(high)
-        if is_certain(function(middle) + derivative(cell) * (cell - middle) <= limit):
-            continue
-        if is_certain(high - low < arb(2) ** -60):
-            return False
-        cells += [(low, middle), (middle, high)]
-    return True
-
-
-def test_slope_is_proven() -> None:
-    to_balls(np.zeros(1))  # sets the precision
-    assert is_below(arb(SILU_SLOPE), compute_slope, compute_curvature)
-    assert is_below(
-        arb(SILU_SLOPE) - 1, lambda x: -compute_slope(x), lambda x: -compute_curvature(x)
-    )
-    # Tails: 0 < silu' - 1 < t e^-t < 1e-15 for t > 40, and silu'(-t) = 1 - silu'(t).
-    assert is_certain(compute_slope(arb(STEEPEST)) > np.nextafter(SILU_SLOPE, 0))
-
-
-def test_minimum_is_proven() -> None:
-    to_balls(np.zeros(1))
-    lowest = arb(SILU_MINIMUM)
-
-    def negate(x: Any) -> Any:
-        return -x * compute_sigmoid(x)
-
-    # Tails: silu > 0 for t > 40, and above t e^t > -1e-15 for t < -40.
-    assert is_below(-lowest, negate, lambda x: -compute_slope(x))
-    assert not is_below(-lowest - arb(1e-15), negate, lambda x: -compute_slope(x))
-
-
-def test_curvature_is_proven() -> None:
-    to_balls(np.zeros(1))
-    # Tails: |silu''| < |t| e^-|t| < 1e-15. The cells around 0 cannot be told from 1/2, which is the
-    # value there, so the last factor 1 + 2^-40 is left to s' <= 1/4 and the bracket <= 2.
-    limit = arb(SILU_CURVATURE) * (1 + arb(2) ** -40)
-    assert is_below(limit, compute_curvature, compute_jerk)
-    assert is_below(limit, lambda x: -compute_curvature(x), lambda x: -compute_jerk(x))
-    assert compute_curvature(arb(0)) == SILU_CURVATURE
-
-
-@given(st.floats(-1e6, 1e6))
-def test_both_arithmetics_have_one_silu(x: float) -> None:
-    found = compute_silu(np.array([x]))[0]
-    exact = compute_silu(to_balls(np.array([x])))[0]
-    assert found == pytest.approx(to_float(exact), rel=1e-15, abs=1e-300)
 
 
 @attack_settings()

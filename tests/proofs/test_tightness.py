@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from proofs.arithmetic import compute_row_norms, is_certain, to_balls
 from proofs.decoded_run import DecodedRun, GivenRows, load_rows, run
-from proofs.swiglu import SILU_SLOPE
+from proofs.silu import SILU_SLOPE
 from proofs.tightness import (
     Level,
     Numbers,
