@@ -34,24 +34,23 @@ from tests.proofs.strategies import Matrix, units, vectors
 
 
 @st.composite
-def heads(draw: st.DrawFn, shape: tuple[int, int], scale: float) -> Matrix:
-    """[H, d]: anything, or half steps, which are rounded most."""
+def heads(draw: st.DrawFn, shape: tuple[int, int]) -> tuple[Matrix, float]:
+    """[H, d] and its step: anything, or half steps, which are moved furthest."""
+    matrix: Matrix
     if draw(st.booleans()):
-        matrix: Matrix = draw(vectors(shape[0] * shape[1])).reshape(shape)
-        return matrix
-    steps = draw(arrays(np.int64, shape, elements=st.integers(-3, 3)))
-    return (steps + 0.5) * scale + 1e-3 * scale * draw(arrays(np.float64, shape, elements=units))
+        matrix = draw(vectors(shape[0] * shape[1])).reshape(shape)
+        return matrix, choose_scale(matrix) * 2.0 ** draw(st.integers(0, 16))
+    scale = 10.0 ** draw(st.integers(-6, 6))
+    matrix = draw(arrays(np.int64, shape, elements=st.integers(-3, 3))) + 0.5
+    matrix += 10.0 ** draw(st.integers(-9, -1)) * draw(arrays(np.float64, shape, elements=units))
+    return matrix * scale, scale
 
 
 @st.composite
 def quantized_scores(draw: st.DrawFn) -> QuantizedScore:
     """One or two heads of one to three; coarse and fine steps, tau near the score or far away."""
     shape = draw(st.integers(1, 2)), draw(st.integers(1, 3))
-    sides = []
-    for _ in range(2):
-        matrix = draw(heads(shape, 10.0 ** draw(st.integers(-6, 6))))
-        scale = choose_scale(matrix) * 2.0 ** draw(st.integers(0, 16))
-        sides.append((matrix, scale))
+    sides = [draw(heads(shape)) for _ in range(2)]
     (query, query_scale), (key, key_scale) = sides
     score = QuantizedScore(query, key, query_scale, key_scale, 0.0)
     found = check(score)
