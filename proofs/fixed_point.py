@@ -130,8 +130,7 @@ def draw(rng: np.random.Generator) -> QuantizedScore:
 
 
 def _is_unsaturated(score: QuantizedScore) -> bool:
-    # Half a step is left before saturation; a quarter step covers the rounding of the limit, which
-    # the scale of the largest element would otherwise miss by its last bit.
+    # Half a step is left; without a quarter, rounding could miss the largest element's own scale.
     sides = (score.query, score.query_scale), (score.key, score.key_scale)
     return all(bool(get_maximum(abs(x)) <= (MAX_ACTIVATION + 0.25) * scale) for x, scale in sides)
 

@@ -30,7 +30,7 @@ from reference.fixed_point import (
     quantize,
 )
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
-from tests.proofs.strategies import Matrix, units, vectors
+from tests.proofs.strategies import Matrix, Vector, units, vectors
 
 
 @st.composite
@@ -150,6 +150,11 @@ ONE = np.array([[1.0]])
 def test_hypotheses_are_checked(score: QuantizedScore, name: str) -> None:
     with pytest.raises(HypothesisError, match=rf"^P-09: hypothesis violated: {name}$"):
         check(score)
+
+
+@given(vectors(3))
+def test_own_scale_of_the_largest_element_does_not_saturate(query: Vector) -> None:
+    STATEMENT.check_hypotheses(QuantizedScore(query[None], ONE, choose_scale(query), 1.0, 0.0))
 
 
 def test_counterexamples_violate_what_they_drop() -> None:
