@@ -1,0 +1,138 @@
+"""Dynamic Resource Scheduling (DRS): commits decisions slot by slot and maps them to cores.
+
+Source: arXiv:2505.14709v1, Index and Mapping Registers; online, ours: no scan follows the last
+decision. One decision is committed in a cycle; the commit sets Index and Mapping and moves the
+round-robin pointer.
+
+Latency: a decision that arrives at the score unit in cycle t, with all lower slots committed before
+t + 1, is committed in t + 1; Index, Mapping and the valid bit show it from t + 2 on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyrtl
+
+from rtl.circuits import (
+    CORE_BITS,
+    SLOT_BITS,
+    increment,
+    keep,
+    make_static_core,
+    mark_slot,
+    mask,
+)
+from rtl.config import AcceleratorConfig
+
+NUM_SLOTS_BITS = SLOT_BITS + 1
+"""Width of a number of slots, 0 to 32."""
+
+
+@dataclass(frozen=True)
+class SchedulerInputs:
+    """What the scheduler reads; all wires are valid in every cycle.
+
+    Attributes:
+        reset: 1 bit.
+        is_begin: 1 bit; forget all decisions, take over `num_slots` and `is_static`.
+        num_slots: 6 bits, 1 to B.
+        is_static: 1 bit; Mapping[b] = b mod C.
+        is_decided: 1 bit; the slot `head_slot` is decided and may be committed.
+        computes: 1 bit; its decision.
+    """
+
+    reset: pyrtl.WireVector
+    is_begin: pyrtl.WireVector
+    num_slots: pyrtl.WireVector
+    is_static: pyrtl.WireVector
+    is_decided: pyrtl.WireVector
+    computes: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class SchedulerOutputs:
+    """Registers of the scheduler, and the commit of this cycle.
+
+    Attributes:
+        num_slots: 6 bits; slots of the run, 0 before the first BEGIN.
+        index: B bits; 1 = compute, counts where `index_valid` is 1.
+        index_valid: B bits; committed slots.
+        mappings: for each slot 5 bits, the core; counts where the slot computes.
+        is_commit: 1 bit; the other wires describe the commit of this cycle.
+        commit_slot: 6 bits, a register: the slot that is committed next.
+        commit_computes: 1 bit.
+        commit_core: 5 bits; the core of the slot: Mapping if it computes, else b mod C.
+    """
+
+    num_slots: pyrtl.WireVector
+    index: pyrtl.WireVector
+    index_valid: pyrtl.WireVector
+    mappings: tuple[pyrtl.WireVector, ...]
+    is_commit: pyrtl.WireVector
+    commit_slot: pyrtl.WireVector
+    commit_computes: pyrtl.WireVector
+    commit_core: pyrtl.WireVector
+
+
+def make_scheduler(config: AcceleratorConfig, inputs: SchedulerInputs) -> SchedulerOutputs:
+    """Build the scheduler in the working block."""
+    # State.
+    num_slots_q = pyrtl.Register(NUM_SLOTS_BITS, "scheduler_num_slots_q")
+    is_static_q = pyrtl.Register(1, "scheduler_is_static_q")
+    commit_slot_q = pyrtl.Register(NUM_SLOTS_BITS, "scheduler_commit_slot_q")
+    pointer_q = pyrtl.Register(CORE_BITS, "scheduler_pointer_q")
+
+    # Datapath.
+    static_core = make_static_core(config, commit_slot_q[:SLOT_BITS])
+    mapped_core = pyrtl.select(is_static_q, static_core, pointer_q)
+    is_commit = inputs.is_decided & (commit_slot_q != num_slots_q)
+    is_mapped = is_commit & inputs.computes
+    forget = inputs.reset | inputs.is_begin
+
+    # Control.
+    keep(num_slots_q, inputs.num_slots, inputs.is_begin, inputs.reset)
+    keep(is_static_q, inputs.is_static, inputs.is_begin, inputs.reset)
+    keep(commit_slot_q, increment(commit_slot_q), is_commit, forget)
+    is_last_core = pointer_q == config.num_cores - 1
+    keep(pointer_q, mask(increment(pointer_q), ~is_last_core), is_mapped, forget)
+    return SchedulerOutputs(
+        num_slots=num_slots_q,
+        index=_make_marks(config, "index", is_mapped, commit_slot_q, forget),
+        index_valid=_make_marks(config, "index_valid", is_commit, commit_slot_q, forget),
+        mappings=_make_mappings(config, mapped_core, is_mapped, commit_slot_q, inputs.reset),
+        is_commit=is_commit,
+        commit_slot=commit_slot_q,
+        commit_computes=inputs.computes,
+        commit_core=pyrtl.select(inputs.computes, mapped_core, static_core),
+    )
+
+
+def _make_marks(
+    config: AcceleratorConfig,
+    name: str,
+    enable: pyrtl.WireVector,
+    slot: pyrtl.WireVector,
+    forget: pyrtl.WireVector,
+) -> pyrtl.Register:
+    """One bit for each slot, set where `enable` and cleared by `forget`."""
+    marks_q = pyrtl.Register(config.num_slots, f"scheduler_{name}_q")
+    keep(marks_q, marks_q | mark_slot(config, enable, slot[:SLOT_BITS]), enable, forget)
+    return marks_q
+
+
+def _make_mappings(
+    config: AcceleratorConfig,
+    core: pyrtl.WireVector,
+    enable: pyrtl.WireVector,
+    slot: pyrtl.WireVector,
+    reset: pyrtl.WireVector,
+) -> tuple[pyrtl.Register, ...]:
+    """The Mapping Registers; a slot that replays leaves its own as it was."""
+    marks = mark_slot(config, enable, slot[:SLOT_BITS])
+    mappings_q = []
+    for index in range(config.num_slots):
+        mapping_q = pyrtl.Register(CORE_BITS, f"scheduler_mapping{index}_q")
+        keep(mapping_q, core, marks[index], reset)
+        mappings_q.append(mapping_q)
+    return tuple(mappings_q)

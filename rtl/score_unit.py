@@ -1,0 +1,160 @@
+"""Score unit: compares measures with the threshold and keeps what is decided but not committed.
+
+Source: ours. Scores and distances arrive from the cores in any order, several in one cycle; the
+scheduler reads decisions in the order of the slots.
+
+Latency: what arrives in cycle t is at the head in t + 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import reduce
+from operator import or_
+
+import pyrtl
+
+from rtl.circuits import (
+    SLOT_BITS,
+    keep,
+    make_static_core,
+    mark_slot,
+    mask,
+    read_slot,
+    select_value,
+)
+from rtl.config import AcceleratorConfig
+
+MEASURE_BITS = 48
+"""Width of a score, a distance and a threshold, signed."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """Score or distance of one slot, from one core.
+
+    Attributes:
+        valid: 1 bit; slot and value count in this cycle.
+        slot: 5 bits; b mod C is the number of the core.
+        value: 48 bits, signed.
+    """
+
+    valid: pyrtl.WireVector
+    slot: pyrtl.WireVector
+    value: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class ScoreUnitInputs:
+    """What the score unit reads; all wires are valid in every cycle.
+
+    Attributes:
+        reset: 1 bit.
+        is_begin: 1 bit; forget everything, take over `is_distance`.
+        is_distance: 1 bit; a slot replays iff its value is <= the threshold, otherwise iff >=.
+        is_threshold: 1 bit; take over `threshold`.
+        threshold: 48 bits, signed.
+        measures: one for each core.
+        direct_valid: 1 bit; `direct_slot` is decided without a measure.
+        direct_slot: 5 bits.
+        direct_computes: 1 bit; the decision.
+        head_slot: 6 bits, straight from a register; the slot that is committed next.
+    """
+
+    reset: pyrtl.WireVector
+    is_begin: pyrtl.WireVector
+    is_distance: pyrtl.WireVector
+    is_threshold: pyrtl.WireVector
+    threshold: pyrtl.WireVector
+    measures: Sequence[Measure]
+    direct_valid: pyrtl.WireVector
+    direct_slot: pyrtl.WireVector
+    direct_computes: pyrtl.WireVector
+    head_slot: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class ScoreUnitOutputs:
+    """What is known of the slot `head_slot`.
+
+    Attributes:
+        is_decided: 1 bit.
+        computes: 1 bit; counts where `is_decided` is 1, as does `score`.
+        score: 48 bits, the measure; 0 if the slot was decided without one.
+        is_distance: 1 bit; distances decide in this run.
+        is_receiving: 1 bit; a decision arrives in this cycle.
+    """
+
+    is_decided: pyrtl.WireVector
+    computes: pyrtl.WireVector
+    score: pyrtl.WireVector
+    is_distance: pyrtl.WireVector
+    is_receiving: pyrtl.WireVector
+
+
+def make_score_unit(config: AcceleratorConfig, inputs: ScoreUnitInputs) -> ScoreUnitOutputs:
+    """Build the score unit in the working block."""
+    # State.
+    threshold_q = pyrtl.Register(MEASURE_BITS, "score_unit_threshold_q")
+    is_distance_q = pyrtl.Register(1, "score_unit_is_distance_q")
+    keep(threshold_q, inputs.threshold, inputs.is_threshold, inputs.reset)
+    keep(is_distance_q, inputs.is_distance, inputs.is_begin, inputs.reset)
+
+    # Datapath: one comparator for each core, so that a measure meets the threshold of its time.
+    measured = [mark_slot(config, measure.valid, measure.slot) for measure in inputs.measures]
+    computing = [
+        mask(mark, _is_computing(measure.value, threshold_q, is_distance_q))
+        for measure, mark in zip(inputs.measures, measured, strict=True)
+    ]
+    direct = mark_slot(config, inputs.direct_valid, inputs.direct_slot)
+    computing.append(mask(direct, inputs.direct_computes))
+
+    forget = inputs.reset | inputs.is_begin
+    decided_q = _make_marks("decided", forget, [*measured, direct])
+    computing_q = _make_marks("computing", forget, computing)
+    measured_q = _make_marks("measured", forget, measured)
+    head_slot = inputs.head_slot[:SLOT_BITS]
+    is_measured = read_slot(measured_q, head_slot)
+    score = _make_measure_memories(config, inputs.measures, head_slot)
+    return ScoreUnitOutputs(
+        is_decided=read_slot(decided_q, head_slot),
+        computes=read_slot(computing_q, head_slot),
+        score=mask(score, is_measured),
+        is_distance=is_distance_q,
+        is_receiving=pyrtl.rtl_any(
+            inputs.direct_valid, *(measure.valid for measure in inputs.measures)
+        ),
+    )
+
+
+def _is_computing(
+    value: pyrtl.WireVector, threshold: pyrtl.WireVector, is_distance: pyrtl.WireVector
+) -> pyrtl.WireVector:
+    """1 where the slot computes: a distance above the threshold, a score below it."""
+    return pyrtl.select(
+        is_distance, pyrtl.signed_gt(value, threshold), pyrtl.signed_lt(value, threshold)
+    )
+
+
+def _make_marks(
+    name: str, forget: pyrtl.WireVector, marks: Sequence[pyrtl.WireVector]
+) -> pyrtl.Register:
+    """One bit for each slot, set by `marks` and cleared by `forget`."""
+    marks_q = pyrtl.Register(len(marks[0]), f"score_unit_{name}_q")
+    keep(marks_q, reduce(or_, marks, marks_q), pyrtl.Const(1, 1), forget)
+    return marks_q
+
+
+def _make_measure_memories(
+    config: AcceleratorConfig, measures: Sequence[Measure], head_slot: pyrtl.WireVector
+) -> pyrtl.WireVector:
+    """One memory of measures for each core, because all may write in one cycle; reads the head."""
+    values = []
+    for core, measure in enumerate(measures):
+        memory = pyrtl.MemBlock(
+            MEASURE_BITS, SLOT_BITS, name=f"score_unit_core{core}_measures", asynchronous=False
+        )
+        memory[measure.slot] <<= pyrtl.MemBlock.EnabledWrite(measure.value, measure.valid)
+        values.append(memory[head_slot])
+    return select_value(values, make_static_core(config, head_slot))
