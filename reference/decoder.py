@@ -47,6 +47,7 @@ class LayerObservation:
         decision: eligibility, decision, gate's measure, chain and MLP output used.
         layer_out: [B, D], residual stream after the layer.
         score_is_extra: the aligned key had left the window, so the score cost a product.
+        query: [B, H, d], the query that scores are taken of, whether or not one was.
     """
 
     layer_index: int
@@ -56,6 +57,7 @@ class LayerObservation:
     decision: ReplayDecision
     layer_out: FloatArray
     score_is_extra: bool
+    query: FloatArray
 
 
 Observer = Callable[[LayerObservation], None]
@@ -168,19 +170,20 @@ class Decoder:
         x = self.weights.embedding[token_ids]  # [B, D]
         self.laps.mark("other")
         for layer_index, layer in enumerate(self.weights.layers):
-            context, score_heads, is_extra = self._run_attention(layer_index, token_index, x, layer)
+            context, query, score_heads, is_extra = self._run_attention(
+                layer_index, token_index, x, layer
+            )
             x = x + compute_linear(context, layer.o_proj)  # [B, D]
             self.laps.mark("attention")
             aggregation = self.replay.get_aggregation(layer_index)
             score = None if score_heads is None else aggregate_heads(score_heads, aggregation)
             self.laps.mark("score")
-            decision = self.mlp.run(layer_index, token_index, x, layer, score)
-            x = x + decision.output
+            x, decision = self._run_mlp(layer_index, token_index, x, score, query)
             self.laps.mark("mlp")
             if observer is not None:
                 observer(
                     LayerObservation(
-                        layer_index, token_index, score_heads, score, decision, x, is_extra
+                        layer_index, token_index, score_heads, score, decision, x, is_extra, query
                     )
                 )
                 self.laps.start()
@@ -201,8 +204,10 @@ class Decoder:
 
     def _run_attention(
         self, layer_index: int, token_index: int, x: FloatArray, layer: LayerWeights
-    ) -> tuple[FloatArray, FloatArray | None, bool]:
-        """Context [B, H * d], TAS per head [B, H] if taken, and whether it cost a product."""
+    ) -> tuple[FloatArray, FloatArray, FloatArray | None, bool]:
+        """Context [B, H * d], query that scores are taken of [B, H, d], TAS per head [B, H] if
+        taken, and whether it cost a product.
+        """
         cache = self.kv_cache
         slot = cache.num_slots - 1
         plain_query, key, value = self._project(layer, x)
@@ -225,14 +230,30 @@ class Decoder:
         elif cache.padding_tokens.any():
             visible = np.arange(slot + 1) >= cache.padding_tokens[:, None]
         context, score_heads = self._attend(query, keys, values, visible, tap)
+        scored_query = query if self.replay.semantics is Semantics.PAPER else plain_query
         is_extra = is_scored and tap is None
         if is_extra:
             self.laps.mark("attention")
-            scored_query = query if self.replay.semantics is Semantics.PAPER else plain_query
             aligned_key = cache.keys[layer_index, :, :, aligned_slot]  # [B, H_kv, d]
             score_heads = compute_score_heads(scored_query, aligned_key)
             self.laps.mark("score")
-        return context.reshape(len(x), -1), score_heads, is_extra
+        return context.reshape(len(x), -1), scored_query, score_heads, is_extra
+
+    def _run_mlp(
+        self,
+        layer_index: int,
+        token_index: int,
+        x: FloatArray,
+        score: FloatArray | None,
+        query: FloatArray,
+    ) -> tuple[FloatArray, ReplayDecision]:
+        """Residual stream [B, D] after the MLP of x, and what was done.
+
+        The query [B, H, d] is for decoders that take the score themselves.
+        """
+        layer = self.weights.layers[layer_index]
+        decision = self.mlp.run(layer_index, token_index, x, layer, score)
+        return x + decision.output, decision
 
     def _compute_logits(self, x: FloatArray) -> FloatArray:
         """[..., D] to [..., V]."""

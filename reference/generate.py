@@ -102,6 +102,7 @@ def generate(
     seed: int = 0,
     given_ids: TokenIds | None = None,
     progress: Progress | None = None,
+    make_decoder: Callable[..., Decoder] = Decoder,
 ) -> DecodeResult:
     """Generate one video per prompt.
 
@@ -117,6 +118,7 @@ def generate(
         given_ids: [videos, G] tokens that are fed instead of drawn: true first frames. With
             G = frames * N the run is teacher-forced.
         progress: called after every token.
+        make_decoder: takes the arguments of `Decoder`, for example a partial of `IntegerDecoder`.
     """
     tokens_per_frame = options.replay.tokens_per_frame
     num_videos, prompt_tokens = prompts.conditional.shape
@@ -125,7 +127,7 @@ def generate(
     _check_request(config, num_frames, prompt_tokens, total, num_codes, given, num_videos)
     rows = prompts.get_rows(options.guidance is not None)
     laps = Laps()
-    decoder = Decoder(
+    decoder = make_decoder(
         config,
         weights,
         rows=len(rows),
