@@ -1,0 +1,179 @@
+"""What is wrong with an instruction, found before it is dispatched.
+
+Source: docs/accelerator.md, section 5. Combinational; the lowest code of all that apply is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+import pyrtl
+
+from rtl.circuits import select_value
+from rtl.config import AcceleratorConfig
+from rtl.instruction import FIELD_BITS, Buffer, Opcode, Predicate, get_buffer_words
+
+ERROR_CODE_BITS = 4
+
+DISPATCHER_OPCODES = (Opcode.BEGIN, Opcode.THRESHOLD, Opcode.DECIDE, Opcode.END)
+DECIDING_OPCODES = (Opcode.DECIDE, Opcode.SCORE, Opcode.DISTANCE)
+PRODUCT_OPCODES = (Opcode.GEMV, Opcode.GEMV_SILU)
+TARGET_OPCODES = (Opcode.LOAD, *PRODUCT_OPCODES)
+SOURCE_OPCODES = (Opcode.STORE, *PRODUCT_OPCODES)
+
+
+class ErrorCode(IntEnum):
+    """The sticky error of the accelerator."""
+
+    NONE = 0
+    OPCODE = 1
+    """Unknown, or the source of decisions that BEGIN did not choose."""
+    PREDICATE = 2
+    """Unknown, or not `always` for the dispatcher or for what decides."""
+    SLOT = 3
+    """Not below the number of slots that BEGIN gave."""
+    LENGTH = 4
+    """`rows` or `columns` is 0 or larger than a buffer; for BEGIN, than the slots there are."""
+    RESERVED = 5
+    """A reserved bit is 1."""
+    BUFFER = 6
+    """No such buffer, or one that the same instruction uses otherwise."""
+    MEMORY_READ = 7
+    """A response carried an error."""
+    MEMORY_WRITE = 8
+    """An acknowledgement carried an error."""
+    DECIDED_TWICE = 9
+    """The slot has a decision, or one on its way."""
+    NEVER_DECIDED = 10
+    """The slot waits for a decision that nothing on its way can bring."""
+
+
+@dataclass(frozen=True)
+class CheckInputs:
+    """What an instruction is checked against.
+
+    Attributes:
+        fields: of the instruction, by name.
+        num_slots: 6 bits; slots of the run, 0 before the first BEGIN.
+        is_distance: 1 bit; distances decide in this run, otherwise scores.
+        is_claimed: 1 bit; something that decides the slot was dispatched in this run.
+    """
+
+    fields: Mapping[str, pyrtl.WireVector]
+    num_slots: pyrtl.WireVector
+    is_distance: pyrtl.WireVector
+    is_claimed: pyrtl.WireVector
+
+
+def is_opcode(opcode: pyrtl.WireVector, wanted: Sequence[Opcode]) -> pyrtl.WireVector:
+    """1 where the opcode is one of `wanted`."""
+    return pyrtl.rtl_any(*(opcode == int(one) for one in wanted))
+
+
+def make_instruction_check(config: AcceleratorConfig, inputs: CheckInputs) -> pyrtl.WireVector:
+    """Build the check in the working block; 4 bits, an `ErrorCode`, 0 where nothing is wrong."""
+    fields = inputs.fields
+    faults = (
+        (ErrorCode.OPCODE, _is_bad_opcode(fields, inputs.is_distance)),
+        (ErrorCode.PREDICATE, _is_bad_predicate(fields)),
+        (ErrorCode.SLOT, _has_slot(fields) & (fields["slot"] >= inputs.num_slots)),
+        (ErrorCode.LENGTH, _is_bad_length(config, fields)),
+        (ErrorCode.RESERVED, fields["reserved"] != 0),
+        (ErrorCode.BUFFER, _is_bad_buffer(fields)),
+        (ErrorCode.DECIDED_TWICE, _is_deciding(fields) & inputs.is_claimed),
+    )
+    code = pyrtl.Const(ErrorCode.NONE, ERROR_CODE_BITS)
+    for fault_code, is_fault in reversed(faults):
+        code = pyrtl.select(is_fault, pyrtl.Const(fault_code, ERROR_CODE_BITS), code)
+    return code
+
+
+def _is_bad_opcode(
+    fields: Mapping[str, pyrtl.WireVector], is_distance: pyrtl.WireVector
+) -> pyrtl.WireVector:
+    opcode = fields["opcode"]
+    other_source = pyrtl.select(
+        is_distance, opcode == int(Opcode.SCORE), opcode == int(Opcode.DISTANCE)
+    )
+    return ~is_opcode(opcode, tuple(Opcode)) | other_source
+
+
+def _is_bad_predicate(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
+    predicate = fields["predicate"]
+    must_be_always = is_opcode(fields["opcode"], DISPATCHER_OPCODES) | _is_deciding(fields)
+    return (predicate > max(Predicate)) | must_be_always & (predicate != int(Predicate.ALWAYS))
+
+
+def _has_slot(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
+    opcode = fields["opcode"]
+    return (opcode >= int(Opcode.LOAD)) | (opcode == int(Opcode.DECIDE))
+
+
+def _is_deciding(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
+    return is_opcode(fields["opcode"], DECIDING_OPCODES)
+
+
+def _is_bad_length(
+    config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
+) -> pyrtl.WireVector:
+    opcode = fields["opcode"]
+    has_rows = (opcode >= int(Opcode.LOAD)) | (opcode == int(Opcode.BEGIN))
+    limit = _make_row_limit(config, fields)
+    is_bad_row = has_rows & _is_outside(fields["rows"], limit)
+    column_limit = _make_capacity(config, fields["source"])
+    return is_bad_row | is_opcode(opcode, PRODUCT_OPCODES) & _is_outside(
+        fields["columns"], column_limit
+    )
+
+
+def _is_outside(length: pyrtl.WireVector, limit: pyrtl.WireVector) -> pyrtl.WireVector:
+    """1 where a length is 0 or larger than its limit."""
+    return (length == 0) | (length > limit)
+
+
+def _make_row_limit(
+    config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
+) -> pyrtl.WireVector:
+    """12 bits: the largest `rows`, for the opcodes that have them."""
+
+    def constant(*buffers: Buffer) -> pyrtl.WireVector:
+        words = min(get_buffer_words(config, buffer) for buffer in buffers)
+        return pyrtl.Const(words, FIELD_BITS["rows"])
+
+    target = _make_capacity(config, fields["target"])
+    multipliers, gate = constant(Buffer.P), constant(Buffer.G)
+    product = pyrtl.select(target > multipliers, multipliers, target)
+    limits = {
+        Opcode.BEGIN: pyrtl.Const(config.num_slots, FIELD_BITS["rows"]),
+        Opcode.LOAD: target,
+        Opcode.STORE: _make_capacity(config, fields["source"]),
+        Opcode.GEMV: product,
+        Opcode.GEMV_SILU: pyrtl.select(product > gate, gate, product),
+        Opcode.SCORE: constant(Buffer.H, Buffer.K),
+    }
+    limit = constant(Buffer.X, Buffer.N, Buffer.Y, Buffer.K, Buffer.P)
+    for opcode, value in limits.items():
+        limit = pyrtl.select(fields["opcode"] == int(opcode), value, limit)
+    return limit
+
+
+def _make_capacity(config: AcceleratorConfig, buffer: pyrtl.WireVector) -> pyrtl.WireVector:
+    """12 bits: words of a buffer; no limit for one that does not exist, which is another error."""
+    words = {int(one): get_buffer_words(config, one) for one in Buffer}
+    largest = (1 << FIELD_BITS["rows"]) - 1
+    constants = [
+        pyrtl.Const(words.get(number, largest), FIELD_BITS["rows"])
+        for number in range(1 << FIELD_BITS["target"])
+    ]
+    return select_value(constants, buffer)
+
+
+def _is_bad_buffer(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
+    opcode, target, source = fields["opcode"], fields["target"], fields["source"]
+    is_unknown = is_opcode(opcode, TARGET_OPCODES) & (target > max(Buffer)) | is_opcode(
+        opcode, SOURCE_OPCODES
+    ) & (source > max(Buffer))
+    is_shared = (target == source) | (target == int(Buffer.P)) | (source == int(Buffer.P))
+    return is_unknown | is_opcode(opcode, PRODUCT_OPCODES) & is_shared
