@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import mmap
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
@@ -33,6 +34,8 @@ from reference.weights import FloatArray
 # bfloat16 is read as its bit pattern: NumPy has no such type
 STORAGE_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 """Supported tensor types and the NumPy type of their bytes."""
+INTEGER_DTYPES = {"I8": "|i1", "I16": "<i2", "U16": "<u2"}
+"""Types of the tensors of an integer model, likewise."""
 
 _LENGTH_BYTES = 8
 _MAX_DIMENSIONS = 8
@@ -45,7 +48,7 @@ class TensorPlace:
     Attributes:
         path: the file.
         name: key in the header.
-        dtype: a key of `STORAGE_DTYPES`.
+        dtype: a key of `STORAGE_DTYPES` or `INTEGER_DTYPES`.
         shape: sizes, each at least 1.
         start_bytes: from the start of the file.
         num_bytes: as long as dtype and shape say.
@@ -67,8 +70,12 @@ def get_tensor_label(path: Path, name: str) -> str:
     return f"{describe_path(path)}: tensor {describe(name)}"
 
 
-def read_header(path: Path) -> dict[str, TensorPlace]:
+def read_header(path: Path, dtypes: Mapping[str, str] = STORAGE_DTYPES) -> dict[str, TensorPlace]:
     """Read and check the header of a safetensors file; no tensor is read.
+
+    Args:
+        path: the file.
+        dtypes: tensor types that are accepted.
 
     Returns:
         The place of every tensor, by name; offsets and sizes agree with the file.
@@ -76,6 +83,13 @@ def read_header(path: Path) -> dict[str, TensorPlace]:
     Raises:
         CheckpointError: unreadable, truncated, or a header that does not describe this file.
     """
+    return read_described_header(path, dtypes)[0]
+
+
+def read_described_header(
+    path: Path, dtypes: Mapping[str, str] = STORAGE_DTYPES
+) -> tuple[dict[str, TensorPlace], dict[str, str]]:
+    """The same as `read_header`, and the metadata of the file."""
     place = describe_path(path)
     file_bytes = get_file_size(path)
     if file_bytes < _LENGTH_BYTES:
@@ -89,13 +103,15 @@ def read_header(path: Path) -> dict[str, TensorPlace]:
     if not text.startswith(b"{"):
         raise CheckpointError(f"{place}: header", ascii(text[:8]), "a JSON object from byte 8 on")
     entries = parse_json_object(text, f"{place}: header")
-    _check_metadata(entries.pop("__metadata__", {}), place)
+    metadata = entries.pop("__metadata__", {})
+    _check_metadata(metadata, place)
     buffer_start = _LENGTH_BYTES + header_bytes
     places = [
-        _make_place(path, name, entry, buffer_start, file_bytes) for name, entry in entries.items()
+        _make_place(path, name, entry, buffer_start, file_bytes, dtypes)
+        for name, entry in entries.items()
     ]
     _check_cover(places, buffer_start, file_bytes, place)
-    return {place.name: place for place in places}
+    return {place.name: place for place in places}, metadata
 
 
 def _check_metadata(metadata: object, place: str) -> None:
@@ -111,7 +127,12 @@ def _is_whole_list(value: object) -> TypeGuard[list[int]]:
 
 
 def _make_place(
-    path: Path, name: str, entry: object, buffer_start: int, file_bytes: int
+    path: Path,
+    name: str,
+    entry: object,
+    buffer_start: int,
+    file_bytes: int,
+    dtypes: Mapping[str, str],
 ) -> TensorPlace:
     """Check one header entry on its own and against the length of the buffer."""
     label = get_tensor_label(path, name)
@@ -119,11 +140,11 @@ def _make_place(
         limit = "an object of exactly dtype, shape and data_offsets"
         raise CheckpointError(label, _describe_keys(entry), limit)
     dtype = entry["dtype"]
-    if not isinstance(dtype, str) or dtype not in STORAGE_DTYPES:
-        limit = f"one of {', '.join(STORAGE_DTYPES)}"
+    if not isinstance(dtype, str) or dtype not in dtypes:
+        limit = f"one of {', '.join(dtypes)}"
         raise CheckpointError(f"{label}: dtype", describe(dtype), limit)
     shape = _get_shape(entry["shape"], f"{label}: shape")
-    num_bytes = math.prod(shape) * np.dtype(STORAGE_DTYPES[dtype]).itemsize
+    num_bytes = math.prod(shape) * np.dtype(dtypes[dtype]).itemsize
     buffer_bytes = file_bytes - buffer_start
     if num_bytes > buffer_bytes:
         limit = f"within the {buffer_bytes} bytes that the file has for tensors"
@@ -190,7 +211,23 @@ def read_tensor(place: TensorPlace, dtype: type[np.floating[Any]]) -> FloatArray
     Raises:
         CheckpointError: NaN or infinite (also after rounding), or the file became shorter.
     """
-    storage = np.dtype(STORAGE_DTYPES[place.dtype])
+    stored = _map_tensor(place, np.dtype(STORAGE_DTYPES[place.dtype]))
+    # a signalling NaN or an overflow warns here; both are refused below by place
+    with np.errstate(all="ignore"):
+        values = _widen_bfloat16(stored) if place.dtype == "BF16" else stored
+        array: FloatArray = values.astype(dtype, copy=values is stored).reshape(place.shape)
+    _check_finite(array, place)
+    return array
+
+
+def read_integers(place: TensorPlace) -> np.ndarray[Any, np.dtype[np.integer[Any]]]:
+    """Read one tensor of a type of `INTEGER_DTYPES`; a new array of `place.shape`."""
+    stored = _map_tensor(place, np.dtype(INTEGER_DTYPES[place.dtype]))
+    return stored.astype(stored.dtype.newbyteorder("=")).reshape(place.shape)
+
+
+def _map_tensor(place: TensorPlace, storage: np.dtype[Any]) -> np.ndarray[Any, np.dtype[Any]]:
+    """The bytes of a tensor as they lie in the file, [values]."""
     try:
         with place.path.open("rb") as file:
             mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -199,13 +236,7 @@ def read_tensor(place: TensorPlace, dtype: type[np.floating[Any]]) -> FloatArray
     end = place.start_bytes + place.num_bytes
     if len(mapped) < end:
         raise CheckpointError(str(place), f"{len(mapped)} bytes", f"at least {end} bytes")
-    stored = np.frombuffer(mapped, storage, math.prod(place.shape), place.start_bytes)
-    # a signalling NaN or an overflow warns here; both are refused below by place
-    with np.errstate(all="ignore"):
-        values = _widen_bfloat16(stored) if place.dtype == "BF16" else stored
-        array: FloatArray = values.astype(dtype, copy=values is stored).reshape(place.shape)
-    _check_finite(array, place)
-    return array
+    return np.frombuffer(mapped, storage, math.prod(place.shape), place.start_bytes)
 
 
 def _widen_bfloat16(stored: np.ndarray[Any, np.dtype[Any]]) -> FloatArray:
