@@ -32,6 +32,7 @@ from proofs.spectral_norm import compute_gamma
 from reference.attention import BoolArray
 from reference.errors import ArgumentError
 from reference.gates import GateQuery
+from reference.linear import compute_linear
 from reference.thresholds import Measures
 from reference.weights import Float, FloatArray, LayerWeights, ModelWeights
 
@@ -46,7 +47,7 @@ class ActivationConstants:
     """Decomposition of one down projection [D, F].
 
     Attributes:
-        directions: [F, k], first right singular vectors.
+        directions: [k, F], first right singular vectors.
         singular_values: [k].
         next_value: s_{k+1}; 0 if k = D.
         left_defect: a.
@@ -84,7 +85,7 @@ def make_constants(layer: LayerWeights, rank: int) -> ActivationConstants:
     info = np.finfo(layer.down_proj.dtype)
     share = inner * float(info.eps) / 2
     return ActivationConstants(
-        right[:rank].T.copy(),
+        right[:rank],
         values[:rank],
         float(values[rank]) if rank < len(values) else 0.0,
         _bound_defect(left),
@@ -121,7 +122,7 @@ def bound(constants: ActivationConstants, hidden: FloatArray, last: FloatArray) 
     gap = present - cached  # [R, F]
     inner = gap.shape[1]
     square = (gap * gap).sum(axis=1)
-    along = (gap @ k.directions) ** 2  # [R, k]
+    along = compute_linear(gap, k.directions) ** 2  # [R, k], row by row (D-05)
     total = (k.singular_values**2 * along).sum(axis=1)
     total += k.next_value**2 * np.maximum((1 + k.right_defect) * square - along.sum(axis=1), 0)
     # z_i is off by gamma_F |x| |v_i|, its square by less than three times that times |x|.

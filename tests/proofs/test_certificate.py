@@ -160,6 +160,20 @@ def test_nothing_leaks_into_the_next_generation(name: str) -> None:
     assert np.array_equal(first.measures, again.measures, equal_nan=True)
 
 
+@pytest.mark.parametrize("name", CERTIFICATES)
+def test_a_row_that_computes_changes_nothing_for_one_that_replays(name: str) -> None:
+    run = make_run(4, make_config(layers=1), rows=2, frames=6, tokens_per_frame=2)
+    certificate = make_certificate(name, run.weights)
+    measures = decode(run, CertifiedGate(certificate, (0.0,))).measures
+    gate = CertifiedGate(certificate, (float(np.nanmedian(measures)),))
+    both = decode(run, gate)
+    seen_later = both.replayed[: -run.tokens_per_frame]
+    assert (seen_later.any(axis=2) & ~seen_later.all(axis=2)).any()
+    for row in range(run.rows):
+        alone = decode(run.select_rows([row]), gate)
+        assert np.array_equal(alone.measures[..., 0], both.measures[..., row], equal_nan=True)
+
+
 def test_replayed_rows_do_no_mlp_work_under_the_distance_certificate(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
