@@ -1,0 +1,152 @@
+"""MAC array: L multipliers, an adder tree and one 48-bit accumulator.
+
+Source: ours. One beat of L products in every cycle; a row is a run of beats from `is_first` to
+`is_last`, and rows may follow each other without a gap.
+
+Contract: the sum of a row whose last beat is in cycle t stands in the accumulator in cycle
+t + latency_cycles, where `valid` is 1 for one cycle. Partial sums must fit in 48 bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import pyrtl
+
+from rtl.config import AcceleratorConfig
+from rtl.lanes import (
+    ACCUMULATOR_BITS,
+    ACTIVATION_BITS,
+    signed_difference,
+    signed_product,
+    signed_sum,
+    split_lanes,
+)
+from rtl.registers import delay, drive, latch, make_register
+
+OPERAND_BITS = ACTIVATION_BITS + 1
+WEIGHT_BITS = 8
+LEVELS_PER_STAGE = 2
+"""Additions one after the other in one cycle of the adder tree."""
+
+
+class MacMode(IntEnum):
+    """The factors of a product, lane by lane."""
+
+    WEIGHTS = 0
+    """left * weight"""
+    SQUARE = 1
+    """left * left"""
+    DOT = 2
+    """left * right"""
+    SQUARED_DIFFERENCE = 3
+    """(left - right) * (left - right)"""
+
+
+MODE_BITS = 2
+
+
+def count_tree_stages(config: AcceleratorConfig) -> int:
+    """Cycles of the adder tree."""
+    num_levels = config.num_lanes.bit_length() - 1
+    return -(-num_levels // LEVELS_PER_STAGE)
+
+
+def latency_cycles(config: AcceleratorConfig) -> int:
+    """Cycles from the last beat of a row to its sum: factors, products, tree, accumulator."""
+    return 3 + count_tree_stages(config)
+
+
+@dataclass(frozen=True)
+class MacArrayInputs:
+    """Wires into the unit.
+
+    Attributes:
+        clear: 1 bit, forgets all beats under way.
+        valid: 1 bit, a beat is there.
+        is_first: 1 bit, first beat of a row.
+        is_last: 1 bit, last beat of a row.
+        mode: 2 bits, `MacMode`.
+        left: word of L int16.
+        right: word of L int16.
+        weights: beat of L int8.
+    """
+
+    clear: pyrtl.WireVector
+    valid: pyrtl.WireVector
+    is_first: pyrtl.WireVector
+    is_last: pyrtl.WireVector
+    mode: pyrtl.WireVector
+    left: pyrtl.WireVector
+    right: pyrtl.WireVector
+    weights: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class MacArrayOutputs:
+    """Wires out of the unit: valid (1 bit, one cycle for each row), accumulator (48, signed)."""
+
+    valid: pyrtl.WireVector
+    accumulator: pyrtl.WireVector
+
+
+def make_mac_array(config: AcceleratorConfig, name: str, inputs: MacArrayInputs) -> MacArrayOutputs:
+    """Build the array: factors, products, adder tree, accumulator."""
+    products = []
+    factors = make_factors(inputs)
+    for lane, (left, right) in enumerate(factors):
+        left_q = latch(left, f"{name}_left_{lane}")
+        right_q = latch(right, f"{name}_right_{lane}")
+        products.append(latch(signed_product(left_q, right_q), f"{name}_product_{lane}"))
+    total_q = make_adder_tree(name, products)
+
+    before_accumulator = latency_cycles(config) - 1
+    valid = delay(inputs.valid, before_accumulator, f"{name}_valid", inputs.clear)
+    is_first = delay(inputs.is_first, before_accumulator, f"{name}_is_first")
+    is_last = delay(inputs.is_last, before_accumulator, f"{name}_is_last")
+
+    accumulator_q = make_register(ACCUMULATOR_BITS, f"{name}_accumulator")
+    addend = total_q.sign_extended(ACCUMULATOR_BITS)
+    # No partial sum overflows: the program is checked for it before it is compiled.
+    partial_sum = (accumulator_q + addend)[:ACCUMULATOR_BITS]
+    drive(accumulator_q, (valid & is_first, addend), (valid, partial_sum))
+    row_valid_q = delay(valid & is_last, 1, f"{name}_row_valid", inputs.clear)
+    return MacArrayOutputs(row_valid_q, accumulator_q)
+
+
+def make_factors(
+    inputs: MacArrayInputs,
+) -> list[tuple[pyrtl.WireVector, pyrtl.WireVector]]:
+    """Both 17-bit factors of every lane."""
+    lanes = zip(
+        split_lanes(inputs.left, ACTIVATION_BITS),
+        split_lanes(inputs.right, ACTIVATION_BITS),
+        split_lanes(inputs.weights, WEIGHT_BITS),
+        strict=True,
+    )
+    is_difference = inputs.mode == MacMode.SQUARED_DIFFERENCE
+    factors = []
+    for left, right, weight in lanes:
+        wide_left = left.sign_extended(OPERAND_BITS)
+        difference = signed_difference(left, right)
+        second = pyrtl.mux(
+            inputs.mode,
+            weight.sign_extended(OPERAND_BITS),
+            wide_left,
+            right.sign_extended(OPERAND_BITS),
+            difference,
+        )
+        factors.append((pyrtl.select(is_difference, difference, wide_left), second))
+    return factors
+
+
+def make_adder_tree(name: str, values: list[pyrtl.WireVector]) -> pyrtl.WireVector:
+    """Sum of a power of two of signed values; registers after every second level and at the end."""
+    level = 0
+    while len(values) > 1:
+        values = [signed_sum(*values[i : i + 2]) for i in range(0, len(values), 2)]
+        level += 1
+        if level % LEVELS_PER_STAGE == 0 or len(values) == 1:
+            values = [latch(value, f"{name}_sum_{level}_{i}") for i, value in enumerate(values)]
+    return values[0]

@@ -1,0 +1,73 @@
+"""Signed arithmetic on wires: saturation, sums, differences, words of lanes."""
+
+from __future__ import annotations
+
+import pyrtl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtl import lanes
+from tests.rtl import naive
+from tests.rtl.wires import Bench, pack, to_signed, unpack
+
+
+def build_saturate(num_bits: int) -> Bench:
+    pyrtl.reset_working_block()
+    result = pyrtl.Output(16, "out_result")
+    result <<= lanes.saturate(pyrtl.Input(num_bits, "value"))
+    return Bench()
+
+
+@given(st.data(), st.sampled_from([16, 17, 18, 40]))
+def test_saturate_equals_the_naive_limit(data: st.DataObject, num_bits: int) -> None:
+    bench = build_saturate(num_bits)
+    edges = [edge for edge in (-32769, -32768, -32767, 32767, 32768) if -(2**15) <= edge < 2**15]
+    limits = [-(1 << (num_bits - 1)), (1 << (num_bits - 1)) - 1]
+    values = data.draw(st.lists(st.integers(*limits), max_size=20))
+    for value in [*values, *edges, *limits]:
+        bench.step(value=value)
+        assert to_signed(bench.read("result"), 16) == naive.saturate(value)
+
+
+int16 = st.integers(-(2**15), 2**15 - 1)
+
+
+@given(st.lists(st.tuples(int16, int16), min_size=4, max_size=4))
+def test_words_add_lane_by_lane(pairs: list[tuple[int, int]]) -> None:
+    pyrtl.reset_working_block()
+    left, right = pyrtl.Input(64, "left"), pyrtl.Input(64, "right")
+    result = pyrtl.Output(64, "out_result")
+    result <<= lanes.add_saturating(left, right)
+    bench = Bench()
+    a, b = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    bench.step(left=pack(a, 16), right=pack(b, 16))
+    assert unpack(bench.read("result"), 16, 4) == naive.add(a, b)
+
+
+@given(int16, st.integers(-(2**11), 2**11 - 1))
+def test_sum_difference_and_product_lose_no_bit(a: int, b: int) -> None:
+    pyrtl.reset_working_block()
+    left, right = pyrtl.Input(16, "left"), pyrtl.Input(12, "right")
+    found = {
+        a + b: lanes.signed_sum(left, right),
+        a - b: lanes.signed_difference(left, right),
+        b - a: lanes.signed_difference(right, left),
+        a * b: lanes.signed_product(left, right),
+    }
+    for index, wire in enumerate(found.values()):
+        output = pyrtl.Output(len(wire), f"out_{index}")
+        output <<= wire
+    bench = Bench()
+    bench.step(left=a, right=b)
+    for index, (expected, wire) in enumerate(found.items()):
+        assert to_signed(bench.read(str(index)), len(wire)) == expected
+
+
+@given(st.integers(0, 7), st.lists(int16, min_size=8, max_size=8))
+def test_select_lane_finds_the_lane(lane: int, values: list[int]) -> None:
+    pyrtl.reset_working_block()
+    result = pyrtl.Output(16, "out_result")
+    result <<= lanes.select_lane(pyrtl.Input(128, "word"), pyrtl.Input(3, "lane"), 16)
+    bench = Bench()
+    bench.step(word=pack(values, 16), lane=lane)
+    assert to_signed(bench.read("result"), 16) == values[lane]

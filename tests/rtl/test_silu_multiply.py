@@ -1,0 +1,78 @@
+"""SiLU times up: equal to the naive formula, and its shape without a model."""
+
+from __future__ import annotations
+
+from math import exp
+
+import pyrtl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtl import silu_multiply
+from rtl.config import TINY
+from rtl.silu_multiply import SiluMultiplyInputs, make_silu_multiply
+from tests.rtl import naive
+from tests.rtl.wires import Bench, expose, make_inputs, to_signed
+
+LATENCY = silu_multiply.latency_cycles(TINY)
+
+
+def build() -> Bench:
+    pyrtl.reset_working_block()
+    widths = {"gate": 16, "up": 16, "gate_shift": 2, "multiplier": 16, "shift": 6}
+    inputs = make_inputs(SiluMultiplyInputs, clear=1, valid=1, **widths)
+    expose(make_silu_multiply("unit", inputs))
+    return Bench()
+
+
+def run(
+    bench: Bench, pairs: list[tuple[int, int]], gate_shift: int, multiplier: int, shift: int
+) -> list[int]:
+    results = []
+    constants = {"gate_shift": gate_shift, "multiplier": multiplier, "shift": shift}
+    for gate, up in pairs:
+        bench.step(valid=1, gate=gate, up=up, **constants)
+        results.append(bench.read("result"))
+    for _ in range(LATENCY):
+        bench.step(**constants)
+        results.append(bench.read("result"))
+    return [to_signed(result, 16) for result in results[LATENCY:]]
+
+
+int16 = st.one_of(
+    st.integers(-(2**15), 2**15 - 1),
+    st.integers(-200, 200),
+    st.sampled_from([-(2**15), -32767, 32767, 0, -1, 1, 4095, 4096, -4096, 16383, 16384]),
+)
+
+
+@given(
+    st.lists(st.tuples(int16, int16), min_size=1),
+    st.integers(0, 3),
+    st.integers(0, 65535),
+    st.integers(0, 63),
+)
+def test_equals_the_naive_formula(
+    pairs: list[tuple[int, int]], gate_shift: int, multiplier: int, shift: int
+) -> None:
+    expected = [naive.hidden(gate, up, gate_shift, multiplier, shift) for gate, up in pairs]
+    assert run(build(), pairs, gate_shift, multiplier, shift) == expected
+
+
+@given(st.integers(-32767, 32767), st.integers(0, 3))
+def test_follows_the_float_silu(gate: int, gate_shift: int) -> None:
+    """The contract, without a table: silu with 11 - gate_shift fraction bits, up = 1.0."""
+    value = gate * 2.0 ** (gate_shift - 11)
+    expected = value / (1 + exp(-value)) if value > -700 else 0.0
+    found = run(build(), [(gate, 1 << 14)], gate_shift, 1, 14 + 15 - 8)[0] / 2.0**8
+    assert abs(found - expected) <= 2.0**-9 + 2.0**-12
+
+
+def test_latency_is_measured() -> None:
+    bench = build()
+    valid = []
+    for cycle in range(16):
+        bench.step(valid=cycle == 0)
+        valid.append(bench.read("valid"))
+    assert valid.index(1) == LATENCY
+    assert sum(valid) == 1
