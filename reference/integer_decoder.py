@@ -189,8 +189,9 @@ class IntegerDecoder(Decoder):
     ) -> Measures:
         scales = self.model.layers[layer_index].scales
         if self._source is DecisionSource.DISTANCE:
-            measures: Measures = np.sqrt(scores.astype(np.float64)) * scales.normed
+            measures = np.sqrt(scores.astype(np.float64)) * scales.normed
         else:
             heads, head_dim = self.config.num_attention_heads, self.config.head_dim
-            measures = scores * (scales.query * scales.key / (math.sqrt(head_dim) * heads))
-        return np.where(decided, measures, np.nan)
+            step = scales.query * scales.key / (math.sqrt(head_dim) * heads)
+            measures = scores.astype(np.float64) * step
+        return np.asarray(np.where(decided, measures, np.nan), np.float64)
