@@ -94,11 +94,7 @@ def prove(
 
 
 def format_report(report: dict[str, Any]) -> str:
-    """The table, and one line on what the tokens are.
-
-    >>> format_certified({"holds": 3, "violated": 0, "undecided": 1})
-    '3/1/0'
-    """
+    """The table, and one line on what the tokens are."""
     tokens = report["tokens"]
     header = (
         f"{report['checkpoint']}, {tokens['source']}: {tokens['rows']} rows of "
@@ -108,7 +104,9 @@ def format_report(report: dict[str, Any]) -> str:
     lines = [columns, *(_format_outcome(outcome) for outcome in report["statements"])]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     rows = ["  ".join(map(_pad, line, widths, range(len(line)))).rstrip() for line in lines]
-    legend = "worst, median: left / right; certified: holds/undecided/violated"
+    legend = (
+        "worst, median: left / right; certified: holds/undecided/violated, or obligations proved"
+    )
     return "\n".join([header, *rows, legend])
 
 
@@ -120,7 +118,7 @@ def _format_outcome(outcome: dict[str, Any]) -> tuple[str, ...]:
         _format_ratio(outcome["worst_ratio"]),
         _format_ratio(outcome["median_ratio"]),
         f"{outcome['vacuous_share']:.0%}",
-        format_certified(outcome["certified"]),
+        format_certified(outcome["certified"], outcome["obligations"]),
         _get_verdict(outcome),
     )
 
@@ -128,7 +126,10 @@ def _format_outcome(outcome: dict[str, Any]) -> tuple[str, ...]:
 def _get_verdict(outcome: dict[str, Any]) -> str:
     if outcome["holds"]:
         return "holds"
-    return "VIOLATED" if outcome["num_instances"] else "no instance"
+    if not outcome["num_instances"]:
+        return "no instance"
+    violated = outcome["num_violations"] or (outcome["certified"] or {}).get("violated")
+    return "VIOLATED" if violated else "NOT PROVED"
 
 
 def _pad(cell: str, width: int, column: int) -> str:
@@ -139,8 +140,18 @@ def _format_ratio(ratio: float | None) -> str:
     return "-" if ratio is None else f"{ratio:.4f}"
 
 
-def format_certified(certified: dict[str, int] | None) -> str:
-    """Instances that hold, are undecided, are violated; '-' if none were certified."""
+def format_certified(
+    certified: dict[str, int] | None, obligations: dict[str, int] | None = None
+) -> str:
+    """Instances that hold, are undecided, are violated; or obligations; '-' if there are none.
+
+    >>> format_certified({"holds": 3, "violated": 0, "undecided": 1})
+    '3/1/0'
+    >>> format_certified(None, {"expected": 9, "found": 9, "discharged": 8})
+    '8 of 9'
+    """
+    if obligations is not None:
+        return f"{obligations['discharged']} of {obligations['expected']}"
     if certified is None:
         return "-"
     return "/".join(str(certified[verdict]) for verdict in ("holds", "undecided", "violated"))

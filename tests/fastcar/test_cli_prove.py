@@ -13,7 +13,9 @@ import pytest
 
 import fastcar.proving
 from fastcar.proving import CERTIFIED_INSTANCES
+from proofs import scheduler
 from proofs.registry import STEMS, get_statement
+from proofs.scheduler_model import NUM_OBLIGATIONS, Obligation
 from proofs.statement import Hypothesis, Sides, Statement
 from tests.checkpoint_files import write_checkpoint
 from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
@@ -75,6 +77,29 @@ def test_certified_instances_are_counted(capsys: Capture, model: Path) -> None:
     assert line["certified"] == {"holds": CERTIFIED_INSTANCES, "violated": 0, "undecided": 0}
     outcome = prove(capsys, model, "--certify", "--statement", "P-03")
     assert "  3/0/0  holds" in outcome.out
+
+
+def test_everything_is_certified_on_a_small_model(capsys: Capture, model: Path) -> None:
+    report = prove_json(capsys, model, "--certify", "--instances", 2)
+    for line in report["statements"]:
+        if line["number"] == "P-10":
+            assert line["certified"] is None
+            assert set(line["obligations"].values()) == {NUM_OBLIGATIONS}
+        else:
+            assert line["certified"]["holds"] >= 1, line
+            assert line["obligations"] is None
+
+
+@pytest.mark.parametrize("is_missing", [False, True])
+def test_an_open_or_missing_obligation_fails_the_command(
+    capsys: Capture, model: Path, monkeypatch: pytest.MonkeyPatch, is_missing: bool
+) -> None:
+    done = [Obligation("claim", 1, None, True, "")] * (NUM_OBLIGATIONS - 1)
+    found = done if is_missing else [*done, Obligation("claim", 1, None, False, "C = 1")]
+    monkeypatch.setattr(scheduler, "prove_all_words", lambda: found)
+    outcome = prove(capsys, model, "--statement", "P-10", "--certify")
+    assert outcome.status == 1
+    assert f"{NUM_OBLIGATIONS - 1} of {NUM_OBLIGATIONS}  NOT PROVED" in outcome.out
 
 
 def test_a_statement_sees_the_same_instances_alone_and_among_others(
@@ -191,6 +216,15 @@ def test_certification_without_its_library_is_refused_first(
     monkeypatch.setitem(sys.modules, "flint", None)
     outcome = prove(capsys, tmp_path / "no model", "--certify")
     check_refused(outcome, ("certify", "python-flint", "fastcar[proofs]"))
+
+
+def test_scheduler_without_its_prover_is_refused_first(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "z3", None)
+    monkeypatch.delitem(sys.modules, "proofs.scheduler_model", raising=False)
+    outcome = prove(capsys, tmp_path / "no model", "--certify", "--statement", "P-10")
+    check_refused(outcome, ("P-10", "z3-solver", "fastcar[proofs]"))
 
 
 def test_interrupt_leaves_no_file(
