@@ -1,4 +1,4 @@
-"""Planted bugs: each mutant of the reference is run against the tests that should notice it.
+"""Planted bugs: each mutant of reference or proofs is run against the tests that should notice it.
 
 A mutant replaces one piece of text in a copy of the tree. A text that is not found exactly once is
 an error, so the list cannot rot; a mutant that no test catches makes the exit code 1. First the
@@ -24,10 +24,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.mutant_list import MUTANTS, Mutant
+from tools.mutant_list import MUTANTS as REFERENCE_MUTANTS
+from tools.mutant_list import Mutant
+from tools.proof_mutant_list import PROOF_MUTANTS
 
 ROOT = Path(__file__).parent.parent
-COPIED = ("reference", "tests", "setup.cfg", "pyproject.toml")
+MUTANTS = (*REFERENCE_MUTANTS, *PROOF_MUTANTS)
+"""Every planted bug."""
+COPIED = ("reference", "proofs", "tests", "setup.cfg", "pyproject.toml")
 LIMIT_SECONDS = 240
 """A run that takes longer hangs."""
 

@@ -154,6 +154,17 @@ def test_small_error_along_one_axis_attains_the_bound(layers: tuple[LayerRuns, .
     assert found.left / found.right == pytest.approx(1, abs=1e-5)
 
 
+def test_saturated_head_may_turn_over() -> None:
+    """Its tangent is flat, yet its context moves all the way."""
+    rows = np.array([[[0.0, 1.0], [0.0, -1.0]]])
+    matrix = np.array([[0.0, 0.0], [10.0, 10.0]])
+    layer = make_second_layer("q_proj", matrix, np.zeros((1, 2)), values=100 * rows)
+    turning = replace(layer, keys=rows, other_keys=rows)
+    found = check(make_pair(replace(REPLAYED, cached=np.array([0.0, -3.0])), turning))
+    assert found.holds
+    assert found.left >= 2.5
+
+
 def test_no_error_without_replay_and_with_equal_caches() -> None:
     found = check(make_pair(replace(REPLAYED, cached=None), make_query_layer(), MLP_LAYER))
     assert (found.left, found.right) == (0.0, 0.0)

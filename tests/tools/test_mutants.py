@@ -7,8 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tools.mutant_list import MUTANTS, Mutant
-from tools.mutants import MutantError, check_list, compute_mutated, main, planted, run_tests
+from proofs.registry import STEMS
+from tools.mutant_list import Mutant
+from tools.mutants import (
+    MUTANTS,
+    MutantError,
+    check_list,
+    compute_mutated,
+    main,
+    planted,
+    run_tests,
+)
 
 MUTANT = Mutant("planted", "module.py", "x = 1", "x = 2", ("test_module.py",))
 
@@ -31,6 +40,11 @@ def test_every_planted_bug_fits_the_code() -> None:
 
 def test_the_replay_rule_has_its_mutants() -> None:
     assert sum(mutant.path == "reference/replay.py" for mutant in MUTANTS) >= 10
+
+
+@pytest.mark.parametrize("number", STEMS)
+def test_every_statement_has_its_mutants(number: str) -> None:
+    assert sum(mutant.name.startswith(f"{number} ") for mutant in MUTANTS) >= 2
 
 
 def test_a_caught_bug_names_the_test_and_a_survivor_none(tree: Path) -> None:
