@@ -16,23 +16,9 @@ CORE_BITS = 5
 """Width of the number of a core, whatever their number."""
 
 
-def keep(
-    register: pyrtl.Register,
-    value: pyrtl.WireVector,
-    enable: pyrtl.WireVector,
-    clear: pyrtl.WireVector,
-) -> None:
-    """Drive a register: 0 on `clear`, else `value` on `enable`, else unchanged."""
-    with pyrtl.conditional_assignment:
-        with clear:
-            register.next |= 0
-        with enable:
-            register.next |= value
-
-
-def increment(value: pyrtl.WireVector) -> pyrtl.WireVector:
-    """value + 1 in as many bits: the largest value, which no caller keeps, becomes 0."""
-    return (value + 1)[: len(value)]
+def connect(wire: pyrtl.WireVector, source: pyrtl.WireVector) -> None:
+    """Drive a wire that was declared before its source existed."""
+    wire <<= source
 
 
 def mask(value: pyrtl.WireVector, enable: pyrtl.WireVector) -> pyrtl.WireVector:

@@ -17,13 +17,12 @@ import pyrtl
 from rtl.circuits import (
     CORE_BITS,
     SLOT_BITS,
-    increment,
-    keep,
     make_static_core,
     mark_slot,
     mask,
 )
 from rtl.config import AcceleratorConfig
+from rtl.registers import drive, increment, make_register
 
 NUM_SLOTS_BITS = SLOT_BITS + 1
 """Width of a number of slots, 0 to 32."""
@@ -78,10 +77,10 @@ class SchedulerOutputs:
 def make_scheduler(config: AcceleratorConfig, inputs: SchedulerInputs) -> SchedulerOutputs:
     """Build the scheduler in the working block."""
     # State.
-    num_slots_q = pyrtl.Register(NUM_SLOTS_BITS, "scheduler_num_slots_q")
-    is_static_q = pyrtl.Register(1, "scheduler_is_static_q")
-    commit_slot_q = pyrtl.Register(NUM_SLOTS_BITS, "scheduler_commit_slot_q")
-    pointer_q = pyrtl.Register(CORE_BITS, "scheduler_pointer_q")
+    num_slots_q = make_register(NUM_SLOTS_BITS, "scheduler_num_slots")
+    is_static_q = make_register(1, "scheduler_is_static")
+    commit_slot_q = make_register(NUM_SLOTS_BITS, "scheduler_commit_slot")
+    pointer_q = make_register(CORE_BITS, "scheduler_pointer")
 
     # Datapath.
     static_core = make_static_core(config, commit_slot_q[:SLOT_BITS])
@@ -91,11 +90,11 @@ def make_scheduler(config: AcceleratorConfig, inputs: SchedulerInputs) -> Schedu
     forget = inputs.reset | inputs.is_begin
 
     # Control.
-    keep(num_slots_q, inputs.num_slots, inputs.is_begin, inputs.reset)
-    keep(is_static_q, inputs.is_static, inputs.is_begin, inputs.reset)
-    keep(commit_slot_q, increment(commit_slot_q), is_commit, forget)
+    drive(num_slots_q, (inputs.is_begin, inputs.num_slots), clear=inputs.reset)
+    drive(is_static_q, (inputs.is_begin, inputs.is_static), clear=inputs.reset)
+    drive(commit_slot_q, (is_commit, increment(commit_slot_q)), clear=forget)
     is_last_core = pointer_q == config.num_cores - 1
-    keep(pointer_q, mask(increment(pointer_q), ~is_last_core), is_mapped, forget)
+    drive(pointer_q, (is_mapped, mask(increment(pointer_q), ~is_last_core)), clear=forget)
     return SchedulerOutputs(
         num_slots=num_slots_q,
         index=_make_marks(config, "index", is_mapped, commit_slot_q, forget),
@@ -116,8 +115,8 @@ def _make_marks(
     forget: pyrtl.WireVector,
 ) -> pyrtl.Register:
     """One bit for each slot, set where `enable` and cleared by `forget`."""
-    marks_q = pyrtl.Register(config.num_slots, f"scheduler_{name}_q")
-    keep(marks_q, marks_q | mark_slot(config, enable, slot[:SLOT_BITS]), enable, forget)
+    marks_q = make_register(config.num_slots, f"scheduler_{name}")
+    drive(marks_q, (enable, marks_q | mark_slot(config, enable, slot[:SLOT_BITS])), clear=forget)
     return marks_q
 
 
@@ -132,7 +131,7 @@ def _make_mappings(
     marks = mark_slot(config, enable, slot[:SLOT_BITS])
     mappings_q = []
     for index in range(config.num_slots):
-        mapping_q = pyrtl.Register(CORE_BITS, f"scheduler_mapping{index}_q")
-        keep(mapping_q, core, marks[index], reset)
+        mapping_q = make_register(CORE_BITS, f"scheduler_mapping{index}")
+        drive(mapping_q, (marks[index], core), clear=reset)
         mappings_q.append(mapping_q)
     return tuple(mappings_q)

@@ -17,7 +17,6 @@ import pyrtl
 
 from rtl.circuits import (
     SLOT_BITS,
-    keep,
     make_static_core,
     mark_slot,
     mask,
@@ -25,6 +24,7 @@ from rtl.circuits import (
     select_value,
 )
 from rtl.config import AcceleratorConfig
+from rtl.registers import drive, make_register
 
 MEASURE_BITS = 48
 """Width of a score, a distance and a threshold, signed."""
@@ -96,10 +96,10 @@ class ScoreUnitOutputs:
 def make_score_unit(config: AcceleratorConfig, inputs: ScoreUnitInputs) -> ScoreUnitOutputs:
     """Build the score unit in the working block."""
     # State.
-    threshold_q = pyrtl.Register(MEASURE_BITS, "score_unit_threshold_q")
-    is_distance_q = pyrtl.Register(1, "score_unit_is_distance_q")
-    keep(threshold_q, inputs.threshold, inputs.is_threshold, inputs.reset)
-    keep(is_distance_q, inputs.is_distance, inputs.is_begin, inputs.reset)
+    threshold_q = make_register(MEASURE_BITS, "score_unit_threshold")
+    is_distance_q = make_register(1, "score_unit_is_distance")
+    drive(threshold_q, (inputs.is_threshold, inputs.threshold), clear=inputs.reset)
+    drive(is_distance_q, (inputs.is_begin, inputs.is_distance), clear=inputs.reset)
 
     # Datapath: one comparator for each core, so that a measure meets the threshold of its time.
     measured = [mark_slot(config, measure.valid, measure.slot) for measure in inputs.measures]
@@ -141,8 +141,8 @@ def _make_marks(
     name: str, forget: pyrtl.WireVector, marks: Sequence[pyrtl.WireVector]
 ) -> pyrtl.Register:
     """One bit for each slot, set by `marks` and cleared by `forget`."""
-    marks_q = pyrtl.Register(len(marks[0]), f"score_unit_{name}_q")
-    keep(marks_q, reduce(or_, marks, marks_q), pyrtl.Const(1, 1), forget)
+    marks_q = make_register(len(marks[0]), f"score_unit_{name}")
+    drive(marks_q, (pyrtl.Const(1, 1), reduce(or_, marks, marks_q)), clear=forget)
     return marks_q
 
 

@@ -1,0 +1,36 @@
+"""Counters: cycles of a run, work and stalls; they restart with every run.
+
+Latency: an event of cycle t is counted from t + 1 on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pyrtl
+
+from rtl.registers import drive, increment, make_register
+
+COUNTER_BITS = 48
+"""10^14 cycles: 10 days at 300 MHz."""
+
+
+def make_counters(
+    events: Mapping[str, pyrtl.WireVector], clear: pyrtl.WireVector
+) -> dict[str, pyrtl.Register]:
+    """One counter for each event.
+
+    Args:
+        events: by the name of the counter, 1 bit; counted where 1.
+        clear: 1 bit; counters are 0 in the next cycle.
+
+    Returns:
+        48-bit registers by the same names.
+    """
+    return {name: _make_counter(name, event, clear) for name, event in events.items()}
+
+
+def _make_counter(name: str, event: pyrtl.WireVector, clear: pyrtl.WireVector) -> pyrtl.Register:
+    count_q = make_register(COUNTER_BITS, f"counters_{name}")
+    drive(count_q, (event, increment(count_q)), clear=clear)
+    return count_q

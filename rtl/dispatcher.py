@@ -1,0 +1,200 @@
+"""Dispatcher: looks at one instruction in a cycle and sends it to a core, drops it or waits.
+
+Source: docs/accelerator.md, sections 2 and 3. One register holds the instruction that is looked at,
+so that `instruction_ready` depends on registers alone and one instruction passes in every cycle.
+
+Latency: an instruction that is accepted in cycle t is looked at from t + 1 on; a core queues it in
+the cycle in which it is dispatched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyrtl
+
+from rtl.circuits import (
+    make_static_core,
+    mark_slot,
+    mask,
+    read_slot,
+    select_value,
+)
+from rtl.config import AcceleratorConfig
+from rtl.instruction import INSTRUCTION_BITS, Opcode, Predicate, split
+from rtl.instruction_check import (
+    DECIDING_OPCODES,
+    ERROR_CODE_BITS,
+    CheckInputs,
+    ErrorCode,
+    is_opcode,
+    make_instruction_check,
+)
+from rtl.registers import drive, make_register
+
+
+@dataclass(frozen=True)
+class DispatcherInputs:
+    """What the dispatcher reads; all wires but `instruction` are valid in every cycle.
+
+    Attributes:
+        reset: 1 bit.
+        instruction_valid: 1 bit.
+        instruction: 128 bits, counts where `instruction_valid` is 1.
+        core_ready: 1 bit for each core; its queue takes an instruction.
+        is_machine_idle: 1 bit; no core, commit or record is under way.
+        is_stopped: 1 bit, a register; after an error nothing is looked at, all input is discarded.
+        num_slots: 6 bits; slots of the run.
+        index: B bits; 1 = compute.
+        index_valid: B bits; decided slots.
+        mappings: for each slot 5 bits.
+        is_distance: 1 bit; distances decide in this run.
+    """
+
+    reset: pyrtl.WireVector
+    instruction_valid: pyrtl.WireVector
+    instruction: pyrtl.WireVector
+    core_ready: Sequence[pyrtl.WireVector]
+    is_machine_idle: pyrtl.WireVector
+    is_stopped: pyrtl.WireVector
+    num_slots: pyrtl.WireVector
+    index: pyrtl.WireVector
+    index_valid: pyrtl.WireVector
+    mappings: Sequence[pyrtl.WireVector]
+    is_distance: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class DispatcherOutputs:
+    """What the dispatcher does in this cycle.
+
+    Attributes:
+        instruction_ready: 1 bit; depends on registers alone.
+        is_accepted: 1 bit; an instruction is taken from the port.
+        instruction: 128 bits; the one that is looked at.
+        fields: its fields by name.
+        is_begin: 1 bit; BEGIN is executed.
+        is_threshold: 1 bit; THRESHOLD is executed.
+        is_decide: 1 bit; DECIDE is executed.
+        is_end: 1 bit; END is executed.
+        core_valid: 1 bit for each core; the instruction is offered to it.
+        is_dropped: 1 bit; the predicate excludes the instruction.
+        is_wait_decision: 1 bit; the slot is undecided.
+        is_wait_queue: 1 bit; the queue of the core is full.
+        error_code: 4 bits, an `ErrorCode`; 0 where nothing is wrong.
+    """
+
+    instruction_ready: pyrtl.WireVector
+    is_accepted: pyrtl.WireVector
+    instruction: pyrtl.WireVector
+    fields: Mapping[str, pyrtl.WireVector]
+    is_begin: pyrtl.WireVector
+    is_threshold: pyrtl.WireVector
+    is_decide: pyrtl.WireVector
+    is_end: pyrtl.WireVector
+    core_valid: tuple[pyrtl.WireVector, ...]
+    is_dropped: pyrtl.WireVector
+    is_wait_decision: pyrtl.WireVector
+    is_wait_queue: pyrtl.WireVector
+    error_code: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class _Route:
+    """Where the instruction goes if it is a legal one for a core; each wire 1 bit.
+
+    Attributes:
+        is_undecided: its slot has to be decided first.
+        is_excluded: its predicate drops it.
+        core_valid: for each core, whether it is offered to it.
+        is_wanted: it is offered to a core.
+        is_dispatched: that core takes it.
+    """
+
+    is_undecided: pyrtl.WireVector
+    is_excluded: pyrtl.WireVector
+    core_valid: tuple[pyrtl.WireVector, ...]
+    is_wanted: pyrtl.WireVector
+    is_dispatched: pyrtl.WireVector
+
+
+def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> DispatcherOutputs:
+    """Build the dispatcher in the working block."""
+    # State.
+    is_held_q = make_register(1, "dispatcher_is_held")
+    instruction_q = make_register(INSTRUCTION_BITS, "dispatcher_instruction")
+    claimed_q = make_register(config.num_slots, "dispatcher_claimed")
+
+    # Datapath.
+    fields = split(instruction_q)
+    is_claimed = read_slot(claimed_q, fields["slot"])
+    check_inputs = CheckInputs(fields, inputs.num_slots, inputs.is_distance, is_claimed)
+    check_code = make_instruction_check(config, check_inputs)
+    is_looking = is_held_q & ~inputs.is_stopped
+    is_legal = is_looking & (check_code == int(ErrorCode.NONE))
+    route = _make_route(config, inputs, fields, is_legal)
+
+    # Control.
+    is_begin, is_threshold, is_end = (
+        is_legal & (fields["opcode"] == int(opcode)) & inputs.is_machine_idle
+        for opcode in (Opcode.BEGIN, Opcode.THRESHOLD, Opcode.END)
+    )
+    is_decide = is_legal & (fields["opcode"] == int(Opcode.DECIDE))
+    is_passed = pyrtl.rtl_any(
+        is_begin, is_threshold, is_decide, route.is_excluded, route.is_dispatched
+    )
+    # Nothing is accepted in the cycle of END, so that `done` is seen for one cycle at least.
+    instruction_ready = inputs.is_stopped | ~is_held_q | is_passed
+    is_accepted = inputs.instruction_valid & instruction_ready
+    is_held_d = is_accepted | is_held_q & ~is_passed & ~is_end
+    is_claim = is_passed & is_opcode(fields["opcode"], DECIDING_OPCODES)
+    claimed_d = claimed_q | mark_slot(config, is_claim, fields["slot"])
+    drive(is_held_q, (pyrtl.Const(1, 1), is_held_d), clear=inputs.reset | inputs.is_stopped)
+    drive(instruction_q, (is_accepted, inputs.instruction), clear=inputs.reset)
+    drive(claimed_q, (is_claim, claimed_d), clear=inputs.reset | is_begin)
+
+    # What nothing under way can decide would wait for ever.
+    is_never_decided = route.is_undecided & inputs.is_machine_idle
+    never_decided = pyrtl.Const(ErrorCode.NEVER_DECIDED, ERROR_CODE_BITS)
+    return DispatcherOutputs(
+        instruction_ready=instruction_ready,
+        is_accepted=is_accepted,
+        instruction=instruction_q,
+        fields=fields,
+        is_begin=is_begin,
+        is_threshold=is_threshold,
+        is_decide=is_decide,
+        is_end=is_end,
+        core_valid=route.core_valid,
+        is_dropped=route.is_excluded,
+        is_wait_decision=route.is_undecided,
+        is_wait_queue=route.is_wanted & ~route.is_dispatched,
+        error_code=pyrtl.select(is_never_decided, never_decided, mask(check_code, is_looking)),
+    )
+
+
+def _make_route(
+    config: AcceleratorConfig,
+    inputs: DispatcherInputs,
+    fields: Mapping[str, pyrtl.WireVector],
+    is_legal: pyrtl.WireVector,
+) -> _Route:
+    """Apply the predicate; if-compute goes to core Mapping[b], all others to core b mod C."""
+    slot, predicate = fields["slot"], fields["predicate"]
+    is_for_core = is_legal & (fields["opcode"] >= int(Opcode.LOAD))
+    is_always = predicate == int(Predicate.ALWAYS)
+    is_if_compute = predicate == int(Predicate.IF_COMPUTE)
+    is_decided = is_always | read_slot(inputs.index_valid, slot)
+    is_met = is_always | (read_slot(inputs.index, slot) == is_if_compute)
+    is_wanted = is_for_core & is_decided & is_met
+
+    static_core = make_static_core(config, slot)
+    core = pyrtl.select(is_if_compute, select_value(inputs.mappings, slot), static_core)
+    return _Route(
+        is_undecided=is_for_core & ~is_decided,
+        is_excluded=is_for_core & is_decided & ~is_met,
+        core_valid=tuple(is_wanted & (core == number) for number in range(config.num_cores)),
+        is_wanted=is_wanted,
+        is_dispatched=is_wanted & select_value(inputs.core_ready, core),
+    )

@@ -1,0 +1,88 @@
+"""Record ports: decisions as they are committed, retirements one in a cycle, both numbered.
+
+Source: ours. The testbench always accepts. Orders have no gap and restart with every run.
+
+Latency: a decision appears in the cycle of its commit, a retirement in the cycle in which it is
+offered if no core of a lower number offers one; the others wait in their cores.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyrtl
+
+from rtl.circuits import CORE_BITS, select_value
+from rtl.registers import drive, increment, make_register
+
+ORDER_BITS = 32
+
+
+@dataclass(frozen=True)
+class Retirement:
+    """What a core offers when a slot is finished.
+
+    Attributes:
+        valid: 1 bit; held with the other wires until it is accepted.
+        slot: 5 bits.
+        start_cycle: 48 bits.
+        end_cycle: 48 bits.
+        digest: 32 bits, of the words that the slot stored.
+    """
+
+    valid: pyrtl.WireVector
+    slot: pyrtl.WireVector
+    start_cycle: pyrtl.WireVector
+    end_cycle: pyrtl.WireVector
+    digest: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class RetireRecord:
+    """One record; the wires count where `valid` is 1.
+
+    Attributes:
+        valid: 1 bit.
+        order: 32 bits, from 0 in every run.
+        core: 5 bits.
+        retirement: of that core.
+        ready: for each core 1 bit; its retirement is accepted.
+    """
+
+    valid: pyrtl.WireVector
+    order: pyrtl.WireVector
+    core: pyrtl.WireVector
+    retirement: Retirement
+    ready: tuple[pyrtl.WireVector, ...]
+
+
+def make_retire_port(retirements: Sequence[Retirement], clear: pyrtl.WireVector) -> RetireRecord:
+    """Build the port of retirements: the core with the lowest number first.
+
+    Args:
+        retirements: one for each core.
+        clear: 1 bit; the next order is 0.
+    """
+    ready = [pyrtl.Const(1, 1)]
+    for retirement in retirements[:-1]:
+        ready.append(ready[-1] & ~retirement.valid)
+    core = pyrtl.Const(len(retirements) - 1, CORE_BITS)
+    for number in reversed(range(len(retirements) - 1)):
+        core = pyrtl.select(retirements[number].valid, pyrtl.Const(number, CORE_BITS), core)
+    valid = pyrtl.rtl_any(*(retirement.valid for retirement in retirements))
+    chosen = Retirement(
+        valid,
+        select_value([one.slot for one in retirements], core),
+        select_value([one.start_cycle for one in retirements], core),
+        select_value([one.end_cycle for one in retirements], core),
+        select_value([one.digest for one in retirements], core),
+    )
+    return RetireRecord(valid, make_order("retire", valid, clear), core, chosen, tuple(ready))
+
+
+def make_order(name: str, valid: pyrtl.WireVector, clear: pyrtl.WireVector) -> pyrtl.Register:
+    """32 bits: number of records before this one, 0 after `clear`."""
+    order_q = make_register(ORDER_BITS, f"record_port_{name}_order")
+    drive(order_q, (valid, increment(order_q)), clear=clear)
+    return order_q

@@ -1,0 +1,77 @@
+"""A core without arithmetic or memory: instructions take as many cycles as they say.
+
+`columns` = cycles that an instruction takes, besides the one in which it is accepted. SCORE and
+DISTANCE decide with the signed value (multiplier, address). LOAD with `shift` = 7 or 8 fails with
+that code. What it accepts is logged on outputs of its own.
+"""
+
+from __future__ import annotations
+
+import pyrtl
+from rtl.core import CoreInputs, CoreOutputs
+
+from rtl.config import AcceleratorConfig
+from rtl.instruction import INSTRUCTION_BITS, Opcode, split
+from rtl.instruction_check import DECIDING_OPCODES, is_opcode
+from rtl.registers import drive, increment, latch, make_register
+
+COLUMN_BITS = 12
+
+
+def make_stand_in_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreOutputs:
+    """Build the stand-in; it works on one instruction and queues none."""
+    is_busy_q = make_register(1, f"{name}_is_busy")
+    cycle_q = make_register(COLUMN_BITS, f"{name}_cycle")
+    instruction_q = make_register(INSTRUCTION_BITS, f"{name}_instruction")
+    retire_q = make_register(1, f"{name}_retire")
+    start_q = make_register(48, f"{name}_start")
+    end_q = make_register(48, f"{name}_end")
+    fields = split(instruction_q)
+
+    is_ready = ~is_busy_q & ~retire_q
+    is_accepted = inputs.instruction_valid & is_ready
+    is_last_cycle = is_busy_q & (cycle_q >= fields["columns"])
+    is_failed = (fields["opcode"] == int(Opcode.LOAD)) & (fields["shift"] != 0)
+    is_ended = is_last_cycle & ~inputs.abort & ~is_failed
+    clear = inputs.reset | inputs.abort
+    drive(is_busy_q, (is_accepted, 1), (is_last_cycle, 0), clear=clear)
+    drive(cycle_q, (is_accepted, 1), (is_busy_q, increment(cycle_q)), clear=clear)
+    drive(instruction_q, (is_accepted, inputs.instruction), clear=inputs.reset)
+    drive(retire_q, (is_ended & fields["is_last"], 1), (inputs.retire_ready, 0), clear=clear)
+    drive(start_q, (is_accepted, inputs.cycle), clear=inputs.reset)
+    drive(end_q, (is_last_cycle, inputs.cycle), clear=inputs.reset)
+
+    _log(f"{name}_log_valid", is_accepted)
+    _log(f"{name}_log_instruction", inputs.instruction)
+    low, wide = pyrtl.Const(0, 1), pyrtl.Const(0, 48)
+    zero = {"data": pyrtl.Const(0, config.beat_bits), "address": pyrtl.Const(0, 32)}
+    return CoreOutputs(
+        instruction_ready=is_ready,
+        is_idle=~is_busy_q & ~retire_q,
+        read_request_valid=low,
+        read_request_address=zero["address"],
+        read_request_num_beats=pyrtl.Const(0, 16),
+        read_response_ready=low,
+        write_valid=low,
+        write_address=zero["address"],
+        write_data=zero["data"],
+        decision_valid=is_ended & is_opcode(fields["opcode"], DECIDING_OPCODES),
+        decision_slot=fields["slot"],
+        decision_score=pyrtl.concat(fields["multiplier"], fields["address"]),
+        retire_valid=retire_q,
+        retire_slot=fields["slot"],
+        retire_start_cycle=start_q,
+        retire_end_cycle=end_q,
+        retire_digest=wide[:32],
+        error_valid=is_last_cycle & is_failed & ~inputs.abort,
+        error_code=fields["shift"][:4],
+        error_instruction=instruction_q,
+        is_mac_busy=is_busy_q,
+        is_read_stalled=low,
+        is_write_stalled=latch(low, f"{name}_no_stall"),
+    )
+
+
+def _log(name: str, wire: pyrtl.WireVector) -> None:
+    port = pyrtl.Output(len(wire), name)
+    port <<= wire
