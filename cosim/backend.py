@@ -113,7 +113,7 @@ class Backend(Protocol):
 
         Raises:
             WatchdogError: not done within the limit; `reset` before the next run.
-            ProtocolError: a memory channel broke a rule.
+            ProtocolError: hardware or memory broke a rule of the channels.
             RecordError: records have a gap.
         """
 

@@ -18,13 +18,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.errors import ArgumentError, FastCarError
+from reference.errors import ArgumentError
+from rtl.assertions import ProtocolError
 
 MAX_OPEN_WRITES = 65535
 
 
-class ProtocolError(FastCarError):
-    """A memory channel broke a rule of docs/accelerator.md, section 4."""
+class ChannelError(ProtocolError):
+    """A core broke a rule of docs/accelerator.md, section 4; `rule` is its number."""
 
     def __init__(self, channel: str, cycle: int, rule: int, text: str) -> None:
         self.rule = rule
@@ -158,7 +159,7 @@ class MemoryChannel:
         """Refuse a core that is done while a transfer is open, or was never accepted.
 
         Raises:
-            ProtocolError: naming the channel.
+            ChannelError: naming the channel.
         """
         if self.is_open:
             self._refuse(4, "done while an answer is due")
@@ -182,7 +183,7 @@ class MemoryChannel:
         return self._driven
 
     def observe(self, core: CoreToMemory) -> None:
-        """Take what the core did in this cycle; raises ProtocolError if it broke a rule."""
+        """Take what the core did in this cycle; raises ChannelError if it broke a rule."""
         if self._driven is None:
             raise ArgumentError("observe", "called twice", "preceded by drive")
         if self._driven.write_acknowledge_valid:
@@ -255,7 +256,7 @@ class MemoryChannel:
             self._refuse(2, f"{what} {held} became {offered} before its transfer")
 
     def _refuse(self, rule: int, text: str) -> None:
-        raise ProtocolError(self.name, self._cycle, rule, text)
+        raise ChannelError(self.name, self._cycle, rule, text)
 
 
 def make_channels(

@@ -6,7 +6,7 @@ CompiledSimulation) needs gcc, takes long to build and ignores assertions, but s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from typing import Protocol
 
@@ -89,6 +89,7 @@ class PyrtlBackend:
         config: sizes.
         simulator: fast or compiled.
         block: the accelerator to simulate, if it is not that of `make_accelerator(config)`.
+        observer: called after every cycle of a run with what reads the output ports.
     """
 
     def __init__(
@@ -96,8 +97,10 @@ class PyrtlBackend:
         config: AcceleratorConfig,
         simulator: Simulator = Simulator.FAST,
         block: pyrtl.Block | None = None,
+        observer: Callable[[GetPort], None] | None = None,
     ) -> None:
         self.config = config
+        self._observer = observer
         block = make_accelerator(config) if block is None else block
         self._stepper: _Stepper
         if simulator is Simulator.FAST:
@@ -117,7 +120,14 @@ class PyrtlBackend:
         """Run a program until `done`; see `cosim.backend.Backend.run`."""
         if not program:
             raise ArgumentError("program", program, "at least one instruction")
-        return _Run(self._stepper, self.config, program, memory, settings or RunSettings()).run()
+        run = _Run(self._stepper, self.config, program, memory, settings or RunSettings())
+        for _ in count_steps(run.settings.limit_cycles, run.driver):
+            is_done = run.step()
+            if self._observer is not None:
+                self._observer(self._stepper.get)
+            if is_done:
+                break
+        return run.finish()
 
 
 class _Run:
@@ -139,20 +149,16 @@ class _Run:
         }
         self.decisions: list[DecisionRecord] = []
         self.retires: list[RetireRecord] = []
+        self.num_steps = 0
 
-    def run(self) -> RunResult:
-        """All cycles until `done`, and what they left."""
-        for num_steps in count_steps(self.settings.limit_cycles, self.driver):
-            has_begun = self.driver.num_accepted > 0
-            self.step()
-            # Until its first instruction is accepted, `done` tells of the run before.
-            if has_begun and self.stepper.get("done"):
-                return self.finish(num_steps + 1)
-        raise AssertionError("count_steps ends by raising")
+    def step(self) -> bool:
+        """One cycle: drive all inputs, step, observe all outputs; returns whether the run is done.
 
-    def step(self) -> None:
-        """One cycle: drive all inputs, step, observe all outputs."""
+        Until its first instruction is accepted, `done` tells of the run before.
+        """
         get = self.stepper.get
+        has_begun = self.driver.num_accepted > 0
+        self.num_steps += 1
         valid, instruction = self.driver.drive()
         inputs = {"reset": 0, "instruction_valid": int(valid), "instruction": instruction}
         for name, channel in self.channels.items():
@@ -166,8 +172,9 @@ class _Run:
             self.decisions.append(decision)
         if retire is not None:
             self.retires.append(retire)
+        return has_begun and bool(get("done"))
 
-    def finish(self, num_steps: int) -> RunResult:
+    def finish(self) -> RunResult:
         """Check that nothing is left open, and collect the result."""
         for channel in self.channels.values():
             channel.check_closed()
@@ -184,7 +191,7 @@ class _Run:
             ),
             error=read_error(get),
             num_accepted=self.driver.num_accepted,
-            num_steps=num_steps,
+            num_steps=self.num_steps,
         )
 
 

@@ -15,6 +15,7 @@ from operator import or_
 
 import pyrtl
 
+from rtl.assertions import require
 from rtl.circuits import (
     SLOT_BITS,
     make_static_core,
@@ -114,6 +115,7 @@ def make_score_unit(config: AcceleratorConfig, inputs: ScoreUnitInputs) -> Score
     decided_q = _make_marks("decided", forget, [*measured, direct])
     computing_q = _make_marks("computing", forget, computing)
     measured_q = _make_marks("measured", forget, measured)
+    _require_single_decisions(config, inputs, [*measured, direct], decided_q)
     head_slot = inputs.head_slot[:SLOT_BITS]
     is_measured = read_slot(measured_q, head_slot)
     score = _make_measure_memories(config, inputs.measures, head_slot)
@@ -126,6 +128,21 @@ def make_score_unit(config: AcceleratorConfig, inputs: ScoreUnitInputs) -> Score
             inputs.direct_valid, *(measure.valid for measure in inputs.measures)
         ),
     )
+
+
+def _require_single_decisions(
+    config: AcceleratorConfig,
+    inputs: ScoreUnitInputs,
+    marks: Sequence[pyrtl.WireVector],
+    decided: pyrtl.WireVector,
+) -> None:
+    """Assert what the dispatcher guarantees: one decision for each slot, from core b mod C."""
+    for number, mark in enumerate(marks):
+        others = reduce(or_, marks[:number], decided)
+        require(inputs.reset | ((mark & others) == 0), f"source {number} decides a slot once")
+    for core, measure in enumerate(inputs.measures):
+        is_own = make_static_core(config, measure.slot) == core
+        require(~measure.valid | is_own, f"core{core} measures slots b with b mod C = {core}")
 
 
 def _is_computing(

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cosim.memory_model import (
+    ChannelError,
     ChannelSettings,
     CoreToMemory,
     MemoryChannel,
     MemoryToCore,
-    ProtocolError,
     SharedMemory,
 )
 from reference.errors import ArgumentError
@@ -211,10 +211,10 @@ def test_rule_2_an_offer_stays_as_it_is(first: CoreToMemory, then: CoreToMemory)
     channel.drive()
     channel.observe(first)
     channel.drive()
-    with pytest.raises(ProtocolError, match=r"^core3, cycle 2: breaks rule 2: ") as caught:
+    with pytest.raises(ChannelError, match=r"^core3, cycle 2: breaks rule 2: ") as caught:
         channel.observe(then)
     assert caught.value.rule == 2
-    with pytest.raises(ProtocolError, match=r"rule 2: done while a transfer is offered"):
+    with pytest.raises(ChannelError, match=r"rule 2: done while a transfer is offered"):
         channel.check_closed()
 
 
@@ -223,9 +223,9 @@ def test_rule_4_one_request_at_a_time() -> None:
     channel.drive()
     channel.observe(REQUEST)
     channel.drive()
-    with pytest.raises(ProtocolError, match=r"cycle 1: breaks rule 4: a second request while 3"):
+    with pytest.raises(ChannelError, match=r"cycle 1: breaks rule 4: a second request while 3"):
         channel.observe(REQUEST)
-    with pytest.raises(ProtocolError, match=r"rule 4: done while an answer is due"):
+    with pytest.raises(ChannelError, match=r"rule 4: done while an answer is due"):
         channel.check_closed()
 
 
@@ -240,7 +240,7 @@ def test_rule_4_allows_a_request_in_the_cycle_of_the_last_beat() -> None:
 def test_rule_4_no_empty_request() -> None:
     channel = MemoryChannel("core0", make_memory(), ChannelSettings())
     channel.drive()
-    with pytest.raises(ProtocolError, match=r"breaks rule 4: a request of 0 beats$"):
+    with pytest.raises(ChannelError, match=r"breaks rule 4: a request of 0 beats$"):
         channel.observe(replace(REQUEST, read_request_num_beats=0))
 
 
@@ -250,7 +250,7 @@ def test_rule_5_limits_the_open_writes() -> None:
         channel.drive()
         channel.observe(WRITE)
     channel.drive()
-    with pytest.raises(ProtocolError, match=r"cycle 65535: breaks rule 5: more than 65535"):
+    with pytest.raises(ChannelError, match=r"cycle 65535: breaks rule 5: more than 65535"):
         channel.observe(WRITE)
 
 
@@ -258,7 +258,7 @@ def test_done_while_a_write_is_open_is_refused() -> None:
     channel = MemoryChannel("core0", make_memory(), ChannelSettings(latency_cycles=4))
     channel.drive()
     channel.observe(WRITE)
-    with pytest.raises(ProtocolError, match=r"rule 4: done while an answer is due"):
+    with pytest.raises(ChannelError, match=r"rule 4: done while an answer is due"):
         channel.check_closed()
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.scheduler import Dispatch, SlotIndex, compute_schedule, get_static_core
@@ -170,13 +170,12 @@ def test_static_mode_maps_a_slot_to_b_mod_c() -> None:
     assert cores == [get_static_core(SlotIndex(slot), 3) for slot in range(5)]
 
 
-@settings(max_examples=20)
-@given(st.integers(0, 8))
+@pytest.mark.parametrize("reset_cycle", range(4))
 def test_reset_at_any_cycle_forgets_everything(reset_cycle: int) -> None:
     bench = get_bench(2, 4)
     bench.begin()
     for cycle in range(reset_cycle + 1):
-        inputs = {"direct_valid": 1, "direct_slot": cycle % 4, "direct_computes": 1}
+        inputs = {"direct_valid": 1, "direct_slot": cycle, "direct_computes": 1}
         bench.step(inputs | {"reset": int(cycle == reset_cycle)})
     bench.commits.clear()
     bench.step({})

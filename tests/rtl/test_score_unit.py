@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rtl.assertions import ProtocolError
 from rtl.score_unit import MEASURE_BITS
 from tests.rtl.decision_bench import DecisionBench
 
@@ -98,3 +99,18 @@ def test_begin_forgets_measures_that_were_not_committed() -> None:
     bench.step({})
     bench.step({})
     assert [commit.slot for commit in bench.commits] == [0]
+
+
+def test_a_second_decision_of_a_slot_is_caught() -> None:
+    bench = DecisionBench(num_cores=3, num_slots=5)
+    bench.begin()
+    bench.step_direct(2, computes=True)
+    with pytest.raises(ProtocolError, match=r"^source 2 decides a slot once$"):
+        bench.step_measures([(2, 0)])
+
+
+def test_a_measure_from_a_foreign_core_is_caught() -> None:
+    bench = DecisionBench(num_cores=3, num_slots=5)
+    bench.begin()
+    with pytest.raises(ProtocolError, match=r"^core1 measures slots b with b mod C = 1$"):
+        bench.step({"valid1": 1, "slot1": 3})
