@@ -1,0 +1,252 @@
+"""Core of the accelerator: queue, sequencer, datapath, memory channels, retirement.
+
+Source: docs/accelerator.md, sections 1 to 5. One instruction runs at a time, and the next one
+begins in the cycle after its last one; `rtl/latency.py` says how many cycles each takes.
+
+After an erroneous response or acknowledgement the core is failed until reset: it reports the error
+once, lets the open transfers end, and forgets its queue and everything that is offered to it.
+`abort` does the same while it is 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyrtl
+
+from reference.errors import ArgumentError
+from rtl.assertions import require
+from rtl.config import AcceleratorConfig
+from rtl.core_ports import CoreInputs, CoreOutputs
+from rtl.datapath import DatapathInputs, DatapathOutputs, make_datapath
+from rtl.instruction import Buffer, Opcode, get_buffer_words
+from rtl.instruction_queue import (
+    InstructionQueueInputs,
+    InstructionQueueOutputs,
+    make_instruction_queue,
+)
+from rtl.read_channel import (
+    NUM_BEATS_BITS,
+    ReadChannelInputs,
+    ReadChannelOutputs,
+    make_read_channel,
+)
+from rtl.registers import drive, fit, latch, make_register
+from rtl.retirement import RetirementInputs, RetirementOutputs, make_retirement
+from rtl.sequencer import (
+    DECISION_OPCODES,
+    READ_OPCODES,
+    SequencerInputs,
+    SequencerOutputs,
+    is_one_of,
+    make_sequencer,
+)
+from rtl.vector_memory import count_index_bits
+from rtl.write_channel import WriteChannelInputs, WriteChannelOutputs, make_write_channel
+
+__all__ = ["CoreInputs", "CoreOutputs", "make_core"]
+
+ERROR_CODE_BITS = 4
+MEMORY_READ_ERROR = 7
+MEMORY_WRITE_ERROR = 8
+
+
+@dataclass(frozen=True)
+class _Units:
+    """The units of a core, and whether it has failed (register)."""
+
+    is_failed: pyrtl.Register
+    queue: InstructionQueueOutputs
+    sequencer: SequencerOutputs
+    read: ReadChannelOutputs
+    datapath: DatapathOutputs
+    write: WriteChannelOutputs
+    retirement: RetirementOutputs
+
+
+def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreOutputs:
+    """Build a core in the working block.
+
+    Raises:
+        ArgumentError: a GEMV between buffers of this configuration has too many beats for one
+            request.
+    """
+    _check_request_size(config)
+    is_failed_q = make_register(1, f"{name}_is_failed")
+    is_dropping = inputs.abort | is_failed_q
+    clear = inputs.reset | is_dropping
+    # Wires that close the loops between the units; driven when those stand.
+    is_done = pyrtl.WireVector(1, f"{name}_is_done")
+    is_transfer_open = pyrtl.WireVector(1, f"{name}_is_transfer_open")
+    is_retire_pending = pyrtl.WireVector(1, f"{name}_is_retire_pending")
+    is_starting = pyrtl.WireVector(1, f"{name}_is_starting")
+    is_word_sent = pyrtl.WireVector(1, f"{name}_is_word_sent")
+
+    queue = make_instruction_queue(
+        config,
+        f"{name}_queue",
+        InstructionQueueInputs(clear, inputs.instruction_valid, inputs.instruction, is_starting),
+    )
+    sequencer = make_sequencer(
+        f"{name}_sequencer",
+        SequencerInputs(
+            reset=inputs.reset,
+            is_dropping=is_dropping,
+            head_valid=queue.head_valid,
+            head=queue.head,
+            is_done=is_done,
+            is_transfer_open=is_transfer_open,
+            is_retire_pending=is_retire_pending,
+        ),
+    )
+    read = _make_read(config, name, inputs, sequencer)
+    datapath = make_datapath(
+        config,
+        f"{name}_datapath",
+        sequencer,
+        DatapathInputs(clear, read.is_beat, inputs.read_response_data, is_word_sent),
+    )
+    write = _make_write(name, inputs, sequencer, is_dropping, datapath)
+    retirement = _make_retirement(name, inputs, sequencer, is_dropping, write)
+
+    is_decided = datapath.sum_valid & is_one_of(sequencer.fields, DECISION_OPCODES)
+    is_done <<= datapath.is_written | write.is_done | is_decided
+    is_transfer_open <<= read.is_open | write.is_open
+    is_retire_pending <<= retirement.valid
+    is_starting <<= sequencer.is_starting
+    is_word_sent <<= write.is_word_sent
+    drive(is_failed_q, (read.is_error | write.is_error, 1), clear=inputs.reset)
+    require(
+        inputs.reset | sequencer.is_running | ~is_transfer_open,
+        f"{name} opens transfers only for a running instruction",
+    )
+    return _make_outputs(
+        name,
+        inputs,
+        _Units(is_failed_q, queue, sequencer, read, datapath, write, retirement),
+    )
+
+
+def _check_request_size(config: AcceleratorConfig) -> None:
+    """Every GEMV that is legal by the capacities of the buffers must fit in one request."""
+    most_words = max(get_buffer_words(config, buffer) for buffer in Buffer)
+    num_beats = most_words**2 * config.num_lanes
+    if num_beats >= 1 << NUM_BEATS_BITS:
+        raise ArgumentError(
+            "largest buffer", f"{most_words} words", "small enough for one request of 65,535 beats"
+        )
+
+
+def _make_read(
+    config: AcceleratorConfig, name: str, inputs: CoreInputs, sequencer: SequencerOutputs
+) -> ReadChannelOutputs:
+    """The read channel, started together with LOAD and GEMV."""
+    return make_read_channel(
+        f"{name}_read",
+        ReadChannelInputs(
+            reset=inputs.reset,
+            start=sequencer.is_starting & is_one_of(sequencer.head, READ_OPCODES),
+            address=sequencer.fields["address"],
+            num_beats=_count_beats(config, sequencer.fields),
+            request_ready=inputs.read_request_ready,
+            response_valid=inputs.read_response_valid,
+            response_data=inputs.read_response_data,
+            response_error=inputs.read_response_error,
+        ),
+    )
+
+
+def _count_beats(
+    config: AcceleratorConfig, fields: dict[str, pyrtl.WireVector]
+) -> pyrtl.WireVector:
+    """Beats of LOAD (2 rows) or of GEMV (rows L times columns), 16 bits."""
+    index_bits = count_index_bits(config)
+    # Larger lengths than a buffer are refused before dispatch: the upper bits are 0.
+    rows, columns = fields["rows"][:index_bits], fields["columns"][:index_bits]
+    lane_bits = config.num_lanes.bit_length() - 1
+    product = pyrtl.concat(rows * columns, pyrtl.Const(0, lane_bits))
+    # `_check_request_size`: the bits above the 16 are 0.
+    product_beats = product[:NUM_BEATS_BITS].zero_extended(NUM_BEATS_BITS)
+    load_beats = fit(pyrtl.concat(rows, pyrtl.Const(0, 1)), NUM_BEATS_BITS)
+    return pyrtl.select(is_one_of(fields, (Opcode.LOAD,)), load_beats, product_beats)
+
+
+def _make_write(
+    name: str,
+    inputs: CoreInputs,
+    sequencer: SequencerOutputs,
+    is_dropping: pyrtl.WireVector,
+    datapath: DatapathOutputs,
+) -> WriteChannelOutputs:
+    """The write channel, started together with STORE."""
+    return make_write_channel(
+        f"{name}_write",
+        WriteChannelInputs(
+            reset=inputs.reset,
+            start=sequencer.is_starting & is_one_of(sequencer.head, (Opcode.STORE,)),
+            first_address=sequencer.head["address"],
+            stop=is_dropping,
+            word=datapath.source_word,
+            is_last_word=datapath.is_last_word,
+            ready=inputs.write_ready,
+            acknowledge_valid=inputs.write_acknowledge_valid,
+            acknowledge_error=inputs.write_acknowledge_error,
+        ),
+    )
+
+
+def _make_retirement(
+    name: str,
+    inputs: CoreInputs,
+    sequencer: SequencerOutputs,
+    is_dropping: pyrtl.WireVector,
+    write: WriteChannelOutputs,
+) -> RetirementOutputs:
+    """Record and digest of the slot under way."""
+    return make_retirement(
+        f"{name}_retirement",
+        sequencer,
+        RetirementInputs(
+            reset=inputs.reset,
+            is_dropping=is_dropping,
+            cycle=inputs.cycle,
+            is_beat_sent=write.is_beat_sent,
+            beat=write.data,
+            ready=inputs.retire_ready,
+        ),
+    )
+
+
+def _make_outputs(name: str, inputs: CoreInputs, units: _Units) -> CoreOutputs:
+    """Gather the ports; the error is reported in the cycle after it, once."""
+    sequencer, read, write = units.sequencer, units.read, units.write
+    fields, retirement = sequencer.fields, units.retirement
+    is_first_error = (read.is_error | write.is_error) & ~units.is_failed & ~inputs.reset
+    error_valid_q = latch(is_first_error, f"{name}_error_valid")
+    error_code_q = make_register(ERROR_CODE_BITS, f"{name}_error_code")
+    drive(error_code_q, (read.is_error, MEMORY_READ_ERROR), (write.is_error, MEMORY_WRITE_ERROR))
+    return CoreOutputs(
+        instruction_ready=units.queue.ready,
+        is_idle=~units.queue.head_valid & ~sequencer.is_running & ~retirement.valid,
+        read_request_valid=read.request_valid,
+        read_request_address=read.request_address,
+        read_request_num_beats=read.request_num_beats,
+        read_response_ready=read.response_ready,
+        write_valid=write.valid,
+        write_address=write.address,
+        write_data=write.data,
+        decision_valid=sequencer.is_finished & is_one_of(fields, DECISION_OPCODES),
+        decision_slot=fields["slot"],
+        decision_score=units.datapath.sum,
+        retire_valid=retirement.valid,
+        retire_slot=retirement.slot,
+        retire_start_cycle=retirement.start_cycle,
+        retire_end_cycle=retirement.end_cycle,
+        retire_digest=retirement.digest,
+        error_valid=error_valid_q,
+        error_code=error_code_q,
+        error_instruction=sequencer.instruction,
+        is_mac_busy=units.datapath.is_mac_beat,
+        is_read_stalled=read.is_stalled,
+        is_write_stalled=write.is_stalled,
+    )

@@ -1,0 +1,203 @@
+"""Datapath of a core: buffers, operand feed, MAC array, norm, result path and write-back.
+
+Contract: see `rtl/latency.py`; no wire of it leaves an instruction unfinished, but none stops it
+either: `clear` forgets what is under way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyrtl
+
+from rtl.config import AcceleratorConfig
+from rtl.instruction import Buffer, Opcode
+from rtl.lanes import ACCUMULATOR_BITS
+from rtl.mac_array import MODE_BITS, MacArrayInputs, MacArrayOutputs, MacMode, make_mac_array
+from rtl.operand_feed import OperandFeedInputs, OperandFeedOutputs, make_operand_feed
+from rtl.result_path import ResultPathInputs, ResultPathOutputs, make_result_path
+from rtl.rms_norm import RmsNormInputs, RmsNormOutputs, make_rms_norm
+from rtl.sequencer import PRODUCT_OPCODES, SequencerOutputs, is_one_of
+from rtl.vector_memory import (
+    VectorMemoryInputs,
+    connect_write_port,
+    make_open_write_port,
+    make_vector_memory,
+    select_word,
+)
+from rtl.write_back import WriteBackInputs, make_write_back
+
+
+@dataclass(frozen=True)
+class DatapathInputs:
+    """Wires into the datapath.
+
+    Attributes:
+        clear: 1 bit.
+        is_read_beat: 1 bit, a beat is read from memory.
+        beat: L bytes.
+        is_word_sent: 1 bit, both beats of a word are stored.
+    """
+
+    clear: pyrtl.WireVector
+    is_read_beat: pyrtl.WireVector
+    beat: pyrtl.WireVector
+    is_word_sent: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class DatapathOutputs:
+    """Wires out of the datapath.
+
+    Attributes:
+        source_word: L int16, the word of the instruction's operand buffer.
+        is_last_word: 1 bit, it is the last one of the vector.
+        is_mac_beat: 1 bit, the MAC array takes a beat.
+        sum_valid: 1 bit, a row of products is summed.
+        sum: 48 bits, signed.
+        is_written: 1 bit, the instruction's last word is written.
+    """
+
+    source_word: pyrtl.WireVector
+    is_last_word: pyrtl.WireVector
+    is_mac_beat: pyrtl.WireVector
+    sum_valid: pyrtl.WireVector
+    sum: pyrtl.WireVector
+    is_written: pyrtl.WireVector
+
+
+def make_datapath(
+    config: AcceleratorConfig, name: str, sequencer: SequencerOutputs, inputs: DatapathInputs
+) -> DatapathOutputs:
+    """Build the units and the wires between them."""
+    is_norm_ready = pyrtl.WireVector(1, f"{name}_is_norm_ready")
+    is_word_selected = pyrtl.WireVector(1, f"{name}_is_word_selected")
+    feed = make_operand_feed(
+        config,
+        f"{name}_feed",
+        sequencer,
+        OperandFeedInputs(
+            inputs.clear, inputs.is_read_beat, is_norm_ready, is_word_selected, inputs.is_word_sent
+        ),
+    )
+    write_port = make_open_write_port(config, f"{name}_write")
+    words = make_vector_memory(
+        config,
+        f"{name}_buffer",
+        VectorMemoryInputs(feed.operand_index, feed.gate_index, feed.parameter_index, write_port),
+    )
+    source_word = select_word(words, _make_operand_buffer(sequencer.fields))
+    is_mac_beat, mac = _make_mac(config, name, sequencer, inputs, feed, source_word, words)
+    norm = _make_norm(name, sequencer, inputs.clear, mac)
+    results = _make_results(config, name, sequencer, inputs.clear, (feed, mac, norm), words)
+    is_norm_ready <<= norm.is_ready
+    is_word_selected <<= results.is_word_selected
+
+    written = make_write_back(
+        config,
+        f"{name}_write_back",
+        sequencer,
+        WriteBackInputs(
+            clear=inputs.clear,
+            is_read_beat=inputs.is_read_beat,
+            beat=inputs.beat,
+            is_sum=feed.is_feeding & is_one_of(sequencer.fields, (Opcode.ADD,)),
+            x_word=words[Buffer.X],
+            y_word=words[Buffer.Y],
+            result_valid=results.word_valid,
+            result_word=results.word,
+        ),
+    )
+    connect_write_port(write_port, written.port)
+    return DatapathOutputs(
+        source_word=source_word,
+        is_last_word=feed.is_last_word,
+        is_mac_beat=is_mac_beat,
+        sum_valid=mac.valid,
+        sum=mac.accumulator,
+        is_written=written.is_written,
+    )
+
+
+def _make_operand_buffer(fields: dict[str, pyrtl.WireVector]) -> pyrtl.WireVector:
+    """The buffer of the first operand: the field `source`, or the opcode's own."""
+    own = {Opcode.NORM: Buffer.X, Opcode.SCORE: Buffer.H, Opcode.DISTANCE: Buffer.N}
+    buffer = fields["source"]
+    for opcode, number in own.items():
+        is_opcode = fields["opcode"] == int(opcode)
+        buffer = pyrtl.select(is_opcode, pyrtl.Const(number, len(buffer)), buffer)
+    return buffer
+
+
+def _make_mac(
+    config: AcceleratorConfig,
+    name: str,
+    sequencer: SequencerOutputs,
+    inputs: DatapathInputs,
+    feed: OperandFeedOutputs,
+    source_word: pyrtl.WireVector,
+    words: dict[Buffer, pyrtl.WireVector],
+) -> tuple[pyrtl.WireVector, MacArrayOutputs]:
+    """1 bit, a beat is taken; and the array."""
+    fields = sequencer.fields
+    modes = {
+        Opcode.NORM: MacMode.SQUARE,
+        Opcode.SCORE: MacMode.DOT,
+        Opcode.DISTANCE: MacMode.SQUARED_DIFFERENCE,
+    }
+    mode = pyrtl.Const(MacMode.WEIGHTS, MODE_BITS)
+    for opcode, number in modes.items():
+        is_opcode = fields["opcode"] == int(opcode)
+        mode = pyrtl.select(is_opcode, pyrtl.Const(number, MODE_BITS), mode)
+    is_beat = feed.is_weight_beat | feed.is_feeding & is_one_of(fields, tuple(modes))
+    mac_inputs = MacArrayInputs(
+        clear=inputs.clear,
+        valid=is_beat,
+        is_first=feed.is_first_word,
+        is_last=feed.is_last_word,
+        mode=mode,
+        left=source_word,
+        right=words[Buffer.K],
+        weights=inputs.beat,
+    )
+    return is_beat, make_mac_array(config, f"{name}_mac", mac_inputs)
+
+
+def _make_norm(
+    name: str, sequencer: SequencerOutputs, clear: pyrtl.WireVector, mac: MacArrayOutputs
+) -> RmsNormOutputs:
+    """Mantissa and shift of the sum of squares that the MAC array gives."""
+    fields = sequencer.fields
+    epsilon = pyrtl.concat(fields["multiplier"], fields["address"])
+    assert len(epsilon) == ACCUMULATOR_BITS
+    is_sum = mac.valid & is_one_of(fields, (Opcode.NORM,))
+    return make_rms_norm(f"{name}_norm", RmsNormInputs(clear, is_sum, mac.accumulator, epsilon))
+
+
+def _make_results(
+    config: AcceleratorConfig,
+    name: str,
+    sequencer: SequencerOutputs,
+    clear: pyrtl.WireVector,
+    sources: tuple[OperandFeedOutputs, MacArrayOutputs, RmsNormOutputs],
+    words: dict[Buffer, pyrtl.WireVector],
+) -> ResultPathOutputs:
+    """The result path, fed by the sums of GEMV or by the scaling of NORM."""
+    feed, mac, norm = sources
+    fields = sequencer.fields
+    return make_result_path(
+        config,
+        f"{name}_result",
+        ResultPathInputs(
+            clear=clear,
+            is_norm=is_one_of(fields, (Opcode.NORM,)),
+            is_silu=is_one_of(fields, (Opcode.GEMV_SILU,)),
+            fields=fields,
+            element_valid=feed.is_scaling | mac.valid & is_one_of(fields, PRODUCT_OPCODES),
+            accumulator=mac.accumulator,
+            x_word=words[Buffer.X],
+            parameter_word=words[Buffer.P],
+            gate_word=words[Buffer.G],
+            norm=norm,
+        ),
+    )

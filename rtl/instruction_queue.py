@@ -1,0 +1,77 @@
+"""Instruction queue of a core: first in, first out, in a synchronous memory.
+
+Contract: an instruction taken in cycle t is at the head from cycle t + LATENCY_CYCLES on, if the
+queue was empty. `ready` depends on registers alone. While `clear` is 1, what is offered is taken
+and forgotten, and so is everything in the queue.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyrtl
+
+from rtl.config import AcceleratorConfig
+from rtl.instruction import INSTRUCTION_BITS
+from rtl.registers import decrement, drive, increment, make_register
+
+LATENCY_CYCLES = 1
+
+
+def latency_cycles(config: AcceleratorConfig) -> int:
+    """Cycles from an empty queue's input to its head."""
+    del config
+    return LATENCY_CYCLES
+
+
+@dataclass(frozen=True)
+class InstructionQueueInputs:
+    """Wires into the unit.
+
+    Attributes:
+        clear: 1 bit.
+        valid: 1 bit, an instruction is offered.
+        instruction: 128 bits.
+        pop: 1 bit, the head is taken; only while `head_valid`.
+    """
+
+    clear: pyrtl.WireVector
+    valid: pyrtl.WireVector
+    instruction: pyrtl.WireVector
+    pop: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class InstructionQueueOutputs:
+    """Wires out of the unit: ready and head_valid (1 bit), head (128 bits)."""
+
+    ready: pyrtl.WireVector
+    head_valid: pyrtl.WireVector
+    head: pyrtl.WireVector
+
+
+def make_instruction_queue(
+    config: AcceleratorConfig, name: str, inputs: InstructionQueueInputs
+) -> InstructionQueueOutputs:
+    """Build the queue of `config.queue_depth` instructions."""
+    pointer_bits = config.queue_depth.bit_length() - 1
+    read_pointer_q = make_register(pointer_bits, f"{name}_read_pointer")
+    write_pointer_q = make_register(pointer_bits, f"{name}_write_pointer")
+    num_queued_q = make_register(pointer_bits + 1, f"{name}_num_queued")
+    memory = pyrtl.MemBlock(
+        INSTRUCTION_BITS, pointer_bits, f"{name}_memory", asynchronous=False, max_write_ports=1
+    )
+
+    ready = num_queued_q != config.queue_depth
+    is_pushed = inputs.valid & ready
+    memory[write_pointer_q] <<= pyrtl.MemBlock.EnabledWrite(inputs.instruction, is_pushed)
+
+    drive(write_pointer_q, (is_pushed, increment(write_pointer_q)), clear=inputs.clear)
+    drive(read_pointer_q, (inputs.pop, increment(read_pointer_q)), clear=inputs.clear)
+    drive(
+        num_queued_q,
+        (is_pushed & ~inputs.pop, increment(num_queued_q)),
+        (inputs.pop & ~is_pushed, decrement(num_queued_q)),
+        clear=inputs.clear,
+    )
+    return InstructionQueueOutputs(ready, num_queued_q != 0, memory[read_pointer_q])

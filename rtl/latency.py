@@ -1,0 +1,67 @@
+"""Cycles of every instruction of a core, as the hardware takes them.
+
+An instruction runs from its first to its last cycle, and the next one of the queue begins in the
+cycle after. An instruction that a core takes (valid and ready) in cycle t while nothing is queued
+or running begins in cycle t + START_CYCLES.
+
+`read_latency`: cycles from the transfer of a read request to its first beat, at least 1; the other
+beats follow one per cycle, and memory is always ready. `write_latency`: cycles from the transfer
+of a write beat to its acknowledgement, at least 1. With w = rows, c = columns:
+
+| opcode | cycles |
+| --- | --- |
+| LOAD | read_latency + 2 w |
+| STORE | 2 w + write_latency |
+| NORM | w + mac + rms_norm + w L + result |
+| GEMV | read_latency + w L c + mac + result |
+| GEMV_SILU | GEMV + silu_multiply |
+| ADD | w + 1 |
+| SCORE, DISTANCE | w + mac |
+
+mac, rms_norm, result, silu_multiply: the `latency_cycles` of those units.
+"""
+
+from __future__ import annotations
+
+from reference.errors import ArgumentError
+from rtl import instruction_queue, mac_array, result_path, rms_norm, silu_multiply
+from rtl.config import AcceleratorConfig
+from rtl.instruction import Instruction, Opcode
+
+START_CYCLES = instruction_queue.LATENCY_CYCLES + 1
+"""From taking an instruction to its first cycle, when the core has nothing else to do."""
+
+
+def count_cycles(
+    config: AcceleratorConfig, instruction: Instruction, read_latency: int, write_latency: int
+) -> int:
+    """Cycles of one legal instruction without memory stalls.
+
+    Raises:
+        ArgumentError: a latency is below 1, or no core executes the opcode.
+
+    >>> from rtl.config import DEMO
+    >>> count_cycles(DEMO, Instruction(Opcode.LOAD, rows=8), read_latency=1, write_latency=1)
+    17
+    """
+    for name, latency in (("read_latency", read_latency), ("write_latency", write_latency)):
+        if latency < 1:
+            raise ArgumentError(name, latency, "at least 1")
+    words, columns = instruction.rows, instruction.columns
+    mac = mac_array.latency_cycles(config)
+    result = result_path.latency_cycles(config)
+    norm = words + mac + rms_norm.latency_cycles(config) + words * config.num_lanes + result
+    gemv = read_latency + words * config.num_lanes * columns + mac + result
+    cycles = {
+        Opcode.LOAD: read_latency + 2 * words,
+        Opcode.STORE: 2 * words + write_latency,
+        Opcode.NORM: norm,
+        Opcode.GEMV: gemv,
+        Opcode.GEMV_SILU: gemv + silu_multiply.latency_cycles(config),
+        Opcode.ADD: words + 1,
+        Opcode.SCORE: words + mac,
+        Opcode.DISTANCE: words + mac,
+    }
+    if instruction.opcode not in cycles:
+        raise ArgumentError("opcode", instruction.opcode, "one that a core executes")
+    return cycles[Opcode(instruction.opcode)]

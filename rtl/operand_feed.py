@@ -1,0 +1,132 @@
+"""Operand feed: which word of the buffers is read in every cycle, and what the MAC array gets.
+
+One index walks over the words of the vectors, from 0 and around: with the weight beats for GEMV,
+one word per cycle for the squares of NORM, for ADD, SCORE and DISTANCE, one per L cycles while
+NORM scales, one per two beats for STORE. G in GEMV_SILU and P wherever there are results follow
+the results instead.
+
+Contract: a beat or word of cycle t has its operand in cycle t. `is_feeding` is 1 in the cycles 0
+to words - 1 of NORM, ADD, SCORE and DISTANCE; `is_scaling` in words L cycles from the one on
+after `is_norm_ready`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyrtl
+
+from rtl.config import AcceleratorConfig
+from rtl.instruction import Opcode
+from rtl.registers import decrement, drive, increment, make_register
+from rtl.sequencer import FEED_OPCODES, PRODUCT_OPCODES, SequencerOutputs, is_one_of
+from rtl.vector_memory import count_index_bits
+
+
+@dataclass(frozen=True)
+class OperandFeedInputs:
+    """Wires into the unit, each 1 bit.
+
+    Attributes:
+        clear: ends feeding and scaling.
+        is_read_beat: a beat is read from memory.
+        is_norm_ready: mantissa and shift of the norm are there.
+        is_word_selected: the last lane of a word of results is selected.
+        is_word_sent: both beats of a word are stored.
+    """
+
+    clear: pyrtl.WireVector
+    is_read_beat: pyrtl.WireVector
+    is_norm_ready: pyrtl.WireVector
+    is_word_selected: pyrtl.WireVector
+    is_word_sent: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class OperandFeedOutputs:
+    """Wires out of the unit.
+
+    Attributes:
+        operand_index: register, read index of X, N, H, Y and K.
+        gate_index: register, of G.
+        parameter_index: register, of P.
+        is_first_word: 1 bit, the index is 0.
+        is_last_word: 1 bit, the index is the last one of the vector.
+        is_weight_beat: 1 bit, the beat of this cycle is one of weights.
+        is_feeding: 1 bit.
+        is_scaling: 1 bit.
+    """
+
+    operand_index: pyrtl.Register
+    gate_index: pyrtl.Register
+    parameter_index: pyrtl.Register
+    is_first_word: pyrtl.WireVector
+    is_last_word: pyrtl.WireVector
+    is_weight_beat: pyrtl.WireVector
+    is_feeding: pyrtl.WireVector
+    is_scaling: pyrtl.WireVector
+
+
+def make_operand_feed(
+    config: AcceleratorConfig, name: str, sequencer: SequencerOutputs, inputs: OperandFeedInputs
+) -> OperandFeedOutputs:
+    """Build indices and phases."""
+    index_bits = count_index_bits(config)
+    operand_index_q = make_register(index_bits, f"{name}_operand_index")
+    gate_index_q = make_register(index_bits, f"{name}_gate_index")
+    parameter_index_q = make_register(index_bits, f"{name}_parameter_index")
+    is_feeding_q = make_register(1, f"{name}_is_feeding")
+    is_scaling_q = make_register(1, f"{name}_is_scaling")
+
+    fields, is_starting = sequencer.fields, sequencer.is_starting
+    is_product = is_one_of(fields, PRODUCT_OPCODES)
+    is_weight_beat = inputs.is_read_beat & is_product
+    # Larger lengths than a buffer are refused before dispatch: the upper bits are 0.
+    num_words = pyrtl.select(is_product, fields["columns"], fields["rows"])[:index_bits]
+    is_last_word = operand_index_q == decrement(num_words)
+    is_scaled = is_scaling_q & inputs.is_word_selected
+    is_step = is_feeding_q | is_weight_beat | is_scaled | inputs.is_word_sent
+
+    following = pyrtl.select(is_last_word, pyrtl.Const(0, index_bits), increment(operand_index_q))
+    operand_steps = ((is_starting, 0), (is_step, following))
+    drive(operand_index_q, *operand_steps)
+    _drive_result_index(
+        gate_index_q, is_one_of(fields, (Opcode.GEMV_SILU,)), inputs.is_word_selected, operand_steps
+    )
+    has_results = is_product | is_one_of(fields, (Opcode.NORM,))
+    _drive_result_index(parameter_index_q, has_results, inputs.is_word_selected, operand_steps)
+
+    is_fed = is_one_of(sequencer.head, FEED_OPCODES)
+    drive(is_feeding_q, (is_starting, is_fed), (is_last_word, 0), clear=inputs.clear)
+    drive(
+        is_scaling_q,
+        (inputs.is_norm_ready, 1),
+        (is_scaled & is_last_word, 0),
+        clear=inputs.clear,
+    )
+    return OperandFeedOutputs(
+        operand_index=operand_index_q,
+        gate_index=gate_index_q,
+        parameter_index=parameter_index_q,
+        is_first_word=operand_index_q == 0,
+        is_last_word=is_last_word,
+        is_weight_beat=is_weight_beat,
+        is_feeding=is_feeding_q,
+        is_scaling=is_scaling_q,
+    )
+
+
+def _drive_result_index(
+    register: pyrtl.Register,
+    follows_results: pyrtl.WireVector,
+    is_word_selected: pyrtl.WireVector,
+    operand_steps: tuple[tuple[pyrtl.WireVector, int], tuple[pyrtl.WireVector, pyrtl.WireVector]],
+) -> None:
+    """An index that counts words of results where it follows them, else walks as the operand's."""
+    start, (is_step, following) = operand_steps
+    drive(
+        register,
+        start,
+        (follows_results & is_word_selected, increment(register)),
+        (~follows_results & is_step, following),
+    )

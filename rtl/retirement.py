@@ -1,0 +1,130 @@
+"""Retirement of a slot: its record of cycles and the digest of what it stored.
+
+The record begins with the first instruction that the core executes after its last retirement,
+SCORE or DISTANCE, and ends with the instruction that is marked `is_last`. The digest of the beats
+stored in between is digest = rotl(digest, 1) xor (the xor of the beat's 32-bit parts), from 0.
+
+Contract: the record is offered from the cycle after the last one of the instruction on, and held
+until it is taken. At most one is pending: the sequencer waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import xor
+
+import pyrtl
+
+from rtl.assertions import require, require_stable
+from rtl.instruction import FIELD_BITS
+from rtl.lanes import split_lanes
+from rtl.registers import drive, make_register
+from rtl.sequencer import DECISION_OPCODES, SequencerOutputs, is_one_of
+
+CYCLE_BITS = 48
+DIGEST_BITS = 32
+
+
+@dataclass(frozen=True)
+class RetirementInputs:
+    """Wires into the unit.
+
+    Attributes:
+        reset: 1 bit.
+        is_dropping: 1 bit, the slot under way is forgotten.
+        cycle: 48 bits, free-running.
+        is_beat_sent: 1 bit, a beat is stored in this cycle.
+        beat: L bytes.
+        ready: 1 bit, the record is taken.
+    """
+
+    reset: pyrtl.WireVector
+    is_dropping: pyrtl.WireVector
+    cycle: pyrtl.WireVector
+    is_beat_sent: pyrtl.WireVector
+    beat: pyrtl.WireVector
+    ready: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class RetirementOutputs:
+    """Wires out of the unit.
+
+    Attributes:
+        valid: 1 bit; with it:
+        slot: 5 bits.
+        start_cycle: 48 bits, first cycle of the first instruction.
+        end_cycle: 48 bits, last cycle of the last instruction.
+        digest: 32 bits.
+    """
+
+    valid: pyrtl.WireVector
+    slot: pyrtl.WireVector
+    start_cycle: pyrtl.WireVector
+    end_cycle: pyrtl.WireVector
+    digest: pyrtl.WireVector
+
+
+def make_retirement(
+    name: str, sequencer: SequencerOutputs, inputs: RetirementInputs
+) -> RetirementOutputs:
+    """Build the record of the slot under way and the one that is offered."""
+    is_begun_q = make_register(1, f"{name}_is_begun")
+    start_cycle_q = make_register(CYCLE_BITS, f"{name}_start_cycle")
+    digest_q = make_register(DIGEST_BITS, f"{name}_digest")
+
+    fields = sequencer.fields
+    is_beginning = sequencer.is_first_cycle & ~is_begun_q
+    is_retiring = sequencer.is_finished & fields["is_last"]
+    is_ending = is_retiring | sequencer.is_finished & is_one_of(fields, DECISION_OPCODES)
+    digest = pyrtl.select(is_beginning, pyrtl.Const(0, DIGEST_BITS), digest_q)
+
+    drive(
+        is_begun_q,
+        (is_ending, 0),
+        (is_beginning, 1),
+        clear=inputs.reset | inputs.is_dropping,
+    )
+    drive(start_cycle_q, (is_beginning, inputs.cycle))
+    drive(digest_q, (inputs.is_beat_sent, update_digest(digest, inputs.beat)), (is_beginning, 0))
+    return _offer(name, inputs, is_retiring, fields["slot"], (start_cycle_q, digest_q))
+
+
+def _offer(
+    name: str,
+    inputs: RetirementInputs,
+    is_retiring: pyrtl.WireVector,
+    slot: pyrtl.WireVector,
+    record: tuple[pyrtl.WireVector, pyrtl.WireVector],
+) -> RetirementOutputs:
+    """Registers that hold start cycle and digest of the finished slot until they are taken."""
+    start_cycle, digest = record
+    valid_q = make_register(1, f"{name}_valid")
+    slot_q = make_register(FIELD_BITS["slot"], f"{name}_slot")
+    record_start_cycle_q = make_register(CYCLE_BITS, f"{name}_record_start_cycle")
+    record_end_cycle_q = make_register(CYCLE_BITS, f"{name}_record_end_cycle")
+    record_digest_q = make_register(DIGEST_BITS, f"{name}_record_digest")
+    drive(
+        valid_q,
+        (is_retiring, 1),
+        (inputs.ready, 0),
+        clear=inputs.reset,
+    )
+    drive(slot_q, (is_retiring, slot))
+    drive(record_start_cycle_q, (is_retiring, start_cycle))
+    drive(record_end_cycle_q, (is_retiring, inputs.cycle))
+    drive(record_digest_q, (is_retiring, digest))
+
+    payload = pyrtl.concat(slot_q, record_start_cycle_q, record_end_cycle_q, record_digest_q)
+    require_stable(f"{name}_record", inputs.reset, valid_q, inputs.ready, payload)
+    require(inputs.reset | ~(is_retiring & valid_q), f"{name} has one record pending")
+    return RetirementOutputs(
+        valid_q, slot_q, record_start_cycle_q, record_end_cycle_q, record_digest_q
+    )
+
+
+def update_digest(digest: pyrtl.WireVector, beat: pyrtl.WireVector) -> pyrtl.WireVector:
+    """rotl(digest, 1) xor (the xor of the beat's 32-bit parts); combinational."""
+    rotated = pyrtl.concat(digest[:-1], digest[-1])
+    return reduce(xor, split_lanes(beat, DIGEST_BITS), rotated)

@@ -1,0 +1,104 @@
+"""Sequencer of a core: executes the instructions of the queue one after the other.
+
+Contract: an instruction runs from cycle `is_first_cycle` to cycle `is_finished`; the next one, if
+it is queued, begins in the cycle after. While `is_dropping` is 1 nothing begins, and what runs is
+forgotten as soon as no memory transfer is open.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyrtl
+
+from rtl.instruction import INSTRUCTION_BITS, Opcode, split
+from rtl.registers import drive, latch, make_register
+
+READ_OPCODES = (Opcode.LOAD, Opcode.GEMV, Opcode.GEMV_SILU)
+FEED_OPCODES = (Opcode.NORM, Opcode.ADD, Opcode.SCORE, Opcode.DISTANCE)
+PRODUCT_OPCODES = (Opcode.GEMV, Opcode.GEMV_SILU)
+DECISION_OPCODES = (Opcode.SCORE, Opcode.DISTANCE)
+
+
+@dataclass(frozen=True)
+class SequencerInputs:
+    """Wires into the unit, each 1 bit but for the head of the queue.
+
+    Attributes:
+        reset: forgets everything.
+        is_dropping: nothing may begin.
+        head_valid: the queue has an instruction.
+        head: 128 bits.
+        is_done: the running instruction has its last effect in this cycle.
+        is_transfer_open: a memory transfer is under way.
+        is_retire_pending: a retire record waits to be taken.
+    """
+
+    reset: pyrtl.WireVector
+    is_dropping: pyrtl.WireVector
+    head_valid: pyrtl.WireVector
+    head: pyrtl.WireVector
+    is_done: pyrtl.WireVector
+    is_transfer_open: pyrtl.WireVector
+    is_retire_pending: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class SequencerOutputs:
+    """Wires out of the unit.
+
+    Attributes:
+        is_starting: 1 bit, the head is taken; it runs from the next cycle on.
+        head: fields of the instruction that is taken, valid with is_starting.
+        is_running: 1 bit.
+        is_first_cycle: 1 bit, first cycle of the running instruction.
+        is_finished: 1 bit, last cycle of the running instruction.
+        instruction: 128 bits, the running instruction, or the last one.
+        fields: its fields.
+    """
+
+    is_starting: pyrtl.WireVector
+    head: dict[str, pyrtl.WireVector]
+    is_running: pyrtl.WireVector
+    is_first_cycle: pyrtl.WireVector
+    is_finished: pyrtl.WireVector
+    instruction: pyrtl.WireVector
+    fields: dict[str, pyrtl.WireVector]
+
+
+def make_sequencer(name: str, inputs: SequencerInputs) -> SequencerOutputs:
+    """Build the sequencer."""
+    is_running_q = make_register(1, f"{name}_is_running")
+    instruction_q = make_register(INSTRUCTION_BITS, f"{name}_instruction")
+    head, fields = split(inputs.head), split(instruction_q)
+
+    is_finished = is_running_q & inputs.is_done & ~inputs.is_dropping
+    # A slot ends only when the record of the slot before it has been taken.
+    is_retiring = is_finished & fields["is_last"]
+    is_blocked = head["is_last"] & (inputs.is_retire_pending | is_retiring)
+    is_free = ~is_running_q | is_finished
+    is_starting = inputs.head_valid & is_free & ~inputs.is_dropping & ~is_blocked
+    is_dropped = inputs.is_dropping & ~inputs.is_transfer_open
+
+    drive(
+        is_running_q,
+        (is_starting, 1),
+        (is_finished | is_dropped, 0),
+        clear=inputs.reset,
+    )
+    drive(instruction_q, (is_starting, inputs.head))
+    is_first_cycle_q = latch(is_starting & ~inputs.reset, f"{name}_is_first_cycle")
+    return SequencerOutputs(
+        is_starting=is_starting,
+        head=head,
+        is_running=is_running_q,
+        is_first_cycle=is_first_cycle_q,
+        is_finished=is_finished,
+        instruction=instruction_q,
+        fields=fields,
+    )
+
+
+def is_one_of(fields: dict[str, pyrtl.WireVector], opcodes: tuple[Opcode, ...]) -> pyrtl.WireVector:
+    """1 bit: the opcode is one of these."""
+    return pyrtl.rtl_any(*(fields["opcode"] == int(opcode) for opcode in opcodes))

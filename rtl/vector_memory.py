@@ -1,0 +1,105 @@
+"""The seven buffers of a core: synchronous memories of words, one read and one write port each.
+
+Contract: a read index that a register holds in cycle t gives the word in cycle t, with everything
+written before t. X, N, H, Y and K share one read index, G and P have their own. One word is
+written in every cycle.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import pyrtl
+
+from rtl.config import AcceleratorConfig
+from rtl.instruction import FIELD_BITS, Buffer, get_buffer_words
+
+
+@dataclass(frozen=True)
+class WritePort:
+    """The write port of all buffers.
+
+    Attributes:
+        enable: 1 bit.
+        buffer: 3 bits, `Buffer`.
+        index: as wide as `count_index_bits`.
+        word: L int16.
+    """
+
+    enable: pyrtl.WireVector
+    buffer: pyrtl.WireVector
+    index: pyrtl.WireVector
+    word: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class VectorMemoryInputs:
+    """Wires into the unit.
+
+    Attributes:
+        operand_index: register of `count_index_bits`, read index of X, N, H, Y and K.
+        gate_index: register, of G.
+        parameter_index: register, of P.
+        write_port: see there.
+    """
+
+    operand_index: pyrtl.Register
+    gate_index: pyrtl.Register
+    parameter_index: pyrtl.Register
+    write_port: WritePort
+
+
+def make_open_write_port(config: AcceleratorConfig, name: str) -> WritePort:
+    """A write port that is not driven yet; `connect_write_port` drives it."""
+    return WritePort(
+        enable=pyrtl.WireVector(1, f"{name}_enable"),
+        buffer=pyrtl.WireVector(FIELD_BITS["target"], f"{name}_buffer"),
+        index=pyrtl.WireVector(count_index_bits(config), f"{name}_index"),
+        word=pyrtl.WireVector(config.word_bits, f"{name}_word"),
+    )
+
+
+def connect_write_port(port: WritePort, driver: WritePort) -> None:
+    """Drive every wire of a port by the same wire of another one."""
+    for member in fields(WritePort):
+        wire = getattr(port, member.name)
+        wire <<= getattr(driver, member.name)
+
+
+def count_index_bits(config: AcceleratorConfig) -> int:
+    """Width of an index, and of a number of words, of the largest buffer."""
+    return max(get_buffer_words(config, buffer) for buffer in Buffer).bit_length()
+
+
+def make_vector_memory(
+    config: AcceleratorConfig, name: str, inputs: VectorMemoryInputs
+) -> dict[Buffer, pyrtl.WireVector]:
+    """Build the memories; gives the word that each of them reads."""
+    port = inputs.write_port
+    own_index = {Buffer.G: inputs.gate_index, Buffer.P: inputs.parameter_index}
+    words = {}
+    for buffer in Buffer:
+        num_words = get_buffer_words(config, buffer)
+        address_bits = max(1, (num_words - 1).bit_length())
+        memory = pyrtl.MemBlock(
+            config.word_bits,
+            address_bits,
+            f"{name}_{buffer.name.lower()}",
+            asynchronous=False,
+            max_write_ports=1,
+        )
+        # No index exceeds the capacity: a larger number of rows is refused before dispatch.
+        read_index = own_index.get(buffer, inputs.operand_index)
+        is_written = port.enable & (port.buffer == int(buffer))
+        memory[port.index[:address_bits]] <<= pyrtl.MemBlock.EnabledWrite(port.word, is_written)
+        words[buffer] = memory[read_index[:address_bits]]
+    return words
+
+
+def select_word(
+    words: dict[Buffer, pyrtl.WireVector], buffer: pyrtl.WireVector
+) -> pyrtl.WireVector:
+    """The word of one buffer; 0 for a number that no buffer has."""
+    zero = pyrtl.Const(0, len(words[Buffer.X]))
+    by_number = {int(number): word for number, word in words.items()}
+    return pyrtl.mux(buffer, *(by_number.get(n, zero) for n in range(1 << FIELD_BITS["source"])))

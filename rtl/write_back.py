@@ -1,0 +1,103 @@
+"""Write-back of a core: the words that LOAD, results and ADD write, one after the other.
+
+Contract: a word of results is written in the cycle in which it is there, a loaded word in the cycle
+of its upper beat, a sum of ADD in the cycle after its operands. Every instruction that writes does
+so from word 0 on; `is_written` marks the word number rows - 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyrtl
+
+from rtl.config import AcceleratorConfig
+from rtl.instruction import Buffer, Opcode
+from rtl.lanes import add_saturating
+from rtl.registers import decrement, delay, drive, increment, latch, make_register
+from rtl.sequencer import SequencerOutputs, is_one_of
+from rtl.vector_memory import WritePort, count_index_bits
+
+
+@dataclass(frozen=True)
+class WriteBackInputs:
+    """Wires into the unit.
+
+    Attributes:
+        clear: 1 bit.
+        is_read_beat: 1 bit, a beat is read from memory.
+        beat: L bytes.
+        is_sum: 1 bit, ADD has its operands in this cycle.
+        x_word: L int16.
+        y_word: L int16.
+        result_valid: 1 bit, a word of results is there.
+        result_word: L int16.
+    """
+
+    clear: pyrtl.WireVector
+    is_read_beat: pyrtl.WireVector
+    beat: pyrtl.WireVector
+    is_sum: pyrtl.WireVector
+    x_word: pyrtl.WireVector
+    y_word: pyrtl.WireVector
+    result_valid: pyrtl.WireVector
+    result_word: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class WriteBackOutputs:
+    """Wires out of the unit: the write port, and 1 bit, it writes the instruction's last word."""
+
+    port: WritePort
+    is_written: pyrtl.WireVector
+
+
+def make_write_back(
+    config: AcceleratorConfig, name: str, sequencer: SequencerOutputs, inputs: WriteBackInputs
+) -> WriteBackOutputs:
+    """Build the write port's multiplexer and its index."""
+    fields, is_starting = sequencer.fields, sequencer.is_starting
+    is_load = is_one_of(fields, (Opcode.LOAD,))
+    is_add = is_one_of(fields, (Opcode.ADD,))
+    is_loaded, loaded_word = _join_beats(name, is_starting, inputs, is_load)
+    sum_q = latch(add_saturating(inputs.x_word, inputs.y_word), f"{name}_sum")
+    is_sum_q = delay(inputs.is_sum, 1, f"{name}_is_sum", inputs.clear)
+
+    enable = is_loaded | is_sum_q | inputs.result_valid
+    word = pyrtl.select(is_load, loaded_word, pyrtl.select(is_add, sum_q, inputs.result_word))
+
+    index_bits = count_index_bits(config)
+    index_q = make_register(index_bits, f"{name}_index")
+    drive(index_q, (is_starting, 0), (enable, increment(index_q)))
+    # Larger lengths than a buffer are refused before dispatch: the upper bits are 0.
+    is_last = index_q == decrement(fields["rows"][:index_bits])
+    return WriteBackOutputs(
+        WritePort(enable, _make_target(fields), index_q, word), is_written=enable & is_last
+    )
+
+
+def _make_target(fields: dict[str, pyrtl.WireVector]) -> pyrtl.WireVector:
+    """The buffer that the instruction writes; NORM and ADD have a fixed one."""
+    num_bits = len(fields["target"])
+    fixed = pyrtl.select(
+        is_one_of(fields, (Opcode.NORM,)),
+        pyrtl.Const(Buffer.N, num_bits),
+        pyrtl.Const(Buffer.X, num_bits),
+    )
+    is_fixed = is_one_of(fields, (Opcode.NORM, Opcode.ADD))
+    return pyrtl.select(is_fixed, fixed, fields["target"])
+
+
+def _join_beats(
+    name: str,
+    is_starting: pyrtl.WireVector,
+    inputs: WriteBackInputs,
+    is_load: pyrtl.WireVector,
+) -> tuple[pyrtl.WireVector, pyrtl.WireVector]:
+    """1 bit, the upper beat of a word is there; and the word."""
+    is_upper_q = make_register(1, f"{name}_is_upper")
+    lower_beat_q = make_register(len(inputs.beat), f"{name}_lower_beat")
+    is_beat = inputs.is_read_beat & is_load
+    drive(is_upper_q, (is_starting, 0), (is_beat, ~is_upper_q))
+    drive(lower_beat_q, (is_beat, inputs.beat))
+    return is_beat & is_upper_q, pyrtl.concat(inputs.beat, lower_beat_q)

@@ -1,0 +1,138 @@
+"""Write channel of a core: beats with addresses, acknowledged one by one.
+
+Source: docs/accelerator.md, section 4. Contract: `start` in cycle t offers the first beat in cycle
+t + 1 and one beat in every cycle in which memory is ready; `is_done` is 1 in the cycle of the last
+acknowledgement. `stop` ends the burst after the beat that is offered.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyrtl
+
+from rtl.assertions import require, require_stable
+from rtl.registers import decrement, drive, increment, make_register
+
+MAX_OPEN_BITS = 16
+ADDRESS_BITS = 32
+
+
+@dataclass(frozen=True)
+class WriteChannelInputs:
+    """Wires into the unit.
+
+    Attributes:
+        reset: 1 bit.
+        start: 1 bit.
+        first_address: 32 bits, in beats, valid with `start`.
+        stop: 1 bit.
+        word: 2 L bytes: the word that is sent, lower beat first.
+        is_last_word: 1 bit, it is the last one of the burst.
+        ready: 1 bit, from memory.
+        acknowledge_valid: 1 bit, from memory.
+        acknowledge_error: 1 bit, from memory.
+    """
+
+    reset: pyrtl.WireVector
+    start: pyrtl.WireVector
+    first_address: pyrtl.WireVector
+    stop: pyrtl.WireVector
+    word: pyrtl.WireVector
+    is_last_word: pyrtl.WireVector
+    ready: pyrtl.WireVector
+    acknowledge_valid: pyrtl.WireVector
+    acknowledge_error: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class WriteChannelOutputs:
+    """Wires out of the unit.
+
+    Attributes:
+        valid: 1 bit, to memory, with address (32 bits) and data (a beat).
+        address: see valid.
+        data: see valid.
+        is_beat_sent: 1 bit, a beat is taken in this cycle.
+        is_word_sent: 1 bit, the upper beat of the word is taken in this cycle.
+        is_done: 1 bit, the last beat of the burst is acknowledged, without error.
+        is_error: 1 bit, an acknowledgement carries an error.
+        is_open: 1 bit, a beat is offered or not yet acknowledged.
+        is_stalled: 1 bit, memory is waited for in this cycle.
+    """
+
+    valid: pyrtl.WireVector
+    address: pyrtl.WireVector
+    data: pyrtl.WireVector
+    is_beat_sent: pyrtl.WireVector
+    is_word_sent: pyrtl.WireVector
+    is_done: pyrtl.WireVector
+    is_error: pyrtl.WireVector
+    is_open: pyrtl.WireVector
+    is_stalled: pyrtl.WireVector
+
+
+def make_write_channel(name: str, inputs: WriteChannelInputs) -> WriteChannelOutputs:
+    """Build the channel."""
+    is_sending_q = make_register(1, f"{name}_is_sending")
+    is_upper_q = make_register(1, f"{name}_is_upper")
+    address_q = make_register(ADDRESS_BITS, f"{name}_address")
+    num_open_q = make_register(MAX_OPEN_BITS, f"{name}_num_open")
+
+    beat_bits = len(inputs.word) // 2
+    data = pyrtl.select(is_upper_q, inputs.word[beat_bits:], inputs.word[:beat_bits])
+    is_beat_sent = is_sending_q & inputs.ready
+    is_word_sent = is_beat_sent & is_upper_q
+    is_end = is_beat_sent & inputs.stop | is_word_sent & inputs.is_last_word
+    is_acknowledged = inputs.acknowledge_valid
+    is_last_acknowledged = ~is_sending_q & is_acknowledged & (num_open_q == 1)
+
+    drive(
+        is_sending_q,
+        (inputs.start, 1),
+        (is_end, 0),
+        clear=inputs.reset,
+    )
+    drive(
+        is_upper_q,
+        (inputs.start, 0),
+        (is_beat_sent, ~is_upper_q),
+        clear=inputs.reset,
+    )
+    drive(address_q, (inputs.start, inputs.first_address), (is_beat_sent, increment(address_q)))
+    drive(
+        num_open_q,
+        (is_beat_sent & ~is_acknowledged, increment(num_open_q)),
+        (is_acknowledged & ~is_beat_sent, decrement(num_open_q)),
+        clear=inputs.reset,
+    )
+    _require_rules(name, inputs, is_sending_q, pyrtl.concat(address_q, data), num_open_q)
+    is_awaited = ~is_sending_q & (num_open_q != 0) & ~is_last_acknowledged
+    return WriteChannelOutputs(
+        valid=is_sending_q,
+        address=address_q,
+        data=data,
+        is_beat_sent=is_beat_sent,
+        is_word_sent=is_word_sent,
+        is_done=is_last_acknowledged & ~inputs.acknowledge_error,
+        is_error=is_acknowledged & inputs.acknowledge_error,
+        is_open=is_sending_q | (num_open_q != 0),
+        is_stalled=(is_sending_q & ~inputs.ready) | is_awaited,
+    )
+
+
+def _require_rules(
+    name: str,
+    inputs: WriteChannelInputs,
+    valid: pyrtl.WireVector,
+    payload: pyrtl.WireVector,
+    num_open: pyrtl.WireVector,
+) -> None:
+    require_stable(f"{name}_beat", inputs.reset, valid, inputs.ready, payload)
+    is_surplus = inputs.acknowledge_valid & (num_open == 0)
+    require(inputs.reset | ~is_surplus, f"rule 5: {name} is acknowledged once for every beat")
+    is_full = num_open == (1 << MAX_OPEN_BITS) - 1
+    require(
+        inputs.reset | ~(is_full & valid & inputs.ready & ~inputs.acknowledge_valid),
+        f"rule 5: {name} has at most 65,535 beats open",
+    )

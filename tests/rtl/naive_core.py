@@ -1,0 +1,111 @@
+"""What one core does to its memory, instruction by instruction, on Python integers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rtl.config import AcceleratorConfig
+from rtl.instruction import Buffer, Instruction, Opcode, get_buffer_words
+from tests.rtl import naive
+from tests.rtl.wires import pack, to_signed, unpack
+
+
+@dataclass
+class NaiveCore:
+    """Buffers, memory by beat address, and what left the core."""
+
+    config: AcceleratorConfig
+    memory: dict[int, int]
+    buffers: dict[Buffer, list[int]] = field(default_factory=dict)
+    decisions: list[tuple[int, int]] = field(default_factory=list)
+    retired: list[tuple[int, int]] = field(default_factory=list)
+    digest: int = 0
+    is_begun: bool = False
+
+    def __post_init__(self) -> None:
+        lanes = self.config.num_lanes
+        for buffer in Buffer:
+            self.buffers[buffer] = [0] * (get_buffer_words(self.config, buffer) * lanes)
+
+    def execute(self, instruction: Instruction) -> None:
+        if not self.is_begun:
+            self.is_begun, self.digest = True, 0
+        getattr(self, f"execute_{Opcode(instruction.opcode).name.lower()}")(instruction)
+        if instruction.opcode in (Opcode.SCORE, Opcode.DISTANCE):
+            self.is_begun = False
+        if instruction.is_last:
+            self.is_begun = False
+            self.retired.append((instruction.slot, self.digest))
+
+    def read(self, buffer: Buffer, num_words: int) -> list[int]:
+        return self.buffers[buffer][: num_words * self.config.num_lanes]
+
+    def write(self, buffer: Buffer, values: list[int]) -> None:
+        self.buffers[buffer][: len(values)] = values
+
+    def execute_load(self, instruction: Instruction) -> None:
+        lanes = self.config.num_lanes
+        values = []
+        for row in range(instruction.rows):
+            lower, upper = (self.memory[instruction.address + 2 * row + half] for half in (0, 1))
+            values += unpack(upper << (8 * lanes) | lower, 16, lanes)
+        self.write(Buffer(instruction.target), values)
+
+    def execute_store(self, instruction: Instruction) -> None:
+        lanes = self.config.num_lanes
+        values = self.read(Buffer(instruction.source), instruction.rows)
+        for beat in range(2 * instruction.rows):
+            half = pack(values[beat * lanes // 2 : (beat + 1) * lanes // 2], 16)
+            self.memory[instruction.address + beat] = half
+            self.digest = update_digest(self.digest, half, 8 * lanes)
+
+    def execute_norm(self, instruction: Instruction) -> None:
+        x = self.read(Buffer.X, instruction.rows)
+        gains = self.read(Buffer.P, instruction.rows)
+        self.write(Buffer.N, naive.norm(x, gains, instruction.value))
+
+    def multiply(self, instruction: Instruction) -> list[int]:
+        lanes = self.config.num_lanes
+        vector = self.read(Buffer(instruction.source), instruction.columns)
+        multipliers = [m & 0xFFFF for m in self.read(Buffer.P, instruction.rows)]
+        weights = []
+        for row in range(instruction.rows * lanes):
+            first = instruction.address + row * instruction.columns
+            beats = [self.memory[first + column] for column in range(instruction.columns)]
+            weights.append([weight for beat in beats for weight in unpack(beat, 8, lanes)])
+        return naive.gemv(weights, vector, multipliers, instruction.shift)
+
+    def execute_gemv(self, instruction: Instruction) -> None:
+        self.write(Buffer(instruction.target), self.multiply(instruction))
+
+    def execute_gemv_silu(self, instruction: Instruction) -> None:
+        gates = self.read(Buffer.G, instruction.rows)
+        constants = (instruction.gate_shift, instruction.multiplier, instruction.hidden_shift)
+        pairs = zip(gates, self.multiply(instruction), strict=True)
+        hidden = [naive.hidden(gate, up, *constants) for gate, up in pairs]
+        self.write(Buffer(instruction.target), hidden)
+
+    def execute_add(self, instruction: Instruction) -> None:
+        rows = instruction.rows
+        self.write(Buffer.X, naive.add(self.read(Buffer.X, rows), self.read(Buffer.Y, rows)))
+
+    def execute_score(self, instruction: Instruction) -> None:
+        query, key = (self.read(buffer, instruction.rows) for buffer in (Buffer.H, Buffer.K))
+        self.decisions.append((instruction.slot, naive.dot(query, key)))
+
+    def execute_distance(self, instruction: Instruction) -> None:
+        inputs, cached = (self.read(buffer, instruction.rows) for buffer in (Buffer.N, Buffer.K))
+        self.decisions.append((instruction.slot, naive.squared_distance(inputs, cached)))
+
+
+def update_digest(digest: int, beat: int, beat_bits: int) -> int:
+    """rotl(digest, 1) xor (the xor of the beat's 32-bit parts)."""
+    digest = (digest << 1 | digest >> 31) & 0xFFFFFFFF
+    for low in range(0, beat_bits, 32):
+        digest ^= beat >> low & 0xFFFFFFFF
+    return digest
+
+
+def sign_score(score: int) -> int:
+    """A 48-bit score as a signed number."""
+    return to_signed(score, 48)
