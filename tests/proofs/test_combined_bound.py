@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from proofs.attack import attack
 from proofs.combined_bound import STATEMENT, LayerPair, check, compute_parts, compute_sides
-from proofs.combined_layer import compute_attention_gap
+from proofs.combined_layer import compute_attention_gap, compute_query_gaps
 from proofs.counterexamples.combined_bound import get_counterexamples, make_layer
 from proofs.counterexamples.counterexample import Counterexample
-from proofs.multi_head_attention import BlockPair
+from proofs.multi_head_attention import BlockPair, get_heads
 from proofs.statement import HypothesisError, Verdict
 from reference.attention import compute_attention
 from reference.rms_norm import compute_rms_norm
@@ -61,6 +61,18 @@ def test_no_attack_violates_the_claim(pair: LayerPair) -> None:
 @given(layer_pairs())
 def test_rounding_is_as_derived(pair: LayerPair) -> None:
     check_rounding(STATEMENT, pair)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_rounding_covers_scores_that_cancel(seed: int) -> None:
+    """|q - k| is 1e-8 of |q|, which norms and score hold with half of the digits only."""
+    rng = np.random.default_rng(seed)
+    key, other_key = rng.standard_normal((2, 3))
+    queries = key + 1e-8 * rng.standard_normal((2, 1, 3))
+    keys = np.stack([other_key, key])[None]
+    o_proj = rng.standard_normal((1, 3))
+    block = BlockPair(queries[0], queries[1], keys, keys, o_proj, num_shared=2)
+    check_rounding(STATEMENT, replace(make_layer(1.0, 1.0, np.ones(2), 2), block=block))
 
 
 def test_key_between_the_queries_attains_the_bound() -> None:
@@ -148,6 +160,11 @@ def test_parts_make_the_papers_form_of_the_bound() -> None:
     for _ in range(100):
         pair = STATEMENT.draw(rng)
         assert compute_sides(pair).right <= compute_parts(pair).total * (1 + 1e-12)
+
+
+def test_aligned_key_is_the_last_shared_one() -> None:
+    pair = make_layer(5.0, 3.0, np.array([5.0, 9.0]), num_shared=1)
+    assert compute_query_gaps(get_heads(pair.block)[0]) == (0.0, 2.0)
 
 
 def test_parts_name_what_is_missing() -> None:

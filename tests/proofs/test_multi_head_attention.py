@@ -64,6 +64,16 @@ def test_rounding_is_as_derived(pair: BlockPair) -> None:
     check_rounding(STATEMENT, pair)
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_rounding_covers_large_logits_that_nearly_tie(seed: int) -> None:
+    """Logits of 10^6 are off by 10^-10, and so are the probabilities where they tie."""
+    rng = np.random.default_rng(seed)
+    query, gap = 1e6 * rng.uniform(1, 2), rng.uniform(0.1, 1)
+    keys = np.array([[[1.0], [1.0 + 1e-6 * gap]]])
+    queries, values = np.array([[query]]), np.array([[[1.0], [-1.0]]])
+    check_rounding(STATEMENT, BlockPair(queries, -queries, keys, values, np.eye(1), num_shared=2))
+
+
 @pytest.mark.parametrize(
     ("logits", "o_proj"),
     [
