@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.memory_model import SharedMemory
 from reference.errors import ArgumentError
 from reference.fixed_point import Int16Array
 from reference.integer_layer import IntegerLayer
@@ -206,12 +207,17 @@ class MemoryImage:
 
     Attributes:
         memory_map: addresses.
-        beats: [num_beats, L] uint8, the contents; whoever simulates the memory may share them.
+        memory: what a back end runs on.
     """
 
     def __init__(self, memory_map: MemoryMap) -> None:
         self.memory_map = memory_map
-        self.beats: Beats = np.zeros((memory_map.num_beats, memory_map.config.num_lanes), np.uint8)
+        self.memory = SharedMemory(memory_map.num_beats, memory_map.config.beat_bytes)
+
+    @property
+    def beats(self) -> Beats:
+        """[num_beats, L], the contents."""
+        return self.memory.beats
 
     def write_layer(self, layer_index: int, layer: IntegerLayer) -> None:
         """Put the constants of a layer in their places."""

@@ -1,0 +1,171 @@
+"""The accelerator as MLP engine of the integer decoder: closed loop on what the hardware computes.
+
+The decoder hands over residual stream, queries and keys; the engine writes them to memory, runs
+the compiled program on a back end and reads residual stream and outputs back. Replay caches stay
+in the accelerator's memory from token to token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cosim.assembler import format_instruction
+from cosim.backend import Backend, RunResult, RunSettings
+from cosim.compiler import LayerCompiler, LayerStep
+from cosim.memory_image import CachePart, MemoryImage, MemoryMap, SlotPart, make_memory_image
+from reference.errors import ArgumentError, FastCarError
+from reference.fixed_point import Int16Array
+from reference.integer_engine import IntegerMlpEngine
+from reference.integer_model import IntegerModel
+from reference.mlp_engine import MlpRequest, MlpResult
+from reference.scheduler import Dispatch
+from rtl.config import AcceleratorConfig
+from rtl.instruction import Instruction, decode, encode
+
+
+class HardwareError(FastCarError):
+    """The accelerator ended a run with its sticky error, or without a record of every slot."""
+
+
+@dataclass(frozen=True)
+class LayerRun:
+    """One layer of one token on the accelerator.
+
+    Attributes:
+        layer_index: l.
+        token_index: generated index j.
+        program: the instructions.
+        result: what the back end observed.
+    """
+
+    layer_index: int
+    token_index: int
+    program: tuple[Instruction, ...]
+    result: RunResult
+
+
+class AcceleratorEngine:
+    """Runs the MLP phase on a back end; implements `reference.mlp_engine.MlpEngine`.
+
+    Args:
+        model: integer constants of all layers.
+        backend: an accelerator of the model's sizes.
+        dispatch: dynamic (DRS) or static mapping.
+        settings: memory latency, stalls, limit of a run.
+
+    Attributes:
+        last_run: the layer that ran last.
+    """
+
+    def __init__(
+        self,
+        model: IntegerModel,
+        backend: Backend,
+        dispatch: Dispatch = Dispatch.DYNAMIC,
+        settings: RunSettings | None = None,
+    ) -> None:
+        check_sizes(model, backend.config)
+        self.model = model
+        self.backend = backend
+        self.dispatch = dispatch
+        self.settings = RunSettings() if settings is None else settings
+        self.last_run: LayerRun | None = None
+        self.reset(1, 1)
+
+    @property
+    def config(self) -> AcceleratorConfig:
+        """Sizes of the accelerator."""
+        return self.backend.config
+
+    def reset(self, num_slots: int, tokens_per_frame: int) -> None:
+        """Start a generation with an empty replay cache for B slots and N places."""
+        memory_map = MemoryMap(self.config, len(self.model.layers), num_slots, tokens_per_frame)
+        self.image: MemoryImage = make_memory_image(memory_map, self.model.layers)
+        self._compiler = LayerCompiler(memory_map, self.model.layers)
+
+    def load_cache(self, reference: IntegerMlpEngine) -> None:
+        """Take over the replay cache of the integer reference: a run begins in mid-video."""
+        for part, cached in (
+            (CachePart.OUTPUT, reference.cached_outputs),
+            (CachePart.NORMED, reference.cached_inputs),
+        ):
+            for layer, slot, place in np.ndindex(*cached.shape[:3]):
+                self.image.write_cache(layer, place, slot, part, cached[layer, slot, place])
+
+    def run_layer(self, layer_index: int, request: MlpRequest) -> MlpResult:
+        """Run one layer of one token.
+
+        Raises:
+            HardwareError: the accelerator reported an error, or a slot has no record.
+        """
+        self._hand_over(request)
+        program = self.compile(layer_index, request)
+        words = [encode(one) for one in program]
+        result = self.backend.run(words, self.image.memory, self.settings)
+        self.last_run = LayerRun(layer_index, request.token_index, tuple(program), result)
+        _check_result(result, len(request.residual))
+        return self._read_back(layer_index, request, result)
+
+    def compile(self, layer_index: int, request: MlpRequest) -> list[Instruction]:
+        """The program of a request."""
+        return self._compiler.compile(
+            LayerStep(
+                layer_index,
+                request.location_index,
+                request.source,
+                request.threshold,
+                request.is_decided,
+                request.is_computing,
+                self.dispatch,
+            )
+        )
+
+    def _hand_over(self, request: MlpRequest) -> None:
+        handed: tuple[tuple[SlotPart, Int16Array | None], ...] = (
+            (SlotPart.RESIDUAL, request.residual),
+            (SlotPart.QUERY, request.query),
+            (SlotPart.ALIGNED_KEY, request.aligned_key),
+        )
+        for part, rows in handed:
+            for slot, values in enumerate(() if rows is None else rows):
+                self.image.write_activation(slot, part, values)
+
+    def _read_back(self, layer_index: int, request: MlpRequest, result: RunResult) -> MlpResult:
+        slots, location = range(len(request.residual)), request.location_index
+        decisions = {record.slot: record for record in result.decisions}
+        digests = {record.slot: record.digest for record in result.retires}
+        outputs = [
+            self.image.read_cache(layer_index, location, slot, CachePart.OUTPUT) for slot in slots
+        ]
+        return MlpResult(
+            residual=np.stack([self.image.read_residual(slot) for slot in slots]),
+            output=np.stack(outputs),
+            replayed=np.array([not decisions[slot].computes for slot in slots]),
+            scores=np.array([decisions[slot].score for slot in slots], np.int64),
+            digests=np.array([digests[slot] for slot in slots], np.uint32),
+        )
+
+
+def check_sizes(model: IntegerModel, config: AcceleratorConfig) -> None:
+    """Refuse an accelerator of other sizes than the model's."""
+    sizes = {
+        "hidden_size": model.config.hidden_size,
+        "intermediate_size": model.config.intermediate_size,
+        "query_size": model.query_size,
+    }
+    for name, size in sizes.items():
+        if getattr(config, name) != size:
+            raise ArgumentError(name, getattr(config, name), f"{size}, the model's")
+
+
+def _check_result(result: RunResult, num_slots: int) -> None:
+    if result.error is not None:
+        instruction = format_instruction(decode(result.error.instruction))
+        raise HardwareError(f"accelerator: error {result.error.code.name} at {instruction}")
+    for kind, records in (("decision", result.decisions), ("retire", result.retires)):
+        found = sorted(record.slot for record in records)
+        if found != list(range(num_slots)):
+            limit = f"one of each of {num_slots} slots"
+            raise HardwareError(f"{kind} records: of slots {found}: must be {limit}")
