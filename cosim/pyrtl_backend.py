@@ -43,12 +43,14 @@ class Simulator(Enum):
     COMPILED = "compiled"
 
 
-class _Stepper(Protocol):
-    """One simulator: `step` runs a cycle, `get` reads an output port of that cycle."""
+class Stepper(Protocol):
+    """One simulator."""
 
-    def step(self, inputs: Mapping[str, int]) -> None: ...
+    def step(self, inputs: Mapping[str, int]) -> None:
+        """Run a cycle on all inputs."""
 
-    def get(self, name: str) -> int: ...
+    def get(self, name: str) -> int:
+        """An output port in the last cycle."""
 
 
 class _FastStepper:
@@ -100,19 +102,19 @@ class PyrtlBackend:
         observer: Callable[[GetPort], None] | None = None,
     ) -> None:
         self.config = config
+        self.block = make_accelerator(config) if block is None else block
         self._observer = observer
-        block = make_accelerator(config) if block is None else block
-        self._stepper: _Stepper
+        self.stepper: Stepper
         if simulator is Simulator.FAST:
-            self._stepper = _FastStepper(block)
+            self.stepper = _FastStepper(self.block)
         else:
-            self._stepper = _CompiledStepper(block)
-        self._quiet = {wire.name: 0 for wire in block.wirevector_subset(pyrtl.Input)}
+            self.stepper = _CompiledStepper(self.block)
+        self._quiet = {wire.name: 0 for wire in self.block.wirevector_subset(pyrtl.Input)}
         self.reset()
 
     def reset(self) -> None:
         """Hold `reset` for one cycle."""
-        self._stepper.step({**self._quiet, "reset": 1})
+        self.stepper.step({**self._quiet, "reset": 1})
 
     def run(
         self, program: Sequence[int], memory: SharedMemory, settings: RunSettings | None = None
@@ -120,11 +122,11 @@ class PyrtlBackend:
         """Run a program until `done`; see `cosim.backend.Backend.run`."""
         if not program:
             raise ArgumentError("program", program, "at least one instruction")
-        run = _Run(self._stepper, self.config, program, memory, settings or RunSettings())
+        run = _Run(self.stepper, self.config, program, memory, settings or RunSettings())
         for _ in count_steps(run.settings.limit_cycles, run.driver):
             is_done = run.step()
             if self._observer is not None:
-                self._observer(self._stepper.get)
+                self._observer(self.stepper.get)
             if is_done:
                 break
         return run.finish()
@@ -135,7 +137,7 @@ class _Run:
 
     def __init__(
         self,
-        stepper: _Stepper,
+        stepper: Stepper,
         config: AcceleratorConfig,
         program: Sequence[int],
         memory: SharedMemory,

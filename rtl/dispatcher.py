@@ -1,7 +1,7 @@
 """Dispatcher: looks at one instruction in a cycle and sends it to a core, drops it or waits.
 
-Source: docs/accelerator.md, sections 2 and 3. One register holds the instruction that is looked at,
-so that `instruction_ready` depends on registers alone and one instruction passes in every cycle.
+Source: docs/accelerator.md, sections 2 and 3. A register holds the instruction that is looked at, so
+that `instruction_ready` depends on nothing of its port and one instruction passes in every cycle.
 
 Latency: an instruction that is accepted in cycle t is looked at from t + 1 on; a core queues it in
 the cycle in which it is dispatched.
@@ -70,7 +70,7 @@ class DispatcherOutputs:
     """What the dispatcher does in this cycle.
 
     Attributes:
-        instruction_ready: 1 bit; depends on registers alone.
+        instruction_ready: 1 bit; depends neither on `instruction_valid` nor on `instruction`.
         is_accepted: 1 bit; an instruction is taken from the port.
         instruction: 128 bits; the one that is looked at.
         fields: its fields by name.
