@@ -27,6 +27,7 @@ from reference.errors import ArgumentError
 from rtl import instruction_queue, mac_array, result_path, rms_norm, silu_multiply
 from rtl.config import AcceleratorConfig
 from rtl.instruction import Instruction, Opcode
+from rtl.sequencer import DECISION_OPCODES, PRODUCT_OPCODES
 
 START_CYCLES = instruction_queue.LATENCY_CYCLES + 1
 """From taking an instruction to its first cycle, when the core has nothing else to do."""
@@ -63,5 +64,25 @@ def count_cycles(
         Opcode.DISTANCE: words + mac,
     }
     if instruction.opcode not in cycles:
-        raise ArgumentError("opcode", instruction.opcode, "one that a core executes")
+        raise ArgumentError("opcode", int(instruction.opcode), "one that a core executes")
     return cycles[Opcode(instruction.opcode)]
+
+
+def count_mac_beats(config: AcceleratorConfig, instruction: Instruction) -> int:
+    """Cycles of an instruction in which the MAC array is busy."""
+    if instruction.opcode in PRODUCT_OPCODES:
+        return instruction.rows * config.num_lanes * instruction.columns
+    is_fed = instruction.opcode in (Opcode.NORM, *DECISION_OPCODES)
+    return instruction.rows if is_fed else 0
+
+
+def count_read_beats(config: AcceleratorConfig, instruction: Instruction) -> int:
+    """Beats read from memory; if there are any, read_latency - 1 cycles are read stalls."""
+    if instruction.opcode == Opcode.LOAD:
+        return 2 * instruction.rows
+    return count_mac_beats(config, instruction) if instruction.opcode in PRODUCT_OPCODES else 0
+
+
+def count_written_beats(instruction: Instruction) -> int:
+    """Beats written to memory; if there are any, write_latency - 1 cycles are write stalls."""
+    return 2 * instruction.rows if instruction.opcode == Opcode.STORE else 0

@@ -111,11 +111,7 @@ def _require_rules(
     response_ready: pyrtl.WireVector,
 ) -> None:
     request = pyrtl.concat(inputs.num_beats, inputs.address)
-    response = pyrtl.concat(inputs.response_error, inputs.response_data)
     require_stable(f"{name}_request", inputs.reset, request_valid, inputs.request_ready, request)
-    require_stable(
-        f"{name}_response", inputs.reset, inputs.response_valid, response_ready, response
-    )
     is_running = ~inputs.reset
     require(
         ~(is_running & request_valid & (inputs.num_beats == 0)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from rtl.config import AcceleratorConfig
 from rtl.instruction import Buffer, Instruction, Opcode, get_buffer_words
 from tests.rtl import naive
-from tests.rtl.wires import pack, to_signed, unpack
+from tests.rtl.wires import pack, unpack
 
 
 @dataclass
@@ -28,6 +28,7 @@ class NaiveCore:
             self.buffers[buffer] = [0] * (get_buffer_words(self.config, buffer) * lanes)
 
     def execute(self, instruction: Instruction) -> None:
+        """One instruction, whatever its predicate."""
         if not self.is_begun:
             self.is_begun, self.digest = True, 0
         getattr(self, f"execute_{Opcode(instruction.opcode).name.lower()}")(instruction)
@@ -38,12 +39,15 @@ class NaiveCore:
             self.retired.append((instruction.slot, self.digest))
 
     def read(self, buffer: Buffer, num_words: int) -> list[int]:
+        """The numbers of the first words of a buffer."""
         return self.buffers[buffer][: num_words * self.config.num_lanes]
 
     def write(self, buffer: Buffer, values: list[int]) -> None:
+        """Replace the first numbers of a buffer."""
         self.buffers[buffer][: len(values)] = values
 
     def execute_load(self, instruction: Instruction) -> None:
+        """Two beats make a word, the lower half first."""
         lanes = self.config.num_lanes
         values = []
         for row in range(instruction.rows):
@@ -52,6 +56,7 @@ class NaiveCore:
         self.write(Buffer(instruction.target), values)
 
     def execute_store(self, instruction: Instruction) -> None:
+        """The same, to memory; every beat enters the digest."""
         lanes = self.config.num_lanes
         values = self.read(Buffer(instruction.source), instruction.rows)
         for beat in range(2 * instruction.rows):
@@ -60,11 +65,13 @@ class NaiveCore:
             self.digest = update_digest(self.digest, half, 8 * lanes)
 
     def execute_norm(self, instruction: Instruction) -> None:
+        """X and gains in P to N."""
         x = self.read(Buffer.X, instruction.rows)
         gains = self.read(Buffer.P, instruction.rows)
         self.write(Buffer.N, naive.norm(x, gains, instruction.value))
 
     def multiply(self, instruction: Instruction) -> list[int]:
+        """Weights in memory, row by row, times the source; requantised."""
         lanes = self.config.num_lanes
         vector = self.read(Buffer(instruction.source), instruction.columns)
         multipliers = [m & 0xFFFF for m in self.read(Buffer.P, instruction.rows)]
@@ -76,9 +83,11 @@ class NaiveCore:
         return naive.gemv(weights, vector, multipliers, instruction.shift)
 
     def execute_gemv(self, instruction: Instruction) -> None:
+        """The product to the target."""
         self.write(Buffer(instruction.target), self.multiply(instruction))
 
     def execute_gemv_silu(self, instruction: Instruction) -> None:
+        """Hidden activations of G and the product to the target."""
         gates = self.read(Buffer.G, instruction.rows)
         constants = (instruction.gate_shift, instruction.multiplier, instruction.hidden_shift)
         pairs = zip(gates, self.multiply(instruction), strict=True)
@@ -86,14 +95,17 @@ class NaiveCore:
         self.write(Buffer(instruction.target), hidden)
 
     def execute_add(self, instruction: Instruction) -> None:
+        """X + Y to X."""
         rows = instruction.rows
         self.write(Buffer.X, naive.add(self.read(Buffer.X, rows), self.read(Buffer.Y, rows)))
 
     def execute_score(self, instruction: Instruction) -> None:
+        """H . K."""
         query, key = (self.read(buffer, instruction.rows) for buffer in (Buffer.H, Buffer.K))
         self.decisions.append((instruction.slot, naive.dot(query, key)))
 
     def execute_distance(self, instruction: Instruction) -> None:
+        """Squared distance of N and K."""
         inputs, cached = (self.read(buffer, instruction.rows) for buffer in (Buffer.N, Buffer.K))
         self.decisions.append((instruction.slot, naive.squared_distance(inputs, cached)))
 
@@ -104,8 +116,3 @@ def update_digest(digest: int, beat: int, beat_bits: int) -> int:
     for low in range(0, beat_bits, 32):
         digest ^= beat >> low & 0xFFFFFFFF
     return digest
-
-
-def sign_score(score: int) -> int:
-    """A 48-bit score as a signed number."""
-    return to_signed(score, 48)

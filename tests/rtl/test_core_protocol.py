@@ -1,0 +1,98 @@
+"""Rules of the channels: the assertions find who breaks them; names and memories of the netlist."""
+
+from __future__ import annotations
+
+import pyrtl
+import pytest
+
+from rtl.assertions import ProtocolError
+from rtl.config import TINY
+from rtl.instruction import Buffer, Instruction, Opcode, encode
+from tests.rtl.core_bench import CoreBench
+
+
+@pytest.fixture
+def bench() -> CoreBench:
+    bench = CoreBench(TINY)
+    bench.reset()
+    return bench
+
+
+def offer(bench: CoreBench, instruction: Instruction) -> None:
+    """Give one instruction and wait until it runs."""
+    bench.step({"instruction_valid": 1, "instruction": encode(instruction)})
+    bench.step({})
+
+
+LOAD = Instruction(Opcode.LOAD, target=Buffer.X, rows=1)
+STORE = Instruction(Opcode.STORE, source=Buffer.X, rows=1)
+
+
+def test_rule_4_no_response_before_the_request_is_taken(bench: CoreBench) -> None:
+    offer(bench, LOAD)
+    with pytest.raises(ProtocolError, match=r"^rule 4: core0_read is answered by exactly"):
+        bench.step({"read_response_valid": 1})
+
+
+def test_rule_4_no_more_beats_than_requested(bench: CoreBench) -> None:
+    offer(bench, LOAD)
+    bench.step({"read_request_ready": 1})
+    bench.step({"read_response_valid": 1})
+    bench.step({"read_response_valid": 1})
+    with pytest.raises(ProtocolError, match=r"^rule 4: core0_read is answered by exactly"):
+        bench.step({"read_response_valid": 1})
+
+
+def test_rule_5_no_acknowledgement_without_a_beat(bench: CoreBench) -> None:
+    offer(bench, STORE)
+    bench.step({"write_ready": 1})
+    bench.step({"write_acknowledge_valid": 1})
+    with pytest.raises(ProtocolError, match=r"^rule 5: core0_write is acknowledged once"):
+        bench.step({"write_acknowledge_valid": 1})
+
+
+def test_rule_2_request_beat_and_record_wait(bench: CoreBench) -> None:
+    """The core keeps what it offers for as long as it is not taken, also while it is aborted."""
+    offer(bench, LOAD)
+    for cycle in range(6):
+        outputs = bench.step({"abort": int(cycle > 2)})
+        assert outputs["read_request_valid"]
+        assert outputs["read_request_num_beats"] == 2
+    bench.reset()
+    offer(bench, STORE)
+    for cycle in range(6):
+        assert bench.step({"abort": int(cycle > 2)})["write_valid"]
+
+
+READY_AND_VALID = {
+    "instruction_ready": ("instruction_valid", "instruction"),
+    "read_response_ready": ("read_response_valid", "read_response_data", "read_response_error"),
+}
+
+
+@pytest.mark.parametrize("ready", READY_AND_VALID)
+def test_rule_3_ready_depends_on_registers_alone(bench: CoreBench, ready: str) -> None:
+    sources, _ = bench.block.net_connections()
+    reached, waiting = set(), [bench.block.get_wirevector_by_name(f"out_{ready}")]
+    while waiting:
+        wire = waiting.pop()
+        if wire.name in reached or isinstance(wire, pyrtl.Register):
+            continue
+        reached.add(wire.name)
+        waiting += list(sources[wire].args) if wire in sources else []
+    assert reached
+    assert not reached & {name for names in READY_AND_VALID.values() for name in names}
+
+
+def test_every_register_and_memory_has_a_hierarchical_name(bench: CoreBench) -> None:
+    registers = [register.name for register in bench.block.wirevector_subset(pyrtl.Register)]
+    memories = [net.op_param[1] for net in bench.block.logic_subset("m@")]
+    assert len(registers) > 100
+    assert all(name.startswith("core0_") and name.endswith("_q") for name in registers)
+    assert {memory.name for memory in memories} == {
+        *(f"core0_datapath_buffer_{buffer.name.lower()}" for buffer in Buffer),
+        "core0_queue_memory",
+        "core0_datapath_norm_table",
+        "core0_datapath_result_silu_multiply_table",
+    }
+    assert not any(memory.asynchronous for memory in memories)

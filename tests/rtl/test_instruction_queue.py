@@ -1,0 +1,53 @@
+"""Instruction queue: equal to a list, full at its depth, empty after clear."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import replace
+
+import pyrtl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtl import instruction_queue
+from rtl.config import TINY
+from rtl.instruction_queue import InstructionQueueInputs, make_instruction_queue
+from tests.rtl.wires import Bench, expose, make_inputs
+
+
+def build(queue_depth: int) -> Bench:
+    pyrtl.reset_working_block()
+    config = replace(TINY, queue_depth=queue_depth)
+    inputs = make_inputs(InstructionQueueInputs, clear=1, valid=1, instruction=128, pop=1)
+    expose(make_instruction_queue(config, "unit", inputs))
+    return Bench()
+
+
+steps = st.tuples(st.booleans(), st.booleans(), st.integers(0, 20).map(lambda n: n == 0))
+
+
+@given(st.sampled_from([2, 4, 8]), st.lists(steps, min_size=20, max_size=60))
+def test_equals_a_list(queue_depth: int, schedule: list[tuple[bool, bool, bool]]) -> None:
+    bench, expected = build(queue_depth), deque[int]()
+    for number, (valid, wants_pop, clear) in enumerate(schedule):
+        pop = wants_pop and bool(expected)
+        bench.step(valid=valid, instruction=number + (1 << 120), pop=pop, clear=clear)
+        assert bench.read("ready") == (len(expected) < queue_depth)
+        assert bench.read("head_valid") == bool(expected)
+        if expected:
+            assert bench.read("head") == expected[0]
+        if valid and len(expected) < queue_depth:
+            expected.append(number + (1 << 120))
+        if pop:
+            expected.popleft()
+        if clear:
+            expected.clear()
+
+
+def test_latency_is_measured() -> None:
+    bench = build(4)
+    valid = []
+    for cycle in range(5):
+        bench.step(valid=cycle == 0, instruction=7)
+        valid.append(bench.read("head_valid"))
+    assert valid.index(1) == instruction_queue.latency_cycles(TINY)

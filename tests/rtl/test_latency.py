@@ -1,0 +1,108 @@
+"""The cycles that `rtl/latency.py` states are the ones that the simulated core takes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference.errors import ArgumentError
+from rtl import latency
+from rtl.config import DEMO, TINY, AcceleratorConfig
+from rtl.instruction import Instruction, Opcode
+from tests.rtl.core_bench import BenchOptions, CoreBench
+from tests.rtl.core_programs import (
+    draw_instruction,
+    list_computed_slot,
+    list_replayed_slot,
+    make_memory,
+)
+
+WIDE = AcceleratorConfig(1, 8, 4, 24, 40, 32)
+latencies = st.integers(1, 12)
+
+
+@pytest.fixture(scope="module", params=[TINY, WIDE], ids=["tiny", "wide"])
+def bench(request: pytest.FixtureRequest) -> CoreBench:
+    return CoreBench(request.param)
+
+
+def count_sum(
+    config: AcceleratorConfig, program: list[Instruction], read_latency: int, write_latency: int
+) -> int:
+    return sum(latency.count_cycles(config, i, read_latency, write_latency) for i in program)
+
+
+@given(st.integers(0, 2**32 - 1), latencies, latencies)
+def test_every_instruction_takes_its_cycles(
+    bench: CoreBench, seed: int, read_latency: int, write_latency: int
+) -> None:
+    config, random = bench.config, Random(seed)
+    instruction = replace(draw_instruction(config, random), is_last=1)
+    bench.reset()
+    run = bench.run(
+        [instruction],
+        make_memory(config, random),
+        BenchOptions(read_latency=read_latency, write_latency=write_latency),
+    )
+    record = run.retirements[0]
+    expected = latency.count_cycles(config, instruction, read_latency, write_latency)
+    assert record.num_cycles == expected
+    assert run.first_accept_cycle == record.start_cycle - latency.START_CYCLES
+    assert run.num_mac_beats == latency.count_mac_beats(config, instruction)
+    has_read = latency.count_read_beats(config, instruction) > 0
+    has_written = latency.count_written_beats(instruction) > 0
+    assert run.num_read_stalls == (read_latency - 1 if has_read else 0)
+    assert run.num_write_stalls == (write_latency - 1 if has_written else 0)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 2**32 - 1), latencies, latencies)
+def test_a_slot_takes_the_sum_of_its_instructions(
+    bench: CoreBench, seed: int, read_latency: int, write_latency: int
+) -> None:
+    config, random = bench.config, Random(seed)
+    first = list_computed_slot(config, random, 0)
+    second = list_replayed_slot(config, random, 1)
+    bench.reset()
+    options = BenchOptions(read_latency=read_latency, write_latency=write_latency)
+    run = bench.run(first + second, make_memory(config, random), options)
+    expected = [count_sum(config, slot, read_latency, write_latency) for slot in (first, second)]
+    assert [record.num_cycles for record in run.retirements] == expected
+    assert run.retirements[1].start_cycle == run.retirements[0].end_cycle + 1
+
+
+def test_the_demo_keeps_its_multipliers_busy() -> None:
+    """At least 95 % of the cycles of a computed slot, at memory latency 1; a replay takes 60."""
+    bench = CoreBench(DEMO)
+    bench.reset()
+    compute, replay = list_demo_slots()
+    run = bench.run(compute + replay, {})
+    computed, replayed = run.retirements
+    num_products = 3 * DEMO.hidden_words * DEMO.intermediate_size
+    assert (computed.num_cycles, num_products) == (8844, 8448)
+    assert num_products / computed.num_cycles >= 0.95
+    assert replayed.num_cycles == 60
+
+
+def list_demo_slots() -> tuple[list[Instruction], list[Instruction]]:
+    """A computed and a replayed slot of the demo, with every address 0."""
+    random = Random(0)
+    slots = (list_computed_slot(DEMO, random, 0), list_replayed_slot(DEMO, random, 1))
+    compute, replay = (
+        [replace(i, address=i.opcode == Opcode.NORM) for i in slot] for slot in slots
+    )
+    return compute, replay
+
+
+def test_refusals() -> None:
+    load = Instruction(Opcode.LOAD, rows=1)
+    with pytest.raises(ArgumentError, match=r"^read_latency = 0: must be at least 1$"):
+        latency.count_cycles(TINY, load, 0, 1)
+    with pytest.raises(ArgumentError, match=r"^write_latency = -1: must be at least 1$"):
+        latency.count_cycles(TINY, load, 1, -1)
+    with pytest.raises(ArgumentError, match=r"^opcode = 4: must be one that a core executes$"):
+        latency.count_cycles(TINY, Instruction(Opcode.END), 1, 1)

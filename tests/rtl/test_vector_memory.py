@@ -1,0 +1,76 @@
+"""Buffers: equal to seven arrays, each with its own read index, written one word per cycle."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyrtl
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rtl.config import TINY
+from rtl.instruction import Buffer, get_buffer_words
+from rtl.registers import latch
+from rtl.vector_memory import (
+    VectorMemoryInputs,
+    WritePort,
+    count_index_bits,
+    make_vector_memory,
+    select_word,
+)
+from tests.rtl.wires import Bench, make_inputs
+
+READ_INDEX = {Buffer.G: "gate", Buffer.P: "parameter"}
+
+
+def build() -> Bench:
+    pyrtl.reset_working_block()
+    index_bits = count_index_bits(TINY)
+    port = make_inputs(WritePort, enable=1, buffer=3, index=index_bits, word=TINY.word_bits)
+    operand, gate, parameter = (
+        latch(pyrtl.Input(index_bits, name), f"unit_{name}")
+        for name in ("operand", "gate", "parameter")
+    )
+    words = make_vector_memory(TINY, "unit", VectorMemoryInputs(operand, gate, parameter, port))
+    selected = select_word(words, pyrtl.Input(3, "selected_buffer"))
+    for name, wire in [*((buffer.name, word) for buffer, word in words.items()), ("any", selected)]:
+        output = pyrtl.Output(len(wire), f"out_{name}")
+        output <<= wire
+    return Bench()
+
+
+places = st.sampled_from(Buffer).flatmap(
+    lambda buffer: st.tuples(
+        st.just(buffer), st.integers(0, get_buffer_words(TINY, buffer) - 1), st.booleans()
+    )
+)
+indices = st.fixed_dictionaries(
+    {name: st.integers(0, 1) for name in ("operand", "gate", "parameter")}
+)
+
+
+@given(st.lists(st.tuples(places, indices, st.integers(0, 6)), min_size=5, max_size=40))
+def test_equals_arrays(
+    schedule: list[tuple[tuple[Buffer, int, bool], dict[str, int], int]],
+) -> None:
+    bench = build()
+    arrays: Any = {buffer: [0] * get_buffer_words(TINY, buffer) for buffer in Buffer}
+    held = {"operand": 0, "gate": 0, "parameter": 0}
+    for number, ((buffer, index, enable), following, selected) in enumerate(schedule):
+        word = (number + 1) * 0x0001_0203_0405_0607
+        bench.step(
+            enable=enable,
+            buffer=buffer,
+            index=index,
+            word=word,
+            selected_buffer=selected,
+            **following,
+        )
+        for one in Buffer:
+            expected = arrays[one][held[READ_INDEX.get(one, "operand")]]
+            assert bench.read(one.name) == expected
+            if one == selected:
+                assert bench.read("any") == expected
+        if enable:
+            arrays[buffer][index] = word & ((1 << TINY.word_bits) - 1)
+        held = following
