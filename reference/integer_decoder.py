@@ -25,7 +25,7 @@ from reference.gates import Gate, GateQuery, ThresholdGate
 from reference.integer_engine import IntegerMlpEngine
 from reference.integer_model import IntegerModel
 from reference.integer_threshold import compute_integer_thresholds, get_decision_source
-from reference.mlp_engine import DecisionSource, MlpEngine, MlpRequest, MlpResult
+from reference.mlp_engine import DecisionSource, MlpEngine, MlpRequest
 from reference.replay import ReplayConfig, ReplayDecision
 from reference.temporal_attention_score import HeadAggregation
 from reference.thresholds import Measures
@@ -76,7 +76,6 @@ class IntegerDecoder(Decoder):
         self.model = model
         self.gate = gate
         self.engine: MlpEngine = IntegerMlpEngine(model) if engine is None else engine
-        self.last_result: MlpResult | None = None
         self._source = get_decision_source(gate)
         self._thresholds = compute_integer_thresholds(model, gate)
         places = config.num_hidden_layers, rows, replay.tokens_per_frame
@@ -107,7 +106,6 @@ class IntegerDecoder(Decoder):
         eligible = self._get_eligible(layer_index, token_index, chain)
         request = self._make_request(layer_index, token_index, x, query, eligible)
         result = self.engine.run_layer(layer_index, request)
-        self.last_result = result
         chain[:] = np.where(result.replayed, chain + 1, 0)
         measures = None
         if self.gate is not None and self.gate.is_active(layer_index):
