@@ -1,7 +1,7 @@
 """Dispatcher: looks at one instruction in a cycle and sends it to a core, drops it or waits.
 
-Source: docs/accelerator.md, sections 2 and 3. A register holds the instruction that is looked at, so
-that `instruction_ready` depends on nothing of its port and one instruction passes in every cycle.
+Source: docs/accelerator.md, sections 2 and 3. A register holds the instruction that is looked at:
+`instruction_ready` depends on nothing of its port, and one instruction passes in every cycle.
 
 Latency: an instruction that is accepted in cycle t is looked at from t + 1 on; a core queues it in
 the cycle in which it is dispatched.

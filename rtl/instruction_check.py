@@ -176,4 +176,5 @@ def _is_bad_buffer(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
         opcode, SOURCE_OPCODES
     ) & (source > max(Buffer))
     is_shared = (target == source) | (target == int(Buffer.P)) | (source == int(Buffer.P))
-    return is_unknown | is_opcode(opcode, PRODUCT_OPCODES) & is_shared
+    is_gate_used = (opcode == int(Opcode.GEMV_SILU)) & (source == int(Buffer.G))
+    return is_unknown | is_opcode(opcode, PRODUCT_OPCODES) & is_shared | is_gate_used

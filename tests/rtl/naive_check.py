@@ -62,5 +62,7 @@ def is_bad_buffer(one: Instruction) -> bool:
         return one.source == 7
     if one.opcode in (Opcode.GEMV, Opcode.GEMV_SILU):
         pair = (one.target, one.source)
+        if one.opcode == Opcode.GEMV_SILU and one.source == Buffer.G:
+            return True
         return 7 in pair or Buffer.P in pair or one.target == one.source
     return False

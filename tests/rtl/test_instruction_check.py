@@ -187,6 +187,7 @@ def test_every_reserved_bit_is_0(opcode: Opcode, bit: int) -> None:
         (Opcode.GEMV, {"target": Buffer.H}),
         (Opcode.GEMV, {"target": Buffer.P}),
         (Opcode.GEMV_SILU, {"source": Buffer.P}),
+        (Opcode.GEMV_SILU, {"source": Buffer.G}),
     ],
 )
 def test_buffers_exist_and_are_not_shared(opcode: Opcode, changes: dict[str, int]) -> None:
