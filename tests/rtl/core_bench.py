@@ -34,6 +34,7 @@ class BenchOptions:
         seed: of the stalls.
         read_error_beat: number of the response beat, from 0, that carries an error.
         write_error_beat: the same for acknowledgements.
+        num_error_beats: so many in a row, from there on.
         abort_cycle: `abort` is 1 from this cycle on.
         reset_cycle: the run ends with a reset in this cycle.
     """
@@ -44,6 +45,7 @@ class BenchOptions:
     seed: int = 0
     read_error_beat: int | None = None
     write_error_beat: int | None = None
+    num_error_beats: int = 1
     abort_cycle: int | None = None
     reset_cycle: int | None = None
 
@@ -93,6 +95,10 @@ class BenchMemory:
         """No stall in this cycle."""
         return self.random.random() >= self.options.stall_probability
 
+    def is_erroneous(self, beat: int, first_beat: int | None) -> bool:
+        """Whether the beat with this number carries an error."""
+        return first_beat is not None and 0 <= beat - first_beat < self.options.num_error_beats
+
     def drive(self, cycle: int) -> dict[str, int]:
         """Inputs of the core in this cycle; a raised response stays raised."""
         inputs = {
@@ -123,12 +129,12 @@ class BenchMemory:
         if outputs["read_request_valid"] and inputs["read_request_ready"]:
             address = outputs["read_request_address"]
             for offset in range(outputs["read_request_num_beats"]):
-                is_error = self.num_read == self.options.read_error_beat
+                is_error = self.is_erroneous(self.num_read, self.options.read_error_beat)
                 first = cycle + self.options.read_latency
                 self.responses.append((first, self.beats.get(address + offset, 0), is_error))
                 self.num_read += 1
         if outputs["write_valid"] and inputs["write_ready"]:
-            is_error = self.num_written == self.options.write_error_beat
+            is_error = self.is_erroneous(self.num_written, self.options.write_error_beat)
             self.beats[outputs["write_address"]] = outputs["write_data"]
             self.acknowledges.append((cycle + self.options.write_latency, is_error))
             self.num_written += 1

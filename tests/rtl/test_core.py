@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
+import pyrtl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,6 +57,7 @@ options = st.builds(
 )
 
 
+@settings(max_examples=30)
 @given(options, st.lists(st.sampled_from(["compute", "replay", "score", "distance"]), max_size=5))
 def test_slots_equal_the_naive_core(
     bench: CoreBench, options: BenchOptions, kinds: list[str]
@@ -120,3 +122,15 @@ def test_buffers_too_large_for_one_request_are_refused() -> None:
     config = replace(TINY, num_lanes=16, intermediate_size=1024)
     with pytest.raises(ArgumentError, match=r"^largest buffer = '64 words': must be small enough"):
         CoreBench(config)
+
+
+def test_both_simulators_of_pyrtl_agree() -> None:
+    """Cycle by cycle: the same run, counters and records included."""
+    random = Random(11)
+    program = list_score(TINY, random, 0) + list_computed_slot(TINY, random, 0)
+    runs = []
+    for simulator in (pyrtl.FastSimulation, pyrtl.Simulation):
+        bench, memory = CoreBench(TINY, simulator), make_memory(TINY, Random(12))
+        options = BenchOptions(seed=13, stall_probability=0.2)
+        runs.append((bench.run(program, memory, options), memory))
+    assert runs[0] == runs[1]

@@ -83,7 +83,11 @@ def test_a_read_error_is_reported_once_and_nothing_follows(
     naive = run_naive(program[:owner], memory)
     bench.reset()
     options = BenchOptions(
-        seed=seed, stall_probability=stall_probability, read_error_beat=beat, read_latency=3
+        seed=seed,
+        stall_probability=stall_probability,
+        read_error_beat=beat,
+        num_error_beats=data.draw(st.integers(1, 4)),
+        read_latency=3,
     )
     run = bench.run(program, memory, options)
     assert run.errors == [(7, encode(program[owner]))]
@@ -109,7 +113,11 @@ def test_a_write_error_is_reported_once_and_nothing_follows(
     attempted = run_naive(program[: owner + 1], memory)
     bench.reset()
     options = BenchOptions(
-        seed=seed, stall_probability=stall_probability, write_error_beat=beat, write_latency=2
+        seed=seed,
+        stall_probability=stall_probability,
+        write_error_beat=beat,
+        num_error_beats=data.draw(st.integers(1, 4)),
+        write_latency=2,
     )
     run = bench.run(program, memory, options)
     assert run.errors == [(8, encode(program[owner]))]

@@ -6,6 +6,7 @@ import pyrtl
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reference.tables import RSQRT_FIRST_INDEX, RSQRT_TABLE
 from rtl import rms_norm
 from rtl.config import TINY
 from rtl.rms_norm import RmsNormInputs, make_rms_norm
@@ -45,6 +46,19 @@ def test_equals_the_naive_look_up(samples: list[int]) -> None:
     for value in [*samples, 1, 2**47 - 1]:
         mantissa, t = naive.rsqrt(value)
         assert run(bench, value - 1, 1) == (mantissa, 16 + t)
+
+
+def test_ties_of_the_interpolation_go_upwards() -> None:
+    """Half-way between two entries that differ by an odd number the mantissa is a tie."""
+    bench, num_ties = build(), 0
+    for place in range(0, len(RSQRT_TABLE) - 1, 8):
+        this, following = RSQRT_TABLE[place : place + 2]
+        if (this - following) % 2:
+            value = ((place + RSQRT_FIRST_INDEX) << 39 | 128 << 31) >> 2
+            mantissa, _ = run(bench, 0, value)
+            assert mantissa == (this + following + 1) // 2
+            num_ties += 1
+    assert num_ties > 10
 
 
 @given(values)
