@@ -91,18 +91,22 @@ def test_second_frame_decides_against_the_first(seed: int, source: DecisionSourc
 
 def test_replay_keeps_output_and_input_of_the_last_computed_token() -> None:
     rng = np.random.default_rng(4)
-    engine = make_engine(num_slots=1)
-    first = make_request(rng, 1, source=DecisionSource.DISTANCE)
+    engine = make_engine(num_slots=2)
+    first = make_request(rng, 2, source=DecisionSource.DISTANCE)
     output = engine.run_layer(0, first).output
     for _ in range(3):
         request = make_request(
-            rng, 1, source=DecisionSource.DISTANCE, is_decided=np.ones(1, bool), threshold=2**46
+            rng,
+            2,
+            source=DecisionSource.DISTANCE,
+            is_decided=np.array([True, False]),  # its neighbour computes
+            threshold=2**46,
         )
         result = engine.run_layer(0, request)
-        assert result.replayed.all()
-        assert np.array_equal(result.output, output)
+        assert result.replayed.tolist() == [True, False]
+        assert np.array_equal(result.output[0], output[0])
         normed = MODEL.layers[0].normalize(np.stack([first.residual[0], request.residual[0]]))
-        assert result.scores.tolist() == [naive.distance(*normed.tolist())]
+        assert result.scores.tolist() == [naive.distance(*normed.tolist()), 0]
 
 
 def test_places_and_layers_have_their_own_rows() -> None:
