@@ -18,7 +18,7 @@ from rtl.core import CoreInputs, CoreOutputs, make_core
 from rtl.instruction import Instruction, encode
 from tests.rtl.wires import make_inputs, to_signed
 
-MAX_CYCLES = 100_000
+MAX_CYCLES = 20_000
 """Watchdog of every run."""
 
 
