@@ -37,7 +37,14 @@ from cosim.records import CoreCounters, Counters
 from reference.errors import ArgumentError
 from rtl.config import AcceleratorConfig
 from rtl.instruction import Instruction, Opcode, Predicate
-from rtl.latency import START_CYCLES, count_cycles
+from rtl.latency import (
+    START_CYCLES,
+    count_cycles,
+    count_mac_beats,
+    count_read_beats,
+    count_written_beats,
+)
+from rtl.sequencer import DECISION_OPCODES
 
 RECORD_CYCLES = 2
 """From the cycle in which a record is taken to the first cycle of the next last instruction."""
@@ -46,10 +53,6 @@ VISIBLE_CYCLES = 1
 OFFER_CYCLES = 1
 
 BEGIN_STATIC = 1
-PRODUCT_OPCODES = (Opcode.GEMV, Opcode.GEMV_SILU)
-READ_OPCODES = (Opcode.LOAD, *PRODUCT_OPCODES)
-DECIDING_OPCODES = (Opcode.SCORE, Opcode.DISTANCE)
-SUM_OPCODES = (Opcode.NORM, *DECIDING_OPCODES)
 DRAINING_OPCODES = (Opcode.BEGIN, Opcode.THRESHOLD, Opcode.END)
 
 
@@ -237,19 +240,19 @@ class _Recursion:
         """A decision, or the record of a slot."""
         if core.start_cycle is None:
             core.start_cycle = first
-        if instruction.opcode in DECIDING_OPCODES:
+        if instruction.opcode in DECISION_OPCODES:
             self._decide(instruction.slot, last)
         if instruction.is_last:
             core.finished.append((instruction.slot, core.start_cycle, last))
-        if instruction.is_last or instruction.opcode in DECIDING_OPCODES:
+        if instruction.is_last or instruction.opcode in DECISION_OPCODES:
             core.start_cycle = None
 
     def _count(self, instruction: Instruction, core: _Core) -> None:
         """Busy and stalled cycles: before its first answer a transfer waits for latency - 1."""
         core.mac_busy += count_mac_beats(self.config, instruction)
-        if instruction.opcode in READ_OPCODES:
+        if count_read_beats(self.config, instruction):
             core.read_stall += self.latency_cycles - 1
-        elif instruction.opcode == Opcode.STORE:
+        if count_written_beats(instruction):
             core.write_stall += self.latency_cycles - 1
 
     def _decide(self, slot: int, cycle: int) -> None:
@@ -323,10 +326,3 @@ class _Recursion:
             counters,
             tuple(self.steps),
         )
-
-
-def count_mac_beats(config: AcceleratorConfig, instruction: Instruction) -> int:
-    """Cycles in which an instruction keeps the MAC array busy."""
-    if instruction.opcode in PRODUCT_OPCODES:
-        return instruction.rows * config.num_lanes * instruction.columns
-    return instruction.rows if instruction.opcode in SUM_OPCODES else 0
