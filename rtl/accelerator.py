@@ -182,10 +182,9 @@ def _make_score_unit(
 def _make_is_idle(
     cores: Sequence[CoreOutputs], score_unit: ScoreUnitOutputs, scheduler: SchedulerOutputs
 ) -> pyrtl.WireVector:
-    """1 bit: no core works, no decision is on its way to its registers, no record waits."""
-    is_retiring = pyrtl.rtl_any(*(core.retire_valid for core in cores))
+    """1 bit: no core works or has a record to give, no decision is on its way to its registers."""
     are_cores_idle = pyrtl.rtl_all(*(core.is_idle for core in cores))
-    return are_cores_idle & ~is_retiring & ~score_unit.is_receiving & ~scheduler.is_commit
+    return are_cores_idle & ~score_unit.is_receiving & ~scheduler.is_commit
 
 
 def _make_dispatcher(

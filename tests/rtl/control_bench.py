@@ -65,6 +65,7 @@ class ControlBench:
     def _observe(self, get: GetPort) -> None:
         for core in range(self.config.num_cores):
             if get(f"core{core}_log_valid"):
+                assert not get("error")
                 instruction = decode(get(f"core{core}_log_instruction"))
                 self.dispatched.append(Dispatched(self._step, core, instruction))
         self._step += 1

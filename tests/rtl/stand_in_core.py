@@ -8,9 +8,9 @@ that code. What it accepts is logged on outputs of its own.
 from __future__ import annotations
 
 import pyrtl
-from rtl.core import CoreInputs, CoreOutputs
 
 from rtl.config import AcceleratorConfig
+from rtl.core import CoreInputs, CoreOutputs
 from rtl.instruction import INSTRUCTION_BITS, Opcode, split
 from rtl.instruction_check import DECIDING_OPCODES, is_opcode
 from rtl.registers import drive, increment, latch, make_register
@@ -63,7 +63,7 @@ def make_stand_in_core(config: AcceleratorConfig, name: str, inputs: CoreInputs)
         retire_start_cycle=start_q,
         retire_end_cycle=end_q,
         retire_digest=wide[:32],
-        error_valid=is_last_cycle & is_failed & ~inputs.abort,
+        error_valid=is_last_cycle & is_failed,
         error_code=fields["shift"][:4],
         error_instruction=instruction_q,
         is_mac_busy=is_busy_q,
