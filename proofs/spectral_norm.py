@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from proofs.arithmetic import Array, Scalar, compute_norm, is_ball_array, to_balls, to_floats
+from proofs.matrix_memory import remember
 from proofs.statement import UNIT_ROUNDOFF
 from reference.errors import ArgumentError
 
@@ -46,8 +47,7 @@ def compute_spectral_norm(matrix: Array) -> Scalar:
     4.0
     """
     if not is_ball_array(matrix):
-        exact = np.asarray(matrix, np.float64)
-        return float(np.linalg.svd(exact, compute_uv=False).max(initial=0.0))
+        return _compute_singular_value(np.asarray(matrix, np.float64))
     witness = _compute_singular_vector(to_floats(matrix))
     return _compute_stretch(matrix, to_balls(witness))
 
@@ -93,6 +93,7 @@ def compute_bound_in_basis(matrix: Matrix, basis: Matrix) -> float:
     return bound * (1 + compute_gamma(rows * columns + 2 * rows + 2 * columns + 16))
 
 
+@remember
 def compute_error(matrix: Matrix) -> float:
     """Limit on the error of `compute_spectral_norm`, proven for this float matrix [m, n].
 
@@ -113,6 +114,13 @@ def _bound_gram(matrix: Matrix, centre: Matrix) -> float:
     return float((np.abs(gram - centre) + error).sum(axis=1).max())
 
 
+@remember
+def _compute_singular_value(matrix: Matrix) -> float:
+    """The largest one."""
+    return float(np.linalg.svd(matrix, compute_uv=False).max(initial=0.0))
+
+
+@remember
 def _compute_singular_vector(matrix: Matrix) -> NDArray[np.float64]:
     """[n] float64, the right singular vector of the largest singular value, about of norm 1."""
     vector: NDArray[np.float64] = np.linalg.svd(matrix, full_matrices=False)[2][0]
