@@ -14,7 +14,7 @@ import numpy as np
 from cosim.assembler import format_instruction
 from cosim.backend import Backend, RunResult, RunSettings
 from cosim.compiler import LayerCompiler, LayerStep
-from cosim.memory_image import CachePart, MemoryImage, MemoryMap, SlotPart, make_memory_image
+from cosim.memory_image import Beats, CachePart, MemoryImage, MemoryMap, SlotPart, make_memory_image
 from reference.errors import ArgumentError, FastCarError
 from reference.fixed_point import Int16Array
 from reference.integer_engine import IntegerMlpEngine
@@ -38,12 +38,14 @@ class LayerRun:
         token_index: generated index j.
         program: the instructions.
         result: what the back end observed.
+        memory_before: [beats, L], contents before the run, where the engine keeps them.
     """
 
     layer_index: int
     token_index: int
     program: tuple[Instruction, ...]
     result: RunResult
+    memory_before: Beats | None = None
 
 
 class AcceleratorEngine:
@@ -54,6 +56,7 @@ class AcceleratorEngine:
         backend: an accelerator of the model's sizes.
         dispatch: dynamic (DRS) or static mapping.
         settings: memory latency, stalls, limit of a run.
+        keeps_memory: every `LayerRun` has a copy of the memory, which a wave form needs.
 
     Attributes:
         last_run: the layer that ran last.
@@ -65,12 +68,14 @@ class AcceleratorEngine:
         backend: Backend,
         dispatch: Dispatch = Dispatch.DYNAMIC,
         settings: RunSettings | None = None,
+        keeps_memory: bool = False,
     ) -> None:
         check_sizes(model, backend.config)
         self.model = model
         self.backend = backend
         self.dispatch = dispatch
         self.settings = RunSettings() if settings is None else settings
+        self.keeps_memory = keeps_memory
         self.last_run: LayerRun | None = None
         self.reset(1, 1)
 
@@ -103,8 +108,9 @@ class AcceleratorEngine:
         self._hand_over(request)
         program = self.compile(layer_index, request)
         words = [encode(one) for one in program]
+        before = self.image.beats.copy() if self.keeps_memory else None
         result = self.backend.run(words, self.image.memory, self.settings)
-        self.last_run = LayerRun(layer_index, request.token_index, tuple(program), result)
+        self.last_run = LayerRun(layer_index, request.token_index, tuple(program), result, before)
         _check_result(result, len(request.residual))
         return self._read_back(layer_index, request, result)
 

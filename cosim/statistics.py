@@ -1,0 +1,183 @@
+"""Sums over the layers of a co-simulation: cycles, where the cores spent them, beats, decisions."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+from cosim.compiler import BEGIN_STATIC
+from cosim.cycle_model import Prediction, Step, predict_run
+from cosim.engine import LayerRun
+from rtl.config import AcceleratorConfig
+from rtl.instruction import Instruction, Opcode, Predicate
+from rtl.latency import count_mac_beats
+
+PHASES = {
+    Predicate.ALWAYS: "decide",
+    Predicate.IF_COMPUTE: "compute",
+    Predicate.IF_REPLAY: "replay",
+}
+"""What a core works on, by the predicate of its instruction."""
+
+
+@dataclass(frozen=True)
+class Span:
+    """Cycles in a row that a core spends on one phase of one slot.
+
+    Attributes:
+        core: which.
+        slot: batch slot.
+        phase: of `PHASES`.
+        first_cycle: of the run.
+        last_cycle: of the run.
+    """
+
+    core: int
+    slot: int
+    phase: str
+    first_cycle: int
+    last_cycle: int
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """One layer of one token, under both mappings.
+
+    Attributes:
+        layer_index: l.
+        token_index: j.
+        computes: decision of every slot.
+        drs: spans of the cores under DRS.
+        static: under static mapping.
+    """
+
+    layer_index: int
+    token_index: int
+    computes: tuple[bool, ...]
+    drs: tuple[Span, ...]
+    static: tuple[Span, ...]
+
+
+@dataclass
+class RunStatistics:
+    """Sums over all layers of all simulated tokens; nothing of a run is kept but one timeline.
+
+    Attributes:
+        config: sizes of the accelerator.
+        latency_cycles: of the memory.
+        totals: runs, cycles, decisions, retirements, computed and replayed slots, rounds (slots of
+            the busiest core), dropped, wait_decision, wait_queue; drs_cycles and static_cycles, by
+            the cycle model, equal to `cycles` for the mode that ran.
+        phase_cycles: core-cycles by phase.
+        phase_macs: cycles with a MAC beat by phase.
+        compute_cycles: core-cycles of the phase `compute` by opcode.
+        cores: for each core computed and replayed slots, busy cycles, read and written beats, and
+            its counters.
+        layers: for each layer runs, cycles, computed and replayed slots.
+        timeline: of the run that DRS shortens most against static mapping.
+    """
+
+    config: AcceleratorConfig
+    latency_cycles: int
+    totals: Counter[str] = field(default_factory=Counter)
+    phase_cycles: Counter[str] = field(default_factory=Counter)
+    phase_macs: Counter[str] = field(default_factory=Counter)
+    compute_cycles: Counter[str] = field(default_factory=Counter)
+    cores: list[Counter[str]] = field(default_factory=list)
+    layers: dict[int, Counter[str]] = field(default_factory=dict)
+    timeline: Timeline | None = None
+    _most_saved_cycles: int = -1
+
+    def __post_init__(self) -> None:
+        self.cores = [Counter() for _ in range(self.config.num_cores)]
+
+    def add(self, run: LayerRun, prediction: Prediction | None) -> None:
+        """One more layer, found equal to the reference; give it to `LockstepEngine`."""
+        assert prediction is not None, "memory does not stall here"
+        computes = tuple(record.computes for record in run.result.decisions)
+        self._add_totals(run, computes)
+        self._add_mappings(run, computes)
+        for step in prediction.steps:
+            if step.core is not None:
+                self._add_step(step, step.core)
+        self._add_cores(run)
+
+    def _add_totals(self, run: LayerRun, computes: Sequence[bool]) -> None:
+        counters = run.result.counters
+        slots = {"computed": sum(computes), "replayed": len(computes) - sum(computes)}
+        layer = self.layers.setdefault(run.layer_index, Counter())
+        layer.update({"runs": 1, "cycles": counters.cycles, **slots})
+        per_core = Counter(record.core for record in run.result.decisions if record.computes)
+        self.totals.update(
+            {
+                "runs": 1,
+                "cycles": counters.cycles,
+                "decisions": len(run.result.decisions),
+                "retirements": len(run.result.retires),
+                "rounds": max(per_core.values(), default=0),
+                "dropped": counters.dropped,
+                "wait_decision": counters.wait_decision,
+                "wait_queue": counters.wait_queue,
+                **slots,
+            }
+        )
+
+    def _add_mappings(self, run: LayerRun, computes: tuple[bool, ...]) -> None:
+        """What both mappings take for these decisions."""
+        drs, static = (
+            predict_run(
+                self.config, set_mapping(run.program, is_static), computes, self.latency_cycles
+            )
+            for is_static in (False, True)
+        )
+        self.totals.update({"drs_cycles": drs.cycles, "static_cycles": static.cycles})
+        if static.cycles - drs.cycles > self._most_saved_cycles:
+            self._most_saved_cycles = static.cycles - drs.cycles
+            spans = list_spans(drs), list_spans(static)
+            self.timeline = Timeline(run.layer_index, run.token_index, computes, *spans)
+
+    def _add_step(self, step: Step, core: int) -> None:
+        phase = PHASES[Predicate(step.instruction.predicate)]
+        cycles = step.last_cycle - step.first_cycle + 1
+        self.phase_cycles[phase] += cycles
+        self.phase_macs[phase] += count_mac_beats(self.config, step.instruction)
+        self.cores[core]["busy_cycles"] += cycles
+        if step.instruction.predicate == Predicate.IF_COMPUTE:
+            self.compute_cycles[Opcode(step.instruction.opcode).name] += cycles
+
+    def _add_cores(self, run: LayerRun) -> None:
+        for core, counters, traffic in zip(
+            self.cores, run.result.counters.cores, run.result.traffic, strict=True
+        ):
+            core.update(asdict(counters))
+            core["read_beats"] += traffic.num_read_beats
+            core["written_beats"] += traffic.num_write_beats
+        for record in run.result.decisions:
+            self.cores[record.core]["computed" if record.computes else "replayed"] += 1
+
+
+def set_mapping(program: Sequence[Instruction], is_static: bool) -> tuple[Instruction, ...]:
+    """The program with another mapping in BEGIN."""
+    begin = program[0]
+    shift = begin.shift | BEGIN_STATIC if is_static else begin.shift & ~BEGIN_STATIC
+    return replace(begin, shift=shift), *program[1:]
+
+
+def list_spans(prediction: Prediction) -> tuple[Span, ...]:
+    """What every core worked on, instructions of one slot and phase joined."""
+    spans: list[Span] = []
+    open_spans: dict[int, Span] = {}
+    for step in prediction.steps:
+        if step.core is None:
+            continue
+        phase, slot = PHASES[Predicate(step.instruction.predicate)], step.instruction.slot
+        span = open_spans.get(step.core)
+        if span is not None and (span.slot, span.phase) == (slot, phase):
+            open_spans[step.core] = replace(span, last_cycle=step.last_cycle)
+            continue
+        if span is not None:
+            spans.append(span)
+        open_spans[step.core] = Span(step.core, slot, phase, step.first_cycle, step.last_cycle)
+    spans += open_spans.values()
+    return tuple(sorted(spans, key=lambda span: (span.core, span.first_cycle)))

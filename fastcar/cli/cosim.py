@@ -1,0 +1,184 @@
+"""`fastcar cosim`: the accelerator on real tokens, in lock-step with the integer reference."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cosim.lockstep import LockstepError
+from cosim.report import build_report, format_report
+from cosim.run import BACKENDS, DEFAULT_TOKENS, Cosim, CosimRequest, Mode, prepare_cosim, run_cosim
+from cosim.wave import write_wave
+from fastcar.cli.console import show_progress
+from fastcar.cli.options import apply_options
+from fastcar.output import check_writable, write_atomically
+from reference.errors import FastCarError
+from reference.mlp_engine import DecisionSource
+from reference.video.model import SHIPPED_MODEL, load_video_model
+
+EXIT_DIFFERENT = 1
+
+_DEFAULTS = CosimRequest()
+_OPTIONS = (
+    click.option(
+        "--backend",
+        type=click.Choice(list(BACKENDS)),
+        default=_DEFAULTS.backend,
+        show_default=True,
+        help="Simulator; pyrtl needs nothing but pip.",
+    ),
+    click.option(
+        "--frames", type=int, metavar="F", help="Simulate to the end of frame F.  [as tokens need]"
+    ),
+    click.option(
+        "--first-token",
+        type=int,
+        metavar="J",
+        help="Token to begin at; the state before is the reference's.  [middle of frame 1]",
+    ),
+    click.option(
+        "--tokens", type=int, metavar="T", help=f"Tokens to simulate.  [{DEFAULT_TOKENS}]"
+    ),
+    click.option(
+        "--given-frames",
+        type=int,
+        default=_DEFAULTS.given_frames,
+        show_default=True,
+        help="True frames at the start; the others are drawn greedily.",
+    ),
+    click.option(
+        "--batch",
+        type=int,
+        default=_DEFAULTS.batch,
+        show_default=True,
+        metavar="B",
+        help="Held-out clips, one per slot.",
+    ),
+    click.option(
+        "--cores", type=int, default=_DEFAULTS.cores, show_default=True, metavar="C", help="Cores."
+    ),
+    click.option(
+        "--lanes",
+        type=int,
+        default=_DEFAULTS.lanes,
+        show_default=True,
+        metavar="L",
+        help="Multipliers of a core.",
+    ),
+    click.option(
+        "--mode",
+        type=click.Choice([mode.value for mode in Mode]),
+        default=_DEFAULTS.mode.value,
+        show_default=True,
+        help="Dynamic or static mapping with replay, or no replay.",
+    ),
+    click.option(
+        "--source",
+        type=click.Choice([source.value for source in DecisionSource]),
+        default=_DEFAULTS.source.value,
+        show_default=True,
+        help="What decides: attention score or distance of the inputs.",
+    ),
+    click.option(
+        "--target-ratio",
+        type=float,
+        default=_DEFAULTS.target_ratio,
+        show_default=True,
+        metavar="R",
+        help="Replayed share of the eligible decisions.",
+    ),
+    click.option(
+        "--latency",
+        type=int,
+        default=_DEFAULTS.latency,
+        show_default=True,
+        metavar="CYCLES",
+        help="Of the memory.",
+    ),
+    click.option(
+        "--calibration-clips",
+        type=int,
+        default=_DEFAULTS.calibration_clips,
+        show_default=True,
+        help="Recorded clips for scales and thresholds.",
+    ),
+    click.option(
+        "--checkpoint",
+        type=click.Path(path_type=Path),
+        default=SHIPPED_MODEL,
+        metavar="DIR",
+        help="Video model.  [the shipped model]",
+    ),
+    click.option(
+        "--wave",
+        type=click.Path(path_type=Path),
+        metavar="FILE.vcd",
+        help="Wave form of the last layer run, around the difference if there is one.",
+    ),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        metavar="FILE.json",
+        help="Where the report goes, besides the tables.",
+    ),
+    click.option("--json", "is_json", is_flag=True, help="Print the report as JSON, no tables."),
+)
+
+
+@click.command()
+@apply_options(_OPTIONS)
+def cosim(
+    checkpoint: Path,
+    mode: str,
+    source: str,
+    wave: Path | None,
+    out: Path | None,
+    is_json: bool,
+    **options: Any,
+) -> int:
+    """Run the accelerator on real tokens, in lock-step with the integer reference.
+
+    Exit code 1 if anything differs.
+
+    \b
+    Examples:
+      fastcar cosim
+      fastcar cosim --source distance --mode static --out out/static.json
+      fastcar cosim --backend verilator --batch 16 --frames 16
+    """  # noqa: D301 - click reads \b as "keep these lines"
+    request = CosimRequest(
+        mode=Mode(mode), source=DecisionSource(source), keeps_memory=wave is not None, **options
+    )
+    for path in (wave, out):
+        if path is not None:
+            check_writable(path)
+    model = load_video_model(checkpoint)
+    failure: FastCarError | None = None
+    with show_progress() as progress:
+        run, decoder = prepare_cosim(request, model, progress)
+        try:
+            run_cosim(run, decoder, progress)
+        except FastCarError as error:
+            failure = error
+    report = build_report(run, failure)
+    text = json.dumps(report, indent=1, allow_nan=False)
+    if out is not None:
+        with write_atomically(out) as partial:
+            partial.write_text(text + "\n", encoding="utf-8")
+    if wave is not None:
+        write_last_wave(wave, run, failure)
+    click.echo(text if is_json else format_report(report))
+    return EXIT_DIFFERENT if failure is not None else 0
+
+
+def write_last_wave(path: Path, run: Cosim, failure: FastCarError | None) -> None:
+    """The wave form of the layer that ran last: where a run fails, of the one that failed."""
+    hardware = run.engine.hardware
+    if hardware.last_run is None:
+        return
+    cycle = failure.difference.cycle if isinstance(failure, LockstepError) else None
+    with write_atomically(path) as partial:
+        write_wave(partial, run.config, hardware.last_run, hardware.settings, cycle)

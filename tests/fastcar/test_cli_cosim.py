@@ -1,0 +1,205 @@
+"""`fastcar cosim` through the real command line, on a tiny video model and the real hardware."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import cosim.run
+from cosim.backend import RunResult, WatchdogError
+from cosim.memory_model import SharedMemory
+from rtl.config import AcceleratorConfig
+from tests.cosim.interpreted_backend import InterpretedBackend, Sabotage, change_retire
+from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
+from tests.fastcar.tiny_video_model import save_tiny_video_model
+
+Capture = pytest.CaptureFixture[str]
+SIZES = ("--batch", "3", "--cores", "2", "--lanes", "8", "--calibration-clips", "2")
+CORE_PHASES = ("decide", "compute", "replay", "idle")
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_video_model(tmp_path_factory.mktemp("model"))
+
+
+def run_cosim(capsys: Capture, model: Path, *options: object) -> Outcome:
+    return run_command(capsys, "cosim", "--checkpoint", model, *SIZES, *options)
+
+
+def read_report(outcome: Outcome) -> dict[str, Any]:
+    assert outcome.err == ""
+    report: dict[str, Any] = json.loads(outcome.out)
+    return report
+
+
+@pytest.mark.parametrize(
+    ("mode", "source"),
+    [("drs", "score"), ("drs", "distance"), ("static", "score"), ("dense", "score")],
+)
+def test_the_hardware_equals_the_reference(
+    capsys: Capture, model: Path, mode: str, source: str
+) -> None:
+    options = ("--mode", mode, "--source", source, "--tokens", "2", "--json")
+    outcome = run_cosim(capsys, model, *options)
+    assert outcome.status == 0
+    report = read_report(outcome)
+    first, tokens = report["request"]["first_token"], report["request"]["tokens"]
+    assert (first, first + tokens) == (6, 8)
+    assert report["equal"]
+    assert report["difference"] is None
+    assert report["runs"] == 3 * tokens
+    assert report["records"]["equal"] == report["records"]["compared"] == 2 * 3 * 3 * tokens
+    check_sums(report)
+    measured = report["cycles"]["static" if mode == "static" else "drs"]
+    assert report["cycles"]["measured"] == measured
+    if mode == "dense":
+        assert report["replay_ratio"] == 0
+        assert report["cycles"]["speed_up_against_dense"] == 1
+    else:
+        assert 0 < report["replay_ratio"] < 1
+        assert report["cycles"]["speed_up_against_dense"] > 1
+
+
+def check_sums(report: dict[str, Any]) -> None:
+    """Every cycle, slot and byte is somewhere, and only once."""
+    cores, spent = report["cores"], report["core_cycles"]
+    cycles = report["cycles"]["measured"]
+    assert sum(spent[phase] for phase in CORE_PHASES) == len(cores) * cycles
+    assert sum(core["busy_cycles"] for core in cores) == len(cores) * cycles - spent["idle"]
+    assert sum(report["compute_cycles"].values()) == spent["compute"]
+    assert sum(layer["cycles"] for layer in report["layers"]) == cycles
+    for kind in ("computed", "replayed"):
+        assert sum(core[kind] for core in cores) == sum(one[kind] for one in report["layers"])
+    assert sum(core["read_bytes"] for core in cores) == report["bytes"]["read"] > 0
+    assert sum(core["written_bytes"] for core in cores) == report["bytes"]["written"] > 0
+    assert sum(core["mac_busy"] for core in cores) == report["mac"]["busy"]
+
+
+def test_tables_and_file_say_the_same(capsys: Capture, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "cosim.json"
+    outcome = run_cosim(capsys, model, "--out", out)
+    assert outcome.status == 0
+    report = json.loads(out.read_text())
+    assert report["request"]["tokens"] == 2
+    assert outcome.out.endswith("36 records compared, all equal\n")
+    assert f"{report['cycles']['measured']:,}" in outcome.out
+    for word in ("C = 2, L = 8, B = 3", "MAC busy", "stall: read", "bytes read", "compute: GEMV"):
+        assert word in outcome.out
+    assert list_files(tmp_path) == ["cosim.json"]
+
+
+def test_hardware_from_any_token_gives_the_same_layers(capsys: Capture, model: Path) -> None:
+    """The state that is handed over is the state that the hardware would have had."""
+    late, early = (
+        read_report(run_cosim(capsys, model, "--first-token", first, "--tokens", tokens, "--json"))
+        for first, tokens in ((9, 1), (8, 2))
+    )
+    before = read_report(
+        run_cosim(capsys, model, "--first-token", 8, "--tokens", 1, "--frames", 3, "--json")
+    )
+    assert early["cycles"]["measured"] == sum(
+        report["cycles"]["measured"] for report in (before, late)
+    )
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, sabotage: Sabotage) -> None:
+    """Replace the hardware by the interpreter with a bug."""
+
+    def make(config: AcceleratorConfig) -> InterpretedBackend:
+        return InterpretedBackend(config, sabotage)
+
+    monkeypatch.setitem(cosim.run.BACKENDS, "pyrtl", make)
+
+
+def spoil_second_digest(result: RunResult, memory: SharedMemory) -> RunResult:
+    return change_retire(result, 1, digest=12345)
+
+
+def test_a_difference_ends_with_1_and_is_told(
+    capsys: Capture, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, spoil_second_digest)
+    out, wave = tmp_path / "cosim.json", tmp_path / "wave.vcd"
+    outcome = run_cosim(capsys, model, "--out", out, "--wave", wave)
+    assert outcome.status == 1
+    assert "0 records equal, then: layer 0, token 6, slot " in outcome.out
+    report = json.loads(out.read_text())
+    assert not report["equal"]
+    assert report["difference"]["quantity"] == "retire digest"
+    assert report["difference"]["hardware"] == 12345
+    assert wave.read_text().startswith("$")
+
+
+def hang(result: RunResult, memory: SharedMemory) -> RunResult:
+    raise WatchdogError(1000, 7, 20)
+
+
+def test_a_hang_ends_with_1(capsys: Capture, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(monkeypatch, hang)
+    outcome = run_cosim(capsys, model, "--json")
+    assert outcome.status == 1
+    report = read_report(outcome)
+    assert report["failure"].startswith("limit_cycles = 1000: ")
+    assert report["runs"] == 0
+
+
+def test_the_wave_form_shows_ports_registers_and_cycles(
+    capsys: Capture, model: Path, tmp_path: Path
+) -> None:
+    wave = tmp_path / "wave.vcd"
+    outcome = run_cosim(capsys, model, "--tokens", "1", "--wave", wave)
+    assert outcome.status == 0
+    text = wave.read_text()
+    for name in ("instruction_valid", "retire_digest", "dispatcher_is_held_q", "cycle"):
+        assert f" {name} $end" in text
+    assert list_files(tmp_path) == ["wave.vcd"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--backend", "paper"), ("--backend", "'paper'", "pyrtl")),
+        (("--mode", "fast"), ("--mode", "'fast'", "static")),
+        (("--source", "oracle"), ("--source", "'oracle'", "distance")),
+        (("--batch", "0"), ("batch", "0", "at least 1")),
+        (("--batch", "7"), ("batch", "7", "at most 6", "held_out")),
+        (("--batch", "33"), ("num_slots", "33", "from 1 to 32")),
+        (("--cores", "0"), ("num_cores", "0", "from 1 to 32")),
+        (("--lanes", "6"), ("num_lanes", "6", "power of two")),
+        (("--latency", "0"), ("latency", "0", "at least 1")),
+        (("--target-ratio", "1.5"), ("target_ratio", "1.5", "[0, 1]")),
+        (("--target-ratio", "nan"), ("target_ratio", "nan", "[0, 1]")),
+        (("--tokens", "0"), ("tokens", "0", "at least 1")),
+        (("--frames", "0"), ("frames", "0", "at least 1")),
+        (("--first-token", "-1"), ("first_token", "-1", "at least 0")),
+        (("--first-token", "7", "--frames", "2"), ("first_token", "7", "below 7", "2 frames")),
+        (("--tokens", "2", "--frames", "2"), ("tokens", "2", "at most 1", "2 frames")),
+        (("--frames", "6"), ("last token", "22", "below 19", "clip")),
+        (("--first-token", "1000"), ("last token", "1001", "below 19")),
+        (("--given-frames", "0"), ("given_frames", "0", "at least 1")),
+        (("--calibration-clips", "9"), ("calibration_clips", "9", "at most 6")),
+        (("--checkpoint", "nowhere"), ("nowhere",)),
+        (("--wave", "missing/wave.vcd"), ("output", "must")),
+        (("--out", "."), ("output", "must be a file")),
+    ],
+)
+def test_wrong_argument_is_refused(
+    capsys: Capture, model: Path, options: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    check_refused(run_cosim(capsys, model, *options), words)
+
+
+def test_an_interrupt_leaves_nothing(
+    capsys: Capture, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(result: RunResult, memory: SharedMemory) -> RunResult:
+        raise KeyboardInterrupt
+
+    plant(monkeypatch, interrupt)
+    outcome = run_cosim(capsys, model, "--out", tmp_path / "a.json", "--wave", tmp_path / "a.vcd")
+    assert outcome.status == 130
+    assert list_files(tmp_path) == []
