@@ -22,6 +22,7 @@ COMMANDS = {
     "trace": "Decode given tokens and record all decisions and outputs.",
     "analyze": "Measure where replay stands on a model: time, similarity, gates, drift.",
     "prove": "Check the error bounds on decoded tokens, statement by statement.",
+    "cosim": "Run the accelerator on real tokens, in lock-step with the integer reference.",
 }
 """Commands, each the function of its name in the module of its name, and their first lines."""
 
