@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import as_completed
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from fastcar.workers import open_pool
 from proofs import scheduler
 from proofs.arithmetic import to_balls
 from proofs.decoded_run import DecodedPair, decode, load_rows
@@ -85,6 +87,10 @@ class Request:
         most = MAX_CERTIFIED_INSTANCES.get(number, CERTIFIED_INSTANCES)
         return min(self.num_instances, most)
 
+    def count_steps(self, number: str) -> int:
+        """Checks of a statement in both arithmetics."""
+        return self.count_instances(number) + self.count_certified(number)
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -127,11 +133,12 @@ class Outcome:
         return checked and not violated and is_complete
 
 
-def prove(request: Request, progress: Progress | None = None) -> Json:
+def prove(request: Request, processes: int = 1, progress: Progress | None = None) -> Json:
     """Decode tokens, check the statements on them, and say what came out.
 
     Args:
         request: what to check.
+        processes: workers that check statements side by side; 1 checks in this process.
         progress: told before and after every step.
 
     Returns:
@@ -139,13 +146,13 @@ def prove(request: Request, progress: Progress | None = None) -> Json:
     """
     numbers = request.get_numbers()
     is_proving = request.is_certifying and SCHEDULER in numbers
-    total = 1 + is_proving
-    total += sum(request.count_instances(n) + request.count_certified(n) for n in numbers)
+    steps = {number: request.count_steps(number) for number in numbers}
+    total = 1 + is_proving + sum(steps.values())
     done = 0
 
-    def advance(label: str, steps: int = 1) -> None:
+    def advance(label: str, count: int = 1) -> None:
         nonlocal done
-        done += steps
+        done += count
         if progress is not None:
             progress(label, done, total)
 
@@ -157,15 +164,33 @@ def prove(request: Request, progress: Progress | None = None) -> Json:
     advance("decoding tokens", 0)
     pair = decode(load_rows(request.checkpoint, request.seed))
     advance("decoding tokens")
-    outcomes = [check_statement(number, pair, request, advance) for number in numbers]
-    if obligations is not None:
-        outcomes = [
-            replace(outcome, certified=None, obligations=obligations)
-            if outcome.number == SCHEDULER
-            else outcome
-            for outcome in outcomes
-        ]
+    processes = min(processes, len(numbers))
+    if processes == 1:
+        outcomes = [check_statement(number, pair, request, advance) for number in numbers]
+    else:
+        with open_pool(processes, _keep_pair, (pair,)) as pool:
+            futures = {pool.submit(_check, number, request): number for number in numbers}
+            for future in as_completed(futures):
+                future.result()
+                advance(futures[future], steps[futures[future]])
+        outcomes = [future.result() for future in futures]
+    outcomes = [
+        replace(outcome, obligations=obligations) if outcome.number == SCHEDULER else outcome
+        for outcome in outcomes
+    ]
     return make_report(request, pair, outcomes)
+
+
+_worker_pairs: list[DecodedPair] = []
+"""The decoded tokens of a worker process."""
+
+
+def _keep_pair(pair: DecodedPair) -> None:
+    _worker_pairs.append(pair)
+
+
+def _check(number: str, request: Request) -> Outcome:
+    return check_statement(number, _worker_pairs[0], request)
 
 
 def prove_scheduler() -> dict[str, int]:
@@ -181,7 +206,7 @@ def check_statement(
     number: str,
     pair: DecodedPair,
     request: Request,
-    advance: Callable[[str], None],
+    advance: Callable[[str], None] = lambda label: None,
 ) -> Outcome:
     """Check one statement; its instances do not depend on which others are checked."""
     statement = get_statement(number)
@@ -193,7 +218,7 @@ def check_statement(
             checks.append(statement.check(instance))
         advance(number)
     certified = None
-    if request.is_certifying:
+    if request.is_certifying and number != SCHEDULER:
         certified = {verdict.value: 0 for verdict in Verdict}
         for instance in instances[: request.count_certified(number)]:
             certified[statement.certify(instance).value] += 1

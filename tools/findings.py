@@ -15,11 +15,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from fastcar.analysis.bench import get_process_count
 from fastcar.analysis.finding import Json
 from fastcar.analysis.report import analyze, write_report
 from fastcar.analysis.settings import Settings
 from fastcar.output import write_atomically, write_directory_atomically
+from fastcar.workers import get_process_count
 from reference.video.model import SHIPPED_MODEL, load_video_model
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import signal
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
-from multiprocessing import active_children, get_context
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
@@ -17,6 +14,7 @@ import numpy as np
 from fastcar.analysis.calibrated import Calibrated, CalibrationRequest
 from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.analysis.settings import Settings
+from fastcar.workers import open_pool
 from reference.video.model import VideoModel, load_video_model
 
 Result_co = TypeVar("Result_co", covariant=True)
@@ -35,31 +33,11 @@ Progress = Callable[[str, int, int], None]
 """Called with (what is measured, jobs done, jobs known so far)."""
 
 _worker_models: list[VideoModel] = []
-"""The model of a worker process, loaded once by `_start_worker`."""
+"""The model of a worker process, loaded once by `_load_model`."""
 
 
-def _start_worker(directory: Path, dtype: type[np.float32] | type[np.float64]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends the workers
+def _load_model(directory: Path, dtype: type[np.float32] | type[np.float64]) -> None:
     _worker_models.append(load_video_model(directory, dtype))
-
-
-@contextmanager
-def limit_threads() -> Iterator[None]:
-    """Processes that start inside have one thread each in their matrix products.
-
-    Threads of several processes on the same cores slow each other down.
-    """
-    names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _execute(job: Job[Any]) -> Any:
@@ -91,15 +69,14 @@ class Workbench:
         self._results: dict[Any, Any] = {}
         self._known = 0
         self._processes = processes
+        self._stack = ExitStack()
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Workbench:
         if self._processes > 1:
-            self._others = set(active_children())
-            start = (self.model.directory, self.model.weights.dtype.type)
-            self._pool = ProcessPoolExecutor(
-                self._processes, get_context("spawn"), _start_worker, start
-            )
+            given = (self.model.directory, self.model.weights.dtype.type)
+            workers = open_pool(self._processes, _load_model, given)
+            self._pool = self._stack.enter_context(workers)
         return self
 
     def __exit__(
@@ -108,14 +85,8 @@ class Workbench:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._pool is None:
-            return
-        if error is not None:
-            # an interrupted analysis shall end now, not after the runs that are under way
-            for child in set(active_children()) - self._others:
-                child.terminate()
-        self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool = None
+        self._stack.__exit__(kind, error, trace)
 
     def run_all(self, jobs: Sequence[Job[Result]]) -> list[Result]:
         """Results in the order of the jobs; a job that ran before is not run again."""
@@ -126,8 +97,7 @@ class Workbench:
             for job in fresh:
                 self._keep(job, job.execute(self.model))
         else:
-            with limit_threads():
-                futures = {self._pool.submit(_execute, job): job for job in fresh}
+            futures = {self._pool.submit(_execute, job): job for job in fresh}
             for future in as_completed(futures):
                 self._keep(futures[future], future.result())
         return [self._results[job] for job in jobs]
@@ -173,8 +143,3 @@ class Workbench:
             ratio=min(1.0, ratio / ceiling),
             seed=self.settings.seed,
         )
-
-
-def get_process_count() -> int:
-    """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1

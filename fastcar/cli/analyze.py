@@ -13,12 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fastcar.analysis.bench import Progress as ProgressCallback
-from fastcar.analysis.bench import get_process_count
 from fastcar.analysis.report import analyze as run_analysis
 from fastcar.analysis.report import write_report
 from fastcar.analysis.settings import Settings
 from fastcar.cli.options import apply_options
 from fastcar.output import check_writable_directory, write_directory_atomically
+from fastcar.workers import get_process_count
 from reference.errors import ArgumentError
 from reference.video.model import SHIPPED_MODEL, load_video_model
 

@@ -17,6 +17,8 @@ from fastcar.output import check_writable, write_atomically
 from fastcar.proving import Progress as ProgressCallback
 from fastcar.proving import Request
 from fastcar.proving import prove as run_checks
+from fastcar.workers import get_process_count
+from reference.errors import ArgumentError
 from reference.video.model import SHIPPED_MODEL
 
 EXIT_VIOLATED = 1
@@ -51,6 +53,12 @@ _OPTIONS = (
         "--certify", is_flag=True, help="Also compute in balls, a proof for each instance."
     ),
     click.option(
+        "--processes",
+        type=int,
+        default=get_process_count,
+        help="Processes that check side by side.  [one per core]",
+    ),
+    click.option(
         "--out",
         type=click.Path(path_type=Path),
         metavar="FILE.json",
@@ -68,6 +76,7 @@ def prove(
     instances: int,
     seed: int,
     certify: bool,
+    processes: int,
     out: Path | None,
     is_json: bool,
 ) -> int:
@@ -80,11 +89,13 @@ def prove(
       fastcar prove
       fastcar prove --statement P-04 --certify --out out/p04.json
     """  # noqa: D301 - click reads \b as "keep these lines"
+    if processes < 1:
+        raise ArgumentError("processes", processes, "at least 1")
     request = Request(numbers, checkpoint, instances, seed, certify)
     if out is not None:
         check_writable(out)
     with show_steps() as progress:
-        report = run_checks(request, progress)
+        report = run_checks(request, processes, progress)
     text = json.dumps(report, indent=1, allow_nan=False)
     if out is not None:
         with write_atomically(out) as partial:

@@ -31,8 +31,9 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def prove(capsys: Capture, model: Path, *arguments: object) -> Outcome:
-    """Run the command on a model with few instances."""
-    return run_command(capsys, "prove", "--checkpoint", model, "--instances", 3, *arguments)
+    """Run the command on a model, in this process and with few instances."""
+    options = ("--checkpoint", model, "--instances", 3, "--processes", 1)
+    return run_command(capsys, "prove", *options, *arguments)
 
 
 def prove_json(capsys: Capture, model: Path, *arguments: object) -> dict[str, Any]:
@@ -113,6 +114,11 @@ def test_a_statement_sees_the_same_instances_alone_and_among_others(
     assert other["statements"] != alone["statements"]
 
 
+def test_processes_change_nothing(capsys: Capture, model: Path) -> None:
+    alone = prove_json(capsys, model)
+    assert prove_json(capsys, model, "--processes", 2) == alone
+
+
 def test_checkpoint_without_clips_is_checked_on_random_tokens(
     capsys: Capture, tmp_path: Path
 ) -> None:
@@ -191,6 +197,7 @@ def test_a_statement_without_any_instance_is_not_shown(
         (("--statement", "softmax"), ("statement", "'softmax'", "P-01")),
         (("--instances", "0"), ("instances", "0", "at least 1")),
         (("--instances", "many"), ("--instances", "'many'")),
+        (("--processes", "0"), ("processes", "0", "at least 1")),
         (("--seed", "-1"), ("seed", "-1", "at least 0")),
         (("--checkpoint", "nowhere"), ("nowhere", "config.json", "No such file")),
         (("--out", "missing/report.json"), ("output", "directory")),
