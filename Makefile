@@ -9,12 +9,13 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?= --prompt "3 right-down" --prompt "7 left" --target-ratio 0.3 --guidance 2 --closed-loop-runs 2
 MODEL_OUT ?= out/model
 BENCH_ARGS ?=
+PROVE_ARGS ?=
 
 # Two pips at once in one environment spoil it.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all nightly coverage lint format doctest mutants bench findings \
-        golden train evaluate clean
+        prove bounds golden train evaluate clean
 
 ## -- first steps
 help: ## list every target with an example | make help
@@ -54,6 +55,10 @@ bench: $(VENV)/stamp-test ## speed of replay against Amdahl's law | make bench
 	$(BIN)/python -m tools.bench $(BENCH_ARGS)
 findings: $(VENV)/stamp-test ## figures and text of docs/findings.md | make findings
 	$(BIN)/python -m tools.findings
+prove: $(VENV)/stamp-cli $(VENV)/stamp-proofs ## error bounds on decoded tokens, certified | make prove
+	$(BIN)/fastcar prove --certify $(PROVE_ARGS)
+bounds: $(VENV)/stamp-test ## attacks on the bounds and docs/bounds.md | make bounds
+	$(BIN)/python -m tools.bounds
 
 ## -- the shipped model and golden vectors (these install PyTorch)
 golden: $(VENV)/stamp-golden ## vectors of Hugging Face transformers | make golden

@@ -36,12 +36,16 @@ def test_every_worker_is_prepared(tmp_path: Path) -> None:
 
 
 def test_an_exception_ends_what_is_under_way() -> None:
+    def interrupt() -> None:
+        with open_pool(1) as pool:
+            future = pool.submit(time.sleep, 3_600)
+            while not future.running():
+                time.sleep(0.01)
+            raise KeyboardInterrupt
+
     before = set(active_children())
-    with pytest.raises(KeyboardInterrupt), open_pool(1) as pool:
-        future = pool.submit(time.sleep, 3_600)
-        while not future.running():
-            time.sleep(0.01)
-        raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        interrupt()
     assert set(active_children()) <= before
 
 
