@@ -211,11 +211,13 @@ def check_statement(
     """Check one statement; its instances do not depend on which others are checked."""
     statement = get_statement(number)
     rng = np.random.default_rng([request.seed, list(STEMS).index(number)])
-    instances = [GENERATORS[number](pair, rng) for _ in range(request.count_instances(number))]
-    checks: list[Check] = []
-    for instance in instances:
+    num_instances = request.count_instances(number)
+    instances, checks = [], []
+    for _ in range(num_instances):
+        instance = GENERATORS[number](pair, rng)
         with suppress(HypothesisError):
             checks.append(statement.check(instance))
+            instances.append(instance)
         advance(number)
     certified = None
     if request.is_certifying and number != SCHEDULER:
@@ -223,7 +225,7 @@ def check_statement(
         for instance in instances[: request.count_certified(number)]:
             certified[statement.certify(instance).value] += 1
             advance(f"{number} in balls")
-    return summarise(statement, checks, len(instances) - len(checks), certified)
+    return summarise(statement, checks, num_instances - len(checks), certified)
 
 
 def summarise(
@@ -257,9 +259,9 @@ def make_report(request: Request, pair: DecodedPair, outcomes: Sequence[Outcome]
     """The report as JSON values.
 
     Fields: `schema_version`; `holds` (whether every statement does); `checkpoint` (directory
-    name); `tokens` (source, rows, fed_tokens of each, tokens_per_frame); `threshold` and
-    `replay_ratio` of the run with replay; `seed`; `instances` asked for; `statements`, a list of
-    the fields of `Outcome` and `holds`.
+    name); `tokens` (source, rows, fed_tokens of each, tokens_per_frame); `threshold` (None if
+    infinite) and `replay_ratio` of the run with replay; `seed`; `instances` asked for;
+    `statements`, a list of the fields of `Outcome` and `holds`.
     """
     given = pair.given
     num_rows, num_tokens = given.forced_ids.shape
@@ -273,7 +275,7 @@ def make_report(request: Request, pair: DecodedPair, outcomes: Sequence[Outcome]
             "fed_tokens": num_tokens,
             "tokens_per_frame": given.tokens_per_frame,
         },
-        "threshold": pair.threshold,
+        "threshold": _to_json(pair.threshold),
         "replay_ratio": float(pair.replay.replayed.mean()),
         "seed": request.seed,
         "instances": request.num_instances,

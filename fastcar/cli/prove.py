@@ -14,14 +14,15 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fastcar.cli.options import apply_options
 from fastcar.output import check_writable, write_atomically
+from fastcar.proving import CERTIFIED_INSTANCES, MAX_INSTANCES, Request
 from fastcar.proving import Progress as ProgressCallback
-from fastcar.proving import Request
 from fastcar.proving import prove as run_checks
 from fastcar.workers import get_process_count
 from reference.errors import ArgumentError
 from reference.video.model import SHIPPED_MODEL
 
 EXIT_VIOLATED = 1
+LIMITS = ", ".join(f"{number}: at most {most}" for number, most in MAX_INSTANCES.items())
 
 _OPTIONS = (
     click.option(
@@ -44,13 +45,16 @@ _OPTIONS = (
         default=Request().num_instances,
         show_default=True,
         metavar="K",
-        help="Instances of each statement.",
+        help=f"Instances of each statement ({LIMITS}).",
     ),
     click.option(
         "--seed", type=int, default=0, show_default=True, help="Of clips, tokens and places."
     ),
     click.option(
-        "--certify", is_flag=True, help="Also compute in balls, a proof for each instance."
+        "--certify",
+        is_flag=True,
+        help=f"Also compute up to {CERTIFIED_INSTANCES} instances of each in balls, a proof for "
+        "these, and prove the scheduler for all words.",
     ),
     click.option(
         "--processes",
