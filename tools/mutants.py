@@ -1,4 +1,4 @@
-"""Planted bugs: each mutant of reference or proofs is run against the tests that should notice it.
+"""Planted bugs: each mutant of reference, proofs or rtl is run against tests that should notice it.
 
 A mutant replaces one piece of text in a copy of the tree. A text that is not found exactly once is
 an error, so the list cannot rot; a mutant that no test catches makes the exit code 1. First the
@@ -24,15 +24,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.integer_mutant_list import INTEGER_MUTANTS
 from tools.mutant_list import MUTANTS as REFERENCE_MUTANTS
 from tools.mutant_list import Mutant
 from tools.proof_mutant_list import PROOF_MUTANTS
+from tools.rtl_mutant_list import RTL_MUTANTS
 
 ROOT = Path(__file__).parent.parent
-MUTANTS = (*REFERENCE_MUTANTS, *PROOF_MUTANTS)
+MUTANTS = (*REFERENCE_MUTANTS, *PROOF_MUTANTS, *INTEGER_MUTANTS, *RTL_MUTANTS)
 """Every planted bug."""
-COPIED = ("reference", "proofs", "tests", "setup.cfg", "pyproject.toml")
-LIMIT_SECONDS = 240
+COPIED = ("reference", "proofs", "rtl", "cosim", "tests", "setup.cfg", "pyproject.toml")
+LIMIT_SECONDS = 600
 """A run that takes longer hangs."""
 
 
@@ -142,6 +144,19 @@ def make_tree(tree: Path) -> Path:
     return tree
 
 
+def check_clean(trees: queue.SimpleQueue[Path], tests: Sequence[str]) -> None:
+    """Raise MutantError if a test fails without any mutant."""
+    tree = trees.get()
+    try:
+        failed = run_tests(tree, tests)
+    except subprocess.TimeoutExpired as error:
+        raise MutantError(f"without any mutant: {error}") from error
+    finally:
+        trees.put(tree)
+    if failed is not None:
+        raise MutantError(f"{failed} fails without any mutant")
+
+
 def run_all(mutants: Sequence[Mutant], num_workers: int) -> list[Outcome]:
     """All outcomes, in the order of the list; a line for each as it comes."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
@@ -151,12 +166,9 @@ def run_all(mutants: Sequence[Mutant], num_workers: int) -> list[Outcome]:
             tree.mkdir()
             trees.put(make_tree(tree))
         tests = sorted({test for mutant in mutants for test in mutant.tests})
-        tree = trees.get()
-        failed = run_tests(tree, tests)
-        trees.put(tree)
-        if failed is not None:
-            raise MutantError(f"{failed} fails without any mutant")
+        shares = [tests[worker::num_workers] for worker in range(min(num_workers, len(tests)))]
         with ThreadPoolExecutor(num_workers) as pool:
+            list(pool.map(lambda share: check_clean(trees, share), shares))
             outcomes = []
             for outcome in pool.map(lambda mutant: run_mutant(trees, mutant), mutants):
                 caught_by = outcome.caught_by or "SURVIVED"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
@@ -11,7 +12,9 @@ from proofs.registry import STEMS
 from tools.mutant_list import Mutant
 from tools.mutants import (
     MUTANTS,
+    ROOT,
     MutantError,
+    check_clean,
     check_list,
     compute_mutated,
     main,
@@ -47,6 +50,13 @@ def test_every_statement_has_its_mutants(number: str) -> None:
     assert sum(mutant.name.startswith(f"{number} ") for mutant in MUTANTS) >= 2
 
 
+@pytest.mark.parametrize(
+    "unit", sorted(p.name for p in (ROOT / "rtl").glob("[a-z]*.py") if p.stem != "core_ports")
+)
+def test_every_unit_of_the_hardware_has_its_mutants(unit: str) -> None:
+    assert any(mutant.path == f"rtl/{unit}" for mutant in MUTANTS)
+
+
 def test_a_caught_bug_names_the_test_and_a_survivor_none(tree: Path) -> None:
     files = {path: path.read_text() for path in tree.iterdir() if path.suffix == ".py"}
     with planted(tree, MUTANT):
@@ -60,6 +70,16 @@ def test_a_test_file_that_cannot_be_collected_catches_nothing(tree: Path) -> Non
     (tree / "test_module.py").write_text("import missing_module\n")
     with pytest.raises(MutantError, match=r"^pytest ended with \d:"):
         run_tests(tree, ["test_module.py"])
+
+
+def test_a_test_that_fails_without_a_bug_is_an_error(tree: Path) -> None:
+    trees: SimpleQueue[Path] = SimpleQueue()
+    trees.put(tree)
+    check_clean(trees, ["test_module.py", "test_other.py"])
+    (tree / "module.py").write_text("x = 0\n")
+    with pytest.raises(MutantError, match=r"^test_module\.py::test_x fails without any mutant$"):
+        check_clean(trees, ["test_other.py", "test_module.py"])
+    assert trees.get() == tree
 
 
 @pytest.mark.parametrize(("old", "found"), [("x = 3", 0), (" = 1", 2)])

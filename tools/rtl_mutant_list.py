@@ -1,0 +1,320 @@
+"""Planted bugs of the hardware's cores, unit by unit; names begin with `core:`.
+
+`tools.control_mutant_list` holds those of what feeds the cores.
+"""
+
+from __future__ import annotations
+
+from tools.control_mutant_list import CONTROL_MUTANTS
+from tools.mutant_list import Mutant
+
+
+def _bug(stem: str, name: str, old: str, new: str, test: str = "") -> Mutant:
+    """A mutant of `rtl/<stem>.py`; the test of that file must notice, or the one named."""
+    return Mutant(
+        f"core: {name}", f"rtl/{stem}.py", old, new, (f"tests/rtl/test_{test or stem}.py",)
+    )
+
+
+_ARITHMETIC = (
+    _bug(
+        "requantizer",
+        "ties are rounded downwards",
+        "    return one_hot[1:]\n",
+        "    return pyrtl.select(shift == 0, one_hot[1:], (one_hot[1:] - 1)[: len(one_hot) - 1])\n",
+    ),
+    _bug(
+        "requantizer",
+        "product is cut off, not rounded",
+        "signed_sum(product, half)",
+        "signed_sum(product, pyrtl.Const(0, len(half)))",
+    ),
+    _bug(
+        "requantizer",
+        "multiplier taken for a signed number",
+        "pyrtl.concat(pyrtl.Const(0, 1), inputs.multiplier)",
+        "inputs.multiplier.sign_extended(len(inputs.multiplier) + 1)",
+    ),
+    _bug(
+        "lanes",
+        "saturates to -32768",
+        "(~pyrtl.and_all_bits(upper) | is_lowest)",
+        "~pyrtl.and_all_bits(upper)",
+    ),
+    _bug(
+        "lanes",
+        "no saturation above",
+        "is_too_large = ~sign & pyrtl.or_all_bits(upper)",
+        "is_too_large = pyrtl.Const(0, 1) & sign",
+    ),
+    _bug(
+        "mac_array",
+        "accumulator of 40 bits",
+        "(accumulator_q + addend)[:ACCUMULATOR_BITS]",
+        "(accumulator_q + addend)[:40].sign_extended(ACCUMULATOR_BITS)",
+    ),
+    _bug(
+        "mac_array",
+        "sum of a row not restarted",
+        "(valid & is_first, addend), (valid, partial_sum)",
+        "(valid, partial_sum)",
+    ),
+    _bug(
+        "mac_array",
+        "weights taken for unsigned numbers",
+        "weight.sign_extended(OPERAND_BITS)",
+        "weight.zero_extended(OPERAND_BITS)",
+    ),
+    _bug(
+        "silu_multiply", "sign of the gate from its lowest bit", "gate[-1], 2, f", "gate[0], 2, f"
+    ),
+    _bug(
+        "silu_multiply",
+        "silu not interpolated",
+        "scaled + step * magnitude_q[:REMAINDER_BITS] + half",
+        "scaled + half",
+    ),
+    _bug(
+        "silu_multiply",
+        "silu table repeats beyond 16",
+        "pyrtl.or_all_bits(magnitude_q[REMAINDER_BITS + INDEX_BITS :])",
+        "magnitude_q[REMAINDER_BITS + INDEX_BITS]",
+    ),
+    _bug(
+        "rms_norm",
+        "odd bit lengths of the sum of squares not found",
+        "value[2 * index : 2 * index + 2]",
+        "value[2 * index : 2 * index + 1]",
+    ),
+    _bug(
+        "rms_norm",
+        "reciprocal root rounds ties downwards",
+        "pyrtl.Const(half, REMAINDER_BITS)",
+        "pyrtl.Const(half - 1, REMAINDER_BITS)",
+    ),
+)
+
+_FLOW = (
+    _bug(
+        "instruction_queue",
+        "full queue takes an instruction",
+        "is_pushed = inputs.valid & ready",
+        "is_pushed = inputs.valid",
+    ),
+    _bug(
+        "instruction_queue",
+        "queue keeps its number when cleared",
+        "(inputs.pop & ~is_pushed, decrement(num_queued_q)),\n        clear=inputs.clear,",
+        "(inputs.pop & ~is_pushed, decrement(num_queued_q)),",
+    ),
+    _bug(
+        "operand_feed",
+        "operand starts again one word late",
+        "is_last_word = operand_index_q == decrement(num_words)",
+        "is_last_word = operand_index_q == num_words",
+        "core",
+    ),
+    _bug(
+        "operand_feed",
+        "gates are read by the wrong product",
+        "gate_index_q, is_one_of(fields, (Opcode.GEMV_SILU,))",
+        "gate_index_q, is_one_of(fields, (Opcode.GEMV,))",
+        "core",
+    ),
+    _bug(
+        "write_back",
+        "beats of a word exchanged",
+        "pyrtl.concat(inputs.beat, lower_beat_q)",
+        "pyrtl.concat(lower_beat_q, inputs.beat)",
+        "core",
+    ),
+    _bug(
+        "write_back",
+        "sum of ADD written over the output",
+        "pyrtl.Const(Buffer.X, num_bits)",
+        "pyrtl.Const(Buffer.Y, num_bits)",
+        "core",
+    ),
+    _bug(
+        "core",
+        "product streams as many rows as columns",
+        "rows * columns, pyrtl.Const(0, lane_bits)",
+        "columns * columns, pyrtl.Const(0, lane_bits)",
+        "latency",
+    ),
+    _bug(
+        "result_path",
+        "lane not cleared",
+        "drive(lane_q, (inputs.element_valid, increment(lane_q)), clear=inputs.clear)",
+        "drive(lane_q, (inputs.element_valid, increment(lane_q)))",
+        "core_faults",
+    ),
+    _bug(
+        "sequencer",
+        "bubble between two instructions",
+        "is_free = ~is_running_q | is_finished",
+        "is_free = ~is_running_q",
+        "latency",
+    ),
+    _bug(
+        "datapath",
+        "beats of NORM not counted as work",
+        "is_mac_beat=is_mac_beat,",
+        "is_mac_beat=feed.is_weight_beat,",
+        "latency",
+    ),
+)
+
+_CHANNELS = (
+    _bug(
+        "read_channel",
+        "beat with an error is used",
+        "is_beat=is_taken & ~inputs.response_error",
+        "is_beat=is_taken",
+    ),
+    _bug(
+        "read_channel",
+        "read request withdrawn after a cycle",
+        "(is_requested, 0),",
+        "(~inputs.start, 0),",
+    ),
+    _bug(
+        "read_channel",
+        "accepted read request counts as a stall",
+        "is_stalled=(is_requesting_q & ~inputs.request_ready)",
+        "is_stalled=is_requesting_q",
+        "latency",
+    ),
+    _bug(
+        "write_channel",
+        "back pressure of the memory ignored",
+        "is_beat_sent = is_sending_q & inputs.ready",
+        "is_beat_sent = is_sending_q",
+    ),
+    _bug(
+        "write_channel",
+        "both beats of a word to one address",
+        "(is_beat_sent, increment(address_q))",
+        "(is_word_sent, increment(address_q))",
+    ),
+    _bug(
+        "write_channel",
+        "finished at the first acknowledgement",
+        "~is_sending_q & is_acknowledged & (num_open_q == 1)",
+        "~is_sending_q & is_acknowledged",
+    ),
+    _bug(
+        "write_channel",
+        "offered beat withdrawn when stopped",
+        "is_end = is_beat_sent & inputs.stop |",
+        "is_end = inputs.stop |",
+    ),
+    _bug(
+        "core",
+        "goes on after a write error",
+        "drive(is_failed_q, (read.is_error | write.is_error, 1)",
+        "drive(is_failed_q, (read.is_error, 1)",
+        "core_faults",
+    ),
+    _bug(
+        "core",
+        "reports every memory error",
+        "(read.is_error | write.is_error) & ~units.is_failed & ~inputs.reset",
+        "(read.is_error | write.is_error) & ~inputs.reset",
+        "core_faults",
+    ),
+    _bug(
+        "core",
+        "codes of memory errors exchanged",
+        "(read.is_error, MEMORY_READ_ERROR), (write.is_error, MEMORY_WRITE_ERROR)",
+        "(read.is_error, MEMORY_WRITE_ERROR), (write.is_error, MEMORY_READ_ERROR)",
+        "core_faults",
+    ),
+    _bug(
+        "sequencer",
+        "drops an instruction with an open transfer",
+        "inputs.is_dropping & ~inputs.is_transfer_open",
+        "inputs.is_dropping",
+        "core_faults",
+    ),
+)
+
+_RETIREMENT = (
+    _bug(
+        "sequencer",
+        "overwrites a retirement that waits",
+        'head["is_last"] & (inputs.is_retire_pending | is_retiring)',
+        'head["is_last"] & is_retiring',
+        "core_faults",
+    ),
+    _bug(
+        "retirement",
+        "digest not rotated",
+        "pyrtl.concat(digest[:-1], digest[-1])",
+        "digest",
+    ),
+    _bug(
+        "retirement",
+        "digest goes on from slot to slot",
+        "pyrtl.select(is_beginning, pyrtl.Const(0, DIGEST_BITS), digest_q)",
+        "digest_q",
+    ),
+    _bug(
+        "retirement",
+        "record begins with the score",
+        "is_ending = is_retiring | sequencer.is_finished & is_one_of(fields, DECISION_OPCODES)",
+        "is_ending = is_retiring",
+    ),
+)
+
+_SHARED = (
+    _bug(
+        "config",
+        "last word of a vector left out",
+        "-(-num_values // self.num_lanes)",
+        "num_values // self.num_lanes",
+    ),
+    _bug(
+        "vector_memory",
+        "P read at the index of the operand",
+        "Buffer.P: inputs.parameter_index",
+        "Buffer.P: inputs.operand_index",
+    ),
+    _bug(
+        "vector_memory",
+        "word written into every buffer",
+        "port.enable & (port.buffer == int(buffer))",
+        "port.enable",
+    ),
+    _bug(
+        "instruction",
+        "target and source exchanged",
+        '("target", 3),\n    ("source", 3),',
+        '("source", 3),\n    ("target", 3),',
+    ),
+    _bug("registers", "last case of a register wins", "in reversed(cases):", "in cases:"),
+    _bug(
+        "latency",
+        "one beat for every stored word",
+        "Opcode.STORE: 2 * words + write_latency",
+        "Opcode.STORE: words + write_latency",
+    ),
+    _bug(
+        "assertions",
+        "payload may change while it waits",
+        "valid & (payload == payload_q)",
+        "valid",
+        "control_gaps",
+    ),
+    _bug(
+        "assertions",
+        "valid may be withdrawn",
+        "valid & (payload == payload_q)",
+        "~valid | (payload == payload_q)",
+        "control_gaps",
+    ),
+)
+
+CORE_MUTANTS = (*_ARITHMETIC, *_FLOW, *_CHANNELS, *_RETIREMENT, *_SHARED)
+RTL_MUTANTS = (*CORE_MUTANTS, *CONTROL_MUTANTS)
+"""Every planted bug of the hardware."""
