@@ -26,6 +26,10 @@ first instruction. Notation, in cycles:
     cycles   = pass of END + 1
 
 `taken` alone looks at other cores; it can only delay what comes later, so a few rounds settle it.
+
+Where memory stalls, an instruction takes as many cycles more as its core counts more stalls. max
+and plus never turn a delay into a larger one, so a run takes at least the cycles above and at most
+all additional stalls more: `bound_cycles`.
 """
 
 from __future__ import annotations
@@ -141,6 +145,23 @@ def predict_run(
         if settled == taken_cycles:
             return recursion.predict()
         taken_cycles = settled
+
+
+def bound_cycles(prediction: Prediction, counters: Counters) -> tuple[int, int]:
+    """Fewest and most cycles of a run under stalls, from the stalls that were counted.
+
+    Holds where no record waits for another core's so long that it delays an instruction, as in
+    every compiled layer: the order in which records are taken is not a matter of max and plus.
+
+    Args:
+        prediction: without stalls.
+        counters: of the run with stalls.
+    """
+    stalls = [
+        sum(core.read_stall + core.write_stall for core in each.cores)
+        for each in (counters, prediction.counters)
+    ]
+    return prediction.cycles, prediction.cycles + stalls[0] - stalls[1]
 
 
 @dataclass

@@ -3,17 +3,19 @@
 Compared are, in this order: decisions (order, slot, score, computes, core, cycle), retirements
 (order, slot, core, start and end cycle, digest), the outputs in the replay cache, the residual
 stream, and the counters. Decisions, cores and data come from the integer reference and its
-scheduler, cycles and counters from the cycle model, which holds for memory without stalls.
+scheduler, cycles and counters from the cycle model. Where memory stalls or instructions come with
+gaps, the cycles of records are not compared, and those of the run with its bounds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from cosim.cycle_model import Prediction, predict_run
+from cosim.backend import RunSettings
+from cosim.cycle_model import Prediction, bound_cycles, predict_run
 from cosim.engine import AcceleratorEngine, LayerRun
 from cosim.records import Counters, DecisionRecord, RetireRecord
 from reference.errors import FastCarError
@@ -23,7 +25,8 @@ from reference.mlp_engine import MlpRequest, MlpResult
 from reference.scheduler import Dispatch, SlotIndex, compute_schedule, get_static_core
 
 OnRun = Callable[[LayerRun, Prediction | None], None]
-"""Called with every layer that was run and found equal, and what the cycle model said."""
+"""Called with every layer that was run and found equal, and what the cycle model said of it; None
+where it does not say it exactly."""
 
 
 @dataclass(frozen=True)
@@ -125,36 +128,41 @@ class LockstepEngine:
             raise LockstepError(run, difference)
         self.num_records += len(run.result.decisions) + len(run.result.retires)
         if self._on_run is not None:
-            self._on_run(run, prediction)
+            self._on_run(run, prediction if self._is_exact else None)
         return found
 
-    def _predict(self, run: LayerRun, wanted: MlpResult) -> Prediction | None:
-        """What the cycle model says; None where memory stalls or instructions come with gaps."""
+    @property
+    def _is_exact(self) -> bool:
+        """Whether the cycle model says every cycle."""
         settings = self.hardware.settings
-        if settings.channels.stall_probability or settings.gap_probability:
-            return None
+        return not (settings.channels.stall_probability or settings.gap_probability)
+
+    def _predict(self, run: LayerRun, wanted: MlpResult) -> Prediction:
+        """What the cycle model says of memory without stalls."""
         computes = tuple(bool(flag) for flag in ~wanted.replayed)
-        latency_cycles = settings.channels.latency_cycles
+        latency_cycles = self.hardware.settings.channels.latency_cycles
         return predict_run(self.hardware.config, run.program, computes, latency_cycles)
 
     def _compare(
-        self, run: LayerRun, wanted: MlpResult, found: MlpResult, prediction: Prediction | None
+        self, run: LayerRun, wanted: MlpResult, found: MlpResult, prediction: Prediction
     ) -> Iterator[Difference]:
         """All differences, in the order of the module's docstring."""
-        result, num_cores = run.result, self.hardware.config.num_cores
-        cores = list_cores(wanted, num_cores, self.hardware.dispatch)
+        result, exact = run.result, prediction if self._is_exact else None
+        cores = list_cores(wanted, self.hardware.config.num_cores, self.hardware.dispatch)
         for slot, decision in enumerate(result.decisions):
-            cycle = decision.cycle if prediction is None else prediction.decision_cycles[slot]
+            cycle = decision.cycle if exact is None else exact.decision_cycles[slot]
             yield from compare_records(
                 "decision", make_decision(wanted, cores, slot, cycle), decision, decision.cycle
             )
         for order, retire in enumerate(result.retires):
-            expected = make_retire(wanted, cores, order, retire, prediction)
+            expected = make_retire(wanted, cores, order, retire, exact)
             yield from compare_records("retire", expected, retire, retire.end_cycle)
         yield from compare_rows("output", wanted.output, found.output)
         yield from compare_rows("residual", wanted.residual, found.residual)
-        if prediction is not None:
-            yield from compare_counters(prediction.counters, result.counters)
+        if exact is None:
+            yield from compare_bounds(prediction, result.counters, self.hardware.settings)
+        else:
+            yield from compare_counters(exact.counters, result.counters)
 
 
 def list_cores(wanted: MlpResult, num_cores: int, dispatch: Dispatch) -> list[int]:
@@ -224,3 +232,19 @@ def compare_counters(wanted: Counters, found: Counters) -> Iterator[Difference]:
             pair = getattr(wanted_core, field.name), getattr(found_core, field.name)
             if pair[0] != pair[1]:
                 yield Difference(f"counter {field.name} of core {core}", None, None, *pair)
+
+
+def compare_bounds(
+    prediction: Prediction, found: Counters, settings: RunSettings
+) -> Iterator[Difference]:
+    """Cycles outside their bounds, and counters that differ though no stall changes them."""
+    fewest, most = bound_cycles(prediction, found)
+    if found.cycles < fewest or (found.cycles > most and not settings.gap_probability):
+        limits = f"{fewest} to {most}"
+        yield Difference("counter cycles", None, None, limits, found.cycles)
+    wanted = prediction.counters
+    cores = [
+        replace(core, mac_busy=predicted.mac_busy, dispatched=predicted.dispatched)
+        for core, predicted in zip(found.cores, wanted.cores, strict=True)
+    ]
+    yield from compare_counters(replace(found, dropped=wanted.dropped, cores=tuple(cores)), found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -87,7 +88,7 @@ class RunStatistics:
     cores: list[Counter[str]] = field(default_factory=list)
     layers: dict[int, Counter[str]] = field(default_factory=dict)
     timeline: Timeline | None = None
-    _most_saved_cycles: int = -1
+    _most_saved_cycles: float = -math.inf
 
     def __post_init__(self) -> None:
         self.cores = [Counter() for _ in range(self.config.num_cores)]
@@ -97,7 +98,7 @@ class RunStatistics:
         assert prediction is not None, "memory does not stall here"
         computes = tuple(record.computes for record in run.result.decisions)
         self._add_totals(run, computes)
-        self._add_mappings(run, computes)
+        self._add_mappings(run, computes, prediction)
         for step in prediction.steps:
             if step.core is not None:
                 self._add_step(step, step.core)
@@ -123,14 +124,14 @@ class RunStatistics:
             }
         )
 
-    def _add_mappings(self, run: LayerRun, computes: tuple[bool, ...]) -> None:
-        """What both mappings take for these decisions."""
-        drs, static = (
-            predict_run(
-                self.config, set_mapping(run.program, is_static), computes, self.latency_cycles
-            )
-            for is_static in (False, True)
-        )
+    def _add_mappings(
+        self, run: LayerRun, computes: tuple[bool, ...], prediction: Prediction
+    ) -> None:
+        """What both mappings take for these decisions: the one that ran, and the other."""
+        is_static = bool(run.program[0].shift & BEGIN_STATIC)
+        program = set_mapping(run.program, not is_static)
+        other = predict_run(self.config, program, computes, self.latency_cycles)
+        drs, static = (other, prediction) if is_static else (prediction, other)
         self.totals.update({"drs_cycles": drs.cycles, "static_cycles": static.cycles})
         if static.cycles - drs.cycles > self._most_saved_cycles:
             self._most_saved_cycles = static.cycles - drs.cycles

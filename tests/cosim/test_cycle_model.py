@@ -11,11 +11,13 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from cosim.backend import RunResult, RunSettings
-from cosim.cycle_model import Prediction, predict_run
+from cosim.cycle_model import Prediction, bound_cycles, predict_run
 from cosim.engine import AcceleratorEngine
+from cosim.lockstep import LockstepEngine
 from cosim.memory_model import ChannelSettings, SharedMemory
 from cosim.pyrtl_backend import PyrtlBackend
 from reference.errors import ArgumentError
+from reference.integer_engine import IntegerMlpEngine
 from reference.mlp_engine import DecisionSource
 from reference.scheduler import Dispatch
 from rtl.config import TINY, AcceleratorConfig
@@ -93,6 +95,34 @@ def test_layers_take_the_cycles_of_the_formula(
     assert run is not None
     computes = [one.computes for one in run.result.decisions]
     check_prediction(predict_run(config, run.program, computes, latency_cycles), run.result)
+
+
+@settings(max_examples=15)
+@given(
+    st.sampled_from(CONFIGS),
+    st.sampled_from(DecisionSource),
+    st.sampled_from([0.02, 0.2, 0.6]),
+    st.integers(0, 10_000),
+)
+def test_stalls_take_no_more_cycles_than_there_are(
+    config: AcceleratorConfig, source: DecisionSource, probability: float, seed: int
+) -> None:
+    """Both bounds, and with random stalls the results do not change: lock-step compares them."""
+    rng = np.random.default_rng(seed)
+    model = make_model(config, seed=seed)
+    stalling = RunSettings(LIMIT_CYCLES, ChannelSettings(2, probability, seed))
+    hardware = AcceleratorEngine(model, get_backend(config), settings=stalling)
+    engine = LockstepEngine(IntegerMlpEngine(model, config.num_lanes), hardware)
+    engine.reset(config.num_slots, 1)
+    for token_index in range(2):
+        engine.run_layer(0, make_request(config, rng, source, config.num_slots, token_index, 1))
+        run = hardware.last_run
+        assert run is not None
+        computes = [one.computes for one in run.result.decisions]
+        prediction = predict_run(config, run.program, computes, 2)
+        fewest, most = bound_cycles(prediction, run.result.counters)
+        assert fewest <= run.result.cycles <= most
+        event(f"more cycles: {run.result.cycles > fewest}")
 
 
 @st.composite

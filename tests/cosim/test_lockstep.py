@@ -159,10 +159,21 @@ def test_the_order_of_retirements_is_compared() -> None:
         run_tokens(make_engine(swap_retires))
 
 
-def test_where_memory_stalls_cycles_are_not_compared_but_data_are() -> None:
+def test_where_memory_stalls_cycles_of_records_are_not_compared_but_data_are() -> None:
     run_tokens(make_engine(lambda r, m: change_decision(r, 3, cycle=9999), stall_probability=0.5))
     run_tokens(make_engine(swap_retires, stall_probability=0.5))
-    run_tokens(make_engine(count_one_more, stall_probability=0.5))
-    for sabotage in (spoil_output, lambda r, m: change_retire(r, 2, digest=0)):
+    for sabotage in (spoil_output, lambda r, m: change_retire(r, 2, digest=0), count_core_less):
         with pytest.raises(LockstepError):
             run_tokens(make_engine(sabotage, stall_probability=0.5))
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_where_memory_stalls_cycles_stay_within_their_bounds(change: int) -> None:
+    def count_wrong(result: RunResult, memory: SharedMemory) -> RunResult:
+        counters = replace(result.counters, cycles=result.cycles + change)
+        return replace(result, counters=counters)
+
+    with pytest.raises(
+        LockstepError, match=r"^layer 0, token 0: counter cycles is \d+ in hardware"
+    ):
+        run_tokens(make_engine(count_wrong, stall_probability=0.5))

@@ -1,0 +1,61 @@
+"""Wave forms: the window around a cycle, at the right place."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cosim.wave
+from cosim.backend import RunSettings
+from cosim.engine import AcceleratorEngine, LayerRun
+from cosim.wave import write_wave
+from reference.errors import ArgumentError
+from reference.mlp_engine import DecisionSource
+from rtl.config import TINY
+from tests.cosim.interpreted_backend import InterpretedBackend
+from tests.cosim.tiny_model import make_model, make_request
+
+
+def make_run(keeps_memory: bool = True) -> LayerRun:
+    engine = AcceleratorEngine(
+        make_model(TINY), InterpretedBackend(TINY), keeps_memory=keeps_memory
+    )
+    engine.reset(2, 1)
+    rng = np.random.default_rng(0)
+    engine.run_layer(0, make_request(TINY, rng, DecisionSource.SCORE, 2, 0, 1))
+    assert engine.last_run is not None
+    return engine.last_run
+
+
+def read_cycles(path: Path) -> list[int]:
+    """Values of the wire `cycle` in every step, behind the initial one."""
+    text = path.read_text()
+    found = re.search(r"\$var wire \d+ (\S+) cycle \$end", text)
+    assert found is not None
+    values = re.findall(rf"^b([01]+) {re.escape(found[1])}$", text, re.M)
+    return [int(value, 2) for value in values[1:]]
+
+
+def test_the_window_lies_around_the_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cosim.wave, "WINDOW_CYCLES", 3)
+    write_wave(tmp_path / "wave.vcd", TINY, make_run(), RunSettings(), cycle=20)
+    assert read_cycles(tmp_path / "wave.vcd") == list(range(17, 24))
+
+
+def test_the_whole_run_ends_with_its_number_of_cycles(tmp_path: Path) -> None:
+    run = make_run()
+    write_wave(tmp_path / "wave.vcd", TINY, run, RunSettings())
+    assert read_cycles(tmp_path / "wave.vcd") == [0, 0, *range(run.result.cycles + 1)]
+
+
+def test_a_run_that_does_not_end_is_shown_as_well(tmp_path: Path) -> None:
+    write_wave(tmp_path / "wave.vcd", TINY, make_run(), RunSettings(limit_cycles=30))
+    assert read_cycles(tmp_path / "wave.vcd") == [0, 0, *range(29)]
+
+
+def test_without_the_memory_of_before_it_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"^memory_before = None: must be kept by the engine$"):
+        write_wave(tmp_path / "wave.vcd", TINY, make_run(keeps_memory=False), RunSettings())
