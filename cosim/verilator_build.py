@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,11 +30,14 @@ TOOLS = ("g++", "perl")
 
 OPTIONS = ("-O3", "--x-initial", "unique", "--no-timing", "--noassert", "-DSYNTHESIS")
 COMPILER_OPTIONS = (
-    *("-std=c++17", "-fPIC", "-DVL_TIME_CONTEXT"),
+    *("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-DVL_TIME_CONTEXT"),
     *("-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE=0"),
 )
 FAST, SLOW = "-O2", "-O0"
 """Optimisation of what runs in every cycle, and of what runs once."""
+
+
+_COMPLAINT = re.compile(r"^%(Error|Warning)|\berror\b|FAIL")
 
 
 class BuildError(FastCarError):
@@ -48,7 +52,7 @@ def find_verilator() -> list[str]:
     """
     for tool in TOOLS:
         if shutil.which(tool) is None:
-            raise ArgumentError("verilator", f"no {tool}", f"installed with {', '.join(TOOLS)}")
+            raise ArgumentError(tool, "not found", "installed: Verilator needs it")
     on_path = shutil.which("verilator")
     if on_path is not None:
         return [on_path]
@@ -150,7 +154,7 @@ def run_tool(command: Sequence[str], folder: Path) -> str:
     """Run a tool in a folder; gives what it wrote.
 
     Raises:
-        BuildError: exit code other than 0, with the first line that names an error.
+        BuildError: exit code other than 0, with the first line that complains.
     """
     done = subprocess.run(
         command,
@@ -163,9 +167,9 @@ def run_tool(command: Sequence[str], folder: Path) -> str:
         check=False,
     )
     if done.returncode != 0:
-        lines = done.stdout.splitlines() or ["no output"]
-        named = [line for line in lines if "rror" in line]
-        raise BuildError(f"{Path(command[0]).name}: {(named or lines)[0].strip()}")
+        lines = done.stdout.splitlines() or [f"exit code {done.returncode}"]
+        named = [line for line in lines if _COMPLAINT.search(line)]
+        raise BuildError((named or lines)[0].strip())
     return done.stdout
 
 

@@ -18,6 +18,8 @@
 #include "accelerator_ports.h"
 #include "verilated.h"
 
+#define FASTCAR_EXPORT __attribute__((visibility("default")))
+
 namespace {
 
 constexpr size_t kMaxOpenWrites = 65535;
@@ -344,12 +346,18 @@ struct Run {
 class Accelerator {
 public:
     explicit Accelerator(uint32_t random_seed) {
+        Verilated::threadContextp(&context_);
         context_.randReset(random_seed == 0 ? 0 : 2);
         context_.randSeed(static_cast<int>(random_seed));
         top_ = std::make_unique<Top>(&context_);
     }
 
-    ~Accelerator() { top_->final(); }
+    ~Accelerator() {
+        // The model leaves whichever context is the thread's, not the one that it was made in.
+        Verilated::threadContextp(&context_);
+        top_->final();
+        top_.reset();
+    }
 
     void reset() {
         run_.reset();
@@ -452,17 +460,17 @@ private:
 
 extern "C" {
 
-void* fastcar_create(uint32_t random_seed) { return new Accelerator(random_seed); }
-void fastcar_destroy(void* handle) { delete static_cast<Accelerator*>(handle); }
-void fastcar_reset(void* handle) { static_cast<Accelerator*>(handle)->reset(); }
-void fastcar_start(void* handle, const FastcarSettings* settings) {
+FASTCAR_EXPORT void* fastcar_create(uint32_t random_seed) { return new Accelerator(random_seed); }
+FASTCAR_EXPORT void fastcar_destroy(void* handle) { delete static_cast<Accelerator*>(handle); }
+FASTCAR_EXPORT void fastcar_reset(void* handle) { static_cast<Accelerator*>(handle)->reset(); }
+FASTCAR_EXPORT void fastcar_start(void* handle, const FastcarSettings* settings) {
     static_cast<Accelerator*>(handle)->start(*settings);
 }
-uint32_t fastcar_run(void* handle) { return static_cast<Accelerator*>(handle)->run(); }
-void fastcar_get_status(const void* handle, FastcarStatus* status) {
+FASTCAR_EXPORT uint32_t fastcar_run(void* handle) { return static_cast<Accelerator*>(handle)->run(); }
+FASTCAR_EXPORT void fastcar_get_status(const void* handle, FastcarStatus* status) {
     static_cast<const Accelerator*>(handle)->get_status(*status);
 }
-const void* fastcar_locate(const void* handle, uint64_t output) {
+FASTCAR_EXPORT const void* fastcar_locate(const void* handle, uint64_t output) {
     return static_cast<const Accelerator*>(handle)->locate(output);
 }
 

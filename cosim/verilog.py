@@ -38,6 +38,7 @@ WAIVERS = (
 
 _COUNTED_NAME = re.compile(r"\b(tmp|const_|assertion)(\d+)\b|\bconst_(\d+)(?=_\d+\b)")
 _NEW_NAMES = {"tmp": "net_", "const_": "constant_", "assertion": "assertion_"}
+_WIRE = re.compile(r"^    wire\[\d+:0\] (\w+);$", re.MULTILINE)
 _PORT_LINE = re.compile(r"^    (input|output)\b")
 
 
@@ -135,11 +136,33 @@ def _list_body(block: pyrtl.Block) -> Iterator[str]:
     """Everything between PyRTL's port declarations and its endmodule."""
     text = io.StringIO()
     pyrtl.output_to_verilog(text, add_reset=False, block=block)
-    lines = _renumber(text.getvalue()).split("\n")
+    lines = _renumber(_narrow(text.getvalue(), block)).split("\n")
     first = next(place for place, line in enumerate(lines) if line.startswith("module "))
     for line in lines[first + 1 : lines.index("endmodule")]:
         if not _PORT_LINE.match(line) and line != "    input clk;":
             yield line
+
+
+def _narrow(text: str, block: pyrtl.Block) -> str:
+    """Declare sums and products without the upper bits that no one reads.
+
+    The lower bits of a sum, difference or product depend on the lower bits of its operands alone.
+    A result does not become narrower than its operands, so nothing is truncated silently.
+    """
+    sources, readers = block.net_connections()
+    widths = {}
+    for wire, net in sources.items():
+        reading = readers.get(wire, [])
+        if net.op not in "+-*" or not reading or any(one.op != "s" for one in reading):
+            continue
+        used = 1 + max(bit for one in reading for bit in one.op_param)
+        widths[wire.name] = max(used, *(len(operand) for operand in net.args))
+
+    def declare(match: re.Match[str]) -> str:
+        name = match[1]
+        return f"    wire {_format_range(widths[name])}{name};" if name in widths else match[0]
+
+    return _WIRE.sub(declare, text)
 
 
 def _renumber(text: str) -> str:
