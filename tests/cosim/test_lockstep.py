@@ -67,11 +67,9 @@ def test_equal_runs_pass_and_are_counted() -> None:
 
 def test_the_hardware_begins_at_the_first_token_with_the_caches_of_the_reference() -> None:
     runs: list[tuple[LayerRun, Prediction | None]] = []
-    engine = make_engine(first_token=2, runs=runs)
-    run_tokens(engine, 4)
-    assert [run.token_index for run, _ in runs] == [2, 3]
-    replayed = sum(not one.computes for run, _ in runs for one in run.result.decisions)
-    assert replayed > 0
+    engine = make_engine(first_token=6, runs=runs)
+    run_tokens(engine, 8)
+    assert [run.token_index for run, _ in runs] == [6, 7]
 
 
 def test_without_a_cache_handed_over_the_first_replay_differs() -> None:
@@ -83,8 +81,9 @@ def test_without_a_cache_handed_over_the_first_replay_differs() -> None:
         run_tokens(engine, 8)
 
 
-def overwrite(memory: SharedMemory, address: int) -> None:
-    memory.beats[address] ^= 1
+def change_number(memory: SharedMemory, address: int, change: int) -> None:
+    """The first number of a beat, by a little."""
+    memory.beats[address].view("<i2")[0] += change
 
 
 MAP = MemoryMap(TINY, 1, NUM_SLOTS, TOKENS_PER_FRAME)
@@ -93,12 +92,12 @@ RESIDUAL_2 = MAP.locate_activation(2, SlotPart.RESIDUAL)
 
 
 def spoil_output(result: RunResult, memory: SharedMemory) -> RunResult:
-    overwrite(memory, OUTPUT_3)
+    change_number(memory, OUTPUT_3, 1)
     return result
 
 
 def spoil_residual(result: RunResult, memory: SharedMemory) -> RunResult:
-    overwrite(memory, RESIDUAL_2 + 1)
+    change_number(memory, RESIDUAL_2 + 1, -1)
     return result
 
 
