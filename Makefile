@@ -10,12 +10,13 @@ DEMO_ARGS ?= --prompt "3 right-down" --prompt "7 left" --target-ratio 0.3 --guid
 MODEL_OUT ?= out/model
 BENCH_ARGS ?=
 PROVE_ARGS ?=
+HARDWARE_ARGS ?=
 
 # Two pips at once in one environment spoil it.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all nightly coverage lint format doctest mutants bench findings \
-        prove bounds golden train evaluate clean
+        prove bounds hardware golden train evaluate clean
 
 ## -- first steps
 help: ## list every target with an example | make help
@@ -59,6 +60,8 @@ prove: $(VENV)/stamp-cli $(VENV)/stamp-proofs ## error bounds on decoded tokens,
 	$(BIN)/fastcar prove --certify $(PROVE_ARGS)
 bounds: $(VENV)/stamp-test ## attacks on the bounds and docs/bounds.md | make bounds
 	$(BIN)/python -m tools.bounds
+hardware: $(VENV)/stamp-test $(VENV)/stamp-hdl ## whole videos through the RTL and docs/hardware.md | make hardware
+	$(BIN)/python -m tools.hardware $(HARDWARE_ARGS)
 
 ## -- the shipped model and golden vectors (these install PyTorch)
 golden: $(VENV)/stamp-golden ## vectors of Hugging Face transformers | make golden
