@@ -29,6 +29,7 @@ Json = dict[str, Any]
 def make_page(report: Json) -> str:
     """The page of a report."""
     settings, config = report["settings"], report["config"]
+    aims = " and ".join(f"{ratio:.0%}" for ratio in settings["table_ratios"])
     return fill_paragraphs(
         f"""# The accelerator on the shipped model
 
@@ -90,7 +91,8 @@ which never replays; *independent* slots replay by dice. Static: slot b on core 
 the
 same quotient of rounds (slots of the busiest core); *expected* is that of `proofs.expected_rounds`
 at the measured share, for independent slots and for bursts with the measured correlation of
-neighbouring slots.
+neighbouring slots. Thresholds and dice aim at {aims} of the decisions; replays make
+more replays, and the table has the share that was measured.
 
 {format_mappings(report)}
 
