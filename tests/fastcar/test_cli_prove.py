@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,6 +18,7 @@ from proofs import scheduler
 from proofs.registry import STEMS, get_statement
 from proofs.scheduler_model import NUM_OBLIGATIONS, Obligation
 from proofs.statement import Hypothesis, Sides, Statement
+from reference.video.model import SHIPPED_MODEL
 from tests.checkpoint_files import write_checkpoint
 from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
 from tests.fastcar.tiny_video_model import save_tiny_video_model
@@ -190,6 +192,13 @@ def test_a_statement_without_any_instance_is_not_shown(
     assert outcome.out.splitlines()[2].endswith("0/0/0  no instance")
 
 
+@pytest.mark.slow
+def test_shipped_model_passes(capsys: Capture) -> None:
+    outcome = run_command(capsys, "prove", "--instances", 2, "--json")
+    assert outcome.status == 0, outcome.err
+    assert json.loads(outcome.out)["checkpoint"] == SHIPPED_MODEL.name
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -232,6 +241,22 @@ def test_scheduler_without_its_prover_is_refused_first(
     monkeypatch.delitem(sys.modules, "proofs.scheduler_model", raising=False)
     outcome = prove(capsys, tmp_path / "no model", "--certify", "--statement", "P-10")
     check_refused(outcome, ("P-10", "z3-solver", "fastcar[proofs]"))
+
+
+def test_a_wait_can_be_interrupted_after_the_scheduler_was_proved() -> None:
+    script = """
+import os, signal, threading
+from fastcar.proving import prove_scheduler
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+prove_scheduler()
+threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+threading.Event().wait(3600)
+"""
+    outcome = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert "KeyboardInterrupt" in outcome.stderr
 
 
 def test_interrupt_leaves_no_file(
