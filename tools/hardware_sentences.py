@@ -20,13 +20,15 @@ SLOT_KINDS = ("replay", "compute")
 def describe_time(report: Json) -> str:
     """Speed of the simulation and its target."""
     runs = report["runs"].values()
-    longest = max(run["processor_seconds"] for run in runs)
+    longest = max(runs, key=lambda run: float(run["processor_seconds"]))
+    seconds, elapsed = longest["processor_seconds"], longest["elapsed_seconds"]
     frames, whole = report["settings"]["frames"], report["model"]["trained_frames"]
     videos = "whole videos" if frames == whole else f"{frames} of {whole} frames"
     return (
-        f"The longer run, {videos} of every slot, took {longest / 60:.1f} minutes of one core "
-        f"with decoder, reference and cycle model (target: under {MAX_PROCESSOR_SECONDS // 60} "
-        f"minutes: {_judge(longest <= MAX_PROCESSOR_SECONDS)})."
+        f"The longer run, {videos} of every slot, took {seconds / 60:.1f} minutes of one core with "
+        f"decoder, reference and cycle model (target: under {MAX_PROCESSOR_SECONDS // 60} minutes: "
+        f"{_judge(seconds <= MAX_PROCESSOR_SECONDS)} in processor time); by the clock "
+        f"{elapsed / 60:.1f} minutes, with {seconds / elapsed:.0%} of a core."
     )
 
 
