@@ -37,7 +37,7 @@ _OPTIONS = (
         "--first-token",
         type=int,
         metavar="J",
-        help="Token to begin at; the state before is the reference's.  [middle of frame 1]",
+        help="Token to begin at; the state before is the reference's.  [one of frame 1]",
     ),
     click.option(
         "--tokens", type=int, metavar="T", help=f"Tokens to simulate.  [{DEFAULT_TOKENS}]"

@@ -48,7 +48,7 @@ def test_the_hardware_equals_the_reference(
     assert outcome.status == 0
     report = read_report(outcome)
     first, tokens = report["request"]["first_token"], report["request"]["tokens"]
-    assert (first, first + tokens) == (6, 8)
+    assert (first, first + tokens) == (5, 7)
     assert report["equal"]
     assert report["difference"] is None
     assert report["runs"] == 3 * tokens
@@ -84,8 +84,8 @@ def test_tables_and_file_say_the_same(capsys: Capture, model: Path, tmp_path: Pa
     outcome = run_cosim(capsys, model, "--out", out)
     assert outcome.status == 0
     report = json.loads(out.read_text())
-    assert report["request"]["tokens"] == 2
-    assert outcome.out.endswith("36 records compared, all equal\n")
+    assert report["request"]["tokens"] == 1
+    assert outcome.out.endswith("18 records compared, all equal\n")
     assert f"{report['cycles']['measured']:,}" in outcome.out
     for word in ("C = 2, L = 8, B = 3", "MAC busy", "stall: read", "bytes read", "compute: GEMV"):
         assert word in outcome.out
@@ -126,7 +126,7 @@ def test_a_difference_ends_with_1_and_is_told(
     out, wave = tmp_path / "cosim.json", tmp_path / "wave.vcd"
     outcome = run_cosim(capsys, model, "--out", out, "--wave", wave)
     assert outcome.status == 1
-    assert "0 records equal, then: layer 0, token 6, slot " in outcome.out
+    assert "0 records equal, then: layer 0, token 5, slot " in outcome.out
     report = json.loads(out.read_text())
     assert not report["equal"]
     assert report["difference"]["quantity"] == "retire digest"
@@ -177,9 +177,9 @@ def test_the_wave_form_shows_ports_registers_and_cycles(
         (("--frames", "0"), ("frames", "0", "at least 1")),
         (("--first-token", "-1"), ("first_token", "-1", "at least 0")),
         (("--first-token", "7", "--frames", "2"), ("first_token", "7", "below 7", "2 frames")),
-        (("--tokens", "2", "--frames", "2"), ("tokens", "2", "at most 1", "2 frames")),
+        (("--tokens", "3", "--frames", "2"), ("tokens", "3", "at most 2", "2 frames")),
         (("--frames", "6"), ("last token", "22", "below 19", "clip")),
-        (("--first-token", "1000"), ("last token", "1001", "below 19")),
+        (("--first-token", "1000"), ("last token", "1000", "below 19")),
         (("--given-frames", "0"), ("given_frames", "0", "at least 1")),
         (("--calibration-clips", "9"), ("calibration_clips", "9", "at most 6")),
         (("--checkpoint", "nowhere"), ("nowhere",)),
