@@ -1,0 +1,306 @@
+"""One layer of one token, recorded for a testbench: program, memory before and after, records.
+
+Everything expected comes from the integer reference and the cycle model, nothing from the hardware.
+The layer stands alone: a memory with one layer and one place of the replay cache.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from cosim.compiler import LayerCompiler, LayerStep
+from cosim.cycle_model import Prediction, predict_run
+from cosim.lockstep import list_cores, make_decision
+from cosim.memory_image import (
+    Beats,
+    CachePart,
+    MemoryImage,
+    MemoryMap,
+    SlotPart,
+    make_memory_image,
+)
+from cosim.records import Counters, DecisionRecord, RetireRecord
+from reference.config import ModelConfig
+from reference.decoder import TokenIds
+from reference.errors import ArgumentError
+from reference.fixed_point import Int16Array
+from reference.gate_factory import make_measuring_gate
+from reference.integer_decoder import IntegerDecoder
+from reference.integer_engine import IntegerMlpEngine
+from reference.integer_layer import IntegerLayer
+from reference.integer_model import IntegerModel
+from reference.mlp_engine import DecisionSource, MlpRequest, MlpResult
+from reference.quantization import quantize_checkpoint
+from reference.replay import ReplayConfig
+from reference.scheduler import Dispatch
+from reference.video.model import VideoModel
+from reference.weights import ModelWeights, make_random_weights
+from rtl.config import AcceleratorConfig
+from rtl.instruction import encode
+
+GATES = {DecisionSource.SCORE: "tas", DecisionSource.DISTANCE: "input"}
+RANDOM_VOCAB, RANDOM_TOKENS_PER_FRAME, RANDOM_HEADS = 16, 4, 2
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is decoded.
+
+    Attributes:
+        description: of model and tokens, for people.
+        config: sizes of the model.
+        weights: its weights.
+        prompt_ids: [B, P].
+        token_ids: [B, tokens], fed one after the other.
+        tokens_per_frame: N.
+    """
+
+    description: str
+    config: ModelConfig
+    weights: ModelWeights
+    prompt_ids: TokenIds
+    token_ids: TokenIds
+    tokens_per_frame: int
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A run of the accelerator as it must be.
+
+    Attributes:
+        description: what was recorded, for people.
+        config: sizes of the accelerator.
+        latency_cycles: of the memory.
+        program: 128-bit words.
+        memory: [beats, L] before the run.
+        memory_after: [beats, L].
+        decisions: in the order of their commits.
+        retires: in their order.
+        counters: at the end of the run.
+    """
+
+    description: str
+    config: AcceleratorConfig
+    latency_cycles: int
+    program: tuple[int, ...]
+    memory: Beats
+    memory_after: Beats
+    decisions: tuple[DecisionRecord, ...]
+    retires: tuple[RetireRecord, ...]
+    counters: Counters
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What an engine of the decoder was asked for, and its replay cache before that.
+
+    Attributes:
+        layer: constants of the layer.
+        request: of all slots.
+        cached_outputs: [B, D].
+        cached_inputs: [B, D].
+    """
+
+    layer: IntegerLayer
+    request: MlpRequest
+    cached_outputs: Int16Array
+    cached_inputs: Int16Array
+
+
+def make_video_scene(model: VideoModel, num_slots: int, num_tokens: int) -> Scene:
+    """Held-out clips of a video model, one per slot."""
+    clips = model.load_clips("held_out")
+    if not 1 <= num_slots <= len(clips.prompts):
+        raise ArgumentError("slots", num_slots, f"from 1 to {len(clips.prompts)}, the clips")
+    clips = clips.take(num_slots)
+    return Scene(
+        "tokens of the shipped model",
+        model.config,
+        model.weights,
+        model.encode_prompts(clips.prompts).conditional,
+        clips.token_ids[:, :num_tokens],
+        model.geometry.tokens_per_frame,
+    )
+
+
+def make_random_scene(config: AcceleratorConfig, num_slots: int, seed: int) -> Scene:
+    """Random tokens of a random model with the accelerator's sizes."""
+    if config.query_size % (2 * RANDOM_HEADS):
+        raise ArgumentError("query_size", config.query_size, f"a multiple of {2 * RANDOM_HEADS}")
+    rng = np.random.default_rng(seed)
+    num_tokens = 2 * RANDOM_TOKENS_PER_FRAME
+    model = ModelConfig(
+        vocab_size=RANDOM_VOCAB,
+        hidden_size=config.hidden_size,
+        intermediate_size=config.intermediate_size,
+        num_hidden_layers=1,
+        num_attention_heads=RANDOM_HEADS,
+        num_key_value_heads=RANDOM_HEADS,
+        head_dim=config.query_size // RANDOM_HEADS,
+        rms_norm_eps=1e-5,
+        rope_theta=10000.0,
+        max_position_embeddings=1 + num_tokens,
+    )
+    return Scene(
+        f"random tokens of a random model (seed {seed})",
+        model,
+        make_random_weights(model, rng),
+        rng.integers(RANDOM_VOCAB, size=(num_slots, 1)),
+        rng.integers(RANDOM_VOCAB, size=(num_slots, num_tokens)),
+        RANDOM_TOKENS_PER_FRAME,
+    )
+
+
+class _CapturingEngine(IntegerMlpEngine):
+    """The integer reference; keeps what it was asked for last in one layer."""
+
+    def __init__(self, model: IntegerModel, layer_index: int) -> None:
+        super().__init__(model)
+        self.layer_index = layer_index
+        self.capture: Capture | None = None
+
+    def run_layer(self, layer_index: int, request: MlpRequest) -> MlpResult:
+        if layer_index == self.layer_index:
+            place = layer_index, slice(None), request.location_index
+            self.capture = Capture(
+                self.model.layers[layer_index],
+                request,
+                self.cached_outputs[place].copy(),
+                self.cached_inputs[place].copy(),
+            )
+        return super().run_layer(layer_index, request)
+
+
+def capture_layer(scene: Scene, source: DecisionSource, layer_index: int) -> Capture:
+    """Decode all tokens of a scene; gives one layer of the last one."""
+    num_slots, num_tokens = scene.token_ids.shape
+    model = quantize_checkpoint(scene.config, scene.weights, scene.prompt_ids, scene.token_ids)
+    if not 0 <= layer_index < len(model.layers):
+        raise ArgumentError("layer", layer_index, f"from 0 to {len(model.layers) - 1}")
+    engine = _CapturingEngine(model, layer_index)
+    decoder = IntegerDecoder(
+        scene.config,
+        scene.weights,
+        rows=num_slots,
+        capacity_tokens=scene.prompt_ids.shape[1] + num_tokens,
+        replay=ReplayConfig(scene.tokens_per_frame),
+        model=model,
+        gate=make_measuring_gate(GATES[source], len(model.layers)),
+        engine=engine,
+    )
+    decoder.prefill(scene.prompt_ids)
+    for token_ids in scene.token_ids.T:
+        decoder.step(token_ids)
+    assert engine.capture is not None, "a scene has at least one token"
+    return engine.capture
+
+
+def record_layer(
+    config: AcceleratorConfig,
+    scene: Scene,
+    source: DecisionSource = DecisionSource.SCORE,
+    layer_index: int = 0,
+    latency_cycles: int = 4,
+) -> Recording:
+    """Record one layer of the last token of a scene.
+
+    Slot 0 computes without a decision, of the others every second one replays: the threshold is
+    the median of their measures.
+    """
+    capture = capture_layer(scene, source, layer_index)
+    model = IntegerModel(replace(scene.config, num_hidden_layers=1), (capture.layer,))
+    capture = _divide(config, model, capture)
+    request = capture.request
+    memory_map = MemoryMap(config, 1, len(request.residual), tokens_per_frame=1)
+    image = _make_image(memory_map, model, capture)
+    step = LayerStep(
+        0, 0, source, request.threshold, request.is_decided, request.is_computing, Dispatch.DYNAMIC
+    )
+    program = LayerCompiler(memory_map, model.layers).compile(step)
+    wanted, engine = _run_reference(config, model, capture)
+    prediction = predict_run(config, program, (~wanted.replayed).tolist(), latency_cycles)
+    before = image.beats.copy()
+    _write_results(image, wanted, engine)
+    return Recording(
+        f"{scene.description}, token {request.token_index}, layer {layer_index}, {source.value}",
+        config,
+        latency_cycles,
+        tuple(encode(instruction) for instruction in program),
+        before,
+        image.beats.copy(),
+        *_expect_records(config, wanted, prediction),
+        prediction.counters,
+    )
+
+
+def _divide(config: AcceleratorConfig, model: IntegerModel, capture: Capture) -> Capture:
+    """Let slot 0 compute undecided, and put the threshold in the middle of the other measures."""
+    request = capture.request
+    is_decided = np.arange(len(request.residual)) > 0
+    request = replace(request, location_index=0, is_decided=is_decided, is_computing=~is_decided)
+    capture = replace(capture, request=request)
+    if not is_decided.any():
+        return capture
+    measures, _ = _run_reference(config, model, capture)
+    ordered = np.sort(measures.scores[is_decided])
+    return replace(capture, request=replace(request, threshold=int(ordered[len(ordered) // 2])))
+
+
+def _run_reference(
+    config: AcceleratorConfig, model: IntegerModel, capture: Capture
+) -> tuple[MlpResult, IntegerMlpEngine]:
+    """What the layer does, and the engine with the replay cache that it leaves."""
+    engine = IntegerMlpEngine(model, config.num_lanes)
+    engine.reset(len(capture.request.residual), 1)
+    engine.cached_outputs[0, :, 0] = capture.cached_outputs
+    engine.cached_inputs[0, :, 0] = capture.cached_inputs
+    return engine.run_layer(0, capture.request), engine
+
+
+def _make_image(memory_map: MemoryMap, model: IntegerModel, capture: Capture) -> MemoryImage:
+    """The memory before the run."""
+    image = make_memory_image(memory_map, model.layers)
+    request = capture.request
+    for part, rows in (
+        (SlotPart.RESIDUAL, request.residual),
+        (SlotPart.QUERY, request.query),
+        (SlotPart.ALIGNED_KEY, request.aligned_key),
+    ):
+        for slot, values in enumerate(() if rows is None else rows):
+            image.write_activation(slot, part, values)
+    for slot in range(memory_map.num_slots):
+        image.write_cache(0, 0, slot, CachePart.OUTPUT, capture.cached_outputs[slot])
+        image.write_cache(0, 0, slot, CachePart.NORMED, capture.cached_inputs[slot])
+    return image
+
+
+def _write_results(image: MemoryImage, wanted: MlpResult, engine: IntegerMlpEngine) -> None:
+    """Turn the memory before the run into that after it."""
+    for slot in range(image.memory_map.num_slots):
+        image.write_activation(slot, SlotPart.RESIDUAL, wanted.residual[slot])
+        image.write_cache(0, 0, slot, CachePart.OUTPUT, engine.cached_outputs[0, slot, 0])
+        image.write_cache(0, 0, slot, CachePart.NORMED, engine.cached_inputs[0, slot, 0])
+
+
+def _expect_records(
+    config: AcceleratorConfig, wanted: MlpResult, prediction: Prediction
+) -> tuple[tuple[DecisionRecord, ...], tuple[RetireRecord, ...]]:
+    cores = list_cores(wanted, config.num_cores, Dispatch.DYNAMIC)
+    decisions = tuple(
+        make_decision(wanted, cores, slot, cycle)
+        for slot, cycle in enumerate(prediction.decision_cycles)
+    )
+    retires = tuple(
+        RetireRecord(
+            order,
+            one.slot,
+            cores[one.slot],
+            one.start_cycle,
+            one.end_cycle,
+            int(wanted.digests[one.slot]),
+        )
+        for order, one in enumerate(prediction.retirements)
+    )
+    return decisions, retires
