@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 
 from cosim.recording import Recording, make_random_scene, make_video_scene, record_layer
-from cosim.testbench import MEMORY_FILE, PROGRAM_FILE, TESTBENCH_FILE, make_testbench
+from cosim.testbench import BENCH_NAME, MEMORY_FILE, PROGRAM_FILE, TESTBENCH_FILE, make_testbench
 from cosim.verilog import (
     MODULE_NAME,
     VERILOG_FILE,
@@ -24,7 +24,6 @@ from rtl.config import PRESETS
 
 README_FILE = "README.md"
 CORE_FILE = f"{MODULE_NAME}.core"
-BENCH_NAME = TESTBENCH_FILE.removesuffix(".v")
 DATA_SUFFIX = ".hex"
 MAX_LATENCY_CYCLES = 1000
 

@@ -18,7 +18,8 @@ from cosim.records import Counters, DecisionRecord, RetireRecord
 from cosim.verilog_ports import Port
 from rtl.instruction import INSTRUCTION_BITS
 
-TESTBENCH_FILE = "fastcar_testbench.v"
+BENCH_NAME = "fastcar_testbench"
+TESTBENCH_FILE = f"{BENCH_NAME}.v"
 TEMPLATE_FILE = "testbench_template.v"
 PROGRAM_FILE = "program.hex"
 MEMORY_FILE = "memory.hex"

@@ -1,0 +1,93 @@
+"""`fastcar export` through the real command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cosim.verilog import export_verilog
+from rtl.config import DEMO, TINY
+from tests.fastcar.commands import check_refused, list_files, run_command
+
+Capture = pytest.CaptureFixture[str]
+FILES = [
+    "README.md",
+    "expected_counters.hex",
+    "expected_decisions.hex",
+    "expected_memory.hex",
+    "expected_retires.hex",
+    "fastcar_accelerator.core",
+    "fastcar_accelerator.v",
+    "fastcar_accelerator.vlt",
+    "fastcar_testbench.v",
+    "memory.hex",
+    "program.hex",
+]
+
+
+def test_tiny_is_written_whole(capsys: Capture, tmp_path: Path) -> None:
+    out = tmp_path / "new" / "tiny"
+    outcome = run_command(capsys, "export", "--preset", "tiny", "--out", out)
+    assert outcome.status == 0, outcome.err
+    assert outcome.err == ""
+    assert list_files(out) == FILES
+    written = (out / "fastcar_accelerator.v").read_text(encoding="utf-8")
+    assert written == export_verilog(TINY).text
+    assert outcome.out.startswith(
+        "preset tiny; testbench: random tokens of a random model (seed 0)"
+    )
+    for name in FILES:
+        assert name in outcome.out
+
+
+def test_demo_runs_tokens_of_the_shipped_model(capsys: Capture, tmp_path: Path) -> None:
+    outcome = run_command(capsys, "export", "--json", "--layer", 1, "--out", tmp_path / "demo")
+    assert outcome.status == 0, outcome.err
+    report = json.loads(outcome.out)
+    assert report["recorded"] == "tokens of the shipped model, token 96, layer 1, score"
+    assert sorted(report["files"]) == FILES
+    for name, size in report["files"].items():
+        assert (tmp_path / "demo" / name).stat().st_size == size
+    memory = (tmp_path / "demo" / "memory.hex").read_text(encoding="utf-8")
+    assert {len(line) for line in memory.splitlines()} == {2 * DEMO.beat_bytes}
+
+
+def test_an_older_export_is_replaced_and_other_files_stay(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "program.hex").write_text("old")
+    (tmp_path / "notes.txt").write_text("mine")
+    options = ("--preset", "tiny", "--slots", 2, "--out", tmp_path)
+    assert run_command(capsys, "export", *options).status == 0
+    assert list_files(tmp_path) == sorted([*FILES, "notes.txt"])
+    assert (tmp_path / "program.hex").read_text(encoding="utf-8") != "old"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--preset", "huge"), ("--preset", "huge", "tiny", "demo")),
+        (("--preset", "tiny", "--slots", 5), ("slots = 5", "from 1 to 4")),
+        (("--preset", "tiny", "--latency", 0), ("latency = 0", "from 1 to 1000")),
+        (("--preset", "tiny", "--layer", 1), ("layer = 1", "from 0 to 0")),
+        (("--preset", "tiny", "--seed", -1), ("seed = -1", "at least 0")),
+        (("--source", "coin"), ("--source", "coin")),
+        (("--checkpoint", "nowhere"), ("nowhere",)),
+    ],
+)
+def test_wrong_input_is_one_line_and_writes_nothing(
+    options: tuple[object, ...], words: tuple[str, ...], capsys: Capture, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    check_refused(run_command(capsys, "export", *options, "--out", out), words)
+    assert list_files(tmp_path) == []
+
+
+def test_a_place_that_cannot_be_written_is_refused(capsys: Capture, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    outcome = run_command(capsys, "export", "--preset", "tiny", "--out", tmp_path / "file")
+    check_refused(outcome, ("must be a directory",))
+
+
+def test_out_is_required(capsys: Capture) -> None:
+    check_refused(run_command(capsys, "export"), ("--out",))
