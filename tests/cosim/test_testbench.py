@@ -151,14 +151,23 @@ def test_a_wrong_value_fails(
 
 
 @needs_icarus
-def test_an_unknown_bit_is_a_failure(files: dict[str, str], tmp_path: Path) -> None:
-    """Four-valued simulation: a register that reset forgets shows."""
-    reset = re.compile(
-        r"^(        core0_queue_read_pointer_q <= )\(net_\d+ \? 5'd0 : (.*)\);$", re.M
-    )
-    forgotten, count = reset.subn(r"\1\2;", files[VERILOG_FILE])
+@pytest.mark.parametrize(
+    ("pattern", "replacement"),
+    [
+        (r"^(        core0_queue_read_pointer_q <= )\(net_\d+ \? 5'd0 : (.*)\);$", r"\1\2;"),
+        (r"^(    assign decision_core =) .*;$", r"\1 5'bx;"),
+        (r"^(    assign retire_digest =) .*;$", r"\1 32'bx;"),
+        (r"^(    assign counter_dropped =) .*;$", r"\1 48'bx;"),
+        (r"^(    assign core1_write_data =) .*;$", r"\1 32'bx;"),
+    ],
+)
+def test_an_unknown_bit_is_a_failure(
+    pattern: str, replacement: str, files: dict[str, str], tmp_path: Path
+) -> None:
+    """Four-valued simulation; first a register that reset forgets."""
+    broken, count = re.subn(pattern, replacement, files[VERILOG_FILE], flags=re.M)
     assert count == 1
-    write(tmp_path, {**files, VERILOG_FILE: forgotten})
+    write(tmp_path, {**files, VERILOG_FILE: broken})
     status, out = run(compile_bench(tmp_path), tmp_path)
     assert status != 0
     assert "PASS" not in out

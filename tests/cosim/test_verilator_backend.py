@@ -199,9 +199,14 @@ moves = st.builds(
     st.sampled_from([0.0, 0.0, 0.3]),
     st.integers(1, 4),
     st.integers(0, 2**16),
+    st.frozensets(st.integers(0, 14), max_size=4),
 )
 def test_both_memories_refuse_the_same_rule_in_the_same_cycle(
-    played: list[Move], stall_probability: float, latency_cycles: int, seed: int
+    played: list[Move],
+    stall_probability: float,
+    latency_cycles: int,
+    seed: int,
+    errors: frozenset[int],
 ) -> None:
     """Whatever a core does on its channel; the last move is `done`."""
     numbered, order = [], 0
@@ -209,7 +214,7 @@ def test_both_memories_refuse_the_same_rule_in_the_same_cycle(
         numbered.append(replace(move, decision_order=order % 8))
         order += move.decision_valid
     words = encode_moves([*numbered, Move(), Move(), Move(done=1)])
-    channels = ChannelSettings(latency_cycles, stall_probability, seed, write_errors=frozenset({3}))
+    channels = ChannelSettings(latency_cycles, stall_probability, seed, errors, errors)
     given_settings = RunSettings(limit_cycles=60, channels=channels, gap_probability=0.2)
     found = []
     for puppet in get_puppets():
@@ -240,6 +245,30 @@ def test_broken_rules_are_named(
     for puppet in get_puppets():
         with pytest.raises(ChannelError, match=f"^core{core}, cycle {cycle}: breaks rule {rule}"):
             puppet.run(words, SharedMemory(4, TINY.beat_bytes), slow)
+
+
+WRITE = CoreMove(write_valid=1, write_address=1, write_data=7)
+
+
+@needs_verilator
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (REQUEST, QUIET),
+        (REQUEST, replace(REQUEST, read_request_address=1)),
+        (REQUEST, replace(REQUEST, read_request_num_beats=1)),
+        (WRITE, QUIET),
+        (WRITE, replace(WRITE, write_address=2)),
+        (WRITE, replace(WRITE, write_data=8)),
+    ],
+)
+def test_what_is_offered_is_kept_until_its_transfer(first: CoreMove, second: CoreMove) -> None:
+    """The memory is not ready in cycle 0."""
+    words = encode_moves([Move(cores=(first, QUIET)), Move(cores=(second, QUIET)), Move(done=1)])
+    stalled = RunSettings(channels=ChannelSettings(stall_probability=0.99))
+    for puppet in get_puppets():
+        with pytest.raises(ChannelError, match=r"^core0, cycle 1: breaks rule 2"):
+            puppet.run(words, SharedMemory(4, TINY.beat_bytes), stalled)
 
 
 @needs_verilator

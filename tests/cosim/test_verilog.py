@@ -174,6 +174,29 @@ def test_assertions_of_the_hardware_are_in_the_text(tiny: VerilogDesign) -> None
         assert f'$fatal(1, "assertion_{number}: {claim}");' in tiny.text
 
 
+def test_a_result_is_as_wide_as_its_readers_and_operands_need() -> None:
+    block = pyrtl.Block()
+    with pyrtl.set_working_block(block):
+        data = pyrtl.Input(8, "core0_read_response_data")
+        other = pyrtl.Input(8, "core1_read_response_data")
+        low, half, whole = data + other, data * other, data - other
+        for name, wire in (
+            ("error_code", low[:4]),
+            ("index_register", half[2:12]),
+            ("decision_slot", whole[:5]),
+            ("decision_cycle", whole),
+        ):
+            port = pyrtl.Output(len(wire), name)
+            port <<= wire
+    text = export_verilog(TINY, block).text
+    widths = {}
+    for net, operator in re.findall(r"assign (\w+) = \(core0_\w+ ([-+*]) core1_\w+\);", text):
+        declared = re.search(rf"^    wire ?\[(\d+):0\] {net};$", text, re.M)
+        assert declared is not None
+        widths[operator] = int(declared[1]) + 1
+    assert widths == {"+": 8, "*": 12, "-": 9}
+
+
 def test_a_port_knows_its_bytes() -> None:
     sizes = [Port("done", num_bits, False).num_bytes for num_bits in (1, 8, 9, 48, 128)]
     assert sizes == [1, 1, 2, 6, 16]
