@@ -272,6 +272,19 @@ def test_what_is_offered_is_kept_until_its_transfer(first: CoreMove, second: Cor
 
 
 @needs_verilator
+def test_every_address_with_an_error_stays_as_it_is() -> None:
+    """8 stands before 1 in a set of both."""
+    errors = frozenset({1, 8})
+    assert list(errors) != sorted(errors)
+    writes = [replace(WRITE, write_address=address) for address in range(10)]
+    words = encode_moves([*(Move(cores=(one, QUIET)) for one in writes), Move(), Move(done=1)])
+    for puppet in get_puppets():
+        memory = SharedMemory(12, TINY.beat_bytes)
+        puppet.run(words, memory, RunSettings(channels=ChannelSettings(write_errors=errors)))
+        assert np.flatnonzero(memory.beats[:, 0]).tolist() == [0, 2, 3, 4, 5, 6, 7, 9]
+
+
+@needs_verilator
 def test_a_broken_assertion_and_a_gap_in_the_records_are_raised() -> None:
     memory = SharedMemory(4, TINY.beat_bytes)
     for puppet in get_puppets():
