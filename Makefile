@@ -53,7 +53,7 @@ format: $(VENV)/stamp-lint ## apply ruff's formatting and safe fixes | make form
 	$(BIN)/ruff format .
 
 ## -- results
-bench: $(VENV)/stamp-test ## speed of replay against Amdahl's law | make bench
+bench: $(VENV)/stamp-test $(VENV)/stamp-bench ## speed of replay against Amdahl's law | make bench
 	$(BIN)/python -m tools.bench $(BENCH_ARGS)
 findings: $(VENV)/stamp-test ## figures and text of docs/findings.md | make findings
 	$(BIN)/python -m tools.findings

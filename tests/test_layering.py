@@ -46,6 +46,7 @@ LAYERS = {
     "rtl": Layer(CONFIGURATION | {"rtl"}, frozenset({"pyrtl"})),
     "cosim": Layer(frozenset({"reference", "rtl", "cosim"}), None),
     "proofs": Layer(frozenset({"reference", "rtl", "proofs"}), None),
+    "proofs.formal": Layer(frozenset({"reference", "rtl", "cosim", "proofs"}), None),
     "fastcar": Layer(BELOW_TOOLS, NUMERIC | COMMAND_LINE | {"pyrtl"}),
     "tools": Layer(BELOW_TOOLS | {"tools"}, None),
 }
