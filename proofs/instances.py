@@ -22,6 +22,8 @@ from proofs.decoder import DecoderPair
 from proofs.decoder_layer import LayerRuns
 from proofs.fixed_point import QuantizedScore
 from proofs.head_aggregation import AlignedHeads
+from proofs.integer_mlp import IntegerElement, make_element
+from proofs.integer_mlp_steps import STEP_NAMES
 from proofs.multi_head_attention import BlockPair
 from proofs.query_projection import HeadProjections
 from proofs.replay import ReplayChain
@@ -34,9 +36,11 @@ from proofs.static_mapping import ReplayLoad
 from proofs.swiglu import SwiGLUPair
 from proofs.temporal_attention_score import AlignedQueries
 from reference.attention import BoolArray
-from reference.fixed_point import choose_scale
+from reference.fixed_point import MAX_ACTIVATION, choose_scale, quantize
+from reference.quantization import LayerRanges
 from reference.rms_norm import compute_rms_norm
 from reference.scheduler import MAX_CORES, MAX_SLOTS
+from reference.swiglu import compute_activations
 
 Slots = NDArray[np.int64]
 
@@ -263,6 +267,23 @@ def make_replay_load(pair: DecodedPair, rng: np.random.Generator) -> ReplayLoad:
     return ReplayLoad(num_slots, num_cores, int(replayed.sum()), frame)
 
 
+def make_integer_element(pair: DecodedPair, rng: np.random.Generator) -> IntegerElement:
+    """P-19: an element of a step for token j, the scales from all tokens of the layer and row."""
+    token = draw_token(pair, rng)
+    layer = token.layer
+    residuals = token.run.mlp_inputs[token.layer_index, token.row_index]
+    seen = compute_activations(compute_rms_norm(residuals, layer.mlp_norm, token.eps), layer)
+    ranges = LayerRanges(query=1.0, key=1.0)
+    ranges.cover("residual", residuals)
+    for name in ("gate", "up", "hidden"):
+        ranges.cover(name, getattr(seen, name))
+    step = STEP_NAMES[rng.integers(len(STEP_NAMES))]
+    like = residuals if step in ("normed", "output") else seen.gate
+    index = int(rng.integers(like.shape[-1]))
+    x = quantize(residuals[None, token.token_index], ranges.residual / MAX_ACTIVATION)
+    return make_element(layer, ranges, token.eps, x, (step, index))
+
+
 Generator = Callable[[DecodedPair, np.random.Generator], Any]
 
 GENERATORS: dict[str, Generator] = {
@@ -284,5 +305,6 @@ GENERATORS: dict[str, Generator] = {
     "P-16": make_decoder_pair,
     "P-17": make_certified_pair,
     "P-18": make_replay_load,
+    "P-19": make_integer_element,
 }
 """By number of the statement."""

@@ -1,17 +1,17 @@
-"""How far the integer MLP phase is from the float one, step by step and element by element.
+"""P-19: the integer MLP phase stays within a computed distance of the float one.
 
 Claim. The residual rows x = s_x X, X int16, enter the float MLP of a layer and the integer MLP with
 the constants of `reference.integer_layer`. The integers of every step, times their scale, differ
-from the floats by at most `compute_bounds`, whatever the constants and whether or not a number
-saturates.
+from the floats by at most `compute_bounds`, element by element, whatever the weights of the two and
+whether or not a product saturates.
 
 Proof. Hatted numbers are dequantised integers, e_z bounds |hat z - z|, all element by element.
 
 NORM, in steps of s_n: with V = S + E, V* = S + eps D / s_x^2 and G* = g sqrt(D) / s_n the float is
 X G* / sqrt(V*), the integer is X G (1 + delta) / sqrt(V) rounded, |delta| <= rho
 (`RSQRT_RELATIVE_ERROR`). The difference is X G delta / sqrt(V) + X G (1 / sqrt(V) - 1 / sqrt(V*)) +
-X (G - G*) / sqrt(V*), and at most 1/2 of rounding. Saturation only moves it nearer, as
-|X G*| <= 32767 sqrt(V*), up to a rounding of s_n that is far below the half.
+X (G - G*) / sqrt(V*), and at most 1/2 of rounding. |X G| <= 32767 sqrt(V), so a saturated result is
+X G (1 + delta') / sqrt(V) rounded, with delta' between 0 and delta: the same bound holds.
 
 GEMV: the multiplier m 2^-shift of a row is s_w s_in / s_out for exactly one s_w, and with that one
 the number that is rounded is s_w w . s_in a: no error of the multiplier is left. Hence e_out =
@@ -22,194 +22,157 @@ rounded, where sigma' is silu of the unit: |sigma' - silu(gate)| <= `SILU_ABSOLU
 `SILU_SLOPE` e_gate. Hence e_hidden = s_h / 2 + |kappa - 1| |sigma' hat u| + |sigma'| e_u +
 |sigma' - silu(gate)| (|hat u| + e_u) + what saturation cut off.
 
+The errors of the two tables hold for every input: `proofs.tables` looks at all of them.
+
 Source: ours.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
-from proofs.arithmetic import Array, is_ball_array, sqrt, to_balls
-from proofs.swiglu import SILU_SLOPE, compute_silu
-from proofs.tables import RSQRT_RELATIVE_ERROR, SILU_ABSOLUTE_ERROR
+from proofs.arithmetic import Scalar, is_ball_array
+from proofs.integer_mlp_steps import (
+    STEP_NAMES,
+    FloatMlp,
+    Steps,
+    compute_bounds,
+    compute_float_reach,
+    compute_float_steps,
+    dequantize_steps,
+    get_reach,
+)
+from proofs.statement import UNIT_ROUNDOFF, Check, Hypothesis, Sides, Statement
 from reference.fixed_point import MAX_ACTIVATION, Int16Array
-from reference.integer_layer import IntegerActivations, IntegerLayer, IntegerMatrix
-from reference.integer_units import compute_integer_silu
-from reference.tables import SILU_FRACTION_BITS
+from reference.integer_layer import IntegerActivations, IntegerLayer
+from reference.quantization import LayerRanges, quantize_layer
+from reference.weights import LayerWeights
+
+PROJECTIONS = ("gate_proj", "up_proj", "down_proj")
 
 
 @dataclass(frozen=True)
-class FloatMlp:
-    """Float constants of one layer, floats or balls.
+class IntegerElement:
+    """One element of one step of the MLP phase of one row.
 
     Attributes:
-        gain: [D], g.
-        gate_proj: [F, D].
-        up_proj: [F, D].
-        down_proj: [D, F].
-        rms_norm_eps: eps.
+        layer: integer constants.
+        mlp: float constants, float64.
+        x: [1, D] int16, residual stream.
+        found: what the integer MLP made of it.
+        step: name of `STEP_NAMES`.
+        index: of the element.
     """
 
-    gain: Array
-    gate_proj: Array
-    up_proj: Array
-    down_proj: Array
-    rms_norm_eps: float
+    layer: IntegerLayer
+    mlp: FloatMlp
+    x: Int16Array
+    found: IntegerActivations
+    step: str
+    index: int
 
 
-@dataclass(frozen=True)
-class Steps:
-    """One number per element of every step: values, errors or bounds; floats or balls.
-
-    Attributes:
-        normed: [B, D].
-        gate: [B, F].
-        up: [B, F].
-        hidden: [B, F].
-        output: [B, D].
-    """
-
-    normed: Array
-    gate: Array
-    up: Array
-    hidden: Array
-    output: Array
-
-
-STEP_NAMES = tuple(Steps.__dataclass_fields__)
-
-
-def _lift(x: NDArray[np.integer], like: Array) -> Array:
-    """Integers in the arithmetic of another array."""
-    return _lift_float(x.astype(np.float64), like)
-
-
-def _lift_float(x: NDArray[np.float64], like: Array) -> Array:
-    return to_balls(x) if is_ball_array(like) else x
-
-
-def _take_roots(x: Array) -> Array:
-    roots: Array = np.array([sqrt(element) for element in x.ravel()], dtype=x.dtype)
-    return roots.reshape(x.shape)
-
-
-def _cut_positive(x: Array) -> Array:
-    """max(x, 0), in both arithmetics."""
-    positive: Array = (x + abs(x)) / 2
-    return positive
-
-
-def _get_real_squares(layer: IntegerLayer, mlp: FloatMlp, wide: Array) -> Array:
-    """V* of every row, [B, 1]."""
-    step = _lift_float(np.array([layer.scales.residual]), mlp.gain)[0]
-    epsilon = mlp.rms_norm_eps / (step * step) * wide.shape[-1]
-    squares: Array = (wide * wide).sum(axis=-1, keepdims=True) + epsilon
-    return squares
-
-
-def compute_float_steps(layer: IntegerLayer, mlp: FloatMlp, x: Int16Array) -> Steps:
-    """The float MLP of the rows [B, D] that X stands for."""
-    wide = _lift(x, mlp.gain)
-    width = _lift(np.array([x.shape[-1]]), mlp.gain)
-    roots = _take_roots(_get_real_squares(layer, mlp, wide))
-    normed = wide * mlp.gain * _take_roots(width) / roots
-    gate, up = normed @ mlp.gate_proj.T, normed @ mlp.up_proj.T
-    hidden = compute_silu(gate) * up
-    return Steps(normed, gate, up, hidden, hidden @ mlp.down_proj.T)
-
-
-def dequantize_steps(layer: IntegerLayer, found: IntegerActivations, like: Array) -> Steps:
-    """What the integers stand for."""
-    scales = layer.scales
-    return Steps(
-        _lift(found.normed, like) * scales.normed,
-        _lift(found.gate, like) * layer.gate_scale,
-        _lift(found.up, like) * scales.up,
-        _lift(found.hidden, like) * scales.hidden,
-        _lift(found.output, like) * scales.residual,
+def compute_sides(element: IntegerElement) -> Sides:
+    """Distance of integer and float, and its bound."""
+    exact = compute_float_steps(element.layer, element.mlp, element.x)
+    integers = dequantize_steps(element.layer, element.found, element.mlp.gain)
+    bounds = compute_bounds(element.layer, element.mlp, element.x, element.found)
+    place = element.step, element.index
+    exact_value, integer_value, right = (_get(steps, *place) for steps in (exact, integers, bounds))
+    return Sides(
+        abs(integer_value - exact_value), right, trivial=abs(integer_value) + abs(exact_value)
     )
 
 
-def compute_errors(
-    layer: IntegerLayer, mlp: FloatMlp, x: Int16Array, found: IntegerActivations
-) -> Steps:
-    """|integer - float| of every step."""
+def _get(steps: Steps, step: str, index: int) -> Scalar:
+    return getattr(steps, step)[0, index]
+
+
+def compute_rounding(element: IntegerElement) -> float:
+    """No path through either side has more than n = 2 D + F + 100 operations (squares and norm,
+    gate, hidden, down). Where a term is a difference of rounded numbers, its error is relative to
+    their sum: the same bound with `get_reach`, and the float steps with all terms positive. So
+    right - left is off by n u times those, and the factor 2 covers products of errors.
+    """
+    layer, mlp, x, found = element.layer, element.mlp, element.x, element.found
     exact = compute_float_steps(layer, mlp, x)
-    integers = dequantize_steps(layer, found, mlp.gain)
-    return Steps(*(abs(getattr(integers, name) - getattr(exact, name)) for name in STEP_NAMES))
+    reaches = (
+        compute_bounds(layer, mlp, x, found, get_reach),
+        compute_float_reach(exact, mlp),
+        dequantize_steps(layer, found, mlp.gain),
+    )
+    magnitude = sum(abs(_get(reach, element.step, element.index)) for reach in reaches)
+    num_operations = 2 * x.shape[-1] + mlp.gate_proj.shape[0] + 100
+    return 2 * UNIT_ROUNDOFF * num_operations * float(magnitude)
 
 
-def compute_bounds(
-    layer: IntegerLayer, mlp: FloatMlp, x: Int16Array, found: IntegerActivations
-) -> Steps:
-    """Largest error of every step, from the constants and the integers alone.
+def make_element(
+    weights: LayerWeights, ranges: LayerRanges, eps: float, x: Int16Array, place: tuple[str, int]
+) -> IntegerElement:
+    """An element of a layer that is quantised by `reference.quantization`.
 
     Args:
-        layer: integer constants.
-        mlp: float constants; balls give balls.
-        x: [B, D] int16.
-        found: what `layer.run_mlp(x)` gave.
+        weights: float64.
+        ranges: largest magnitudes; what exceeds them saturates.
+        eps: of the RMS norm.
+        x: [1, D] int16.
+        place: step and index.
     """
-    scales, like = layer.scales, mlp.gain
-    normed_error = bound_norm(layer, mlp, x)
-    normed = found.normed, scales.normed, normed_error
-    gate_error = bound_product(layer.gate_proj, mlp.gate_proj, *normed, layer.gate_scale)
-    up_error = bound_product(layer.up_proj, mlp.up_proj, *normed, scales.up)
-    silu = compute_integer_silu(found.gate, layer.gate_shift)
-    up = _lift(found.up, like) * scales.up
-    hidden_error = bound_hidden(layer, _lift(silu, like), up, gate_error, up_error)
-    hidden = found.hidden, scales.hidden, hidden_error
-    output_error = bound_product(layer.down_proj, mlp.down_proj, *hidden, scales.residual)
-    return Steps(normed_error, gate_error, up_error, hidden_error, output_error)
+    layer = quantize_layer(weights, ranges, eps, headroom=1.0)
+    mlp = FloatMlp(weights.mlp_norm, weights.gate_proj, weights.up_proj, weights.down_proj, eps)
+    return IntegerElement(layer, mlp, x, layer.run_mlp(x), *place)
 
 
-def bound_norm(layer: IntegerLayer, mlp: FloatMlp, x: Int16Array) -> Array:
-    """e of NORM, [B, D]."""
-    wide, gains = _lift(x, mlp.gain), _lift(layer.gains, mlp.gain)
-    width = _lift(np.array([x.shape[-1]]), mlp.gain)
-    exact_gains = mlp.gain * _take_roots(width) / layer.scales.normed  # G*
-    roots = _take_roots((wide * wide).sum(axis=-1, keepdims=True) + layer.epsilon)
-    exact_roots = _take_roots(_get_real_squares(layer, mlp, wide))
-    of_roots = RSQRT_RELATIVE_ERROR / roots + abs(1 / roots - 1 / exact_roots)
-    steps = abs(wide) * (abs(gains) * of_roots + abs(gains - exact_gains) / exact_roots)
-    bound: Array = (steps + 0.5) * layer.scales.normed
-    return bound
+def draw(rng: np.random.Generator) -> IntegerElement:
+    """One to four wide; rows of very different size, ranges far too small or large."""
+    width, inner = (int(rng.integers(1, 5)) for _ in range(2))
+
+    def draw_matrix(outputs: int, inputs: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        return rng.standard_normal((outputs, inputs)) * 10.0 ** rng.uniform(-1, 1, (outputs, 1))
+
+    gain = rng.uniform(-2, 2, width)
+    gate, up, down = (
+        draw_matrix(inner, width),
+        draw_matrix(inner, width),
+        draw_matrix(width, inner),
+    )
+    residual, widest_gate, widest_up, hidden = (2.0 ** rng.uniform(-6, 8, 4)).tolist()
+    ranges = LayerRanges(residual, widest_gate, widest_up, hidden, 1.0, 1.0)
+    largest = int(rng.choice([1, 50, 3000, MAX_ACTIVATION]))
+    x = rng.integers(-largest, largest + 1, (1, width)).astype(np.int16)
+    step = STEP_NAMES[rng.integers(len(STEP_NAMES))]
+    index = int(rng.integers(width if step in ("normed", "output") else inner))
+    weights = LayerWeights(gain, down, down, down, down, gain, gate, up, down)
+    return make_element(weights, ranges, 10.0 ** rng.uniform(-8, -2), x, (step, index))
 
 
-def bound_product(
-    matrix: IntegerMatrix,
-    weight: Array,
-    inputs: Int16Array,
-    input_scale: float,
-    input_error: Array,
-    output_scale: float,
-) -> Array:
-    """e of a GEMV, [B, out]; inputs [B, in] with their scale and error [B, in]."""
-    multipliers = _lift(matrix.multipliers, weight) * 2.0**-matrix.shift  # [out], exact
-    row_scales = multipliers * output_scale / input_scale  # s_w, [out]
-    weight_error = abs(_lift(matrix.weights, weight) * row_scales[:, None] - weight)
-    of_weights = abs(_lift(inputs, weight)) * input_scale @ weight_error.T
-    steps = _lift(matrix.accumulate(inputs), weight) * multipliers
-    cut = _cut_positive(abs(steps) - MAX_ACTIVATION)
-    bound: Array = (cut + 0.5) * output_scale + of_weights + input_error @ abs(weight).T
-    return bound
+def _is_as_computed(element: IntegerElement) -> bool:
+    again = element.layer.run_mlp(element.x)
+    names = [field.name for field in fields(IntegerActivations)]
+    return all(np.array_equal(getattr(again, name), getattr(element.found, name)) for name in names)
 
 
-def bound_hidden(
-    layer: IntegerLayer, silu: Array, up: Array, gate_error: Array, up_error: Array
-) -> Array:
-    """e of hidden, [B, F]; silu as the unit gives it, in 15 fraction bits, up dequantised."""
-    scales = layer.scales
-    factor = _lift_float(np.array([scales.hidden]), silu)[0]
-    factor = factor * layer.hidden_multiplier * 2.0 ** (SILU_FRACTION_BITS - layer.hidden_shift)
-    kappa = factor / scales.up
-    activation = silu * 2.0**-SILU_FRACTION_BITS
-    activation_error = SILU_ABSOLUTE_ERROR + SILU_SLOPE * gate_error
-    product = activation * up
-    of_factors = abs(activation) * up_error + activation_error * (abs(up) + up_error)
-    cut = _cut_positive(abs(product) * kappa / scales.hidden - MAX_ACTIVATION)
-    bound: Array = (cut + 0.5) * scales.hidden + abs(kappa - 1) * abs(product) + of_factors
-    return bound
+def _is_finite(element: IntegerElement) -> bool:
+    arrays = (getattr(element.mlp, name) for name in ("gain", *PROJECTIONS))
+    return all(is_ball_array(array) or bool(np.isfinite(array).all()) for array in arrays)
+
+
+STATEMENT = Statement(
+    number="P-19",
+    title="integer MLP phase against the float one, every element of every step",
+    source="ours",
+    hypotheses=(
+        Hypothesis("finite weights", _is_finite),
+        Hypothesis("integers as the layer computes them", _is_as_computed),
+    ),
+    compute_sides=compute_sides,
+    compute_rounding=compute_rounding,
+    draw=draw,
+)
+
+
+def check(element: IntegerElement) -> Check:
+    """Compare both sides in float64."""
+    return STATEMENT.check(element)

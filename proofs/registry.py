@@ -28,6 +28,7 @@ STEMS = {
     "P-16": "decoder",
     "P-17": "certificate",
     "P-18": "static_mapping",
+    "P-19": "integer_mlp",
 }
 """File of every statement; numbers are never given twice."""
 

@@ -37,6 +37,8 @@ LOOSENESS = {
     "the worst direction again, and adds a rest that grows with its square.",
     "P-17": "The distance certificate must hold for every input at that distance, and the Taylor "
     "terms of second and third order take norms of whole matrices.",
+    "P-19": "The roundings of many weights and activations have both signs; the bound has them all "
+    "alike.",
 }
 """Why a bound is loose, shown where the measurement finds it so."""
 

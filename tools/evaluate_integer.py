@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fastcar.analysis.report import describe_model
 from fastcar.output import write_atomically
-from proofs.integer_mlp import STEP_NAMES
+from proofs.integer_mlp_steps import STEP_NAMES
 from reference.video.model import SHIPPED_MODEL, VideoModel, load_video_model
 from tools.integer_measures import GATE_NAMES, Json, Settings, measure
 from tools.markdown import fill_paragraphs, format_table
@@ -63,7 +63,7 @@ of its video.
 ## Error of every step
 
 Largest error of any element against float64 arithmetic on the same residual rows, the largest bound
-(`proofs/integer_mlp.py`, from the constants and integers alone), and how much of its own bound an
+(P-19, from the constants and integers alone), and how much of its own bound an
 element reached at most. Dense run, {report["errors"][0]["rows"]} rows of every layer.
 
 {format_errors(report)}

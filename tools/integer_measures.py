@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.metrics import cap_psnr, compute_psnr
-from proofs.integer_mlp import STEP_NAMES, FloatMlp, Steps, compute_bounds, compute_errors
+from proofs.integer_mlp_steps import STEP_NAMES, FloatMlp, Steps, compute_bounds, compute_errors
 from reference.calibration import calibrate_uniform
 from reference.decoder import Decoder
 from reference.fixed_point import MAX_ACTIVATION, Int16Array

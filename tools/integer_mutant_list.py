@@ -163,14 +163,14 @@ _SCALES = (
         "pass",
     ),
     _bug(
-        "integer_mlp",
+        "integer_mlp_steps",
         "bound of hidden without the gate's error",
         "SILU_SLOPE * gate_error",
         "0 * gate_error",
         tree="proofs",
     ),
     _bug(
-        "integer_mlp",
+        "integer_mlp_steps",
         "bound of a product without saturation",
         "cut = _cut_positive(abs(steps) - MAX_ACTIVATION)",
         "cut = 0 * steps",

@@ -314,6 +314,26 @@ _REPLAY = (
         "lambda chain: True",
     ),
     _bug(
+        "integer_mlp",
+        "P-19 believes any integers",
+        "np.array_equal(getattr(again, name), getattr(element.found, name))",
+        "getattr(again, name) is not None",
+    ),
+    _bug(
+        "integer_mlp_steps",
+        "P-19 without the rounded weights",
+        "+ of_weights + input_error",
+        "+ input_error",
+        "integer_mlp",
+    ),
+    _bug(
+        "integer_mlp_steps",
+        "P-19 without the error of the table of roots",
+        "RSQRT_RELATIVE_ERROR / roots + difference",
+        "difference",
+        "integer_mlp",
+    ),
+    _bug(
         "combined_bound",
         "P-15 without the residual connection",
         "return lipschitz * (residual_gap + attention_gap)",

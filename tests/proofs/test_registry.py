@@ -19,7 +19,7 @@ WHOLE_NUMBERS = ("P-10", "P-18")
 
 
 def test_numbers_are_gapless_and_stems_unique() -> None:
-    assert list(STEMS) == [f"P-{number:02d}" for number in range(1, 19)]
+    assert list(STEMS) == [f"P-{number:02d}" for number in range(1, 20)]
     assert len(set(STEMS.values())) == len(STEMS)
 
 
