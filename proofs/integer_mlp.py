@@ -104,7 +104,7 @@ def compute_rounding(element: IntegerElement) -> float:
         dequantize_steps(layer, found, mlp.gain),
     )
     magnitude = sum(abs(_get(reach, element.step, element.index)) for reach in reaches)
-    num_operations = 2 * x.shape[-1] + mlp.gate_proj.shape[0] + 100
+    num_operations: int = 2 * x.shape[-1] + mlp.gate_proj.shape[0] + 100
     return 2 * UNIT_ROUNDOFF * num_operations * float(magnitude)
 
 
