@@ -15,14 +15,21 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.circuits import SLOT_BITS, connect
-from rtl.config import MAX_SLOTS, AcceleratorConfig
+from rtl.accelerator_outputs import (
+    make_counter_outputs,
+    make_decision_outputs,
+    make_memory_outputs,
+    make_output,
+    make_register_outputs,
+    make_retire_outputs,
+)
+from rtl.circuits import connect
+from rtl.config import AcceleratorConfig
 from rtl.core import CoreInputs, CoreOutputs, make_core
-from rtl.counters import COUNTER_BITS, make_counters
+from rtl.counters import COUNTER_BITS
 from rtl.dispatcher import DispatcherInputs, DispatcherOutputs, make_dispatcher
 from rtl.error_register import ErrorReport, make_error_register
 from rtl.instruction import INSTRUCTION_BITS, split
-from rtl.record_port import Retirement, make_order, make_retire_port
 from rtl.registers import drive, make_register
 from rtl.scheduler import NUM_SLOTS_BITS, SchedulerInputs, SchedulerOutputs, make_scheduler
 from rtl.score_unit import Measure, ScoreUnitInputs, ScoreUnitOutputs, make_score_unit
@@ -39,6 +46,7 @@ class _Wires:
 
     Attributes:
         reset: 1 bit.
+        is_running: 1 bit, a register; a run goes on.
         cycle: 48 bits; cycles since the run began.
         stopped: 1 bit; an error was found.
         instruction: 128 bits; the one that the dispatcher looks at.
@@ -51,6 +59,7 @@ class _Wires:
     """
 
     reset: pyrtl.WireVector
+    is_running: pyrtl.Register
     cycle: pyrtl.WireVector
     stopped: pyrtl.WireVector
     instruction: pyrtl.WireVector
@@ -91,15 +100,16 @@ def make_accelerator(
             ),
         )
         connect(wires.head_slot, scheduler.commit_slot)
-        is_idle = _make_is_idle(cores, score_unit, scheduler)
+        # A core that measures is not idle, a decision that has arrived is committed in its turn.
+        is_idle = pyrtl.rtl_all(*(core.is_idle for core in cores)) & ~scheduler.is_commit
         dispatcher = _make_dispatcher(config, cores, score_unit, scheduler, is_idle, wires)
         _connect_dispatcher(dispatcher, wires)
         error = _make_errors(cores, dispatcher, wires)
-        clear, is_running = _make_run_state(dispatcher, is_idle, wires)
-        _make_counter_outputs(cores, dispatcher, is_running, clear, wires)
-        _make_decision_outputs(score_unit, scheduler, clear, wires)
-        _make_retire_outputs(cores, clear, wires)
-        _make_register_outputs(scheduler, error)
+        clear = _make_run_state(dispatcher, is_idle, wires)
+        make_counter_outputs(cores, dispatcher, wires.is_running, clear, wires.cycle)
+        make_decision_outputs(score_unit, scheduler, clear, wires.cycle)
+        make_retire_outputs(cores, clear, wires.retire_ready)
+        make_register_outputs(scheduler, error)
     return block
 
 
@@ -107,6 +117,7 @@ def _declare_wires(config: AcceleratorConfig) -> _Wires:
     cores = range(config.num_cores)
     return _Wires(
         reset=pyrtl.Input(1, "reset"),
+        is_running=make_register(1, "is_running"),
         cycle=pyrtl.WireVector(COUNTER_BITS, "cycle"),
         stopped=pyrtl.WireVector(1, "is_stopped"),
         instruction=pyrtl.WireVector(INSTRUCTION_BITS, "dispatcher_instruction"),
@@ -140,18 +151,10 @@ def _make_core(
             write_acknowledge_error=pyrtl.Input(1, f"{name}_write_acknowledge_error"),
             retire_ready=wires.retire_ready[number],
             abort=wires.stopped,
+            is_running=wires.is_running,
         ),
     )
-    for port in (
-        "read_request_valid",
-        "read_request_address",
-        "read_request_num_beats",
-        "read_response_ready",
-        "write_valid",
-        "write_address",
-        "write_data",
-    ):
-        _output(f"{name}_{port}", getattr(core, port))
+    make_memory_outputs(name, core)
     return core
 
 
@@ -179,14 +182,6 @@ def _make_score_unit(
     )
 
 
-def _make_is_idle(
-    cores: Sequence[CoreOutputs], score_unit: ScoreUnitOutputs, scheduler: SchedulerOutputs
-) -> pyrtl.WireVector:
-    """1 bit: no core works or has a record to give, no decision is on its way to its registers."""
-    are_cores_idle = pyrtl.rtl_all(*(core.is_idle for core in cores))
-    return are_cores_idle & ~score_unit.is_receiving & ~scheduler.is_commit
-
-
 def _make_dispatcher(
     config: AcceleratorConfig,
     cores: Sequence[CoreOutputs],
@@ -211,7 +206,7 @@ def _make_dispatcher(
             is_distance=score_unit.is_distance,
         ),
     )
-    _output("instruction_ready", dispatcher.instruction_ready)
+    make_output("instruction_ready", dispatcher.instruction_ready)
     return dispatcher
 
 
@@ -237,100 +232,12 @@ def _make_errors(
 
 def _make_run_state(
     dispatcher: DispatcherOutputs, is_idle: pyrtl.WireVector, wires: _Wires
-) -> tuple[pyrtl.WireVector, pyrtl.WireVector]:
-    """Whether counters and orders restart, and whether a run goes on; drives `done`."""
-    is_running_q = make_register(1, "is_running")
+) -> pyrtl.WireVector:
+    """1 bit, counters and orders restart; drives `is_running` and `done`."""
     done_q = make_register(1, "done")
-    is_start = dispatcher.is_accepted & ~is_running_q & ~wires.stopped
+    is_start = dispatcher.is_accepted & ~wires.is_running & ~wires.stopped
     is_finish = dispatcher.is_end | wires.stopped & is_idle
-    drive(is_running_q, (is_finish, 0), (is_start, 1), clear=wires.reset)
+    drive(wires.is_running, (is_finish, 0), (is_start, 1), clear=wires.reset)
     drive(done_q, (is_finish, 1), (is_start, 0), clear=wires.reset)
-    _output("done", done_q)
-    return is_start | wires.reset, is_running_q
-
-
-def _make_counter_outputs(
-    cores: Sequence[CoreOutputs],
-    dispatcher: DispatcherOutputs,
-    is_running: pyrtl.WireVector,
-    clear: pyrtl.WireVector,
-    wires: _Wires,
-) -> None:
-    events = {
-        "cycles": is_running,
-        "dropped": dispatcher.is_dropped,
-        "wait_decision": dispatcher.is_wait_decision,
-        "wait_queue": dispatcher.is_wait_queue,
-    }
-    names = {event: f"counter_{event}" for event in events}
-    for number, core in enumerate(cores):
-        core_events = {
-            "mac_busy": core.is_mac_busy,
-            "read_stall": core.is_read_stalled,
-            "write_stall": core.is_write_stalled,
-            "dispatched": dispatcher.core_valid[number] & core.instruction_ready,
-        }
-        for event, wire in core_events.items():
-            events[f"core{number}_{event}"] = wire
-            names[f"core{number}_{event}"] = f"core{number}_counter_{event}"
-    counters = make_counters(events, clear)
-    connect(wires.cycle, counters["cycles"])
-    for event, counter in counters.items():
-        _output(names[event], counter)
-
-
-def _make_decision_outputs(
-    score_unit: ScoreUnitOutputs,
-    scheduler: SchedulerOutputs,
-    clear: pyrtl.WireVector,
-    wires: _Wires,
-) -> None:
-    _output("decision_valid", scheduler.is_commit)
-    _output("decision_order", make_order("decision", scheduler.is_commit, clear))
-    _output("decision_slot", scheduler.commit_slot[:SLOT_BITS])
-    _output("decision_score", score_unit.score)
-    _output("decision_computes", scheduler.commit_computes)
-    _output("decision_core", scheduler.commit_core)
-    _output("decision_cycle", wires.cycle)
-
-
-def _make_retire_outputs(
-    cores: Sequence[CoreOutputs], clear: pyrtl.WireVector, wires: _Wires
-) -> None:
-    record = make_retire_port(
-        [
-            Retirement(
-                core.retire_valid,
-                core.retire_slot,
-                core.retire_start_cycle,
-                core.retire_end_cycle,
-                core.retire_digest,
-            )
-            for core in cores
-        ],
-        clear,
-    )
-    for wire, ready in zip(wires.retire_ready, record.ready, strict=True):
-        connect(wire, ready)
-    _output("retire_valid", record.valid)
-    _output("retire_order", record.order)
-    _output("retire_core", record.core)
-    _output("retire_slot", record.retirement.slot)
-    _output("retire_start_cycle", record.retirement.start_cycle)
-    _output("retire_end_cycle", record.retirement.end_cycle)
-    _output("retire_digest", record.retirement.digest)
-
-
-def _make_register_outputs(scheduler: SchedulerOutputs, error: ErrorReport) -> None:
-    _output("index_register", scheduler.index.zero_extended(MAX_SLOTS))
-    _output("index_valid_register", scheduler.index_valid.zero_extended(MAX_SLOTS))
-    for slot, mapping in enumerate(scheduler.mappings):
-        _output(f"mapping_register_{slot}", mapping)
-    _output("error", error.valid)
-    _output("error_code", error.code)
-    _output("error_instruction", error.instruction)
-
-
-def _output(name: str, wire: pyrtl.WireVector) -> None:
-    """An output port of the accelerator, as wide as the wire."""
-    connect(pyrtl.Output(len(wire), name), wire)
+    make_output("done", done_q)
+    return is_start | wires.reset

@@ -209,6 +209,7 @@ def _make_retirement(
         RetirementInputs(
             reset=inputs.reset,
             is_dropping=is_dropping,
+            is_running=inputs.is_running,
             cycle=inputs.cycle,
             is_beat_sent=write.is_beat_sent,
             beat=write.data,

@@ -25,6 +25,7 @@ class CoreInputs:
         write_acknowledge_error: from memory, with acknowledge_valid.
         retire_ready: the retire record is taken.
         abort: level; drop everything as soon as no memory transfer is open.
+        is_running: level; 0 between runs, where a record that was left open is forgotten.
     """
 
     reset: pyrtl.WireVector
@@ -40,6 +41,7 @@ class CoreInputs:
     write_acknowledge_error: pyrtl.WireVector
     retire_ready: pyrtl.WireVector
     abort: pyrtl.WireVector
+    is_running: pyrtl.WireVector
 
 
 @dataclass(frozen=True)

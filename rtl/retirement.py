@@ -1,8 +1,9 @@
 """Retirement of a slot: its record of cycles and the digest of what it stored.
 
-The record begins with the first instruction that the core executes after its last retirement,
-SCORE or DISTANCE, and ends with the instruction that is marked `is_last`. The digest of the beats
-stored in between is digest = rotl(digest, 1) xor (the xor of the beat's 32-bit parts), from 0.
+The record begins with the first instruction that the core executes in a run, or after its last
+retirement, SCORE or DISTANCE, and ends with the instruction that is marked `is_last`. The digest of
+the beats stored in between is digest = rotl(digest, 1) xor (the xor of the beat's 32-bit parts),
+from 0.
 
 Contract: the record is offered from the cycle after the last one of the instruction on, and held
 until it is taken. At most one is pending: the sequencer waits.
@@ -33,6 +34,7 @@ class RetirementInputs:
     Attributes:
         reset: 1 bit.
         is_dropping: 1 bit, the slot under way is forgotten.
+        is_running: 1 bit, a run goes on; a slot that the run before left open is forgotten.
         cycle: 48 bits, free-running.
         is_beat_sent: 1 bit, a beat is stored in this cycle.
         beat: L bytes.
@@ -41,6 +43,7 @@ class RetirementInputs:
 
     reset: pyrtl.WireVector
     is_dropping: pyrtl.WireVector
+    is_running: pyrtl.WireVector
     cycle: pyrtl.WireVector
     is_beat_sent: pyrtl.WireVector
     beat: pyrtl.WireVector
@@ -84,7 +87,7 @@ def make_retirement(
         is_begun_q,
         (is_ending, 0),
         (is_beginning, 1),
-        clear=inputs.reset | inputs.is_dropping,
+        clear=inputs.reset | inputs.is_dropping | ~inputs.is_running,
     )
     drive(start_cycle_q, (is_beginning, inputs.cycle))
     drive(digest_q, (inputs.is_beat_sent, update_digest(digest, inputs.beat)), (is_beginning, 0))

@@ -84,14 +84,12 @@ class ScoreUnitOutputs:
         computes: 1 bit; counts where `is_decided` is 1, as does `score`.
         score: 48 bits, the measure; 0 if the slot was decided without one.
         is_distance: 1 bit; distances decide in this run.
-        is_receiving: 1 bit; a decision arrives in this cycle.
     """
 
     is_decided: pyrtl.WireVector
     computes: pyrtl.WireVector
     score: pyrtl.WireVector
     is_distance: pyrtl.WireVector
-    is_receiving: pyrtl.WireVector
 
 
 def make_score_unit(config: AcceleratorConfig, inputs: ScoreUnitInputs) -> ScoreUnitOutputs:
@@ -124,9 +122,6 @@ def make_score_unit(config: AcceleratorConfig, inputs: ScoreUnitInputs) -> Score
         computes=read_slot(computing_q, head_slot),
         score=mask(score, is_measured),
         is_distance=is_distance_q,
-        is_receiving=pyrtl.rtl_any(
-            inputs.direct_valid, *(measure.valid for measure in inputs.measures)
-        ),
     )
 
 

@@ -312,7 +312,7 @@ _RECORDS = (
         "accelerator",
     ),
     _bug(
-        "accelerator",
+        "accelerator_outputs",
         "offered instructions counted",
         "dispatcher.core_valid[number] & core.instruction_ready",
         "dispatcher.core_valid[number]",
@@ -338,8 +338,8 @@ _RUNS = (
     _bug(
         "accelerator",
         "instructions after an error start a run",
-        "dispatcher.is_accepted & ~is_running_q & ~wires.stopped",
-        "dispatcher.is_accepted & ~is_running_q",
+        "dispatcher.is_accepted & ~wires.is_running & ~wires.stopped",
+        "dispatcher.is_accepted & ~wires.is_running",
     ),
     _bug(
         "accelerator",

@@ -265,6 +265,19 @@ _RETIREMENT = (
         "is_ending = is_retiring | sequencer.is_finished & is_one_of(fields, DECISION_OPCODES)",
         "is_ending = is_retiring",
     ),
+    _bug(
+        "retirement",
+        "record goes on in the next run",
+        "inputs.is_dropping | ~inputs.is_running",
+        "inputs.is_dropping",
+    ),
+    Mutant(
+        "core: record of a run without an end goes on",
+        "rtl/retirement.py",
+        "inputs.is_dropping | ~inputs.is_running",
+        "inputs.is_dropping",
+        ("tests/cosim/test_cycle_model.py",),
+    ),
 )
 
 _SHARED = (

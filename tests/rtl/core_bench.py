@@ -156,7 +156,7 @@ class CoreBench:
             port <<= wire
         self.block = pyrtl.working_block()
         self.simulation = simulator(tracer=None)
-        self.idle_inputs = dict.fromkeys(widths, 0)
+        self.idle_inputs = dict.fromkeys(widths, 0) | {"is_running": 1}
         self.cycle = 0
 
     def step(self, inputs: dict[str, int]) -> dict[str, int]:

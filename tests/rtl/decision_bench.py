@@ -78,7 +78,6 @@ def build_decision_block(num_cores: int, num_slots: int) -> pyrtl.Block:
             "commit_computes": scheduler.commit_computes,
             "commit_core": scheduler.commit_core,
             "score": score_unit.score,
-            "is_receiving": score_unit.is_receiving,
             "index": scheduler.index,
             "index_valid": scheduler.index_valid,
         }

@@ -74,3 +74,18 @@ def test_every_slot_has_its_own_digest(bench: CoreBench) -> None:
     digests = [record.digest for record in run.retirements]
     assert len(set(digests)) == 1
     assert digests[0] != 0
+
+
+def test_a_record_does_not_go_on_in_the_next_run(bench: CoreBench) -> None:
+    """A run that leaves a slot open is forgotten between the runs, with its stores."""
+    store = Instruction(Opcode.STORE, source=Buffer.X, rows=2, address=3)
+    last = replace(store, slot=1, is_last=1)
+    bench.reset()
+    bench.run([store], make_memory(TINY, Random(1)))
+    bench.step({"is_running": 0})
+    first = bench.cycle
+    (record,) = bench.run([last], make_memory(TINY, Random(1))).retirements
+    assert record.start_cycle == first + latency.START_CYCLES
+    bench.reset()
+    (alone,) = bench.run([last], make_memory(TINY, Random(1))).retirements
+    assert record.digest == alone.digest
