@@ -11,8 +11,9 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +24,34 @@ from reference.config import ModelConfig
 from reference.config_file import load_config
 from reference.errors import ArgumentError, CheckpointError, OutputError
 from reference.json_file import describe, describe_path, read_json_object
-from reference.safetensors_file import TensorPlace, get_tensor_label, read_header, read_tensor
+from reference.safetensors_file import (
+    STORAGE_DTYPES,
+    TensorPlace,
+    get_tensor_label,
+    read_header,
+    read_tensor,
+)
 from reference.weights import FloatArray, LayerWeights, ModelWeights, get_layer_shapes
 
-__all__ = ["load_checkpoint", "load_config", "save_checkpoint"]
+__all__ = [
+    "EMBEDDING",
+    "HEAD",
+    "LAYER_TENSORS",
+    "NORM",
+    "check_tensors",
+    "find_tensors",
+    "format_config",
+    "get_layer_name",
+    "get_tensor_shapes",
+    "load_checkpoint",
+    "load_config",
+    "save_checkpoint",
+]
 
-_EMBEDDING = "model.embed_tokens.weight"
-_NORM = "model.norm.weight"
-_HEAD = "lm_head.weight"
-_LAYER_TENSORS = {
+EMBEDDING = "model.embed_tokens.weight"
+NORM = "model.norm.weight"
+HEAD = "lm_head.weight"
+LAYER_TENSORS = {
     "attention_norm": "input_layernorm",
     "q_proj": "self_attn.q_proj",
     "k_proj": "self_attn.k_proj",
@@ -69,17 +89,20 @@ def load_checkpoint(
     if dtype not in (np.float32, np.float64):
         raise ArgumentError("dtype", dtype, "np.float32 or np.float64")
     config = load_config(directory)
-    places = _find_tensors(Path(directory))
-    _check_tensors(config, places, Path(directory))
-    embedding = read_tensor(places[_EMBEDDING], dtype)
-    head = read_tensor(places[_HEAD], dtype) if _HEAD in places else embedding
+    places = find_tensors(Path(directory))
+    shapes = get_tensor_shapes(config)
+    if config.tie_word_embeddings and HEAD in places:
+        shapes = chain(shapes, [(HEAD, (config.vocab_size, config.hidden_size))])
+    check_tensors(shapes, places, Path(directory))
+    embedding = read_tensor(places[EMBEDDING], dtype)
+    head = read_tensor(places[HEAD], dtype) if HEAD in places else embedding
     if config.tie_word_embeddings and not np.array_equal(head, embedding):
-        limit = f"equal to {_EMBEDDING} because tie_word_embeddings is true"
-        raise CheckpointError(str(places[_HEAD]), "other values", limit)
+        limit = f"equal to {EMBEDDING} because tie_word_embeddings is true"
+        raise CheckpointError(str(places[HEAD]), "other values", limit)
     layers = tuple(
         _read_layer(places, layer_index, dtype) for layer_index in range(config.num_hidden_layers)
     )
-    norm = read_tensor(places[_NORM], dtype)
+    norm = read_tensor(places[NORM], dtype)
     tied = config.tie_word_embeddings
     return config, ModelWeights(embedding, layers, norm, embedding if tied else head)
 
@@ -110,7 +133,7 @@ def save_checkpoint(
         partial.mkdir()
         try:
             config_path, model_path = partial / "config.json", partial / "model.safetensors"
-            config_path.write_text(_format_config(config, weights), encoding="utf-8")
+            config_path.write_text(format_config(config, str(weights.dtype)), encoding="utf-8")
             safetensors.numpy.save_file(tensors, model_path, {"format": "pt"})
             # the library writes for the owner alone; the umask decides instead
             model_path.chmod(config_path.stat().st_mode)
@@ -121,21 +144,22 @@ def save_checkpoint(
         raise OutputError(target, str(error).splitlines()[0]) from error
 
 
-def _get_tensor_shapes(config: ModelConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
+def get_tensor_shapes(config: ModelConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Every tensor of the checkpoint; lazy, because a hostile config may claim 10**9 layers."""
     table = (config.vocab_size, config.hidden_size)
-    yield _EMBEDDING, table
-    yield _NORM, (config.hidden_size,)
+    yield EMBEDDING, table
+    yield NORM, (config.hidden_size,)
     if not config.tie_word_embeddings:
-        yield _HEAD, table
+        yield HEAD, table
     layer_shapes = get_layer_shapes(config)
     for layer_index in range(config.num_hidden_layers):
         for field, shape in layer_shapes.items():
-            yield _get_layer_name(layer_index, field), shape
+            yield get_layer_name(layer_index, field), shape
 
 
-def _get_layer_name(layer_index: int, field: str) -> str:
-    return f"model.layers.{layer_index}.{_LAYER_TENSORS[field]}.weight"
+def get_layer_name(layer_index: int, field: str) -> str:
+    """Name in the file of a field of `LayerWeights`."""
+    return f"model.layers.{layer_index}.{LAYER_TENSORS[field]}.weight"
 
 
 def _read_layer(
@@ -143,18 +167,26 @@ def _read_layer(
 ) -> LayerWeights:
     return LayerWeights(
         **{
-            field: read_tensor(places[_get_layer_name(layer_index, field)], dtype)
-            for field in _LAYER_TENSORS
+            field: read_tensor(places[get_layer_name(layer_index, field)], dtype)
+            for field in LAYER_TENSORS
         }
     )
 
 
-def _find_tensors(directory: Path) -> dict[str, TensorPlace]:
-    """Places of all tensors but the ignored ones, in the order of preference of Hugging Face."""
+def find_tensors(
+    directory: Path, dtypes: Mapping[str, str] = STORAGE_DTYPES
+) -> dict[str, TensorPlace]:
+    """Places of all tensors but the ignored ones, in the order of preference of Hugging Face.
+
+    Args:
+        directory: of the checkpoint.
+        dtypes: tensor types that are accepted.
+    """
     index_path = directory / "model.safetensors.index.json"
     for path in (directory / "model.safetensors", index_path, directory / "weights.safetensors"):
         if os.path.lexists(path):
-            places = _find_sharded_tensors(path) if path == index_path else read_header(path)
+            is_index = path == index_path
+            places = _find_sharded_tensors(path, dtypes) if is_index else read_header(path, dtypes)
             return {name: place for name, place in places.items() if not _IGNORED.fullmatch(name)}
     limit = "model.safetensors, model.safetensors.index.json or weights.safetensors"
     raise CheckpointError(describe_path(directory), "no weights", limit)
@@ -172,12 +204,12 @@ def _read_weight_map(index_path: Path) -> dict[str, str]:
     return weight_map
 
 
-def _find_sharded_tensors(index_path: Path) -> dict[str, TensorPlace]:
+def _find_sharded_tensors(index_path: Path, dtypes: Mapping[str, str]) -> dict[str, TensorPlace]:
     """The shards must hold what the index says, each tensor once."""
     weight_map = _read_weight_map(index_path)
     places: dict[str, TensorPlace] = {}
     for shard in sorted(set(weight_map.values())):
-        for name, place in read_header(index_path.parent / shard).items():
+        for name, place in read_header(index_path.parent / shard, dtypes).items():
             if weight_map.get(name) != shard and not _IGNORED.fullmatch(name):
                 limit = f"in the one shard that the index names, {describe(weight_map.get(name))}"
                 raise CheckpointError(str(place), f"it in {shard}", limit)
@@ -189,18 +221,26 @@ def _find_sharded_tensors(index_path: Path) -> dict[str, TensorPlace]:
     return places
 
 
-def _check_tensors(config: ModelConfig, places: dict[str, TensorPlace], directory: Path) -> None:
-    """Names and shapes of the files against the config: none missing, none left, none misshapen."""
+def check_tensors(
+    shapes: Iterable[tuple[str, tuple[int, ...]]], places: dict[str, TensorPlace], directory: Path
+) -> None:
+    """Names and shapes of the files against the config: none missing, none left, none misshapen.
+
+    Args:
+        shapes: what the config asks for; read one by one, up to the first that is missing.
+        places: what the files have.
+        directory: of the checkpoint.
+
+    Raises:
+        CheckpointError: the first that differs.
+    """
     known = set()
-    for name, shape in _get_tensor_shapes(config):
+    for name, shape in shapes:
         if name not in places:
             limit = f"a tensor of shape {list(shape)}, as config.json says"
             raise CheckpointError(get_tensor_label(directory, name), "nothing", limit)
         _check_shape(places[name], shape)
         known.add(name)
-    if config.tie_word_embeddings and _HEAD in places:
-        _check_shape(places[_HEAD], (config.vocab_size, config.hidden_size))
-        known.add(_HEAD)
     for name in sorted(places.keys() - known):
         limit = "a tensor of the Llama that config.json describes"
         raise CheckpointError(str(places[name]), "an unknown tensor", limit)
@@ -216,15 +256,15 @@ def _get_named_arrays(config: ModelConfig, weights: ModelWeights) -> dict[str, F
     if len(weights.layers) != config.num_hidden_layers:
         limit = f"num_hidden_layers = {config.num_hidden_layers}"
         raise ArgumentError("weights.layers", len(weights.layers), limit)
-    tensors = {_EMBEDDING: weights.embedding, _NORM: weights.norm}
+    tensors = {EMBEDDING: weights.embedding, NORM: weights.norm}
     if not config.tie_word_embeddings:
-        tensors[_HEAD] = weights.head
+        tensors[HEAD] = weights.head
     elif not np.array_equal(weights.head, weights.embedding):
         raise ArgumentError("weights.head", "other values", "the embedding of a tied head")
     for layer_index, layer in enumerate(weights.layers):
-        for field in _LAYER_TENSORS:
-            tensors[_get_layer_name(layer_index, field)] = getattr(layer, field)
-    for name, shape in _get_tensor_shapes(config):
+        for field in LAYER_TENSORS:
+            tensors[get_layer_name(layer_index, field)] = getattr(layer, field)
+    for name, shape in get_tensor_shapes(config):
         array = tensors[name]
         if array.shape != shape:
             raise ArgumentError(name, array.shape, f"of shape {shape}")
@@ -233,12 +273,17 @@ def _get_named_arrays(config: ModelConfig, weights: ModelWeights) -> dict[str, F
     return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
 
 
-def _format_config(config: ModelConfig, weights: ModelWeights) -> str:
-    document = {
+def format_config(
+    config: ModelConfig, dtype: str, quantization: Mapping[str, str] | None = None
+) -> str:
+    """Text of `config.json`; arguments as `load_config` and NumPy name them."""
+    document: dict[str, object] = {
         "architectures": ["LlamaForCausalLM"],
         "model_type": "llama",
         "hidden_act": "silu",
-        "torch_dtype": str(weights.dtype),
+        "torch_dtype": dtype,
         **asdict(config),
     }
+    if quantization is not None:
+        document["quantization_config"] = dict(quantization)
     return json.dumps(document, indent=2) + "\n"

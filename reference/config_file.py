@@ -53,12 +53,18 @@ _OPTIONAL_KEYS = (
 )
 
 
-def load_config(directory: str | os.PathLike[str]) -> ModelConfig:
+def load_config(
+    directory: str | os.PathLike[str], quantization: Mapping[str, str] | None = None
+) -> ModelConfig:
     """Read the sizes of a Llama checkpoint from its `config.json`.
 
     Defaults are those of Hugging Face: key heads = query heads, head_dim = hidden / heads,
     rms_norm_eps 1e-6, rope_theta 10000, 2048 positions, untied head. The sizes may also stand
     one level deeper, in an object under the key `config`, as in vectors recorded beside a run.
+
+    Args:
+        directory: holds `config.json`.
+        quantization: what `quantization_config` must be; None = no quantised weights.
 
     Raises:
         CheckpointError: missing or invalid file, a value of the wrong type or outside its
@@ -67,7 +73,11 @@ def load_config(directory: str | os.PathLike[str]) -> ModelConfig:
     path = Path(directory) / "config.json"
     place = describe_path(path)
     document = _get_sizes_object(read_json_object(path), place)
-    for key, (supported, limit) in _SUPPORTED.items():
+    features = dict(_SUPPORTED)
+    if quantization is not None:
+        _check_quantization(document.get("quantization_config"), quantization, place)
+        del features["quantization_config"]
+    for key, (supported, limit) in features.items():
         value = document.get(key, supported)
         # 0 == False in Python, so the type counts too
         if value != supported or isinstance(value, bool) != isinstance(supported, bool):
@@ -77,6 +87,12 @@ def load_config(directory: str | os.PathLike[str]) -> ModelConfig:
     except ArgumentError as error:
         where = f"{place}: {error.argument}"
         raise CheckpointError(where, describe(error.value), error.limit) from error
+
+
+def _check_quantization(found: object, wanted: Mapping[str, str], place: str) -> None:
+    if found != wanted:
+        limit = " and ".join(f"{key} {describe(value)}" for key, value in wanted.items())
+        raise CheckpointError(f"{place}: quantization_config", describe(found), limit)
 
 
 def _get_sizes_object(document: dict[str, Any], place: str) -> dict[str, Any]:

@@ -214,7 +214,7 @@ def read_tensor(place: TensorPlace, dtype: type[np.floating[Any]]) -> FloatArray
     stored = _map_tensor(place, np.dtype(STORAGE_DTYPES[place.dtype]))
     # a signalling NaN or an overflow warns here; both are refused below by place
     with np.errstate(all="ignore"):
-        values = _widen_bfloat16(stored) if place.dtype == "BF16" else stored
+        values = widen_bfloat16(stored) if place.dtype == "BF16" else stored
         array: FloatArray = values.astype(dtype, copy=values is stored).reshape(place.shape)
     _check_finite(array, place)
     return array
@@ -239,7 +239,7 @@ def _map_tensor(place: TensorPlace, storage: np.dtype[Any]) -> np.ndarray[Any, n
     return np.frombuffer(mapped, storage, math.prod(place.shape), place.start_bytes)
 
 
-def _widen_bfloat16(stored: np.ndarray[Any, np.dtype[Any]]) -> FloatArray:
+def widen_bfloat16(stored: np.ndarray[Any, np.dtype[Any]]) -> FloatArray:
     """bfloat16 is the upper half of a float32, so a shift of the bits is exact."""
     bits = stored.astype(np.uint32)
     bits <<= 16

@@ -12,13 +12,13 @@ from fastcar.gate_choice import Progress as ProgressCallback
 
 
 @contextmanager
-def show_progress() -> Iterator[ProgressCallback]:
-    """A bar per stage while the block runs; nothing where stderr is no terminal."""
+def show_progress(unit: str = "tokens") -> Iterator[ProgressCallback]:
+    """A bar per stage, counting `unit`, while the block runs; nothing without a terminal."""
     console = Console(stderr=True)
     columns = (
         TextColumn("{task.description:>12}"),
         BarColumn(),
-        TextColumn("{task.completed}/{task.total} tokens"),
+        TextColumn(f"{{task.completed}}/{{task.total}} {unit}"),
         TimeRemainingColumn(elapsed_when_finished=True),
     )
     tasks: dict[str, TaskID] = {}

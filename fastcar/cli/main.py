@@ -23,6 +23,7 @@ COMMANDS = {
     "analyze": "Measure where replay stands on a model: time, similarity, gates, drift.",
     "prove": "Check the error bounds on decoded tokens, statement by statement.",
     "cosim": "Run the accelerator on real tokens, in lock-step with the integer reference.",
+    "quantize": "Turn a float checkpoint into int8, a few rows at a time.",
     "export": "Write the accelerator as Verilog, with a self-checking testbench.",
 }
 """Commands, each the function of its name in the module of its name, and their first lines."""

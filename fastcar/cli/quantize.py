@@ -1,0 +1,61 @@
+"""`fastcar quantize`: a Llama directory of floats to one of int8, shard by shard."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from fastcar.cli.console import show_progress
+from fastcar.cli.options import apply_options
+from fastcar.output import check_writable_directory, write_directory_atomically
+from reference.errors import OutputError
+from reference.int8_writer import quantize_checkpoint_files
+
+_OPTIONS = (
+    click.option(
+        "--checkpoint",
+        type=click.Path(path_type=Path),
+        required=True,
+        metavar="DIR",
+        help="Hugging Face Llama directory of F32, F16, BF16 or F64 weights.",
+    ),
+    click.option(
+        "--out",
+        type=click.Path(path_type=Path),
+        required=True,
+        metavar="DIR",
+        help="New or empty directory for the int8 checkpoint.",
+    ),
+    click.option("--json", "is_json", is_flag=True, help="Print the summary as JSON."),
+)
+
+
+@click.command()
+@apply_options(_OPTIONS)
+def quantize(checkpoint: Path, out: Path, is_json: bool) -> None:
+    """Turn a float checkpoint into int8, a few rows at a time.
+
+    Every projection (and an untied head) becomes int8 with one float32 scale per output row;
+    embedding and norms stay float32. Memory holds a few rows, whatever the size of the model.
+    """
+    _check_unused(out)
+    check_writable_directory(out)
+    with show_progress("weights") as update, write_directory_atomically(out) as partial:
+        config = quantize_checkpoint_files(
+            checkpoint, partial, lambda done, total: update("quantize", done, total)
+        )
+        num_bytes = sum(path.stat().st_size for path in partial.iterdir())
+    summary = {"layers": config.num_hidden_layers, "bytes": num_bytes}
+    text = f"{summary['layers']} layers, {num_bytes / 1e6:.1f} MB; written to {out}"
+    click.echo(json.dumps(summary) if is_json else text)
+
+
+def _check_unused(out: Path) -> None:
+    """Shards of another model beside the new ones would be taken for part of it."""
+    try:
+        if out.is_dir() and any(out.iterdir()):
+            raise OutputError(out, "must be a new or an empty directory; it holds files")
+    except OSError as error:
+        raise OutputError(out, f"must be readable; {error.strerror}") from error
