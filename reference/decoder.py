@@ -16,21 +16,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.attention import BoolArray, compute_attention, compute_prompt_attention
+from reference.attention import BoolArray, compute_prompt_attention
 from reference.config import ModelConfig
+from reference.engine import Engine, NumpyEngine
 from reference.errors import ArgumentError
-from reference.fused_attention import compute_fused_attention
 from reference.gates import Gate
 from reference.kv_cache import KVCache
 from reference.laps import Laps
-from reference.linear import compute_linear
+from reference.matrix import DecoderLayer, DecoderWeights, get_dtype, take_rows
 from reference.replay import ReplayConfig, ReplayDecision, ReplayMLP, Semantics
-from reference.rms_norm import compute_rms_norm
 from reference.rotary import make_rotary_table
 from reference.sparse_attention import SparseAttention, make_prompt_visibility
-from reference.swiglu import compute_swiglu
 from reference.temporal_attention_score import aggregate_heads, compute_score_heads
-from reference.weights import FloatArray, LayerWeights, ModelWeights
+from reference.weights import FloatArray
 
 TokenIds = NDArray[np.int64]
 
@@ -68,20 +66,21 @@ class Decoder:
 
     Args:
         config: sizes.
-        weights: float32 or float64; the arithmetic follows their dtype.
+        weights: float32 or float64, the arithmetic follows their dtype; or compressed.
         rows: B.
         capacity_tokens: prompt plus generated tokens, at most `config.max_position_embeddings`.
         replay: tokens per frame, eligibility, score variant.
         gate: decides replays; None = dense.
         sparse: sinks and window; None = full attention.
         fused: attention by online softmax.
+        float_engine: computes; None = NumPy.
         laps: where to account the time.
     """
 
     def __init__(
         self,
         config: ModelConfig,
-        weights: ModelWeights,
+        weights: DecoderWeights,
         *,
         rows: int,
         capacity_tokens: int,
@@ -89,6 +88,7 @@ class Decoder:
         gate: Gate | None = None,
         sparse: SparseAttention | None = None,
         fused: bool = False,
+        float_engine: Engine | None = None,
         laps: Laps | None = None,
     ) -> None:
         if rows < 1:
@@ -101,11 +101,14 @@ class Decoder:
         self.replay = replay
         self.sparse = sparse
         self.laps = Laps() if laps is None else laps
-        self.kv_cache = KVCache(config, rows, capacity_tokens, weights.dtype)
-        self.mlp = ReplayMLP(config, replay, gate, rows, weights.dtype)
+        self.float_engine: Engine = NumpyEngine() if float_engine is None else float_engine
+        self.dtype = dtype = get_dtype(weights)
+        self.float_engine.check_dtype(dtype)
+        self.kv_cache = KVCache(config, rows, capacity_tokens, dtype)
+        self.mlp = ReplayMLP(config, replay, gate, rows, dtype, self.float_engine)
         self.prompt_tokens = 0
-        self._rotary = make_rotary_table(config, weights.dtype)
-        self._attend = compute_fused_attention if fused else compute_attention
+        self._rotary = make_rotary_table(config, dtype)
+        self._fused = fused
 
     @property
     def num_rows(self) -> int:
@@ -133,17 +136,19 @@ class Decoder:
         cache.padding_tokens[:] = (~prompt_mask).sum(axis=1)
         positions = np.maximum(np.arange(length) - cache.padding_tokens[:, None], 0)  # [B, P]
         visible = make_prompt_visibility(prompt_mask, self.sparse)  # [B, P, P]
-        x = self.weights.embedding[prompt_ids]  # [B, P, D]
+        engine = self.float_engine
+        x = take_rows(self.weights.embedding, prompt_ids)  # [B, P, D]
         for layer_index, layer in enumerate(self.weights.layers):
             query, key, value = self._project(layer, x)
-            query, key = self._rotary.rotate(query, positions), self._rotary.rotate(key, positions)
+            query = engine.rotate(self._rotary, query, positions)
+            key = engine.rotate(self._rotary, key, positions)
             cache.update(layer_index, 0, key, value)
             context = compute_prompt_attention(
                 query, key.swapaxes(1, 2), value.swapaxes(1, 2), visible
             )
-            x = x + compute_linear(context.reshape(rows, length, -1), layer.o_proj)
-            normed = compute_rms_norm(x, layer.mlp_norm, self.config.rms_norm_eps)
-            x = x + compute_swiglu(normed, layer)
+            x = x + engine.linear(context.reshape(rows, length, -1), layer.o_proj)
+            normed = engine.rms_norm(x, layer.mlp_norm, self.config.rms_norm_eps)
+            x = x + engine.swiglu(normed.reshape(rows * length, -1), layer).reshape(x.shape)
         cache.num_slots = self.prompt_tokens = length
         return self._compute_logits(x)
 
@@ -167,13 +172,13 @@ class Decoder:
         self.laps.start()
         token_index = cache.num_slots - self.prompt_tokens
         cache.num_slots += 1
-        x = self.weights.embedding[token_ids]  # [B, D]
+        x = take_rows(self.weights.embedding, token_ids)  # [B, D]
         self.laps.mark("other")
         for layer_index, layer in enumerate(self.weights.layers):
             context, query, score_heads, is_extra = self._run_attention(
                 layer_index, token_index, x, layer
             )
-            x = x + compute_linear(context, layer.o_proj)  # [B, D]
+            x = x + self.float_engine.linear(context, layer.o_proj)  # [B, D]
             self.laps.mark("attention")
             aggregation = self.replay.get_aggregation(layer_index)
             score = None if score_heads is None else aggregate_heads(score_heads, aggregation)
@@ -192,18 +197,15 @@ class Decoder:
         return logits
 
     def _project(
-        self, layer: LayerWeights, x: FloatArray
+        self, layer: DecoderLayer, x: FloatArray
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Queries [..., H, d], keys and values [..., H_kv, d] before rotary embedding."""
-        normed = compute_rms_norm(x, layer.attention_norm, self.config.rms_norm_eps)
         heads = (*x.shape[:-1], -1, self.config.head_dim)
-        query = compute_linear(normed, layer.q_proj).reshape(heads)
-        key = compute_linear(normed, layer.k_proj).reshape(heads)
-        value = compute_linear(normed, layer.v_proj).reshape(heads)
-        return query, key, value
+        query, key, value = self.float_engine.project(x, layer, self.config.rms_norm_eps)
+        return query.reshape(heads), key.reshape(heads), value.reshape(heads)
 
     def _run_attention(
-        self, layer_index: int, token_index: int, x: FloatArray, layer: LayerWeights
+        self, layer_index: int, token_index: int, x: FloatArray, layer: DecoderLayer
     ) -> tuple[FloatArray, FloatArray, FloatArray | None, bool]:
         """Context [B, H * d], query that scores are taken of [B, H, d], TAS per head [B, H] if
         taken, and whether it cost a product.
@@ -212,26 +214,19 @@ class Decoder:
         slot = cache.num_slots - 1
         plain_query, key, value = self._project(layer, x)
         positions = slot - cache.padding_tokens  # [B]
-        query = self._rotary.rotate(plain_query, positions)
-        key = self._rotary.rotate(key, positions)
+        query = self.float_engine.rotate(self._rotary, plain_query, positions)
+        key = self.float_engine.rotate(self._rotary, key, positions)
         cache.update(layer_index, slot, key[:, None], value[:, None])
-        keys = cache.keys[layer_index, :, :, : slot + 1]  # [B, H_kv, S, d]
-        values = cache.values[layer_index, :, :, : slot + 1]
         aligned_slot = slot - self.replay.tokens_per_frame
         is_scored = self.mlp.needs_score(layer_index) and self.replay.is_eligible(token_index)
-        tap = None
+        tap_slot = None
         if is_scored and self.replay.semantics is Semantics.PAPER:
-            tap = aligned_slot
-        visible: BoolArray | None = None
-        if self.sparse is not None:
-            if tap is not None:
-                tap = self.sparse.get_gathered_index(tap, slot + 1)
-            keys, values, visible = self.sparse.select(keys, values, cache.padding_tokens)
-        elif cache.padding_tokens.any():
-            visible = np.arange(slot + 1) >= cache.padding_tokens[:, None]
-        context, score_heads = self._attend(query, keys, values, visible, tap)
+            tap_slot = aligned_slot
+        context, score_heads = self.float_engine.attend(
+            query, cache, layer_index, tap_slot, self.sparse, self._fused
+        )
         scored_query = query if self.replay.semantics is Semantics.PAPER else plain_query
-        is_extra = is_scored and tap is None
+        is_extra = is_scored and score_heads is None
         if is_extra:
             self.laps.mark("attention")
             aligned_key = cache.keys[layer_index, :, :, aligned_slot]  # [B, H_kv, d]
@@ -257,8 +252,8 @@ class Decoder:
 
     def _compute_logits(self, x: FloatArray) -> FloatArray:
         """[..., D] to [..., V]."""
-        normed = compute_rms_norm(x, self.weights.norm, self.config.rms_norm_eps)
-        return compute_linear(normed, self.weights.head)
+        normed = self.float_engine.rms_norm(x, self.weights.norm, self.config.rms_norm_eps)
+        return self.float_engine.linear(normed, self.weights.head)
 
     def _check_prompt(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None) -> BoolArray:
         if prompt_ids.ndim != 2 or prompt_ids.shape[0] != self.num_rows or not prompt_ids.shape[1]:

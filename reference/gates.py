@@ -23,12 +23,12 @@ import numpy as np
 
 from reference.attention import BoolArray
 from reference.config import ModelConfig
+from reference.engine import Engine, NumpyEngine
 from reference.errors import ArgumentError
-from reference.linear import compute_linear
-from reference.rms_norm import compute_rms_norm
-from reference.swiglu import Activations, compute_activations, compute_swiglu
+from reference.matrix import DecoderLayer
+from reference.swiglu import Activations
 from reference.thresholds import Measures, Thresholds, check_ratio
-from reference.weights import FloatArray, LayerWeights
+from reference.weights import FloatArray
 
 
 @dataclass
@@ -45,6 +45,7 @@ class GateQuery:
         cached_output: [B, D], MLP output used one frame earlier.
         layer: weights.
         rms_norm_eps: of the norm.
+        engine: computes the answers.
     """
 
     layer_index: int
@@ -54,8 +55,9 @@ class GateQuery:
     score: FloatArray | None
     residual: FloatArray
     cached_output: FloatArray
-    layer: LayerWeights
+    layer: DecoderLayer
     rms_norm_eps: float
+    engine: Engine = field(default_factory=NumpyEngine)
     _activated: tuple[BoolArray, Activations] | None = field(default=None, init=False)
 
     @property
@@ -71,17 +73,17 @@ class GateQuery:
     @cached_property
     def mlp_input(self) -> FloatArray:
         """Normalised MLP input of all rows, [B, D]."""
-        return compute_rms_norm(self.residual, self.layer.mlp_norm, self.rms_norm_eps)
+        return self.engine.rms_norm(self.residual, self.layer.mlp_norm, self.rms_norm_eps)
 
     @cached_property
     def fresh_output(self) -> FloatArray:
         """MLP output of all rows, [B, D]: the work that replay is to save."""
-        return compute_swiglu(self.mlp_input, self.layer)
+        return self.engine.swiglu(self.mlp_input, self.layer)
 
     def compute_activations(self, rows: BoolArray) -> Activations:
         """Activations of the chosen rows only, kept for `compute_outputs`."""
         if self._activated is None or (rows & ~self._activated[0]).any():
-            self._activated = rows, compute_activations(self.mlp_input[rows], self.layer)
+            self._activated = rows, self.engine.activate(self.mlp_input[rows], self.layer)
         known_rows, activations = self._activated
         return activations.select(rows[known_rows])
 
@@ -90,11 +92,12 @@ class GateQuery:
         if "fresh_output" in self.__dict__:
             return self.fresh_output[rows]
         if self._activated is not None:
-            return compute_linear(self.compute_activations(rows).hidden, self.layer.down_proj)
+            hidden = self.compute_activations(rows).hidden
+            return self.engine.linear(hidden, self.layer.down_proj)
         if "mlp_input" in self.__dict__:
-            return compute_swiglu(self.mlp_input[rows], self.layer)
-        normed = compute_rms_norm(self.residual[rows], self.layer.mlp_norm, self.rms_norm_eps)
-        return compute_swiglu(normed, self.layer)
+            return self.engine.swiglu(self.mlp_input[rows], self.layer)
+        normed = self.engine.rms_norm(self.residual[rows], self.layer.mlp_norm, self.rms_norm_eps)
+        return self.engine.swiglu(normed, self.layer)
 
 
 class Gate(ABC):

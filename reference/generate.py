@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 from reference.attention import BoolArray
 from reference.config import ModelConfig
 from reference.decoder import Decoder, TokenIds
+from reference.engine import Engine, NumpyEngine
 from reference.errors import ArgumentError
 from reference.gates import Gate
 from reference.guidance import check_scale, combine_logits, make_guided_rows
 from reference.laps import Laps
+from reference.matrix import DecoderWeights, get_dtype
 from reference.records import DecisionRecord
 from reference.replay import ReplayConfig
 from reference.sampling import Sampling, make_streams
 from reference.sparse_attention import SparseAttention
-from reference.weights import FloatArray, ModelWeights
+from reference.weights import FloatArray
 
 Progress = Callable[[int, int], None]
 """Called with (tokens fed, tokens to feed)."""
@@ -39,6 +41,7 @@ class DecodeOptions:
         sparse: sinks and window; None = full attention.
         fused: attention by online softmax.
         guidance: scale; None = one row per video, no guidance.
+        engine: computes; its results are those of NumPy but for rounding.
     """
 
     replay: ReplayConfig
@@ -46,6 +49,7 @@ class DecodeOptions:
     sparse: SparseAttention | None = None
     fused: bool = False
     guidance: float | None = None
+    engine: Engine = field(default_factory=NumpyEngine)
 
     def __post_init__(self) -> None:
         if self.guidance is not None:
@@ -92,7 +96,7 @@ class DecodeResult:
 
 def generate(
     config: ModelConfig,
-    weights: ModelWeights,
+    weights: DecoderWeights,
     prompts: Prompts,
     options: DecodeOptions,
     *,
@@ -108,7 +112,7 @@ def generate(
 
     Args:
         config: sizes.
-        weights: float32 or float64.
+        weights: float32 or float64, or compressed.
         prompts: token ids.
         options: replay, gate, attention, guidance.
         num_frames: frames of each video, at least 1.
@@ -136,9 +140,10 @@ def generate(
         gate=options.gate,
         sparse=options.sparse,
         fused=options.fused,
+        float_engine=options.engine,
         laps=laps,
     )
-    record = DecisionRecord(config, total - 1, len(rows), weights.dtype)
+    record = DecisionRecord(config, total - 1, len(rows), get_dtype(weights))
     result = DecodeResult(
         np.empty((num_videos, total), np.int64),
         record,
@@ -155,7 +160,7 @@ def generate(
         if token_index < given.shape[1]:
             chosen = given[:, token_index]
         else:
-            chosen = np.array([sampling.draw(*pair) for pair in zip(visual, streams, strict=True)])
+            chosen = options.engine.draw(sampling, visual, streams)
         result.token_ids[:, token_index] = chosen
         result.nats[token_index] = compute_nats(guided, chosen)
         result.top_1[token_index] = visual.argmax(axis=-1) == chosen

@@ -87,9 +87,7 @@ class IntegerDecoder(Decoder):
         self._chains[:] = 0
         self.engine.reset(self.num_rows, self.replay.tokens_per_frame)
         if self.gate is not None:
-            self.gate.reset(
-                self.config, self.num_rows, self.replay.tokens_per_frame, self.weights.dtype
-            )
+            self.gate.reset(self.config, self.num_rows, self.replay.tokens_per_frame, self.dtype)
         return logits
 
     def _run_mlp(
@@ -180,7 +178,7 @@ class IntegerDecoder(Decoder):
         return self.gate.decide(query, self.gate.measure(query))
 
     def _dequantize(self, x: Int16Array, scale: float) -> FloatArray:
-        return (x * np.float64(scale)).astype(self.weights.dtype)
+        return (x * np.float64(scale)).astype(self.dtype)
 
     def _dequantize_scores(
         self, layer_index: int, scores: Int64Array, decided: BoolArray

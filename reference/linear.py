@@ -10,24 +10,35 @@ from __future__ import annotations
 
 import numpy as np
 
+from reference.bfloat16_matrix import BFloat16Matrix
+from reference.errors import ArgumentError
+from reference.int8_matrix import MAX_INT8, Int8Matrix, quantize_rows
+from reference.matrix import Matrix
 from reference.weights import FloatArray
 
+MAX_INT8_WIDTH = (2**31 - 1) // MAX_INT8**2
+"""Widest int8 matrix whose sums fit into int32 whatever the weights."""
 BLOCK_BYTES = 1 << 21
 """Weights of one block: small enough for the caches, large enough that BLAS shares it between its
 threads; `make bench` compares sizes."""
 
 
-def compute_linear(x: FloatArray, weight: FloatArray) -> FloatArray:
+def compute_linear(x: FloatArray, weight: Matrix) -> FloatArray:
     """x @ weight.T, row by row.
 
     Args:
         x: [..., in].
-        weight: [out, in], same dtype.
+        weight: [out, in], same dtype, or compressed where x is float32.
 
     Returns:
         [..., out]. Against exact arithmetic each entry is off by at most gamma_in |x| . |w| with
-        gamma_n = n u / (1 - n u), u the unit roundoff, whatever the order of summation.
+        gamma_n = n u / (1 - n u), u the unit roundoff, whatever the order of summation; of an int8
+        matrix see `compute_int8_linear`.
     """
+    if isinstance(weight, Int8Matrix):
+        return compute_int8_linear(x, weight)
+    if isinstance(weight, BFloat16Matrix):
+        weight = weight.widen()
     rows = x.reshape(-1, x.shape[-1])  # [R, in]
     num_rows, width = rows.shape
     outputs = weight.shape[0]
@@ -42,3 +53,29 @@ def compute_linear(x: FloatArray, weight: FloatArray) -> FloatArray:
         result = np.concatenate([result, tail], axis=1)
     product: FloatArray = result.reshape(*x.shape[:-1], outputs)
     return product
+
+
+def compute_int8_linear(x: FloatArray, weight: Int8Matrix) -> FloatArray:
+    """x @ weight.T in integers: x is rounded to int8 with one scale per row, sums are exact.
+
+    Entry (r, o) is float32(sum_i q_ri w_oi) s_r s_o, rounded in this order.
+
+    Args:
+        x: [..., in] float32. A row that is not finite gives NaN.
+        weight: [out, in], in at most `MAX_INT8_WIDTH` so that sums fit into int32.
+
+    Returns:
+        [..., out] float32. Against the exact product with the dequantised matrix each entry is off
+        by at most s_r / 2 |w|_1 from rounding x, up to relative roundings of 4 u.
+    """
+    width = weight.shape[1]
+    if width > MAX_INT8_WIDTH:
+        raise ArgumentError("width of an int8 matrix", width, f"at most {MAX_INT8_WIDTH}")
+    rows = x.reshape(-1, width).astype(np.float32, copy=False)  # [R, in]
+    is_finite = np.isfinite(rows).all(axis=1, keepdims=True)  # [R, 1]
+    rounded = quantize_rows(np.where(is_finite, rows, 0))
+    scales = np.where(is_finite, rounded.scales[:, None], np.float32(np.nan))  # [R, 1]
+    # Float64 holds every partial sum exactly, so the order of summation does not matter.
+    sums = rounded.values.astype(np.float64) @ weight.values.astype(np.float64).T  # [R, out]
+    product = sums.astype(np.float32) * scales * weight.scales
+    return product.reshape(*x.shape[:-1], weight.shape[0])

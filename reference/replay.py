@@ -14,11 +14,13 @@ from numpy.typing import NDArray
 
 from reference.attention import BoolArray
 from reference.config import ModelConfig
+from reference.engine import Engine, NumpyEngine
 from reference.errors import ArgumentError
 from reference.gates import Gate, GateQuery
+from reference.matrix import DecoderLayer
 from reference.temporal_attention_score import HeadAggregation, HeadWeights
 from reference.thresholds import Measures
-from reference.weights import FloatArray, LayerWeights
+from reference.weights import FloatArray
 
 
 class Semantics(Enum):
@@ -126,6 +128,7 @@ class ReplayMLP:
         gate: decides; None = dense, nothing is cached.
         rows: B.
         dtype: of the cache.
+        engine: computes; None = NumPy.
     """
 
     def __init__(
@@ -135,6 +138,7 @@ class ReplayMLP:
         gate: Gate | None,
         rows: int,
         dtype: np.dtype[np.floating],
+        engine: Engine | None = None,
     ) -> None:
         heads = (config.num_hidden_layers, config.num_attention_heads)
         if isinstance(replay.aggregation, np.ndarray) and replay.aggregation.shape != heads:
@@ -145,6 +149,7 @@ class ReplayMLP:
         self.gate = gate
         self.rows = rows
         self._dtype = dtype
+        self._engine: Engine = NumpyEngine() if engine is None else engine
         self._cache = (
             None if gate is None else ReplayCache(config, rows, replay.tokens_per_frame, dtype)
         )
@@ -164,7 +169,7 @@ class ReplayMLP:
         layer_index: int,
         token_index: int,
         residual: FloatArray,
-        layer: LayerWeights,
+        layer: DecoderLayer,
         score: FloatArray | None,
     ) -> ReplayDecision:
         """MLP output of one token: replayed where gate and eligibility allow, computed elsewhere.
@@ -190,6 +195,7 @@ class ReplayMLP:
             cached,
             layer,
             self.config.rms_norm_eps,
+            self._engine,
         )
         if self.gate is None or self._cache is None or not self.gate.is_active(layer_index):
             never = np.zeros(rows, bool)

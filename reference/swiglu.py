@@ -8,7 +8,8 @@ import numpy as np
 
 from reference.attention import BoolArray
 from reference.linear import compute_linear
-from reference.weights import FloatArray, LayerWeights
+from reference.matrix import DecoderLayer
+from reference.weights import FloatArray
 
 
 def compute_silu(x: FloatArray) -> FloatArray:
@@ -41,14 +42,14 @@ class Activations:
         return Activations(self.gate[rows], self.up[rows], self.hidden[rows])
 
 
-def compute_activations(normed: FloatArray, layer: LayerWeights) -> Activations:
+def compute_activations(normed: FloatArray, layer: DecoderLayer) -> Activations:
     """The first two thirds of the MLP, of normalised rows [R, D]; R is at least 1."""
     gate = compute_linear(normed, layer.gate_proj)
     up = compute_linear(normed, layer.up_proj)
     return Activations(gate, up, compute_silu(gate) * up)
 
 
-def compute_swiglu(normed: FloatArray, layer: LayerWeights) -> FloatArray:
+def compute_swiglu(normed: FloatArray, layer: DecoderLayer) -> FloatArray:
     """MLP output of normalised rows.
 
     Args:

@@ -10,13 +10,15 @@ import numpy as np
 from reference.attention import BoolArray
 from reference.config import ModelConfig
 from reference.decoder import Decoder, LayerObservation, TokenIds
+from reference.engine import Engine
 from reference.errors import ArgumentError
 from reference.gates import Gate, TemporalAttentionScoreGate
+from reference.matrix import DecoderWeights, get_dtype
 from reference.records import DecisionRecord
 from reference.replay import ReplayConfig, Semantics
 from reference.sparse_attention import SparseAttention
 from reference.thresholds import FixedThresholds
-from reference.weights import FloatArray, ModelWeights
+from reference.weights import FloatArray
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def make_score_gate(
 
 def run_trace(
     config: ModelConfig,
-    weights: ModelWeights,
+    weights: DecoderWeights,
     prompt_ids: TokenIds,
     forced_ids: TokenIds,
     replay: ReplayConfig,
@@ -76,6 +78,7 @@ def run_trace(
     prompt_mask: BoolArray | None = None,
     sparse: SparseAttention | None = None,
     fused: bool = False,
+    engine: Engine | None = None,
 ) -> Trace:
     """Feed a prompt and then given tokens, recording everything.
 
@@ -89,6 +92,7 @@ def run_trace(
         prompt_mask: [B, P], False for padding at the left.
         sparse: sinks and window.
         fused: attention by online softmax.
+        engine: computes; None = NumPy.
     """
     if forced_ids.ndim != 2 or len(forced_ids) != len(prompt_ids):
         raise ArgumentError("forced_ids shape", forced_ids.shape, f"[{len(prompt_ids)}, steps]")
@@ -102,10 +106,12 @@ def run_trace(
         gate=gate,
         sparse=sparse,
         fused=fused,
+        float_engine=engine,
     )
-    record = DecisionRecord(config, steps, rows, weights.dtype)
+    dtype = get_dtype(weights)
+    record = DecisionRecord(config, steps, rows, dtype)
     outputs = (steps, config.num_hidden_layers, rows, config.hidden_size)
-    mlp_used, layer_out = np.empty(outputs, weights.dtype), np.empty(outputs, weights.dtype)
+    mlp_used, layer_out = np.empty(outputs, dtype), np.empty(outputs, dtype)
 
     def observe(observation: LayerObservation) -> None:
         record.observe(observation)
@@ -114,7 +120,7 @@ def run_trace(
         layer_out[place] = observation.layer_out
 
     prefill_logits = decoder.prefill(prompt_ids, prompt_mask)
-    logits = np.empty((steps, rows, config.vocab_size), weights.dtype)
+    logits = np.empty((steps, rows, config.vocab_size), dtype)
     for step_index in range(steps):
         logits[step_index] = decoder.step(forced_ids[:, step_index], observe)
     eligible = np.zeros((steps, rows), bool)

@@ -55,15 +55,16 @@ _SCORE_RULE = (
     _bug(
         "decoder",
         "key cached before rotary",
-        "        key = self._rotary.rotate(key, positions)\n        cache.update",
+        "        key = self.float_engine.rotate(self._rotary, key, positions)\n        cache.update",
         "        cache.update",
         "official_vectors",
     ),
     _bug(
-        "decoder",
+        "engine",
         "tap not moved to the gathered window",
-        "tap = self.sparse.get_gathered_index(tap, slot + 1)",
-        "tap = tap if self.sparse.get_gathered_index(tap, slot + 1) is not None else None",
+        "tap = sparse.get_gathered_index(tap, num_slots)",
+        "tap = tap if sparse.get_gathered_index(tap, num_slots) is not None else None",
+        "decoder",
     ),
     _bug(
         "temporal_attention_score",
@@ -236,10 +237,11 @@ _GATES = (
 
 _ATTENTION = (
     _bug(
-        "decoder",
+        "engine",
         "padding ignored by attention",
         "elif cache.padding_tokens.any():",
         "elif cache.padding_tokens.all():",
+        "decoder",
     ),
     _bug(
         "decoder",

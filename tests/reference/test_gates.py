@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import reference.gates as gates
+import reference.engine as engine
 from reference.errors import ArgumentError
 from reference.gates import (
     Gate,
@@ -80,7 +80,7 @@ def test_the_block_runs_once_per_token_for_the_oracle(monkeypatch: pytest.Monkey
         entered.append(len(normed))
         return compute_swiglu(normed, layer)
 
-    monkeypatch.setattr(gates, "compute_swiglu", count)
+    monkeypatch.setattr(engine, "compute_swiglu", count)
     query = make_query(draw_residual(0))
     OracleGate(FixedThresholds([0.0])).measure(query)
     query.compute_outputs(np.ones(3, bool))

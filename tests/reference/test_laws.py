@@ -10,7 +10,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-import reference.gates as gates
+import reference.engine as engine
 from reference.gates import (
     Gate,
     InputGate,
@@ -172,10 +172,11 @@ def test_work_is_done_for_computing_rows_only(run: Run, spec: GateSpec) -> None:
         return compute_swiglu(normed, layer)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gates, "compute_swiglu", count)
+        patch.setattr(engine, "compute_swiglu", count)
         decoded = decode(run, spec.make(run.config.num_hidden_layers))
     computed = decoded.replayed.size if spec.name == "oracle" else (~decoded.replayed).sum()
-    assert sum(entered) == computed
+    prompt = run.prompt_ids.size * run.config.num_hidden_layers
+    assert sum(entered) == prompt + computed
 
 
 def test_no_mlp_weight_is_read_where_all_rows_replay() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import reference.gates as gates
+import reference.engine as engine
 from reference.attention import BoolArray
 from reference.errors import ArgumentError
 from reference.gates import Gate, GateQuery
@@ -153,7 +153,7 @@ def test_only_computing_rows_enter_the_block(script: Script) -> None:
         return compute_swiglu(normed, layer)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gates, "compute_swiglu", count)
+        patch.setattr(engine, "compute_swiglu", count)
         decisions = script.run(ScriptedGate(script.wishes))
     computing = [int((~d.replayed).sum()) for of_layer in decisions for d in of_layer]
     assert entered == [rows for rows in computing if rows]

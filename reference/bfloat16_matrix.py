@@ -1,0 +1,63 @@
+"""Weight matrices stored as bfloat16: the upper half of a float32, half of the bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reference.errors import ArgumentError
+from reference.weights import FloatArray
+
+
+@dataclass(frozen=True)
+class BFloat16Matrix:
+    """A matrix [out, in] of bfloat16; arithmetic is that of the float32 numbers it holds.
+
+    Attributes:
+        bits: [out, in] uint16: sign, 8 bits of exponent, 7 bits of fraction.
+    """
+
+    bits: NDArray[np.uint16]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(out, in)."""
+        outputs, width = self.bits.shape
+        return outputs, width
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the storage."""
+        return self.bits.nbytes
+
+    def widen(self) -> NDArray[np.float32]:
+        """The same numbers as float32, exactly; [out, in]."""
+        return widen_bits(self.bits)
+
+
+def widen_bits(bits: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """The float32 numbers whose upper halves are given.
+
+    >>> widen_bits(np.array([0x3F80, 0xC040], np.uint16)).tolist()
+    [1.0, -3.0]
+    """
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def round_to_bfloat16(matrix: FloatArray) -> BFloat16Matrix:
+    """The nearest bfloat16 matrix, ties to even; relative error at most 2^-8.
+
+    Args:
+        matrix: [out, in], finite and below the largest bfloat16, 3.39e38.
+
+    >>> round_to_bfloat16(np.array([[1.0, 1.00390625, 1.01171875]])).widen().tolist()
+    [[1.0, 1.0, 1.015625]]
+    """
+    bits = np.ascontiguousarray(matrix, np.float32).view(np.uint32)
+    rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
+    is_finite = (rounded & 0x7F80) != 0x7F80
+    if not is_finite.all():
+        raise ArgumentError("weight", float(matrix[~is_finite][0]), "finite as bfloat16")
+    return BFloat16Matrix(rounded.astype(np.uint16))
