@@ -12,7 +12,7 @@ of a write beat to its acknowledgement, at least 1. With w = rows, c = columns:
 | --- | --- |
 | LOAD | read_latency + 2 w |
 | STORE | 2 w + write_latency |
-| NORM | w + mac + rms_norm + w L + result |
+| NORM | w + mac + rms_norm + w L / 2 + result |
 | GEMV | read_latency + w L c + mac + result |
 | GEMV_SILU | GEMV + silu_multiply |
 | ADD | w + 1 |
@@ -51,7 +51,8 @@ def count_cycles(
     words, columns = instruction.rows, instruction.columns
     mac = mac_array.latency_cycles(config)
     result = result_path.latency_cycles(config)
-    norm = words + mac + rms_norm.latency_cycles(config) + words * config.num_lanes + result
+    scaling = words * config.num_lanes // result_path.NORM_LANES
+    norm = words + mac + rms_norm.latency_cycles(config) + scaling + result
     gemv = read_latency + words * config.num_lanes * columns + mac + result
     cycles = {
         Opcode.LOAD: read_latency + 2 * words,

@@ -1,12 +1,12 @@
 """Operand feed: which word of the buffers is read in every cycle, and what the MAC array gets.
 
 One index walks over the words of the vectors, from 0 and around: with the weight beats for GEMV,
-one word per cycle for the squares of NORM, for ADD, SCORE and DISTANCE, one per L cycles while
-NORM scales, one per two beats for STORE. G in GEMV_SILU and P wherever there are results follow
-the results instead.
+one word per cycle for the squares of NORM, for ADD, SCORE and DISTANCE, one per L / 2 cycles while
+NORM scales, one per two beats for STORE. G in GEMV_SILU and P wherever there are results follow the
+results instead.
 
 Contract: a beat or word of cycle t has its operand in cycle t. `is_feeding` is 1 in the cycles 0
-to words - 1 of NORM, ADD, SCORE and DISTANCE; `is_scaling` in words L cycles from the one on
+to words - 1 of NORM, ADD, SCORE and DISTANCE; `is_scaling` in words L / 2 cycles from the one on
 after `is_norm_ready`.
 """
 

@@ -1,10 +1,10 @@
 """Result path of a core: from sums, or norm elements, to words of int16 numbers.
 
-One element in every cycle: its lane of P (row multiplier, or gain), of G (gate) and of X is
-selected; NORM multiplies x and gain; the requantiser follows, for GEMV_SILU also the SiLU multiply;
-L results make a word.
+One element in every cycle, for NORM two: its lane of P (row multiplier, or gain), of G (gate) and
+of X is selected; NORM multiplies x and gain; the requantiser follows, for GEMV_SILU also the SiLU
+multiply, which takes the odd elements of NORM; L results make a word.
 
-Contract: the word of which the last element comes in cycle t is there, with `word_valid`, in cycle
+Contract: the word of which the last elements come in cycle t is there, with `word_valid`, in cycle
 t + latency_cycles, for GEMV_SILU `silu_multiply.latency_cycles` later.
 """
 
@@ -16,14 +16,22 @@ import pyrtl
 
 from rtl import requantizer
 from rtl.config import AcceleratorConfig
-from rtl.lanes import ACCUMULATOR_BITS, ACTIVATION_BITS, select_lane, signed_product
+from rtl.lanes import (
+    ACCUMULATOR_BITS,
+    ACTIVATION_BITS,
+    select_lane,
+    signed_product,
+    split_lanes,
+)
 from rtl.registers import delay, drive, increment, latch, make_register
 from rtl.requantizer import RequantizerInputs, RequantizerOutputs, make_requantizer
 from rtl.rms_norm import MANTISSA_BITS, RmsNormOutputs
-from rtl.silu_multiply import SiluMultiplyInputs, make_silu_multiply
+from rtl.silu_multiply import LentInputs, SiluMultiplyInputs, make_silu_multiply
 
 SELECT_CYCLES = 2
 """Selection of the lanes, product of x and gain."""
+NORM_LANES = 2
+"""Elements of NORM in one cycle."""
 
 
 def latency_cycles(config: AcceleratorConfig) -> int:
@@ -40,7 +48,7 @@ class ResultPathInputs:
         is_norm: 1 bit; this and the next two stay the same while elements are under way.
         is_silu: 1 bit.
         fields: of the instruction.
-        element_valid: 1 bit, an element is there.
+        element_valid: 1 bit, an element is there, or two of NORM.
         accumulator: 48 bits, signed, sum of GEMV.
         x_word: L int16, elements of NORM.
         parameter_word: L int16 or uint16, multipliers or gains.
@@ -65,7 +73,7 @@ class ResultPathOutputs:
     """Wires out of the unit.
 
     Attributes:
-        is_word_selected: 1 bit, the element of this cycle is the last one of its word.
+        is_word_selected: 1 bit, the elements of this cycle are the last ones of their word.
         word_valid: 1 bit, a word of results is there.
         word: L int16.
     """
@@ -75,27 +83,47 @@ class ResultPathOutputs:
     word: pyrtl.WireVector
 
 
+@dataclass(frozen=True)
+class _Results:
+    """Requantised elements: valid (1 bit), the only one or the even one of two, the odd one."""
+
+    valid: pyrtl.WireVector
+    first: pyrtl.WireVector
+    second: pyrtl.WireVector
+
+
 def make_result_path(
     config: AcceleratorConfig, name: str, inputs: ResultPathInputs
 ) -> ResultPathOutputs:
     """Build selection, requantisation and collection."""
-    num_lane_bits = config.num_lanes.bit_length() - 1
-    lane_q = make_register(num_lane_bits, f"{name}_lane")
-    drive(lane_q, (inputs.element_valid, increment(lane_q)), clear=inputs.clear)
-    is_word_selected = inputs.element_valid & (lane_q == config.num_lanes - 1)
-
-    results = _make_results(name, inputs, lane_q)
-    word_valid, word = _collect(config, name, inputs.clear, results)
+    lane, is_word_selected = _count_lanes(
+        config, f"{name}_lane", inputs.clear, inputs.element_valid, inputs.is_norm
+    )
+    results = _make_results(name, inputs, lane)
+    word_valid, word = _collect(config, name, inputs, results)
     return ResultPathOutputs(is_word_selected, word_valid, word)
 
 
-def _make_results(
-    name: str, inputs: ResultPathInputs, lane_q: pyrtl.Register
-) -> RequantizerOutputs:
+def _count_lanes(
+    config: AcceleratorConfig,
+    name: str,
+    clear: pyrtl.WireVector,
+    valid: pyrtl.WireVector,
+    is_pair: pyrtl.WireVector,
+) -> tuple[pyrtl.WireVector, pyrtl.WireVector]:
+    """Lane of the element, or the first of two, of this cycle; 1 bit, its word is complete."""
+    lane_q = make_register(config.num_lanes.bit_length() - 1, name)
+    following = pyrtl.select(is_pair, increment(lane_q, NORM_LANES), increment(lane_q))
+    drive(lane_q, (valid, following), clear=clear)
+    is_last = pyrtl.and_all_bits(lane_q[1:]) & (lane_q[0] | is_pair)
+    return lane_q, valid & is_last
+
+
+def _make_results(name: str, inputs: ResultPathInputs, lane: pyrtl.WireVector) -> _Results:
     """Selection, product of NORM, requantisation, SiLU."""
 
     def select(word: pyrtl.WireVector, what: str) -> pyrtl.Register:
-        return latch(select_lane(word, lane_q, ACTIVATION_BITS), f"{name}_{what}")
+        return latch(select_lane(word, lane, ACTIVATION_BITS), f"{name}_{what}")
 
     x_q = select(inputs.x_word, "x")
     parameter_q = select(inputs.parameter_word, "parameter")
@@ -113,20 +141,25 @@ def _make_results(
         f"{name}_requantizer",
         RequantizerInputs(inputs.clear, valid_q, value_q, multiplier_q, shift),
     )
-    hidden = _make_hidden(name, inputs, gate_q, linear)
-    return RequantizerOutputs(
-        valid=pyrtl.select(inputs.is_silu, hidden.valid, linear.valid),
-        result=pyrtl.select(inputs.is_silu, hidden.result, linear.result),
+    second = _make_second(name, inputs, lane, gate_q, linear)
+    return _Results(
+        valid=pyrtl.select(inputs.is_silu, second.valid, linear.valid),
+        first=pyrtl.select(inputs.is_silu, second.result, linear.result),
+        second=second.result,
     )
 
 
-def _make_hidden(
+def _make_second(
     name: str,
     inputs: ResultPathInputs,
+    lane: pyrtl.WireVector,
     gate_q: pyrtl.Register,
     up: RequantizerOutputs,
 ) -> RequantizerOutputs:
-    """Hidden activations of the gates and of up, which is requantised meanwhile."""
+    """Hidden activations of the gates and of up, which is requantised meanwhile; or odd elements.
+
+    The odd elements of NORM need as many cycles as the even ones in the other requantiser.
+    """
     cycles_to_up = SELECT_CYCLES - 1 + requantizer.LATENCY_CYCLES
     gate = delay(gate_q, cycles_to_up, f"{name}_gate")
     fields = inputs.fields
@@ -140,17 +173,34 @@ def _make_hidden(
             gate_shift=fields["gate_shift"],
             multiplier=fields["multiplier"],
             shift=fields["hidden_shift"],
+            is_lent=inputs.is_norm,
+            lent=LentInputs(
+                valid=inputs.element_valid,
+                left=_select_odd(inputs.x_word, lane),
+                right=_select_odd(inputs.parameter_word, lane),
+                multiplier=inputs.norm.mantissa,
+                shift=inputs.norm.shift,
+            ),
         ),
     )
 
 
+def _select_odd(word: pyrtl.WireVector, lane: pyrtl.WireVector) -> pyrtl.WireVector:
+    """The lane above an even one."""
+    odd_lanes = split_lanes(word, ACTIVATION_BITS)[1::NORM_LANES]
+    return pyrtl.mux(lane[1:], *odd_lanes)
+
+
 def _collect(
-    config: AcceleratorConfig, name: str, clear: pyrtl.WireVector, results: RequantizerOutputs
+    config: AcceleratorConfig, name: str, inputs: ResultPathInputs, results: _Results
 ) -> tuple[pyrtl.WireVector, pyrtl.WireVector]:
-    """L results as a word, in the cycle of the last one; 1 bit and the word."""
+    """L results as a word, in the cycle of the last ones; 1 bit and the word."""
     collected_q = make_register(config.word_bits - ACTIVATION_BITS, f"{name}_collected")
-    num_collected_q = make_register(config.num_lanes.bit_length() - 1, f"{name}_num_collected")
-    word = pyrtl.concat(results.result, collected_q)
+    one = pyrtl.concat(results.first, collected_q)
+    two = pyrtl.concat(results.second, results.first, collected_q[ACTIVATION_BITS:])
+    word = pyrtl.select(inputs.is_norm, two, one)
     drive(collected_q, (results.valid, word[ACTIVATION_BITS:]))
-    drive(num_collected_q, (results.valid, increment(num_collected_q)), clear=clear)
-    return results.valid & (num_collected_q == config.num_lanes - 1), word
+    _, word_valid = _count_lanes(
+        config, f"{name}_num_collected", inputs.clear, results.valid, inputs.is_norm
+    )
+    return word_valid, word

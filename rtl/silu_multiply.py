@@ -1,10 +1,12 @@
 """SiLU of the gate times up, requantised: the hidden activations of the MLP.
 
 Source: docs/accelerator.md, section 1. silu(|gate|) comes from a table of 513 values with linear
-interpolation, silu(-a) = silu(a) - a; the product with up is requantised by one multiplier.
+interpolation, silu(-a) = silu(a) - a; the product with up is requantised by one multiplier. NORM
+borrows product and requantiser for every second element.
 
 Contract: one pair in every cycle, the result of the pair of cycle t is there in cycle
-t + latency_cycles. Every int16 is allowed, also -32768.
+t + latency_cycles. Every int16 is allowed, also -32768. While `is_lent` is 1, the result of the
+lent factors of cycle t is there in cycle t + 1 + PRODUCT_CYCLES + requantizer.LATENCY_CYCLES.
 """
 
 from __future__ import annotations
@@ -38,6 +40,25 @@ def latency_cycles(config: AcceleratorConfig) -> int:
 
 
 @dataclass(frozen=True)
+class LentInputs:
+    """What another instruction has multiplied and requantised.
+
+    Attributes:
+        valid: 1 bit.
+        left: 16 bits, signed.
+        right: 16 bits, signed.
+        multiplier: 17 bits, unsigned; it and the shift stay the same while factors are under way.
+        shift: 6 bits.
+    """
+
+    valid: pyrtl.WireVector
+    left: pyrtl.WireVector
+    right: pyrtl.WireVector
+    multiplier: pyrtl.WireVector
+    shift: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
 class SiluMultiplyInputs:
     """Wires into the unit.
 
@@ -49,6 +70,8 @@ class SiluMultiplyInputs:
         gate_shift: 2 bits; this and the next two stay the same while pairs are under way.
         multiplier: 16 bits, hidden_multiplier.
         shift: 6 bits, hidden_shift.
+        is_lent: 1 bit; the next one counts, not the pairs; stays the same while any are under way.
+        lent: see there.
     """
 
     clear: pyrtl.WireVector
@@ -58,22 +81,38 @@ class SiluMultiplyInputs:
     gate_shift: pyrtl.WireVector
     multiplier: pyrtl.WireVector
     shift: pyrtl.WireVector
+    is_lent: pyrtl.WireVector
+    lent: LentInputs
 
 
 def make_silu_multiply(name: str, inputs: SiluMultiplyInputs) -> RequantizerOutputs:
     """Build the pipeline: SiLU of the gate, product with up, requantisation."""
-    silu_q = make_silu(name, inputs.gate, inputs.gate_shift)
-    up_q = delay(inputs.up, SILU_CYCLES, f"{name}_up")
-    product_q = latch(signed_product(silu_q, up_q), f"{name}_product")
-    valid_q = delay(inputs.valid, SILU_CYCLES + PRODUCT_CYCLES, f"{name}_valid", inputs.clear)
+    lent, is_lent = inputs.lent, inputs.is_lent
+    silu = make_silu(name, inputs.gate, inputs.gate_shift)
+    up = delay(inputs.up, SILU_CYCLES - 1, f"{name}_up")
+    left_q = latch(pyrtl.select(is_lent, lent.left.sign_extended(len(silu)), silu), f"{name}_left")
+    right_q = latch(pyrtl.select(is_lent, lent.right, up), f"{name}_right")
+    product_q = latch(signed_product(left_q, right_q), f"{name}_product")
+
+    valid = delay(inputs.valid, SILU_CYCLES - 1, f"{name}_valid", inputs.clear)
+    is_product_q = delay(
+        pyrtl.select(is_lent, lent.valid, valid),
+        1 + PRODUCT_CYCLES,
+        f"{name}_is_product",
+        inputs.clear,
+    )
+    multiplier = pyrtl.select(
+        is_lent, lent.multiplier, inputs.multiplier.zero_extended(len(lent.multiplier))
+    )
+    shift = pyrtl.select(is_lent, lent.shift, inputs.shift)
     return make_requantizer(
         f"{name}_requantizer",
-        RequantizerInputs(inputs.clear, valid_q, product_q, inputs.multiplier, inputs.shift),
+        RequantizerInputs(inputs.clear, is_product_q, product_q, multiplier, shift),
     )
 
 
 def make_silu(name: str, gate: pyrtl.WireVector, gate_shift: pyrtl.WireVector) -> pyrtl.WireVector:
-    """Signed silu(gate) with 15 fraction bits, SILU_CYCLES later; gate_shift is constant."""
+    """Signed silu(gate) with 15 fraction bits, SILU_CYCLES - 1 later; gate_shift is constant."""
     magnitude_q = latch(compute_magnitude(gate, gate_shift), f"{name}_magnitude")
     is_negative_q = delay(gate[-1], 2, f"{name}_is_negative")
     positive_q = latch(interpolate(name, magnitude_q), f"{name}_positive")
@@ -82,8 +121,7 @@ def make_silu(name: str, gate: pyrtl.WireVector, gate_shift: pyrtl.WireVector) -
     # silu(-a) = silu(a) - a; a zero in front makes both operands signed.
     subtracted = pyrtl.select(is_negative_q, line_q, pyrtl.Const(0, len(line_q)))
     zero = pyrtl.Const(0, 1)
-    silu = signed_difference(pyrtl.concat(zero, positive_q), pyrtl.concat(zero, subtracted))
-    return latch(silu, f"{name}_silu")
+    return signed_difference(pyrtl.concat(zero, positive_q), pyrtl.concat(zero, subtracted))
 
 
 def compute_magnitude(gate: pyrtl.WireVector, gate_shift: pyrtl.WireVector) -> pyrtl.WireVector:

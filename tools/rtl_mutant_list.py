@@ -145,9 +145,27 @@ _FLOW = (
     _bug(
         "result_path",
         "lane not cleared",
-        "drive(lane_q, (inputs.element_valid, increment(lane_q)), clear=inputs.clear)",
-        "drive(lane_q, (inputs.element_valid, increment(lane_q)))",
+        "drive(lane_q, (valid, following), clear=clear)",
+        "drive(lane_q, (valid, following))",
         "core_faults",
+    ),
+    _bug(
+        "result_path",
+        "odd elements of NORM repeat the even ones",
+        "[1::NORM_LANES]",
+        "[0::NORM_LANES]",
+    ),
+    _bug(
+        "result_path",
+        "elements of NORM exchanged in pairs",
+        "pyrtl.concat(results.second, results.first, collected_q",
+        "pyrtl.concat(results.first, results.second, collected_q",
+    ),
+    _bug(
+        "silu_multiply",
+        "odd elements of NORM shifted as hidden activations",
+        "pyrtl.select(is_lent, lent.shift, inputs.shift)",
+        "inputs.shift",
     ),
     _bug(
         "sequencer",

@@ -34,10 +34,11 @@ def build() -> Bench:
 
 
 def run(bench: Bench, sums: list[int], **constants: int) -> tuple[list[int], int]:
-    """One word of elements without gaps: the results, and the cycles from the last element on."""
-    for lane, accumulator in enumerate(sums):
-        bench.step(element_valid=1, accumulator=accumulator, **constants)
-        assert bench.read("is_word_selected") == (lane == LANES - 1)
+    """One word of elements without gaps: the results, and the cycles from the last ones on."""
+    step = result_path.NORM_LANES if constants.get("is_norm") else 1
+    for lane in range(0, LANES, step):
+        bench.step(element_valid=1, accumulator=sums[lane], **constants)
+        assert bench.read("is_word_selected") == (lane == LANES - step)
     cycles = 0
     while not bench.read("word_valid"):
         bench.step(**constants)

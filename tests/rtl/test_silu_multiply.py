@@ -10,18 +10,24 @@ from hypothesis import strategies as st
 
 from rtl import silu_multiply
 from rtl.config import TINY
-from rtl.silu_multiply import SiluMultiplyInputs, make_silu_multiply
+from rtl.silu_multiply import LentInputs, SiluMultiplyInputs, make_silu_multiply
 from tests.rtl import naive
-from tests.rtl.wires import Bench, expose, make_inputs, to_signed
+from tests.rtl.wires import Bench, expose, to_signed
 
 LATENCY = silu_multiply.latency_cycles(TINY)
+LENT_LATENCY = LATENCY - silu_multiply.SILU_CYCLES + 1
+LENT_WIDTHS = {"valid": 1, "left": 16, "right": 16, "multiplier": 17, "shift": 6}
 
 
 def build() -> Bench:
     pyrtl.reset_working_block()
     widths = {"gate": 16, "up": 16, "gate_shift": 2, "multiplier": 16, "shift": 6}
-    inputs = make_inputs(SiluMultiplyInputs, clear=1, valid=1, **widths)
-    expose(make_silu_multiply("unit", inputs))
+    names = {"clear": 1, "valid": 1, **widths, "is_lent": 1}
+    lent = LentInputs(
+        **{name: pyrtl.Input(bits, f"lent_{name}") for name, bits in LENT_WIDTHS.items()}
+    )
+    wires = {name: pyrtl.Input(bits, name) for name, bits in names.items()}
+    expose(make_silu_multiply("unit", SiluMultiplyInputs(**wires, lent=lent)))
     return Bench()
 
 
@@ -76,3 +82,20 @@ def test_latency_is_measured() -> None:
         valid.append(bench.read("valid"))
     assert valid.index(1) == LATENCY
     assert sum(valid) == 1
+
+
+@given(st.lists(st.tuples(int16, int16), min_size=1), st.integers(0, 65536), st.integers(0, 63))
+def test_lends_product_and_requantiser(
+    pairs: list[tuple[int, int]], multiplier: int, shift: int
+) -> None:
+    """The gates count no more, and the results come sooner."""
+    bench = build()
+    found: list[tuple[int, int]] = []
+    constants = {"is_lent": 1, "lent_multiplier": multiplier, "lent_shift": shift}
+    for left, right in [*pairs, *[(0, 0)] * LENT_LATENCY]:
+        is_pair = int(len(found) < len(pairs))
+        bench.step(lent_valid=is_pair, lent_left=left, lent_right=right, gate=77, **constants)
+        found.append((bench.read("valid"), to_signed(bench.read("result"), 16)))
+    expected = [naive.requantize(left * right, multiplier, shift) for left, right in pairs]
+    assert found[LENT_LATENCY:] == [(1, result) for result in expected]
+    assert not any(valid for valid, _ in found[:LENT_LATENCY])
