@@ -1,0 +1,67 @@
+"""The section on independent simulators of docs/signoff.md, from docs/signoff_simulators.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tools.markdown import fill_paragraphs, format_table
+
+Json = dict[str, Any]
+HEADER = ("simulator", "cycles", "cycles per second", "mismatches")
+METHOD = """\
+`make simulators` puts the same stimulus on four simulators: it is recorded in PyRTL's simulator with
+the memory model of the co-simulation, and replayed on the exported Verilog. A line of the stimulus
+holds all inputs of one cycle; all outputs of every cycle are compared, as they are just before the
+rising edge. A payload counts from the first cycle in which its `valid` is 1; an unknown bit (x in
+Icarus) is a mismatch. Registers and memories begin as x in Icarus, random in Verilator, 0 in CXXRTL
+and PyRTL. The stimulus: a layer under both decision sources and random programs, with gaps on the
+instruction port, latency and stalls on every channel, memory errors, illegal instructions, and
+resets in mid-run.
+"""
+
+
+def format_section(data: Json) -> list[str]:
+    """Lines of the section.
+
+    Args:
+        data: what `tools.simulators` wrote.
+    """
+    blocks = ["## Independent simulators", METHOD]
+    for preset, measured in data["presets"].items():
+        cells = [_list_cells(one) for one in measured["simulators"]]
+        blocks += [_describe_preset(preset, measured), format_table(HEADER, cells)]
+    blocks += _list_planted(data["planted"])
+    return fill_paragraphs("\n\n".join(blocks)).splitlines()
+
+
+def _describe_preset(preset: str, measured: Json) -> str:
+    programs = measured["programs"]
+    return (
+        f"Preset `{preset}`: {measured['cycles']:,} cycles, {measured['outputs']} outputs, "
+        f"{measured['compared_values']:,} values compared; {sum(programs.values()):,} programs "
+        f"({programs['done']:,} ran to their end, {programs['error']:,} to an error, "
+        f"{programs['reset']:,} into a reset), {measured['decisions']:,} decisions, "
+        f"{measured['retirements']:,} retirements."
+    )
+
+
+def _list_cells(measured: Json) -> list[str]:
+    return [
+        measured["simulator"],
+        f"{measured['cycles']:,}",
+        f"{measured['cycles_per_second']:,}",
+        f"{measured['mismatches']:,}",
+    ]
+
+
+def _list_planted(planted: Json) -> list[str]:
+    found = [
+        f"- {one['simulator']}: {one['mismatches']:,} mismatches, the first in "
+        f"{one['first_difference']}"
+        for one in planted["simulators"]
+    ]
+    return [
+        f"A bug in the Verilog of `{planted['preset']}`, `{planted['before']}` made "
+        f"`{planted['after']}`, is found by every simulator that reads it:",
+        "\n".join(found),
+    ]

@@ -1,0 +1,170 @@
+"""Write docs/signoff_simulators.json: one stimulus on four simulators, compared at every pin.
+
+python -m tools.simulators               # presets tiny and demo, about 15 minutes
+python -m tools.simulators --quick       # tiny and few programs
+
+The stimulus is recorded in PyRTL's simulator; Verilator, Icarus Verilog and CXXRTL read the
+exported Verilog and replay it. Exit code 1 if a simulator differs anywhere, or if one does not
+notice the bug that is planted in the Verilog.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cosim.pin_trace import (
+    PinTrace,
+    Stimulus,
+    count_compared,
+    count_mismatches,
+    find_difference,
+)
+from cosim.replay import IcarusReplayer, Replayer
+from cosim.replay_compiled import CxxrtlReplayer, VerilatorReplayer
+from cosim.stimulus import Recorder, draw_jobs
+from cosim.verilog import VerilogDesign
+from fastcar.output import write_atomically
+from reference.errors import FastCarError
+from rtl.config import PRESETS
+
+Json = dict[str, Any]
+REPORT = Path(__file__).parent.parent / "docs" / "signoff_simulators.json"
+NUM_PROGRAMS = {"tiny": 1000, "demo": 100}
+QUICK_PROGRAMS = {"tiny": 20}
+PLANTED_PRESET = "tiny"
+SEED = 1
+
+REPLAYERS: tuple[Callable[[VerilogDesign], Replayer], ...] = (
+    lambda design: VerilatorReplayer(design.text, design.ports),
+    lambda design: IcarusReplayer(design.text),
+    lambda design: CxxrtlReplayer(design.text, design.ports),
+)
+_PRODUCT = re.compile(r"= \((\w+) \* (\w+)\);")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one preset was run on.
+
+    Attributes:
+        recorder: with design and counts.
+        stimulus: recorded.
+        trace: what PyRTL wrote.
+    """
+
+    recorder: Recorder
+    stimulus: Stimulus
+    trace: PinTrace
+
+
+def record(preset: str, num_programs: int, seed: int = SEED) -> Run:
+    """Record a stimulus."""
+    config = PRESETS[preset]
+    recorder = Recorder(config, seed)
+    return Run(recorder, *recorder.record(draw_jobs(config, seed, num_programs)))
+
+
+def measure_preset(run: Run) -> Json:
+    """All simulators on one stimulus."""
+    recorder, num_cycles = run.recorder, len(run.stimulus.lines)
+    simulators = [_describe(run, run.trace)]
+    for make in REPLAYERS:
+        found = make(recorder.design).replay(run.stimulus)
+        simulators.append(_describe(run, found))
+        show(f"  {found.simulator}: {simulators[-1]['mismatches']} mismatches")
+    return {
+        "cycles": num_cycles,
+        "outputs": len(run.stimulus.outputs),
+        "compared_values": count_compared(run.stimulus, run.trace),
+        "programs": {
+            "done": recorder.num_done,
+            "error": recorder.num_errors,
+            "reset": recorder.num_cut,
+        },
+        "decisions": recorder.num_decisions,
+        "retirements": recorder.num_retires,
+        "simulators": simulators,
+    }
+
+
+def _describe(run: Run, found: PinTrace) -> Json:
+    difference = find_difference(run.stimulus, run.trace, found)
+    return {
+        "simulator": found.simulator,
+        "cycles": len(found.lines),
+        "cycles_per_second": round(len(found.lines) / found.seconds),
+        "mismatches": count_mismatches(run.stimulus, run.trace, found),
+        "first_difference": None if difference is None else str(difference),
+    }
+
+
+def plant_bug(verilog: str) -> tuple[str, str, str]:
+    """The Verilog with one product too large by 1; also the line before and after."""
+    match = _PRODUCT.search(verilog)
+    if match is None:
+        raise ValueError("the Verilog has no product")
+    changed = f"= ({match[1]} * {match[2]} + 1'b1);"
+    text = f"{verilog[: match.start()]}{changed}{verilog[match.end() :]}"
+    return text, match[0], changed
+
+
+def measure_planted(run: Run) -> Json:
+    """Where every simulator of the Verilog shows a planted bug."""
+    design = run.recorder.design
+    text, before, after = plant_bug(design.text)
+    broken = VerilogDesign(design.config, text, design.ports, design.assertions)
+    found = [_describe(run, make(broken).replay(run.stimulus)) for make in REPLAYERS]
+    return {"before": before, "after": after, "simulators": found}
+
+
+def is_good(report: Json) -> bool:
+    """No mismatch on the exported Verilog, at least one on the Verilog with the bug."""
+    measured = [one for preset in report["presets"].values() for one in preset["simulators"]]
+    planted = report["planted"]["simulators"]
+    return all(one["mismatches"] == 0 for one in measured) and all(
+        one["mismatches"] > 0 for one in planted
+    )
+
+
+def measure(num_programs: dict[str, int]) -> Json:
+    """The whole report."""
+    report: Json = {"seed": SEED, "presets": {}}
+    for preset, count in num_programs.items():
+        run = record(preset, count)
+        show(f"{preset}: {len(run.stimulus.lines)} cycles recorded")
+        report["presets"][preset] = measure_preset(run)
+    planted = record(PLANTED_PRESET, QUICK_PROGRAMS[PLANTED_PRESET])
+    report["planted"] = {"preset": PLANTED_PRESET, **measure_planted(planted)}
+    return report
+
+
+def show(line: str) -> None:
+    """A line of progress."""
+    print(line, flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 0 if everything is equal and the bug is found; 2 if a tool is missing."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="tiny and few programs")
+    parser.add_argument("--out", type=Path, default=REPORT, help="the report")
+    options = parser.parse_args(arguments)
+    try:
+        report = measure(QUICK_PROGRAMS if options.quick else NUM_PROGRAMS)
+        with write_atomically(options.out) as partial:
+            partial.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    except FastCarError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0 if is_good(report) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
