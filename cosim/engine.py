@@ -7,7 +7,7 @@ in the accelerator's memory from token to token.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,22 +30,33 @@ class HardwareError(FastCarError):
 
 
 @dataclass(frozen=True)
-class LayerRun:
-    """One layer of one token on the accelerator.
+class LayerStart:
+    """One layer of one token as it is given to the accelerator.
 
     Attributes:
         layer_index: l.
         token_index: generated index j.
         program: the instructions.
-        result: what the back end observed.
+        settings: memory latency, stalls with their seed, limit of the run.
         memory_before: [beats, L], contents before the run, where the engine keeps them.
     """
 
     layer_index: int
     token_index: int
     program: tuple[Instruction, ...]
+    settings: RunSettings
+    memory_before: Beats | None
+
+
+@dataclass(frozen=True)
+class LayerRun(LayerStart):
+    """One layer of one token that was run.
+
+    Attributes:
+        result: what the back end observed.
+    """
+
     result: RunResult
-    memory_before: Beats | None = None
 
 
 class AcceleratorEngine:
@@ -55,11 +66,13 @@ class AcceleratorEngine:
         model: integer constants of all layers.
         backend: an accelerator of the model's sizes.
         dispatch: dynamic (DRS) or static mapping.
-        settings: memory latency, stalls, limit of a run.
-        keeps_memory: every `LayerRun` has a copy of the memory, which a wave form needs.
+        settings: memory latency, stalls, limit of a run; every run gets a seed of its own, counted
+            up from the one given.
+        keeps_memory: every `LayerStart` has a copy of the memory, which a wave form needs.
 
     Attributes:
-        last_run: the layer that ran last.
+        last_start: the layer that was given to the back end last, whether it came to an end or not.
+        last_run: the layer that ran to its end last.
     """
 
     def __init__(
@@ -76,7 +89,9 @@ class AcceleratorEngine:
         self.dispatch = dispatch
         self.settings = RunSettings() if settings is None else settings
         self.keeps_memory = keeps_memory
+        self.last_start: LayerStart | None = None
         self.last_run: LayerRun | None = None
+        self._num_starts = 0
         self.reset(1, 1)
 
     @property
@@ -104,13 +119,17 @@ class AcceleratorEngine:
 
         Raises:
             HardwareError: the accelerator reported an error, or a slot has no record.
+            FastCarError: the run broke a rule or did not end (`cosim.backend.Backend.run`).
         """
         self._hand_over(request)
-        program = self.compile(layer_index, request)
-        words = [encode(one) for one in program]
+        program = tuple(self.compile(layer_index, request))
         before = self.image.beats.copy() if self.keeps_memory else None
-        result = self.backend.run(words, self.image.memory, self.settings)
-        self.last_run = LayerRun(layer_index, request.token_index, tuple(program), result, before)
+        settings = add_to_seeds(self.settings, self._num_starts)
+        start = LayerStart(layer_index, request.token_index, program, settings, before)
+        self.last_start, self._num_starts = start, self._num_starts + 1
+        words = [encode(one) for one in program]
+        result = self.backend.run(words, self.image.memory, settings)
+        self.last_run = LayerRun(**vars(start), result=result)
         _check_result(result, len(request.residual))
         return self._read_back(layer_index, request, result)
 
@@ -152,6 +171,12 @@ class AcceleratorEngine:
             scores=np.array([decisions[slot].score for slot in slots], np.int64),
             digests=np.array([digests[slot] for slot in slots], np.uint32),
         )
+
+
+def add_to_seeds(settings: RunSettings, number: int) -> RunSettings:
+    """The same settings with other stalls and gaps, if there are any."""
+    channels = replace(settings.channels, seed=settings.channels.seed + number)
+    return replace(settings, channels=channels, seed=settings.seed + number)
 
 
 def check_sizes(model: IntegerModel, config: AcceleratorConfig) -> None:

@@ -24,9 +24,9 @@ from reference.integer_engine import IntegerMlpEngine
 from reference.mlp_engine import MlpRequest, MlpResult
 from reference.scheduler import Dispatch, SlotIndex, compute_schedule, get_static_core
 
-OnRun = Callable[[LayerRun, Prediction | None], None]
-"""Called with every layer that was run and found equal, and what the cycle model said of it; None
-where it does not say it exactly."""
+OnRun = Callable[[LayerRun, Prediction], None]
+"""Called with every layer that was run and found equal, and what the cycle model says of it on
+memory without stalls."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ class LockstepEngine:
             raise LockstepError(run, difference)
         self.num_records += len(run.result.decisions) + len(run.result.retires)
         if self._on_run is not None:
-            self._on_run(run, prediction if self._is_exact else None)
+            self._on_run(run, prediction)
         return found
 
     @property

@@ -82,6 +82,11 @@ class CoreCounters:
     write_stall: int
     dispatched: int
 
+    @property
+    def stalls(self) -> int:
+        """Cycles in which the core waited for memory."""
+        return self.read_stall + self.write_stall
+
 
 @dataclass(frozen=True)
 class Counters:

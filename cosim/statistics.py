@@ -8,56 +8,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from cosim.compiler import BEGIN_STATIC
-from cosim.cycle_model import Prediction, Step, predict_run
+from cosim.cycle_model import Prediction, Step, bound_cycles, predict_run
 from cosim.engine import LayerRun
+from cosim.timeline import PHASES, Timeline, list_spans
 from rtl.config import AcceleratorConfig
 from rtl.instruction import Instruction, Opcode, Predicate
 from rtl.latency import count_mac_beats
-
-PHASES = {
-    Predicate.ALWAYS: "decide",
-    Predicate.IF_COMPUTE: "compute",
-    Predicate.IF_REPLAY: "replay",
-}
-"""What a core works on, by the predicate of its instruction."""
-
-
-@dataclass(frozen=True)
-class Span:
-    """Cycles in a row that a core spends on one phase of one slot.
-
-    Attributes:
-        core: which.
-        slot: batch slot.
-        phase: of `PHASES`.
-        first_cycle: of the run.
-        last_cycle: of the run.
-    """
-
-    core: int
-    slot: int
-    phase: str
-    first_cycle: int
-    last_cycle: int
-
-
-@dataclass(frozen=True)
-class Timeline:
-    """One layer of one token, under both mappings.
-
-    Attributes:
-        layer_index: l.
-        token_index: j.
-        computes: decision of every slot.
-        drs: spans of the cores under DRS.
-        static: under static mapping.
-    """
-
-    layer_index: int
-    token_index: int
-    computes: tuple[bool, ...]
-    drs: tuple[Span, ...]
-    static: tuple[Span, ...]
 
 
 @dataclass
@@ -69,12 +25,13 @@ class RunStatistics:
         latency_cycles: of the memory.
         totals: runs, cycles, decisions, retirements, computed and replayed slots, rounds (slots of
             the busiest core), dropped, wait_decision, wait_queue; drs_cycles and static_cycles, by
-            the cycle model, equal to `cycles` for the mode that ran.
-        phase_cycles: core-cycles by phase.
+            the cycle model of memory without stalls, where `cycles` is one of them; fewest_cycles
+            and most_cycles, its bounds where memory stalls.
+        phase_cycles: core-cycles by phase; `stalled`: what stalls add to the phases.
         phase_macs: cycles with a MAC beat by phase.
         compute_cycles: core-cycles of the phase `compute` by opcode.
-        cores: for each core computed and replayed slots, busy cycles, read and written beats, and
-            its counters.
+        cores: for each core computed and replayed slots, cycles by phase, read and written beats,
+            and its counters.
         layers: for each layer runs, cycles, computed and replayed slots.
         timeline: of the run that DRS shortens most against static mapping.
     """
@@ -93,11 +50,11 @@ class RunStatistics:
     def __post_init__(self) -> None:
         self.cores = [Counter() for _ in range(self.config.num_cores)]
 
-    def add(self, run: LayerRun, prediction: Prediction | None) -> None:
+    def add(self, run: LayerRun, prediction: Prediction) -> None:
         """One more layer, found equal to the reference; give it to `LockstepEngine`."""
-        assert prediction is not None, "memory does not stall here"
         computes = tuple(record.computes for record in run.result.decisions)
         self._add_totals(run, computes)
+        self._add_bounds(run, prediction)
         self._add_mappings(run, computes, prediction)
         for step in prediction.steps:
             if step.core is not None:
@@ -124,6 +81,15 @@ class RunStatistics:
             }
         )
 
+    def _add_bounds(self, run: LayerRun, prediction: Prediction) -> None:
+        """Within what stalls may delay, and how many there were more than without them."""
+        fewest, most = bound_cycles(prediction, run.result.counters)
+        self.totals.update({"fewest_cycles": fewest, "most_cycles": most})
+        pairs = zip(run.result.counters.cores, prediction.counters.cores, strict=True)
+        for core, (counted, predicted) in zip(self.cores, pairs, strict=True):
+            core["stalled"] += counted.stalls - predicted.stalls
+        self.phase_cycles["stalled"] += most - fewest
+
     def _add_mappings(
         self, run: LayerRun, computes: tuple[bool, ...], prediction: Prediction
     ) -> None:
@@ -135,15 +101,22 @@ class RunStatistics:
         self.totals.update({"drs_cycles": drs.cycles, "static_cycles": static.cycles})
         if static.cycles - drs.cycles > self._most_saved_cycles:
             self._most_saved_cycles = static.cycles - drs.cycles
-            spans = list_spans(drs), list_spans(static)
-            self.timeline = Timeline(run.layer_index, run.token_index, computes, *spans)
+            self.timeline = Timeline(
+                run.layer_index,
+                run.token_index,
+                computes,
+                drs.cycles,
+                static.cycles,
+                list_spans(drs),
+                list_spans(static),
+            )
 
     def _add_step(self, step: Step, core: int) -> None:
         phase = PHASES[Predicate(step.instruction.predicate)]
         cycles = step.last_cycle - step.first_cycle + 1
         self.phase_cycles[phase] += cycles
         self.phase_macs[phase] += count_mac_beats(self.config, step.instruction)
-        self.cores[core]["busy_cycles"] += cycles
+        self.cores[core][phase] += cycles
         if step.instruction.predicate == Predicate.IF_COMPUTE:
             self.compute_cycles[Opcode(step.instruction.opcode).name] += cycles
 
@@ -163,22 +136,3 @@ def set_mapping(program: Sequence[Instruction], is_static: bool) -> tuple[Instru
     begin = program[0]
     shift = begin.shift | BEGIN_STATIC if is_static else begin.shift & ~BEGIN_STATIC
     return replace(begin, shift=shift), *program[1:]
-
-
-def list_spans(prediction: Prediction) -> tuple[Span, ...]:
-    """What every core worked on, instructions of one slot and phase joined."""
-    spans: list[Span] = []
-    open_spans: dict[int, Span] = {}
-    for step in prediction.steps:
-        if step.core is None:
-            continue
-        phase, slot = PHASES[Predicate(step.instruction.predicate)], step.instruction.slot
-        span = open_spans.get(step.core)
-        if span is not None and (span.slot, span.phase) == (slot, phase):
-            open_spans[step.core] = replace(span, last_cycle=step.last_cycle)
-            continue
-        if span is not None:
-            spans.append(span)
-        open_spans[step.core] = Span(step.core, slot, phase, step.first_cycle, step.last_cycle)
-    spans += open_spans.values()
-    return tuple(sorted(spans, key=lambda span: (span.core, span.first_cycle)))

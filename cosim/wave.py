@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pyrtl
 
-from cosim.backend import RunSettings
-from cosim.engine import LayerRun
+from cosim.engine import LayerStart
 from cosim.memory_model import SharedMemory
 from cosim.pyrtl_backend import PyrtlBackend
 from reference.errors import ArgumentError, FastCarError
@@ -52,29 +52,30 @@ class TracingStepper:
 def write_wave(
     path: Path,
     config: AcceleratorConfig,
-    run: LayerRun,
-    settings: RunSettings,
+    start: LayerStart,
+    limit_cycles: int,
     cycle: int | None = None,
 ) -> None:
-    """Write the wave form of a run.
+    """Write the wave form of a layer.
 
     Args:
         path: the VCD file.
         config: sizes of the accelerator.
-        run: with the memory as it was before.
-        settings: under which it ran.
+        start: of the layer, with the memory as it was before.
+        limit_cycles: cycles shown of a layer that does not end.
         cycle: only this one and WINDOW_CYCLES around it; None = the whole run.
     """
-    if run.memory_before is None:
+    if start.memory_before is None:
         raise ArgumentError("memory_before", None, "kept by the engine")
     backend = PyrtlBackend(config)
     stepper = TracingStepper(backend.block)
     backend.stepper = stepper
     backend.reset()
-    memory = SharedMemory(*run.memory_before.shape)
-    memory.beats[:] = run.memory_before
+    memory = SharedMemory(*start.memory_before.shape)
+    memory.beats[:] = start.memory_before
+    settings = replace(start.settings, limit_cycles=limit_cycles)
     with suppress(FastCarError):  # What was broken the first time is what the wave form shows.
-        backend.run([encode(one) for one in run.program], memory, settings)
+        backend.run([encode(one) for one in start.program], memory, settings)
     if cycle is not None:
         _cut(stepper.trace, cycle + STEPS_BEFORE_RUN)
     with path.open("w", encoding="ascii") as file:

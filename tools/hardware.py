@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 
+from cosim.planner import Planner
 from cosim.verilator_backend import VerilatorBackend
 from fastcar.analysis.report import describe_model
 from fastcar.output import write_atomically
@@ -27,7 +28,7 @@ from tools.hardware_mapping import (
     compare_mappings,
     draw_independent,
 )
-from tools.hardware_model import Planner, measure_latencies, trace_ratio, trace_timeline
+from tools.hardware_model import measure_latencies, trace_ratio, trace_timeline
 from tools.hardware_page import make_page
 from tools.hardware_run import Json, MakeBackend, Settings, run_videos, show
 from tools.integer_measures import calibrate_thresholds, quantize_video_model
@@ -93,7 +94,7 @@ def make_report(
     """Everything that the page says: the runs, and what the cycle model adds."""
     model = load_video_model(checkpoint)
     integer_model = quantize_video_model(model, settings.calibration)
-    planner = Planner(config, integer_model)
+    planner = Planner(config, integer_model.layers)
     mappings = []
     timeline: Json = {}
     latencies: list[Json] = []

@@ -10,6 +10,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.planner import Planner
 from proofs.expected_rounds import ReplayChain, compute_dynamic_rounds, compute_static_rounds
 from reference.attention import BoolArray
 from reference.gate_factory import make_threshold_gate
@@ -19,8 +20,7 @@ from reference.mlp_engine import DecisionSource
 from reference.scheduler import Dispatch, compute_schedule
 from reference.thresholds import FixedThresholds
 from reference.video.model import VideoModel
-from tools.hardware_model import Json, Planner
-from tools.hardware_run import Settings
+from tools.hardware_run import Json, Settings
 from tools.integer_measures import calibrate_thresholds, run_forced
 
 SOURCES = {"tas": DecisionSource.SCORE, "input": DecisionSource.DISTANCE}

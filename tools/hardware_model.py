@@ -1,79 +1,21 @@
-"""What the cycle model says about mappings, replay ratios and memories.
-
-The cycle model is equal to the hardware (`tests/cosim`), and thousands of layer steps cost seconds.
-"""
+"""What the cycle model says about mappings, replay ratios and memories."""
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
-from functools import cache
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from cosim.compiler import LayerStep
-from cosim.cycle_model import Prediction, predict_run
+from cosim.planner import Planner
+from cosim.timeline import list_spans
 from reference.attention import BoolArray
-from reference.integer_model import IntegerModel
 from reference.mlp_engine import DecisionSource
 from reference.scheduler import Dispatch
-from rtl.config import AcceleratorConfig
-from rtl.instruction import Predicate
 from tools.hardware_run import Settings
-from tools.hardware_tally import LATENCY_CYCLES, PARTS, compile_layer, get_mlp_span
+from tools.hardware_tally import LATENCY_CYCLES
 
 Json = dict[str, Any]
-
-
-class Planner:
-    """Predictions of layer steps in which every slot is decided by a source.
-
-    Args:
-        config: sizes; number of cores and slots are replaced.
-        model: integer constants.
-    """
-
-    def __init__(self, config: AcceleratorConfig, model: IntegerModel) -> None:
-        self.config, self.model = config, model
-        self._program = cache(self._compile)
-        self._mlp_cycles = cache(self._count_mlp_cycles)
-
-    def predict(
-        self,
-        flags: Sequence[bool],
-        num_cores: int,
-        dispatch: Dispatch,
-        source: DecisionSource,
-        latency_cycles: int = LATENCY_CYCLES,
-    ) -> Prediction:
-        """One layer step; flags say which slots compute."""
-        num_slots = len(flags)
-        config = dataclasses.replace(self.config, num_cores=num_cores, num_slots=num_slots)
-        program = self._program(num_slots, dispatch, source)
-        return predict_run(config, program, flags, latency_cycles)
-
-    def count_mlp_cycles(
-        self, flags: BoolArray, num_cores: int, dispatch: Dispatch, source: DecisionSource
-    ) -> int:
-        """Cycles from the first to the last one of the MLP phase."""
-        return self._mlp_cycles(tuple(flags.tolist()), num_cores, dispatch, source)
-
-    def _count_mlp_cycles(
-        self,
-        flags: tuple[bool, ...],
-        num_cores: int,
-        dispatch: Dispatch,
-        source: DecisionSource,
-    ) -> int:
-        first, last = get_mlp_span(self.predict(flags, num_cores, dispatch, source))
-        return last - first + 1
-
-    def _compile(self, num_slots: int, dispatch: Dispatch, source: DecisionSource) -> Any:
-        config = dataclasses.replace(self.config, num_slots=num_slots)
-        everything = np.ones(num_slots, bool)
-        step = LayerStep(0, 0, source, 0, everything, everything, dispatch)
-        return compile_layer(config, self.model, step)
 
 
 def trace_ratio(planner: Planner, settings: Settings, num_draws: int = 40) -> list[Json]:
@@ -155,27 +97,10 @@ def trace_timeline(planner: Planner, flags: BoolArray) -> Json:
     timeline: Json = {"computes": flags[place].tolist(), "slowdown": float(slowdowns[place])}
     for dispatch in Dispatch:
         prediction = planner.predict(
-            flags[place].tolist(), num_cores, dispatch, DecisionSource.SCORE
+            flags[place].tolist(), num_cores, dispatch, DecisionSource.SCORE, LATENCY_CYCLES
         )
         timeline[dispatch.value] = {
             "cycles": prediction.cycles,
-            "bars": _list_bars(prediction),
+            "spans": [asdict(span) for span in list_spans(prediction)],
         }
     return timeline
-
-
-def _list_bars(prediction: Prediction) -> list[Json]:
-    """Work of the cores, one bar per slot and part."""
-    bars: dict[tuple[int, int, str], Json] = {}
-    for step in prediction.steps:
-        if step.core is None:
-            continue
-        part = PARTS[Predicate(step.instruction.predicate)]
-        key = step.instruction.slot, step.core, part
-        bar = bars.setdefault(
-            key,
-            {"core": step.core, "slot": step.instruction.slot, "part": part}
-            | {"first": step.first_cycle},
-        )
-        bar["last"] = step.last_cycle
-    return list(bars.values())

@@ -120,8 +120,7 @@ def run_videos(
     tally = Tally(backend.config, integer_model, settings.videos)
     steps_left = settings.frames * model.geometry.tokens_per_frame - 1
 
-    def on_run(run: LayerRun, prediction: Prediction | None) -> None:
-        assert prediction is not None, "memory does not stall, so every cycle is predicted"
+    def on_run(run: LayerRun, prediction: Prediction) -> None:
         tally.add(run, prediction)
         is_shown = run.layer_index == 0 and run.token_index % 16 == 0
         if is_shown:

@@ -115,7 +115,7 @@ def describe_overhead(histograms: Json) -> str:
 
 def describe_slots(run: Json) -> str:
     """A replayed slot against its residual add and against a computed one."""
-    parts = [one for one in run["instructions"] if one["part"] == "replay"]
+    parts = [one for one in run["instructions"] if one["phase"] == "replay"]
     replayed = max(run["replayed"], 1)
     add = sum(one["cycles"] for one in parts) / replayed
     names = " + ".join(

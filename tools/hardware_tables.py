@@ -9,18 +9,18 @@ from tools.markdown import format_table
 
 Json = dict[str, Any]
 SOURCE_TITLES = {"tas": "SCORE", "input": "DISTANCE", "independent": "independent"}
-MLP_PARTS = ("compute", "replay")
+MLP_PHASES = ("compute", "replay")
 
 
-def count_worked(run: Json, parts: Sequence[str] = MLP_PARTS) -> int:
-    """Core cycles spent on instructions of some parts."""
-    return sum(one["cycles"] for one in run["instructions"] if one["part"] in parts)
+def count_worked(run: Json, phases: Sequence[str] = MLP_PHASES) -> int:
+    """Core cycles spent on instructions of some phases."""
+    return sum(one["cycles"] for one in run["instructions"] if one["phase"] in phases)
 
 
-def get_utilisation(run: Json, parts: Sequence[str] = MLP_PARTS) -> float:
+def get_utilisation(run: Json, phases: Sequence[str] = MLP_PHASES) -> float:
     """MAC beats per busy cycle of the MLP phase."""
-    beats = sum(one["mac_beats"] for one in run["instructions"] if one["part"] in parts)
-    return float(beats / max(1, count_worked(run, parts)))
+    beats = sum(one["mac_beats"] for one in run["instructions"] if one["phase"] in phases)
+    return float(beats / max(1, count_worked(run, phases)))
 
 
 def format_runs(report: Json) -> str:
@@ -58,7 +58,7 @@ def format_phases(report: Json) -> str:
             [title, *(f"{run[key] / run['cycles']:.2%}" for run in report["runs"].values())]
         )
     for key, title in (
-        ("score", "core cycles: scores"),
+        ("decide", "core cycles: scores"),
         ("compute", "computing slots"),
         ("replay", "replayed slots"),
         ("before", "idle before the first"),
@@ -77,14 +77,14 @@ def format_instructions(report: Json) -> str:
     """Cycles of the MLP phase per kind of instruction."""
     runs = report["runs"]
     kinds = {
-        (one["part"], one["opcode"]): None
+        (one["phase"], one["opcode"]): None
         for run in runs.values()
         for one in run["instructions"]
-        if one["part"] in MLP_PARTS
+        if one["phase"] in MLP_PHASES
     }
     lines = []
-    for part, opcode in kinds:
-        found = [_find_kind(run, part, opcode) for run in runs.values()]
+    for phase, opcode in kinds:
+        found = [_find_kind(run, phase, opcode) for run in runs.values()]
         first = next(one for one in found if one is not None)
         cells = [f"{first['cycles'] / first['count']:,.1f}"]
         cells.append(f"{first['mac_beats'] / first['count']:,.1f}")
@@ -93,16 +93,16 @@ def format_instructions(report: Json) -> str:
             cells.append("-" if one is None else f"{one['cycles'] / worked:.2%}")
             lost = 0 if one is None else one["cycles"] - one["mac_beats"]
             cells.append(f"{lost / worked:.2%}")
-        lines.append([f"{part}: {opcode}", *cells])
+        lines.append([f"{phase}: {opcode}", *cells])
     header = ["instruction", "cycles each", "MAC beats each"]
     for name in runs:
         header += [SOURCE_TITLES[name], "without MAC"]
     return format_table(header, lines)
 
 
-def _find_kind(run: Json, part: str, opcode: str) -> Json | None:
+def _find_kind(run: Json, phase: str, opcode: str) -> Json | None:
     for one in run["instructions"]:
-        if (one["part"], one["opcode"]) == (part, opcode):
+        if (one["phase"], one["opcode"]) == (phase, opcode):
             found: Json = one
             return found
     return None
@@ -113,7 +113,7 @@ def format_cores(report: Json) -> str:
     lines = []
     for name, run in report["runs"].items():
         for index, core in enumerate(run["cores"]):
-            worked = sum(core.get(part, 0) for part in ("score", *MLP_PARTS))
+            worked = sum(core.get(phase, 0) for phase in ("decide", *MLP_PHASES))
             lines.append(
                 [
                     f"{SOURCE_TITLES[name]}, core {index}",

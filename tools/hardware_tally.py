@@ -10,26 +10,20 @@ from collections import Counter
 from typing import Any
 from unittest import mock
 
-import numpy as np
-
 from cosim import cycle_model
-from cosim.compiler import LayerCompiler, LayerStep
 from cosim.cycle_model import Prediction, Step, predict_run
 from cosim.engine import LayerRun
-from cosim.memory_image import MemoryMap
+from cosim.planner import Planner, get_mlp_span
+from cosim.timeline import PHASES
 from reference.integer_model import IntegerModel
-from reference.mlp_engine import DecisionSource
 from rtl.config import AcceleratorConfig
-from rtl.instruction import Instruction, Opcode, Predicate
+from rtl.instruction import Opcode, Predicate
 from rtl.latency import count_mac_beats
 from rtl.sequencer import DECISION_OPCODES
 
 Json = dict[str, Any]
 LATENCY_CYCLES = 1
 """Memory that answers in the next cycle and then delivers one beat per cycle."""
-
-PARTS = {Predicate.ALWAYS: "score", Predicate.IF_COMPUTE: "compute", Predicate.IF_REPLAY: "replay"}
-"""What an instruction belongs to."""
 
 
 class Tally:
@@ -47,7 +41,8 @@ class Tally:
         self.instructions: dict[tuple[str, str], Counter[str]] = {}
         self.cores = [Counter[str]() for _ in range(config.num_cores)]
         self.cycles_of: dict[str, Counter[int]] = {}
-        self.dense_cycles = predict_dense(config, model, num_slots).cycles
+        dense = Planner(config, model.layers).predict_dense(num_slots, LATENCY_CYCLES)
+        self.dense_cycles = dense.cycles
 
     def add(self, run: LayerRun, prediction: Prediction) -> None:
         """One layer step that was found equal."""
@@ -78,16 +73,16 @@ class Tally:
             "dense_cycles": self.dense_cycles * self.sums["steps"],
             "cores": [dict(core) for core in self.cores],
             "instructions": [
-                {"part": part, "opcode": opcode, **counts}
-                for (part, opcode), counts in self.instructions.items()
+                {"phase": phase, "opcode": opcode, **counts}
+                for (phase, opcode), counts in self.instructions.items()
             ],
             "histograms": {name: sorted(counts.items()) for name, counts in self.cycles_of.items()},
         }
 
     def _add_instructions(self, steps: list[Step]) -> None:
         for step in steps:
-            part = PARTS[Predicate(step.instruction.predicate)]
-            key = part, Opcode(step.instruction.opcode).name
+            phase = PHASES[Predicate(step.instruction.predicate)]
+            key = phase, Opcode(step.instruction.opcode).name
             self.instructions.setdefault(key, Counter()).update(
                 count=1,
                 cycles=step.last_cycle - step.first_cycle + 1,
@@ -100,8 +95,8 @@ class Tally:
             own = [step for step in steps if step.core == index]
             counters, traffic = result.counters.cores[index], result.traffic[index]
             for step in own:
-                part = PARTS[Predicate(step.instruction.predicate)]
-                core[part] += step.last_cycle - step.first_cycle + 1
+                phase = PHASES[Predicate(step.instruction.predicate)]
+                core[phase] += step.last_cycle - step.first_cycle + 1
             first = own[0].first_cycle if own else cycles
             last = own[-1].last_cycle if own else cycles - 1
             worked = sum(step.last_cycle - step.first_cycle + 1 for step in own)
@@ -154,29 +149,3 @@ class Tally:
 
     def _note(self, name: str, cycles: int) -> None:
         self.cycles_of.setdefault(name, Counter())[cycles] += 1
-
-
-def get_mlp_span(prediction: Prediction) -> tuple[int, int]:
-    """First and last cycle in which a core works on a decided slot."""
-    own = [
-        step
-        for step in prediction.steps
-        if step.core is not None and step.instruction.predicate != Predicate.ALWAYS
-    ]
-    return min(step.first_cycle for step in own), max(step.last_cycle for step in own)
-
-
-def predict_dense(config: AcceleratorConfig, model: IntegerModel, num_slots: int) -> Prediction:
-    """A layer step without gate: every slot computes, and nothing is scored."""
-    decided, computing = np.zeros(num_slots, bool), np.ones(num_slots, bool)
-    step = LayerStep(0, 0, DecisionSource.SCORE, 0, decided, computing)
-    program = compile_layer(config, model, step)
-    return predict_run(config, program, [True] * num_slots, LATENCY_CYCLES)
-
-
-def compile_layer(
-    config: AcceleratorConfig, model: IntegerModel, step: LayerStep
-) -> list[Instruction]:
-    """A program by itself; its addresses are those of a frame of one token."""
-    memory_map = MemoryMap(config, len(model.layers), len(step.is_decided), 1)
-    return LayerCompiler(memory_map, model.layers).compile(step)

@@ -37,12 +37,13 @@ NAMES = {
 NATS_LABEL = "nats per token"
 
 
-def make_panels(columns: int) -> tuple[Figure, list[Axes]]:
-    """A figure with panels side by side."""
+def make_panels(columns: int, rows: int = 1) -> tuple[Figure, list[Axes]]:
+    """A figure with panels side by side, row by row."""
     width, height = PANEL_INCHES
-    figure = Figure(figsize=(width * columns, height), dpi=DOTS_PER_INCH, layout="constrained")
+    size = width * columns, height * rows
+    figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
-    panels = [figure.add_subplot(1, columns, index + 1) for index in range(columns)]
+    panels = [figure.add_subplot(rows, columns, index + 1) for index in range(rows * columns)]
     for panel in panels:
         panel.grid(visible=True, alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)

@@ -8,14 +8,18 @@ from typing import Any
 
 import click
 
+from cosim.backend import WatchdogError
 from cosim.lockstep import LockstepError
-from cosim.report import build_report, format_report
-from cosim.run import BACKENDS, DEFAULT_TOKENS, Cosim, CosimRequest, Mode, prepare_cosim, run_cosim
-from cosim.wave import write_wave
+from cosim.report import build_report
+from cosim.report_tables import format_report
+from cosim.request import BACKENDS, DEFAULT_TOKENS, MAX_STALL, CosimRequest, Mode
+from cosim.run import Cosim, prepare_cosim, run_cosim
+from cosim.wave import WINDOW_CYCLES, write_wave
 from fastcar.cli.console import show_progress
 from fastcar.cli.options import apply_options
+from fastcar.hardware_pictures import draw_cosim
 from fastcar.output import check_writable, write_atomically
-from reference.errors import FastCarError
+from reference.errors import ArgumentError, FastCarError
 from reference.mlp_engine import DecisionSource
 from reference.video.model import SHIPPED_MODEL, load_video_model
 
@@ -99,6 +103,17 @@ _OPTIONS = (
         help="Of the memory.",
     ),
     click.option(
+        "--stall",
+        type=float,
+        default=_DEFAULTS.stall,
+        show_default=True,
+        metavar="P",
+        help=f"Probability that a channel of the memory waits in a cycle, at most {MAX_STALL}.",
+    ),
+    click.option(
+        "--seed", type=int, default=_DEFAULTS.seed, show_default=True, help="Of the stalls."
+    ),
+    click.option(
         "--calibration-clips",
         type=int,
         default=_DEFAULTS.calibration_clips,
@@ -116,13 +131,13 @@ _OPTIONS = (
         "--wave",
         type=click.Path(path_type=Path),
         metavar="FILE.vcd",
-        help="Wave form of the last layer run, around the difference if there is one.",
+        help="Wave form of the layer that failed, around the difference; without one, of the last.",
     ),
     click.option(
         "--out",
         type=click.Path(path_type=Path),
         metavar="FILE.json",
-        help="Where the report goes, besides the tables.",
+        help="Where the report goes, besides the tables; with a picture beside it, FILE.png.",
     ),
     click.option("--json", "is_json", is_flag=True, help="Print the report as JSON, no tables."),
 )
@@ -152,7 +167,8 @@ def cosim(
     request = CosimRequest(
         mode=Mode(mode), source=DecisionSource(source), keeps_memory=wave is not None, **options
     )
-    for path in (wave, out):
+    picture = None if out is None else get_picture_path(out)
+    for path in (wave, out, picture):
         if path is not None:
             check_writable(path)
     model = load_video_model(checkpoint)
@@ -165,20 +181,39 @@ def cosim(
             failure = error
     report = build_report(run, failure)
     text = json.dumps(report, indent=1, allow_nan=False)
-    if out is not None:
-        with write_atomically(out) as partial:
+    if out is not None and picture is not None:
+        with write_atomically(out) as partial, write_atomically(picture) as partial_picture:
             partial.write_text(text + "\n", encoding="utf-8")
+            draw_cosim(report, partial_picture)
     if wave is not None:
         write_last_wave(wave, run, failure)
     click.echo(text if is_json else format_report(report))
     return EXIT_DIFFERENT if failure is not None else 0
 
 
+def get_picture_path(out: Path) -> Path:
+    """The PNG beside a report.
+
+    >>> get_picture_path(Path("out/cosim.json")).as_posix()
+    'out/cosim.png'
+    """
+    picture = out.parent / f"{out.stem}.png"
+    if picture == out:
+        raise ArgumentError("out", str(out), "the JSON file; its picture gets the suffix .png")
+    return picture
+
+
 def write_last_wave(path: Path, run: Cosim, failure: FastCarError | None) -> None:
-    """The wave form of the layer that ran last: where a run fails, of the one that failed."""
-    hardware = run.engine.hardware
-    if hardware.last_run is None:
+    """The wave form of the layer that failed, or of the last one.
+
+    A layer that does not end is shown up to a window behind the cycle in which it should have.
+    """
+    start = run.engine.hardware.last_start
+    if start is None:
         return
     cycle = failure.difference.cycle if isinstance(failure, LockstepError) else None
+    limit_cycles = start.settings.limit_cycles
+    if isinstance(failure, WatchdogError):
+        limit_cycles = run.request.get_usual_cycles(run.dense_cycles) + WINDOW_CYCLES
     with write_atomically(path) as partial:
-        write_wave(partial, run.config, hardware.last_run, hardware.settings, cycle)
+        write_wave(partial, run.config, start, limit_cycles, cycle)

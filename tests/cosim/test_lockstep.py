@@ -32,14 +32,14 @@ def make_engine(
     sabotage: Sabotage | None = None,
     first_token: int = 0,
     stall_probability: float = 0.0,
-    runs: list[tuple[LayerRun, Prediction | None]] | None = None,
+    runs: list[tuple[LayerRun, Prediction]] | None = None,
 ) -> LockstepEngine:
     """Reference and interpreter, one layer of a tiny model."""
     model = make_model(TINY)
     settings = RunSettings(channels=ChannelSettings(3, stall_probability))
     hardware = AcceleratorEngine(model, InterpretedBackend(TINY, sabotage), settings=settings)
 
-    def keep(run: LayerRun, prediction: Prediction | None) -> None:
+    def keep(run: LayerRun, prediction: Prediction) -> None:
         if runs is not None:
             runs.append((run, prediction))
 
@@ -57,16 +57,16 @@ def run_tokens(engine: LockstepEngine, num_tokens: int = 3) -> None:
 
 
 def test_equal_runs_pass_and_are_counted() -> None:
-    runs: list[tuple[LayerRun, Prediction | None]] = []
+    runs: list[tuple[LayerRun, Prediction]] = []
     engine = make_engine(runs=runs)
     run_tokens(engine)
     assert engine.num_records == 3 * 2 * NUM_SLOTS
     assert [run.token_index for run, _ in runs] == [0, 1, 2]
-    assert all(run.result.cycles == prediction.cycles for run, prediction in runs if prediction)
+    assert all(run.result.cycles == prediction.cycles for run, prediction in runs)
 
 
 def test_the_hardware_begins_at_the_first_token_with_the_caches_of_the_reference() -> None:
-    runs: list[tuple[LayerRun, Prediction | None]] = []
+    runs: list[tuple[LayerRun, Prediction]] = []
     engine = make_engine(first_token=6, runs=runs)
     run_tokens(engine, 8)
     assert [run.token_index for run, _ in runs] == [6, 7]

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from cosim.cycle_model import predict_run
 from cosim.engine import AcceleratorEngine, LayerRun
 from cosim.lockstep import LockstepEngine
-from cosim.statistics import RunStatistics, list_spans, set_mapping
+from cosim.statistics import RunStatistics, set_mapping
+from cosim.timeline import list_spans
 from reference.integer_engine import IntegerMlpEngine
 from reference.mlp_engine import DecisionSource
 from reference.scheduler import Dispatch
@@ -46,7 +47,7 @@ def test_sums_add_up(dispatch: Dispatch, seed: int) -> None:
     ran = "static_cycles" if dispatch is Dispatch.STATIC else "drs_cycles"
     assert totals["cycles"] == totals[ran]
     assert totals["computed"] + totals["replayed"] == totals["decisions"] == 4 * NUM_SLOTS
-    busy = [core["busy_cycles"] for core in statistics.cores]
+    busy = [sum(core[phase] for phase in statistics.phase_cycles) for core in statistics.cores]
     assert sum(busy) == sum(statistics.phase_cycles.values())
     assert max(busy) <= totals["cycles"]
     assert sum(statistics.compute_cycles.values()) == statistics.phase_cycles["compute"]

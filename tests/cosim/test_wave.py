@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import cosim.wave
-from cosim.backend import RunSettings
 from cosim.engine import AcceleratorEngine, LayerRun
 from cosim.wave import write_wave
 from reference.errors import ArgumentError
@@ -17,6 +16,8 @@ from reference.mlp_engine import DecisionSource
 from rtl.config import TINY
 from tests.cosim.interpreted_backend import InterpretedBackend
 from tests.cosim.tiny_model import make_model, make_request
+
+LIMIT_CYCLES = 10_000
 
 
 def make_run(keeps_memory: bool = True) -> LayerRun:
@@ -41,21 +42,21 @@ def read_cycles(path: Path) -> list[int]:
 
 def test_the_window_lies_around_the_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cosim.wave, "WINDOW_CYCLES", 3)
-    write_wave(tmp_path / "wave.vcd", TINY, make_run(), RunSettings(), cycle=20)
+    write_wave(tmp_path / "wave.vcd", TINY, make_run(), LIMIT_CYCLES, cycle=20)
     assert read_cycles(tmp_path / "wave.vcd") == list(range(17, 24))
 
 
 def test_the_whole_run_ends_with_its_number_of_cycles(tmp_path: Path) -> None:
     run = make_run()
-    write_wave(tmp_path / "wave.vcd", TINY, run, RunSettings())
+    write_wave(tmp_path / "wave.vcd", TINY, run, LIMIT_CYCLES)
     assert read_cycles(tmp_path / "wave.vcd") == [0, 0, *range(run.result.cycles + 1)]
 
 
 def test_a_run_that_does_not_end_is_shown_as_well(tmp_path: Path) -> None:
-    write_wave(tmp_path / "wave.vcd", TINY, make_run(), RunSettings(limit_cycles=30))
+    write_wave(tmp_path / "wave.vcd", TINY, make_run(), 30)
     assert read_cycles(tmp_path / "wave.vcd") == [0, 0, *range(29)]
 
 
 def test_without_the_memory_of_before_it_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArgumentError, match=r"^memory_before = None: must be kept by the engine$"):
-        write_wave(tmp_path / "wave.vcd", TINY, make_run(keeps_memory=False), RunSettings())
+        write_wave(tmp_path / "wave.vcd", TINY, make_run(keeps_memory=False), LIMIT_CYCLES)

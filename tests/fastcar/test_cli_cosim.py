@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
-import cosim.run
+import cosim.request
+import fastcar.cli.cosim
 from cosim.backend import RunResult, WatchdogError
-from cosim.memory_model import SharedMemory
+from cosim.engine import LayerStart
+from cosim.memory_model import ChannelError, SharedMemory
+from cosim.wave import write_wave
+from reference.errors import FastCarError
 from rtl.config import AcceleratorConfig
+from rtl.instruction import encode
 from tests.cosim.interpreted_backend import InterpretedBackend, Sabotage, change_retire
 from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 
 Capture = pytest.CaptureFixture[str]
 SIZES = ("--batch", "3", "--cores", "2", "--lanes", "8", "--calibration-clips", "2")
-CORE_PHASES = ("decide", "compute", "replay", "idle")
+CORE_PHASES = ("decide", "compute", "replay", "stalled", "idle")
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +78,10 @@ def check_sums(report: dict[str, Any]) -> None:
     cores, spent = report["cores"], report["core_cycles"]
     cycles = report["cycles"]["measured"]
     assert sum(spent[phase] for phase in CORE_PHASES) == len(cores) * cycles
-    assert sum(core["busy_cycles"] for core in cores) == len(cores) * cycles - spent["idle"]
+    for core in cores:
+        assert sum(core[phase] for phase in CORE_PHASES) == cycles
+    for phase in CORE_PHASES:
+        assert sum(core[phase] for core in cores) == spent[phase]
     assert sum(report["compute_cycles"].values()) == spent["compute"]
     assert sum(layer["cycles"] for layer in report["layers"]) == cycles
     for kind in ("computed", "replayed"):
@@ -89,7 +101,37 @@ def test_tables_and_file_say_the_same(capsys: Capture, model: Path, tmp_path: Pa
     assert f"{report['cycles']['measured']:,}" in outcome.out
     for word in ("C = 2, L = 8, B = 3", "MAC busy", "stall: read", "bytes read", "compute: GEMV"):
         assert word in outcome.out
-    assert list_files(tmp_path) == ["cosim.json"]
+    assert list_files(tmp_path) == ["cosim.json", "cosim.png"]
+    with Image.open(tmp_path / "cosim.png") as picture:
+        assert picture.format == "PNG"
+        assert len(np.unique(np.asarray(picture))) > 100
+
+
+def test_stalls_change_cycles_within_their_bounds_and_nothing_else(
+    capsys: Capture, model: Path, tmp_path: Path
+) -> None:
+    plain, *stalled = (
+        read_report(run_cosim(capsys, model, "--json", *options))
+        for options in ((), ("--stall", "0.3"), ("--stall", "0.3", "--seed", "7"))
+    )
+    assert plain["cycles"]["fewest"] == plain["cycles"]["measured"] == plain["cycles"]["most"]
+    assert plain["core_cycles"]["stalled"] == 0
+    for report in stalled:
+        assert report["equal"]
+        cycles = report["cycles"]
+        assert plain["cycles"]["measured"] == cycles["fewest"] < cycles["measured"]
+        assert cycles["measured"] <= cycles["most"]
+        assert report["core_cycles"]["stalled"] > 0
+        check_sums(report)
+        same = ("records", "replay_ratio", "bytes", "mac")
+        assert [report[name] for name in same[:3]] == [plain[name] for name in same[:3]]
+        assert report["mac"]["busy"] == plain["mac"]["busy"]
+    assert stalled[0]["cycles"]["measured"] != stalled[1]["cycles"]["measured"]
+    outcome = run_cosim(capsys, model, "--stall", "0.3", "--out", tmp_path / "stalled.json")
+    report = json.loads((tmp_path / "stalled.json").read_text())
+    assert report["cycles"] == stalled[0]["cycles"]
+    bounds = "at least {fewest:,} and at most {most:,} cycles".format(**report["cycles"])
+    assert bounds in outcome.out
 
 
 def test_hardware_from_any_token_gives_the_same_layers(capsys: Capture, model: Path) -> None:
@@ -112,7 +154,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, sabotage: Sabotage) -> None:
     def make(config: AcceleratorConfig) -> InterpretedBackend:
         return InterpretedBackend(config, sabotage)
 
-    monkeypatch.setitem(cosim.run.BACKENDS, "pyrtl", make)
+    monkeypatch.setitem(cosim.request.BACKENDS, "pyrtl", make)
 
 
 def spoil_second_digest(result: RunResult, memory: SharedMemory) -> RunResult:
@@ -134,17 +176,61 @@ def test_a_difference_ends_with_1_and_is_told(
     assert wave.read_text().startswith("$")
 
 
-def hang(result: RunResult, memory: SharedMemory) -> RunResult:
-    raise WatchdogError(1000, 7, 20)
+def fail_at_second(error: Exception) -> Sabotage:
+    """The first layer runs as it should."""
+    runs = itertools.count()
+
+    def fail(result: RunResult, memory: SharedMemory) -> RunResult:
+        if next(runs) == 1:
+            raise error
+        return result
+
+    return fail
 
 
-def test_a_hang_ends_with_1(capsys: Capture, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plant(monkeypatch, hang)
-    outcome = run_cosim(capsys, model, "--json")
+def read_instructions(wave: Path) -> set[int]:
+    """Words that a wave form shows on the instruction port."""
+    text = wave.read_text()
+    found = re.search(r"\$var wire 128 (\S+) instruction \$end", text)
+    assert found is not None
+    return {int(one, 2) for one in re.findall(rf"^b([01]+) {re.escape(found[1])}$", text, re.M)}
+
+
+@pytest.mark.parametrize(
+    "error", [WatchdogError(1000, 7, 20), ChannelError("core1", 5, 2, "write withdrawn")]
+)
+def test_a_layer_that_does_not_end_is_the_one_in_the_wave_form(
+    capsys: Capture,
+    model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: FastCarError,
+) -> None:
+    plant(monkeypatch, fail_at_second(error))
+    starts: list[LayerStart] = []
+
+    def keep(*arguments: Any) -> None:
+        starts.append(arguments[2])
+        write_wave(*arguments)
+
+    monkeypatch.setattr(fastcar.cli.cosim, "write_wave", keep)
+    wave = tmp_path / "wave.vcd"
+    outcome = run_cosim(capsys, model, "--json", "--wave", wave)
     assert outcome.status == 1
     report = read_report(outcome)
-    assert report["failure"].startswith("limit_cycles = 1000: ")
-    assert report["runs"] == 0
+    assert report["failure"] == str(error)
+    assert report["runs"] == 1
+    [start] = starts
+    assert start.layer_index == 1
+    assert {encode(one) for one in start.program} <= read_instructions(wave)
+
+
+def test_where_nothing_is_equal_the_picture_says_so(
+    capsys: Capture, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(monkeypatch, spoil_second_digest)
+    assert run_cosim(capsys, model, "--out", tmp_path / "a.json").status == 1
+    assert list_files(tmp_path) == ["a.json", "a.png"]
 
 
 def test_the_wave_form_shows_ports_registers_and_cycles(
@@ -167,12 +253,16 @@ def test_the_wave_form_shows_ports_registers_and_cycles(
         (("--source", "oracle"), ("--source", "'oracle'", "distance")),
         (("--batch", "0"), ("batch", "0", "at least 1")),
         (("--batch", "7"), ("batch", "7", "at most 6", "held_out")),
-        (("--batch", "33"), ("num_slots", "33", "from 1 to 32")),
-        (("--cores", "0"), ("num_cores", "0", "from 1 to 32")),
-        (("--lanes", "6"), ("num_lanes", "6", "power of two")),
+        (("--batch", "33"), ("batch", "33", "from 1 to 32")),
+        (("--cores", "0"), ("cores", "0", "from 1 to 32")),
+        (("--lanes", "6"), ("lanes", "6", "power of two")),
+        (("--lanes", "64"), ("lanes", "64", "at most 32", "24 in one word")),
         (("--latency", "0"), ("latency", "0", "at least 1")),
         (("--target-ratio", "1.5"), ("target_ratio", "1.5", "[0, 1]")),
         (("--target-ratio", "nan"), ("target_ratio", "nan", "[0, 1]")),
+        (("--stall", "1"), ("stall", "1", "[0, 0.95]")),
+        (("--stall", "nan"), ("stall", "nan", "[0, 0.95]")),
+        (("--seed", "-1"), ("seed", "-1", "at least 0")),
         (("--tokens", "0"), ("tokens", "0", "at least 1")),
         (("--frames", "0"), ("frames", "0", "at least 1")),
         (("--first-token", "-1"), ("first_token", "-1", "at least 0")),
@@ -185,6 +275,7 @@ def test_the_wave_form_shows_ports_registers_and_cycles(
         (("--checkpoint", "nowhere"), ("nowhere",)),
         (("--wave", "missing/wave.vcd"), ("output", "must")),
         (("--out", "."), ("output", "must be a file")),
+        (("--out", "report.png"), ("out", "report.png", "the JSON file")),
     ],
 )
 def test_wrong_argument_is_refused(

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cosim.planner import Planner
 from cosim.pyrtl_backend import PyrtlBackend
 from fastcar.analysis.report import describe_model
 from reference.mlp_engine import DecisionSource
@@ -29,7 +30,7 @@ from tools.hardware import (
 )
 from tools.hardware_figures import RATIO_NAME, TIMELINE_NAME
 from tools.hardware_mapping import SOURCES, compare_mappings, compute_persistence
-from tools.hardware_model import Planner, trace_timeline
+from tools.hardware_model import trace_timeline
 from tools.hardware_page import make_page
 from tools.hardware_run import Json, Settings
 from tools.hardware_sentences import MAX_OVERHEAD_CYCLES, UTILISATION_TARGET
@@ -95,7 +96,7 @@ def test_cycles_add_up(report: Json) -> None:
     for run in report["runs"].values():
         phases = ("before_mlp_cycles", "mlp_cycles", "after_mlp_cycles")
         assert sum(run[phase] for phase in phases) == run["cycles"]
-        parts = ("score", "compute", "replay", "before", "between", "after")
+        parts = ("decide", "compute", "replay", "before", "between", "after")
         for core in run["cores"]:
             assert sum(core.get(part, 0) for part in parts) == run["cycles"]
         beats = sum(one["mac_beats"] for one in run["instructions"])
@@ -142,7 +143,7 @@ def test_write_report_writes_page_numbers_and_figures(tiny_report: Json, tmp_pat
 
 def test_mappings_follow_the_schedule() -> None:
     config = AcceleratorConfig(2, 4, 4, 8, 12, 8)
-    planner = Planner(config, make_model(config))
+    planner = Planner(config, make_model(config).layers)
     flags = np.array([[True, False, True, False], [True, True, True, True]])
     one, two = compare_mappings(planner, "tas", 0.5, flags, (1, 2))
     assert one["slowdown"] == one["round_slowdown"] == 1
@@ -168,9 +169,16 @@ def test_persistence_is_the_correlation_of_neighbours() -> None:
 def test_timeline_shows_every_slot_on_its_core() -> None:
     config = AcceleratorConfig(2, 4, 4, 8, 12, 8)
     flags = np.array([[True, False, True, False], [True, True, True, True]])
-    timeline = trace_timeline(Planner(config, make_model(config)), flags)
+    timeline = trace_timeline(Planner(config, make_model(config).layers), flags)
     assert timeline["computes"] == flags[0].tolist()
-    bars = timeline["dynamic"]["bars"]
-    assert {bar["slot"]: bar["core"] for bar in bars if bar["part"] == "compute"} == {0: 0, 2: 1}
-    assert {bar["slot"]: bar["core"] for bar in bars if bar["part"] == "replay"} == {1: 1, 3: 1}
-    assert max(bar["last"] for bar in bars) < timeline["dynamic"]["cycles"]
+    spans = timeline["dynamic"]["spans"]
+    cores = {(span["phase"], span["slot"]): span["core"] for span in spans}
+    assert {slot: core for (phase, slot), core in cores.items() if phase == "compute"} == {
+        0: 0,
+        2: 1,
+    }
+    assert {slot: core for (phase, slot), core in cores.items() if phase == "replay"} == {
+        1: 1,
+        3: 1,
+    }
+    assert max(span["last_cycle"] for span in spans) < timeline["dynamic"]["cycles"]

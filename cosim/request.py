@@ -1,0 +1,167 @@
+"""What a co-simulation is asked for: sizes, decisions, memory, tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from cosim.backend import Backend, RunSettings
+from cosim.memory_model import ChannelSettings
+from cosim.pyrtl_backend import PyrtlBackend
+from cosim.verilator_backend import VerilatorBackend
+from reference.config import ModelConfig
+from reference.errors import ArgumentError
+from reference.mlp_engine import DecisionSource
+from reference.scheduler import Dispatch
+from reference.thresholds import check_ratio
+from rtl.config import AcceleratorConfig
+
+BACKENDS: dict[str, Callable[[AcceleratorConfig], Backend]] = {
+    "pyrtl": PyrtlBackend,
+    "verilator": VerilatorBackend,
+}
+DEFAULT_TOKENS = 1
+DEFAULT_PLACE = 37
+"""Where some of the first held-out clips compute and some replay, in every layer of the shipped
+model and under both sources; in smaller frames, modulo their tokens."""
+MAX_STALL = 0.95
+"""Memory that is ready in one cycle of twenty; a layer then takes as many times longer."""
+WATCHDOG_FACTOR = 5
+"""A layer that takes so many times the cycles of one in which every slot computes has hung."""
+
+_NAMES = {"num_cores": "cores", "num_lanes": "lanes", "num_slots": "batch"}
+"""What the fields of `AcceleratorConfig` are called here."""
+
+
+class Mode(Enum):
+    """What decides, and how slots are mapped to cores."""
+
+    DRS = "drs"
+    """Replay, computing slots dealt in turn."""
+    STATIC = "static"
+    """Replay, slot b on core b mod C."""
+    DENSE = "dense"
+    """Every slot computes, dealt in turn."""
+
+
+@dataclass(frozen=True)
+class CosimRequest:
+    """What to simulate.
+
+    Attributes:
+        backend: name of `BACKENDS`.
+        batch: B, held-out clips decoded together, one per slot.
+        cores: C.
+        lanes: L.
+        mode: drs, static or dense.
+        source: what decides; nothing under dense.
+        target_ratio: share of the eligible decisions that shall replay.
+        latency: cycles of the memory.
+        stall: probability with which a channel of the memory waits in a cycle.
+        seed: of the stalls.
+        first_token: generated index of the first simulated token; None = `DEFAULT_PLACE` of
+            frame 1.
+        tokens: simulated tokens; None = to the end of `frames`, or 1 where that is not given.
+        frames: of the video, whose last token is not fed; None = as many as the tokens need.
+        given_frames: true frames at the start.
+        calibration_clips: for scales and thresholds.
+        keeps_memory: keep what a wave form of the last layer needs.
+    """
+
+    backend: str = "pyrtl"
+    batch: int = 4
+    cores: int = 2
+    lanes: int = 16
+    mode: Mode = Mode.DRS
+    source: DecisionSource = DecisionSource.SCORE
+    target_ratio: float = 0.5
+    latency: int = 8
+    stall: float = 0.0
+    seed: int = 0
+    first_token: int | None = None
+    tokens: int | None = None
+    frames: int | None = None
+    given_frames: int = 2
+    calibration_clips: int = 4
+    keeps_memory: bool = False
+
+    def __post_init__(self) -> None:
+        if self.backend not in BACKENDS:
+            raise ArgumentError("backend", self.backend, f"one of {', '.join(BACKENDS)}")
+        check_ratio("target_ratio", self.target_ratio)
+        if not 0 <= self.stall <= MAX_STALL:
+            raise ArgumentError("stall", self.stall, f"in [0, {MAX_STALL}]")
+        for name in ("batch", "latency", "given_frames", "calibration_clips", "tokens", "frames"):
+            _check_least(name, getattr(self, name), 1)
+        for name in ("first_token", "seed"):
+            _check_least(name, getattr(self, name), 0)
+
+    def get_window(self, tokens_per_frame: int) -> range:
+        """Generated indices of the simulated tokens.
+
+        Raises:
+            ArgumentError: the video has no such tokens.
+        """
+        first = self.first_token
+        if first is None:
+            first = tokens_per_frame + DEFAULT_PLACE % tokens_per_frame
+        num_tokens = DEFAULT_TOKENS if self.tokens is None else self.tokens
+        if self.frames is None:
+            return range(first, first + num_tokens)
+        end = self.frames * tokens_per_frame - 1
+        if first >= end:
+            limit = f"below {end}, the tokens that {self.frames} frames feed"
+            raise ArgumentError("first_token", first, limit)
+        if self.tokens is not None and first + self.tokens > end:
+            limit = f"at most {end - first}, to the end of {self.frames} frames"
+            raise ArgumentError("tokens", self.tokens, limit)
+        return range(first, end if self.tokens is None else first + self.tokens)
+
+    @property
+    def dispatch(self) -> Dispatch:
+        """How slots are mapped."""
+        return Dispatch.STATIC if self.mode is Mode.STATIC else Dispatch.DYNAMIC
+
+    def make_config(self, model: ModelConfig) -> AcceleratorConfig:
+        """Sizes of the accelerator.
+
+        Raises:
+            ArgumentError: there is none of these sizes; named as here.
+        """
+        try:
+            config = AcceleratorConfig(
+                num_cores=self.cores,
+                num_lanes=self.lanes,
+                num_slots=self.batch,
+                hidden_size=model.hidden_size,
+                intermediate_size=model.intermediate_size,
+                query_size=model.num_attention_heads * model.head_dim,
+            )
+        except ArgumentError as error:
+            name = _NAMES.get(error.argument, error.argument)
+            raise ArgumentError(name, error.value, error.limit) from None
+        longest = max(config.hidden_size, config.intermediate_size, config.query_size)
+        most = 1 << (longest - 1).bit_length()
+        if self.lanes > most:
+            limit = f"at most {most}, which hold a vector of {longest} in one word"
+            raise ArgumentError("lanes", self.lanes, limit)
+        return config
+
+    def make_settings(self, dense_cycles: int) -> RunSettings:
+        """Memory and watchdog of every layer.
+
+        Args:
+            dense_cycles: of a layer in which every slot computes, on memory without stalls.
+        """
+        limit_cycles = WATCHDOG_FACTOR * self.get_usual_cycles(dense_cycles)
+        return RunSettings(limit_cycles, ChannelSettings(self.latency, self.stall, self.seed))
+
+    def get_usual_cycles(self, dense_cycles: int) -> int:
+        """About as many as a layer takes at most: a stalling channel is ready less often."""
+        return round(dense_cycles / (1 - self.stall))
+
+
+def _check_least(name: str, value: int | None, least: int) -> None:
+    if value is not None and value < least:
+        raise ArgumentError(name, value, f"at least {least}")
