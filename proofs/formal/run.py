@@ -85,7 +85,7 @@ def _run_bug(task: FormalTask, bug: PlantedBug) -> BugResult:
     """Search the design with the bug for a counterexample."""
     with tempfile.TemporaryDirectory(prefix="formal-") as name:
         folder = Path(name)
-        build_smt(task, bug.make_design(), folder)
+        build_smt(task, bug.make_design(), folder, with_invariants=False)
         answer = ask(task, Question.BOUNDED, bug.depth_cycles, folder, task.limit_seconds)
     if answer.holds is not False:
         return BugResult(bug.name, (), None)

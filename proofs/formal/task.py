@@ -10,6 +10,9 @@ from reference.errors import ArgumentError
 
 DEFAULT_LIMIT_SECONDS = 600
 
+INVARIANT_PREFIX = "invariant_"
+"""Label of an assertion, on one line of a checker, that is no claim but carries an induction."""
+
 
 class Method(Enum):
     """How assertions are checked; covers are always searched for from reset."""
@@ -62,6 +65,7 @@ class FormalTask:
         argument: why the bound suffices, or what the induction rests on.
         is_quick: part of the quick set.
         limit_seconds: for each call of the solver.
+        solver: z3, or bitwuzla, which decides multiplications that z3 does not.
     """
 
     name: str
@@ -84,6 +88,7 @@ class FormalTask:
     argument: str = ""
     is_quick: bool = False
     limit_seconds: float = DEFAULT_LIMIT_SECONDS
+    solver: str = "z3"
 
     def __post_init__(self) -> None:
         for argument in ("depth_cycles", "num_assertions"):

@@ -1,0 +1,167 @@
+"""The exported accelerator with everything but its control cut away, and a frame for checkers.
+
+The whole module is exported; the wires named here are cut from what drives them and take any value
+in any cycle. What holds for all their values holds for the values that the cut logic gives them,
+so nothing has to be assumed of cores, memories or arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+
+from cosim.verilog import MODULE_NAME, export_verilog
+from rtl.circuits import CORE_BITS
+from rtl.config import AcceleratorConfig
+from rtl.instruction import FIELD_BITS, FIELDS, INSTRUCTION_BITS, Opcode, Predicate
+
+MAX_SLOTS = 32
+"""Width of the Index Register's port."""
+
+
+def make_config(num_cores: int, num_slots: int, queue_depth: int = 32) -> AcceleratorConfig:
+    """C and B as given; the datapath, which is cut away, as small as it goes."""
+    return AcceleratorConfig(num_cores, 4, num_slots, 8, 12, 8, queue_depth)
+
+
+def describe(config: AcceleratorConfig) -> str:
+    """The sizes that matter to control."""
+    return f"C = {config.num_cores}, B = {config.num_slots}"
+
+
+@cache
+def export_once(config: AcceleratorConfig) -> str:
+    """Verilog of the accelerator."""
+    return export_verilog(config).text
+
+
+def export_anew(config: AcceleratorConfig) -> str:
+    """The same, never remembered: for builders with a planted bug."""
+    return export_verilog(config).text
+
+
+def get_range(num_bits: int) -> str:
+    """Declaration of a width in Verilog.
+
+    >>> get_range(6), get_range(1)
+    ('[5:0] ', '')
+    """
+    return f"[{num_bits - 1}:0] " if num_bits > 1 else ""
+
+
+def slice_field(word: str, field: str) -> str:
+    """A field of an instruction in Verilog.
+
+    >>> slice_field("word", "predicate")
+    'word[6:5]'
+    """
+    low = sum(num_bits for _, num_bits in FIELDS[: list(FIELD_BITS).index(field)])
+    return f"{word}[{low + FIELD_BITS[field] - 1}:{low}]"
+
+
+def name_free_cores(config: AcceleratorConfig) -> dict[str, int]:
+    """Registers and wires by which cores speak to the control, with their widths; all are free."""
+    queue_bits = config.queue_depth.bit_length()
+    widths = {
+        "queue_num_queued_q": queue_bits,
+        "sequencer_is_running_q": 1,
+        "sequencer_instruction_q": INSTRUCTION_BITS,
+        "is_done": 1,
+        "retirement_valid_q": 1,
+        "error_valid_q": 1,
+        "error_code_q": 4,
+        "is_failed_q": 1,
+    }
+    free = {
+        f"core{core}_{name}": num_bits
+        for core in range(config.num_cores)
+        for name, num_bits in widths.items()
+    }
+    return free | {"score_unit_computing_q": config.num_slots}
+
+
+def name_outputs(config: AcceleratorConfig) -> dict[str, int]:
+    """Ports of the accelerator that checkers of the control read, with their widths."""
+    ports = {
+        "instruction_ready": 1,
+        "done": 1,
+        "error": 1,
+        "error_code": 4,
+        "index_register": MAX_SLOTS,
+        "index_valid_register": MAX_SLOTS,
+        "decision_valid": 1,
+        "decision_slot": 5,
+        "decision_computes": 1,
+        "decision_core": CORE_BITS,
+    }
+    return ports | {f"mapping_register_{slot}": CORE_BITS for slot in range(config.num_slots)}
+
+
+def name_visible(config: AcceleratorConfig) -> dict[str, int]:
+    """Inner wires of the accelerator that checkers of the control read, with their widths."""
+    wires = {
+        "dispatcher_instruction": INSTRUCTION_BITS,
+        "dispatcher_is_held_q": 1,
+        "dispatcher_is_begin": 1,
+        "dispatcher_is_threshold": 1,
+        "dispatcher_is_decide": 1,
+        "scheduler_commit_slot_q": 6,
+        "scheduler_num_slots_q": 6,
+        "scheduler_pointer_q": CORE_BITS,
+        "scheduler_is_static_q": 1,
+    }
+    return wires | {f"core{core}_instruction_valid": 1 for core in range(config.num_cores)}
+
+
+def make_frame(
+    config: AcceleratorConfig,
+    top: str,
+    free: Mapping[str, int],
+    read: Mapping[str, int],
+    body: str,
+) -> str:
+    """A checker: module `top` with the accelerator in it, symbols, and a body of its own.
+
+    Beside all wires under their own names the body finds: `was_reset` (there was a reset before),
+    `slot` (any one slot, constant), `offered` and `full` (one bit for each core), `mapping` and
+    `static_core` (of `slot`), `held_<field>` (of the instruction that the dispatcher looks at), and
+    constants `C`, `B`, opcodes and predicates.
+
+    Args:
+        config: sizes.
+        top: name of the module.
+        free: cut wires and their widths.
+        read: outputs and visible wires and their widths.
+        body: SystemVerilog.
+    """
+    inputs = {"reset": 1, "instruction_valid": 1, "instruction": INSTRUCTION_BITS, **free}
+    ports = [f"input wire {get_range(num_bits)}{name}" for name, num_bits in inputs.items()]
+    pins = ", ".join(f".{name}({name})" for name in ("clk", *inputs, *read))
+    mappings = ", ".join(f"mapping_register_{slot}" for slot in reversed(range(config.num_slots)))
+    cores = list(reversed(range(config.num_cores)))
+    offered = ", ".join(f"core{core}_instruction_valid" for core in cores)
+    full = ", ".join(f"core{core}_queue_num_queued_q == {config.queue_depth}" for core in cores)
+    symbols = ", ".join(f"{one.name} = {one.value}" for kind in (Opcode, Predicate) for one in kind)
+    word = "dispatcher_instruction"
+    lines = [
+        f"module {top}(input wire clk, {', '.join(ports)});",
+        f"localparam C = {config.num_cores}, B = {config.num_slots}, {symbols};",
+        *(f"wire {get_range(num_bits)}{name};" for name, num_bits in read.items()),
+        f"{MODULE_NAME} design({pins});",
+        *(
+            f"wire {get_range(num_bits)}held_{name} = {slice_field(word, name)};"
+            for name, num_bits in FIELDS
+        ),
+        "reg was_reset = 0;",
+        "always @(posedge clk) was_reset <= was_reset | reset;",
+        "(* anyconst *) reg [4:0] any_slot;",
+        "wire [4:0] slot = any_slot % B;",
+        f"wire [B-1:0][4:0] mappings = {{{mappings}}};",
+        "wire [4:0] mapping = mappings[slot];",
+        "wire [4:0] static_core = slot % C;",
+        f"wire [C-1:0] offered = {{{offered}}};",
+        f"wire [C-1:0] full = {{{full}}};",
+        body.strip("\n"),
+        "endmodule",
+    ]
+    return "\n".join(lines) + "\n"
