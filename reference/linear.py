@@ -68,10 +68,8 @@ def compute_int8_linear(x: FloatArray, weight: Int8Matrix) -> FloatArray:
         [..., out] float32. Against the exact product with the dequantised matrix each entry is off
         by at most s_r / 2 |w|_1 from rounding x, up to relative roundings of 4 u.
     """
-    width = weight.shape[1]
-    if width > MAX_INT8_WIDTH:
-        raise ArgumentError("width of an int8 matrix", width, f"at most {MAX_INT8_WIDTH}")
-    rows = x.reshape(-1, width).astype(np.float32, copy=False)  # [R, in]
+    check_int8_width(weight)
+    rows = x.reshape(-1, weight.shape[1]).astype(np.float32, copy=False)  # [R, in]
     is_finite = np.isfinite(rows).all(axis=1, keepdims=True)  # [R, 1]
     rounded = quantize_rows(np.where(is_finite, rows, 0))
     scales = np.where(is_finite, rounded.scales[:, None], np.float32(np.nan))  # [R, 1]
@@ -79,3 +77,10 @@ def compute_int8_linear(x: FloatArray, weight: Int8Matrix) -> FloatArray:
     sums = rounded.values.astype(np.float64) @ weight.values.astype(np.float64).T  # [R, out]
     product = sums.astype(np.float32) * scales * weight.scales
     return product.reshape(*x.shape[:-1], weight.shape[0])
+
+
+def check_int8_width(weight: Int8Matrix) -> None:
+    """Raise ArgumentError for a matrix whose sums may not fit into int32."""
+    width = weight.shape[1]
+    if width > MAX_INT8_WIDTH:
+        raise ArgumentError("width of an int8 matrix", width, f"at most {MAX_INT8_WIDTH}")

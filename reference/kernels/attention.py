@@ -1,0 +1,214 @@
+"""Fused attention of one token per row by online softmax; twin of `reference.fused_attention`.
+
+A task is one key head of one row with the query heads that share it. Keys are visited where they
+lie: the sinks, then the window, in blocks that begin at the first visible slot of the row, so the
+bits of a row do not depend on its batch. The Temporal Attention Score is one of the logits and is
+copied out when its block is in hand.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import prange
+
+from reference.kernels.compilation import device, kernel
+from reference.kernels.exponential import compute_exp
+from reference.kernels.lanes import get_bits, make_float
+from reference.kernels.tiles import add_weighted_rows, make_tile
+
+Array = Any
+
+BLOCK_KEYS = 64
+"""Keys of one block."""
+
+_tile_1x1, _tile_4x1 = make_tile(1, 1), make_tile(4, 1)
+_LOWEST, _MAGNITUDE_BITS = np.int32(-(2**31)), np.int32(2**31 - 1)
+_ZERO = np.float32(0)
+_MINUS_INFINITY = np.float32(-np.inf)
+
+
+@device
+def compute_logits(
+    query: Array, head: int, keys: Array, start: int, count: int, scale: float, logits: Array
+) -> None:
+    """One block of logits [BLOCK_KEYS] of a query head; -inf behind the last key."""
+    tiled = count - count % 4
+    for place in range(0, tiled, 4):
+        _tile_4x1(keys, start + place, query, head, logits, place)
+    for place in range(tiled, count):
+        _tile_1x1(keys, start + place, query, head, logits, place)
+    for place in range(count):
+        logits[head, place] /= scale
+    for place in range(count, BLOCK_KEYS):
+        logits[head, place] = _MINUS_INFINITY
+
+
+@device
+def get_peak(logits: Array, head: int) -> Any:
+    """The largest logit of a block, found among whole numbers in the order of the floats."""
+    largest = _LOWEST
+    for place in range(BLOCK_KEYS):
+        bits = get_bits(logits[head, place])
+        largest = max(largest, np.int32(bits ^ ((bits >> 31) & _MAGNITUDE_BITS)))
+    return make_float(np.int32(largest ^ ((largest >> 31) & _MAGNITUDE_BITS)))
+
+
+@device
+def attend_range(
+    query: Array,
+    keys: Array,
+    values: Array,
+    first: int,
+    last: int,
+    tap_slot: int,
+    logits: Array,
+    running: Array,
+    weighted: Array,
+    tapped: Array,
+) -> None:
+    """Add slots first up to last to the running softmax; running [3, G] is peak, total, new sum."""
+    heads, head_dim = query.shape
+    scale = np.float32(np.sqrt(head_dim))
+    ones = np.ones((1, BLOCK_KEYS), np.float32)
+    for start in range(first, last, BLOCK_KEYS):
+        count = min(BLOCK_KEYS, last - start)
+        for head in range(heads):
+            compute_logits(query, head, keys, start, count, scale, logits)
+            if start <= tap_slot < start + count:
+                tapped[head] = logits[head, tap_slot - start]
+            old_peak = running[0, head]
+            peak = max(old_peak, get_peak(logits, head))
+            rescale = compute_exp(old_peak - peak)
+            for place in range(BLOCK_KEYS):
+                logits[head, place] = compute_exp(logits[head, place] - peak)
+            _tile_1x1(ones, 0, logits, head, running[2:].reshape(-1, 1), 0)
+            running[0, head] = peak
+            running[1, head] = running[1, head] * rescale + running[2, head]
+            for place in range(head_dim):
+                weighted[head, place] *= rescale
+            add_weighted_rows(values, start, count, logits, head, weighted)
+
+
+@device
+def attend_task(
+    query: Array,
+    keys: Array,
+    values: Array,
+    padding: int,
+    sink_stop: int,
+    window_start: int,
+    num_slots: int,
+    tap_slot: int,
+    context: Array,
+    tapped: Array,
+) -> None:
+    """Context [G, d] and tapped logits [G] of G query heads over one key head [capacity, d]."""
+    heads, head_dim = query.shape
+    logits = np.empty((heads, BLOCK_KEYS), np.float32)
+    running = np.zeros((3, heads), np.float32)
+    running[0] = _MINUS_INFINITY
+    context[:] = _ZERO
+    first = max(window_start, padding)
+    attend_range(
+        query,
+        keys,
+        values,
+        padding,
+        min(sink_stop, window_start),
+        tap_slot,
+        logits,
+        running,
+        context,
+        tapped,
+    )
+    attend_range(
+        query,
+        keys,
+        values,
+        first,
+        num_slots,
+        tap_slot,
+        logits,
+        running,
+        context,
+        tapped,
+    )
+    for head in range(heads):
+        for place in range(head_dim):
+            context[head, place] /= running[1, head]
+
+
+@kernel()
+def attend(
+    query: Array,
+    keys: Array,
+    values: Array,
+    padding: Array,
+    num_sinks: int,
+    window_start: int,
+    num_slots: int,
+    tap_slot: int,
+    context: Array,
+    tapped: Array,
+) -> None:
+    """All tasks on one thread.
+
+    Args:
+        query: [B, H_kv, G, d].
+        keys: [B, H_kv, capacity, d].
+        values: [B, H_kv, capacity, d].
+        padding: [B] int64, padded slots at the left.
+        num_sinks: oldest slots that stay visible.
+        window_start: first slot of the window.
+        num_slots: slots in use.
+        tap_slot: visible slot whose logits are handed out; -1 = none.
+        context: [B, H_kv, G, d], result.
+        tapped: [B, H_kv, G], result.
+    """
+    for row in range(keys.shape[0]):
+        for head in range(keys.shape[1]):
+            attend_task(
+                query[row, head],
+                keys[row, head],
+                values[row, head],
+                padding[row],
+                padding[row] + num_sinks,
+                window_start,
+                num_slots,
+                tap_slot,
+                context[row, head],
+                tapped[row, head],
+            )
+
+
+@kernel(parallel=True)
+def attend_parallel(
+    query: Array,
+    keys: Array,
+    values: Array,
+    padding: Array,
+    num_sinks: int,
+    window_start: int,
+    num_slots: int,
+    tap_slot: int,
+    context: Array,
+    tapped: Array,
+) -> None:
+    """The same, tasks shared between threads."""
+    heads = keys.shape[1]
+    for task in prange(keys.shape[0] * heads):
+        row, head = task // heads, task % heads
+        attend_task(
+            query[row, head],
+            keys[row, head],
+            values[row, head],
+            padding[row],
+            padding[row] + num_sinks,
+            window_start,
+            num_slots,
+            tap_slot,
+            context[row, head],
+            tapped[row, head],
+        )

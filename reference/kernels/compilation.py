@@ -1,0 +1,99 @@
+"""How kernels are compiled: once, kept on disk, and said so.
+
+Numba keys its cache by the file of a function alone, so a kernel would survive a change of the
+helpers it calls. Here the cache directory carries a digest of all sources of the package.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+import numba.core.cgutils
+import numba.core.codegen
+import numba.extending
+from numba.core import event
+
+Function = Callable[..., Any]
+"""Numba's own types say nothing about what a compiled function takes."""
+
+config: Any = numba.config
+cgutils: Any = numba.core.cgutils
+ir: Any = cgutils.ir
+"""LLVM's operations (llvmlite) as Numba brings them; like `cgutils`, without types."""
+_codegen: Any = numba.core.codegen
+get_host_cpu_features = _codegen.ll.get_host_cpu_features
+register: Any = event.register
+
+PACKAGE = Path(__file__).parent
+NOTICE = "fastcar: compiling kernels, once; this takes up to a minute"
+
+
+@cache
+def get_digest() -> str:
+    """Of all sources of the package."""
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def kernel(*, parallel: bool = False) -> Callable[[Function], Any]:
+    """Compile a function for the types it is first called with; machine code is kept on disk.
+
+    No `fastmath`: a compiler that may reorder sums would make the bits of a row depend on the code
+    around it (D-05).
+
+    Args:
+        parallel: `prange` loops share their iterations between threads.
+    """
+
+    def compile_lazily(function: Function) -> Any:
+        before = config.CACHE_DIR
+        config.CACHE_DIR = before or str(PACKAGE / "__pycache__")
+        config.CACHE_DIR += f"/kernels-{get_digest()}"
+        try:
+            return numba.njit(cache=True, parallel=parallel, nogil=True)(function)
+        finally:
+            config.CACHE_DIR = before
+
+    return compile_lazily
+
+
+def device(function: Function) -> Any:
+    """A function that only kernels call: it becomes part of their machine code."""
+    return numba.njit(nogil=True)(function)
+
+
+def intrinsic(function: Function) -> Any:
+    """A function that kernels call and that says itself which instructions it becomes."""
+    return numba.extending.intrinsic(function)
+
+
+class _Notice(event.Listener):
+    """Says once that kernels of this package are being compiled."""
+
+    def __init__(self) -> None:
+        self._is_said = False
+
+    def on_start(self, event: event.Event) -> None:
+        """Called when Numba begins to compile a function that no cache holds."""
+        compiled = getattr(event.data["dispatcher"], "py_func", None)
+        module = getattr(compiled, "__module__", "")
+        if not self._is_said and module.startswith(__package__):
+            self._is_said = True
+            print(NOTICE, file=sys.stderr, flush=True)
+
+    def on_end(self, event: event.Event) -> None:
+        """Nothing to say."""
+
+
+@cache
+def announce_compilation() -> None:
+    """From now on, the first compilation is announced on stderr."""
+    register("numba:compile", _Notice())

@@ -1,0 +1,183 @@
+"""Vector instructions of the kernels, written down as LLVM operations.
+
+Lane l of 16 accumulates the elements l, l + 16, l + 32, ... with fused multiply-add; then the
+halves of the lanes are added (8, 4, 2, 1), and the elements that fill no vector follow one by one.
+The order depends on the length alone, so the bits of a row do not depend on its batch (D-05). A
+compiler may not reorder a float sum by itself, and shall not: so the vectors stand here.
+
+Each term of a sum of n passes at most n // 16 + 4 + n % 16 roundings, never more than n.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numba import types
+
+from reference.kernels.compilation import cgutils, get_host_cpu_features, intrinsic, ir
+
+LANES = 16
+"""Float32 numbers of one vector: 512 bits; narrower machines use two or four registers."""
+FLOAT, INDEX, INT32 = ir.FloatType(), ir.IntType(64), ir.IntType(32)
+INT8, INT16 = ir.IntType(8), ir.IntType(16)
+FLOATS, INTEGERS = ir.VectorType(FLOAT, LANES), ir.VectorType(INT32, LANES)
+
+Builder = Any
+Value = Any
+
+
+def count_roundings(length: int) -> int:
+    """Most roundings that one term of an inner product passes.
+
+    >>> [count_roundings(length) for length in (1, 15, 16, 17, 2048)]
+    [1, 15, 5, 6, 132]
+    """
+    vectors, rest = divmod(length, LANES)
+    return vectors + rest + (4 if vectors else 0)
+
+
+def spread(value: Value, lanes: int = LANES) -> Value:
+    """A constant in every lane."""
+    return ir.Constant(ir.VectorType(value.type, lanes), [value] * lanes)
+
+
+def load_lanes(builder: Builder, address: Value, place: Value, lanes: int) -> Value:
+    """Numbers from a place on; the address need only be aligned to one number."""
+    element = address.type.pointee
+    pointer = builder.bitcast(
+        builder.gep(address, [place]), ir.VectorType(element, lanes).as_pointer()
+    )
+    return builder.load(pointer, align=get_size_bytes(element))
+
+
+def store_lanes(builder: Builder, vector: Value, address: Value, place: Value) -> None:
+    """Write a vector to a place; the address need only be aligned to one number."""
+    pointer = builder.bitcast(builder.gep(address, [place]), vector.type.as_pointer())
+    builder.store(vector, pointer, align=get_size_bytes(vector.type.element))
+
+
+def splat(builder: Builder, single: Value, lanes: int) -> Value:
+    """The number of a vector of one in every lane."""
+    mask = ir.Constant(ir.VectorType(INT32, lanes), [0] * lanes)
+    return builder.shuffle_vector(single, ir.Constant(single.type, ir.Undefined), mask)
+
+
+def get_size_bytes(element: Any) -> int:
+    """Of a number."""
+    return 4 if element == FLOAT else int(element.width) // 8
+
+
+def widen_floats(builder: Builder, loaded: Value) -> Value:
+    """Float32, or the float32 whose upper half a bfloat16 (16 bits) is; vector or single."""
+    is_vector = isinstance(loaded.type, ir.VectorType)
+    element = loaded.type.element if is_vector else loaded.type
+    if element == FLOAT:
+        return loaded
+    shift = ir.Constant(INT32, 16)
+    if is_vector:
+        wide = builder.shl(builder.zext(loaded, INTEGERS), spread(shift))
+        return builder.bitcast(wide, FLOATS)
+    return builder.bitcast(builder.shl(builder.zext(loaded, INT32), shift), FLOAT)
+
+
+def multiply_add(builder: Builder, a: Value, b: Value, c: Value) -> Value:
+    """a b + c with one rounding; vectors or single floats."""
+    suffix = f"v{c.type.count}f32" if isinstance(c.type, ir.VectorType) else "f32"
+    return _call(builder, f"llvm.fma.{suffix}", c.type, a, b, c)
+
+
+def multiply_add_pairs(builder: Builder, a: Value, b: Value, c: Value) -> Value:
+    """c plus the sums of products in twos: 32 times int8 a, int16 b, 16 times int32 c.
+
+    Which two lanes meet in a sum is left open, because integer sums are exact. LLVM does not find
+    the machine's instruction by itself once its passes have moved the widening, so it is named.
+    """
+    return builder.add(add_pairs(builder, builder.sext(a, b.type), b, PAIR_WIDTH), c)
+
+
+def add_pairs(builder: Builder, a: Value, b: Value, pair_width: int) -> Value:
+    """Sums of products in twos of 32 times int16, by instructions that take so many at once."""
+    if pair_width == 2 * LANES:
+        name = "llvm.x86.avx512.pmaddw.d.512"
+        return _call(builder, name, INTEGERS, a, b)
+    halves = [
+        [_shuffle(builder, operand, range(start, start + LANES)) for operand in (a, b)]
+        for start in (0, LANES)
+    ]
+    if pair_width == LANES:
+        half_sums = ir.VectorType(INT32, LANES // 2)
+        sums = [_call(builder, "llvm.x86.avx2.pmadd.wd", half_sums, *half) for half in halves]
+        return builder.shuffle_vector(*sums, ir.Constant(INTEGERS, list(range(LANES))))
+    products = [
+        builder.mul(*(builder.sext(operand, INTEGERS) for operand in half)) for half in halves
+    ]
+    return builder.add(*products)
+
+
+def get_pair_width(features: Mapping[str, bool]) -> int:
+    """Int16 products of one instruction of the machine: 32 or 16, or 1 where none is known.
+
+    >>> get_pair_width({"avx2": True, "avx512bw": False})
+    16
+    """
+    if features.get("avx512bw"):
+        return 2 * LANES
+    return LANES if features.get("avx2") else 1
+
+
+PAIR_WIDTH = get_pair_width(get_host_cpu_features())
+"""Of this machine."""
+
+
+def add_lanes(builder: Builder, vector: Value) -> Value:
+    """Sum of all lanes: upper half onto lower half, until one is left."""
+    lanes = LANES
+    add = builder.fadd if vector.type.element == FLOAT else builder.add
+    while lanes > 1:
+        lanes //= 2
+        halves = [_shuffle(builder, vector, range(start, start + lanes)) for start in (0, lanes)]
+        vector = add(*halves)
+    return builder.extract_element(vector, INT32(0))
+
+
+def _shuffle(builder: Builder, vector: Value, chosen: range) -> Value:
+    unused = ir.Constant(vector.type, ir.Undefined)
+    mask = ir.Constant(ir.VectorType(INT32, len(chosen)), list(chosen))
+    return builder.shuffle_vector(vector, unused, mask)
+
+
+def _call(builder: Builder, name: str, result: Any, *operands: Value) -> Value:
+    signature = ir.FunctionType(result, [operand.type for operand in operands])
+    function = cgutils.get_or_insert_function(builder.module, signature, name)
+    return builder.call(function, operands)
+
+
+@intrinsic
+def fused_multiply_add(context: Any, a: Any, b: Any, c: Any) -> Any:
+    """Kernels call it: a b + c with one rounding, float32."""
+
+    def generate(target: Any, builder: Builder, signature: Any, values: Any) -> Value:
+        return multiply_add(builder, *values)
+
+    return types.float32(types.float32, types.float32, types.float32), generate
+
+
+@intrinsic
+def get_bits(context: Any, number: Any) -> Any:
+    """Kernels call it: the bits of a float32 as int32."""
+
+    def generate(target: Any, builder: Builder, signature: Any, values: Any) -> Value:
+        return builder.bitcast(values[0], INT32)
+
+    return types.int32(types.float32), generate
+
+
+@intrinsic
+def make_float(context: Any, bits: Any) -> Any:
+    """Kernels call it: the float32 with the bits of an int32."""
+
+    def generate(target: Any, builder: Builder, signature: Any, values: Any) -> Value:
+        return builder.bitcast(values[0], FLOAT)
+
+    return types.float32(types.int32), generate

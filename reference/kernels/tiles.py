@@ -1,0 +1,187 @@
+"""Tiles: a few inner products at once, so that weights and activations are loaded fewer times.
+
+However many a tile computes, each product has the order of summation of `reference.kernels.lanes`.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+from numba import types
+
+from reference.kernels.compilation import cgutils, intrinsic, ir
+from reference.kernels.lanes import (
+    FLOAT,
+    INDEX,
+    INT8,
+    INT32,
+    LANES,
+    Builder,
+    Value,
+    add_lanes,
+    load_lanes,
+    multiply_add,
+    multiply_add_pairs,
+    splat,
+    spread,
+    store_lanes,
+    widen_floats,
+)
+
+
+def make_tile(num_outputs: int, num_rows: int) -> Any:
+    """A function that kernels call for num_outputs x num_rows inner products.
+
+    `tile(weight, output, x, row, out, out_column)` writes, for o < num_outputs, r < num_rows,
+    out[row + r, out_column + o] = <weight[output + o], x[row + r]>. All arrays are C-contiguous:
+    weight [outputs, in] float32, bfloat16 bits (uint16) or int8; x [rows, in] and out float32, for
+    int8 weights int16 and int32, where sums are exact.
+    """
+
+    @intrinsic
+    def tile(
+        context: Any, weight: Any, output: Any, x: Any, row: Any, out: Any, out_column: Any
+    ) -> Any:
+        signature = types.void(weight, types.intp, x, types.intp, out, types.intp)
+
+        def generate(target: Any, builder: Builder, signature: Any, values: Any) -> Value:
+            arrays = [
+                target.make_array(signature.args[place])(target, builder, values[place])
+                for place in (0, 2, 4)
+            ]
+            weights = _get_rows(builder, arrays[0], values[1], num_outputs)
+            rows = _get_rows(builder, arrays[1], values[3], num_rows)
+            width = _get_width(builder, arrays[1])
+            sums = _emit_products(builder, weights, rows, width)
+            targets = _get_rows(builder, arrays[2], values[3], num_rows)
+            for (row, output), value in sums.items():
+                place = builder.add(values[5], INDEX(output))
+                builder.store(value, builder.gep(targets[row], [place]))
+            return target.get_dummy_value()
+
+        return signature, generate
+
+    return tile
+
+
+def _get_width(builder: Builder, array: Any) -> Value:
+    return cgutils.unpack_tuple(builder, array.shape)[1]
+
+
+def _get_rows(builder: Builder, array: Any, first: Value, count: int) -> list[Value]:
+    """Addresses of rows first, first + 1, ..."""
+    width = _get_width(builder, array)
+    indices = [builder.add(first, INDEX(offset)) for offset in range(count)]
+    return [builder.gep(array.data, [builder.mul(index, width)]) for index in indices]
+
+
+def _emit_products(
+    builder: Builder, weights: list[Value], rows: list[Value], width: Value
+) -> dict[tuple[int, int], Value]:
+    """Inner products of the rows at these addresses, by (row, output)."""
+    pairs = list(product(range(len(rows)), range(len(weights))))
+    is_integer = weights[0].type.pointee == INT8
+    step = 2 * LANES if is_integer else LANES
+    zero = ir.Constant(INT32, 0) if is_integer else ir.Constant(FLOAT, 0.0)
+    lanes = {pair: cgutils.alloca_once_value(builder, spread(zero)) for pair in pairs}
+    combine = multiply_add_pairs if is_integer else multiply_add
+    whole = builder.and_(width, INDEX(-step))
+    with _emit_loop(builder, INDEX(0), whole, step) as (place, _):
+        loaded = [load_lanes(builder, address, place, step) for address in rows]
+        for output, address in enumerate(weights):
+            vector = load_lanes(builder, address, place, step)
+            if not is_integer:
+                vector = widen_floats(builder, vector)
+            for row, activations in enumerate(loaded):
+                total = lanes[row, output]
+                builder.store(combine(builder, vector, activations, builder.load(total)), total)
+    sums = {
+        pair: cgutils.alloca_once_value(builder, add_lanes(builder, builder.load(lanes[pair])))
+        for pair in pairs
+    }
+    with _emit_loop(builder, whole, width, 1) as (place, _):
+        for row, output in pairs:
+            weight = builder.load(builder.gep(weights[output], [place]))
+            activation = builder.load(builder.gep(rows[row], [place]))
+            total = sums[row, output]
+            builder.store(_add_term(builder, weight, activation, builder.load(total)), total)
+    return {pair: builder.load(sums[pair]) for pair in pairs}
+
+
+def _emit_loop(builder: Builder, start: Value, stop: Value, step: int) -> Any:
+    return cgutils.for_range_slice(builder, start, stop, INDEX(step), inc=True)
+
+
+def _add_term(builder: Builder, weight: Value, activation: Value, total: Value) -> Value:
+    """One more element of an inner product."""
+    if weight.type == INT8:
+        factors = [builder.sext(operand, INT32) for operand in (weight, activation)]
+        return builder.add(builder.mul(*factors), total)
+    return multiply_add(builder, widen_floats(builder, weight), activation, total)
+
+
+@intrinsic
+def add_weighted_rows(
+    context: Any, values: Any, first: Any, count: Any, weights: Any, head: Any, out: Any
+) -> Any:
+    """Kernels call it: out[head] += sum over s < count of weights[head, s] values[first + s].
+
+    Arrays are C-contiguous float32: values [slots, d], weights [heads, block], out [heads, d]. Each
+    sum runs over s in order, one rounding per term.
+    """
+    signature = types.void(values, types.intp, types.intp, weights, types.intp, out)
+
+    def generate(target: Any, builder: Builder, signature: Any, values: Any) -> Value:
+        arrays = [
+            target.make_array(signature.args[place])(target, builder, values[place])
+            for place in (0, 3, 5)
+        ]
+        width = _get_width(builder, arrays[0])
+        factors = _get_rows(builder, arrays[1], values[4], 1)[0]
+        result = _get_rows(builder, arrays[2], values[4], 1)[0]
+        source = _get_rows(builder, arrays[0], values[1], 1)[0]
+        start = INDEX(0)
+        for vectors in (4, 1):
+            step = vectors * LANES
+            rest = builder.sub(width, start)
+            stop = builder.add(start, builder.and_(rest, INDEX(-step)))
+            with _emit_loop(builder, start, stop, step) as (place, _):
+                places = [builder.add(place, INDEX(k * LANES)) for k in range(vectors)]
+                _emit_weighted_sum(
+                    builder, source, width, values[2], factors, result, places, LANES
+                )
+            start = stop
+        with _emit_loop(builder, start, width, 1) as (place, _):
+            _emit_weighted_sum(builder, source, width, values[2], factors, result, [place], 1)
+        return target.get_dummy_value()
+
+    return signature, generate
+
+
+def _emit_weighted_sum(
+    builder: Builder,
+    source: Value,
+    width: Value,
+    count: Value,
+    factors: Value,
+    result: Value,
+    places: list[Value],
+    lanes: int,
+) -> None:
+    """Add the weighted rows to the result at some places, which stay in registers meanwhile."""
+    totals = [
+        cgutils.alloca_once_value(builder, load_lanes(builder, result, place, lanes))
+        for place in places
+    ]
+    with _emit_loop(builder, INDEX(0), count, 1) as (slot, _):
+        factor = load_lanes(builder, factors, slot, 1)
+        row = builder.gep(source, [builder.mul(slot, width)])
+        for place, total in zip(places, totals, strict=True):
+            vector = load_lanes(builder, row, place, lanes)
+            builder.store(
+                multiply_add(builder, vector, splat(builder, factor, lanes), builder.load(total)),
+                total,
+            )
+    for place, total in zip(places, totals, strict=True):
+        store_lanes(builder, builder.load(total), result, place)
