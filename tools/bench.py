@@ -1,127 +1,100 @@
-"""Speed of the reference decoder, as ratios within one run: `make bench`.
+"""Speed of decoding against Amdahl's law, the memory's bandwidth and what else one could take.
 
-    python -m tools.bench [--quick]
+    python -m tools.bench [--quick] [--resume] [--peers PYTHON] [--folder DIR]
 
-Replay against the dense run and Amdahl's law, the cost of the MLP by rows, and the time of one
-video of the shipped model. Numbers, figure and page go to docs/performance.{json,png,md}.
+Random Llama geometries decoded by this project, `transformers` and llama.cpp in turns; whole videos
+of the shipped model; a model of the paper's size from a memory map. Numbers, figure and page go to
+docs/performance.{json,png,md}; every stage that is done is kept in out/bench, where --resume finds
+it.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
-import os
-import platform
+import shutil
 import sys
-import time
-from dataclasses import asdict
+import tempfile
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from reference.video.model import SHIPPED_MODEL, load_video_model
-from reference.weights import make_random_weights
-from tools.bench_linear import CHOSEN, measure_linear
-from tools.bench_replay import SPEED_UP_TARGET, make_bench_config, measure_replay
-from tools.bench_report import format_page, format_replay_table, save_figure
+from fastcar.output import write_atomically
+from reference.errors import FastCarError
+from tools.bench_figure import save_figure
+from tools.bench_large import LARGE_GEOMETRY, TINY_GEOMETRY
+from tools.bench_machine import count_cores
+from tools.bench_plan import FULL_PLAN, QUICK_PLAN
+from tools.bench_report import format_page
+from tools.bench_run import Settings, run_stages
+from tools.bench_targets import format_targets
+from tools.bench_video import FULL_VIDEO_PLAN, QUICK_VIDEO_PLAN
+from tools.bench_worker import WorkerError
 from tools.markdown import fill_paragraphs
-from tools.prompted_videos import PromptedSettings, generate_prompted, make_prompts
-
-BATCHES = (1, 8)
-ROUNDS = 12
-QUICK_ROUNDS = 2
-VIDEO_SECONDS_TARGET = 10.0
 
 
-def describe_machine() -> dict[str, Any]:
-    """Processor, cores this process may use, versions, threads of the linear algebra library."""
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    return {
-        "processor": _get_processor(),
-        "cores": len(os.sched_getaffinity(0)),
-        "load_before": round(os.getloadavg()[0], 2),
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "blas": f"{blas['name']} {blas['version']}",
-        "blas_threads": _get_blas_threads(),
-    }
+def main() -> int:
+    """Command line; 0 for success, 2 with one line for a refusal."""
+    try:
+        run(_parse_arguments())
+    except (FastCarError, WorkerError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
-def _get_processor() -> str:
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return names[0] if names else platform.machine()
+def run(arguments: argparse.Namespace) -> None:
+    """Measure everything and write the three files."""
+    for folder in (arguments.out, arguments.parts):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not arguments.resume:
+        shutil.rmtree(arguments.parts)
+        arguments.parts.mkdir()
+    results = run_stages(make_settings(arguments))
+    with write_atomically(arguments.out / "performance.json") as partial:
+        partial.write_text(json.dumps(results, indent=1) + "\n")
+    with write_atomically(arguments.out / "performance.png") as partial:
+        save_figure(results, partial)
+    with write_atomically(arguments.out / "performance.md") as partial:
+        partial.write_text(fill_paragraphs(format_page(results)))
+    print(format_targets(results))
 
 
-def _get_blas_threads() -> int:
-    """As the library itself reports it; threadpoolctl comes with scikit-learn."""
-    threadpoolctl = importlib.import_module("threadpoolctl")
-    pools = threadpoolctl.threadpool_info()
-    return max(int(pool["num_threads"]) for pool in pools if pool["user_api"] == "blas")
-
-
-def measure_video(checkpoint: Path) -> dict[str, Any]:
-    """Seconds of one guided video from the prompt alone, dense, model already loaded."""
-    model = load_video_model(checkpoint)
-    frames = model.geometry.frames
-    prompts = model.draw_starts(make_prompts(1)[:1], seed=0)
-    start = time.perf_counter()
-    generate_prompted(model, prompts, PromptedSettings(), frames, seed=0)
-    return {
-        "frames": frames,
-        "tokens": frames * model.geometry.tokens_per_frame,
-        "seconds": time.perf_counter() - start,
-        "target_seconds": VIDEO_SECONDS_TARGET,
-    }
-
-
-def measure(checkpoint: Path, rounds: int) -> dict[str, Any]:
-    """All measurements."""
-    machine = describe_machine()
-    print(json.dumps(machine), file=sys.stderr, flush=True)
-    config = make_bench_config()
-    weights = make_random_weights(config, np.random.default_rng(0))
-    linear = measure_linear(config, weights, rounds)
-    speeds = [
-        asdict(speed)
-        for rows in BATCHES
-        for speed in measure_replay(config, weights, rows, rounds, linear[CHOSEN])
-    ]
-    return {
-        "machine": machine,
-        "config": asdict(config),
-        "rounds": rounds,
-        "target_share": SPEED_UP_TARGET,
-        "replay": speeds,
-        "linear_milliseconds": {
-            name: {str(rows): cost for rows, cost in costs.items()}
-            for name, costs in linear.items()
-        },
-        "video": measure_video(checkpoint),
-    }
-
-
-def main() -> None:
-    """Command line."""
+def _parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="few rounds, for a first look")
-    parser.add_argument("--checkpoint", type=Path, default=SHIPPED_MODEL, help="default: shipped")
+    parser.add_argument("--quick", action="store_true", help="tiny models, for a first look")
+    parser.add_argument("--resume", action="store_true", help="keep the stages that are done")
     parser.add_argument("--out", type=Path, default=Path("docs"), help="default: %(default)s")
-    arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    results = measure(arguments.checkpoint, QUICK_ROUNDS if arguments.quick else ROUNDS)
-    (arguments.out / "performance.json").write_text(json.dumps(results, indent=1) + "\n")
-    save_figure(results, arguments.out / "performance.png")
-    (arguments.out / "performance.md").write_text(fill_paragraphs(format_page(results)))
-    print(format_replay_table(results))
-    video = results["video"]
-    print(f"one video of {video['frames']} frames: {video['seconds']:.1f} s")
+    parser.add_argument(
+        "--parts",
+        type=Path,
+        default=Path("out/bench"),
+        help="finished stages; default: %(default)s",
+    )
+    parser.add_argument(
+        "--peers", default=sys.executable, help="python with torch, transformers, llama-cpp-python"
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path(tempfile.gettempdir()),
+        help="room for 10 GB of models, removed at the end; default: %(default)s",
+    )
+    return parser.parse_args()
+
+
+def make_settings(arguments: argparse.Namespace) -> Settings:
+    """What the options say."""
+    is_quick = arguments.quick
+    return Settings(
+        plan=QUICK_PLAN if is_quick else FULL_PLAN,
+        video_plan=QUICK_VIDEO_PLAN if is_quick else FULL_VIDEO_PLAN,
+        large_geometry=TINY_GEOMETRY if is_quick else LARGE_GEOMETRY,
+        start_rounds=1 if is_quick else 5,
+        threads=count_cores(),
+        peers=arguments.peers,
+        folder=arguments.folder,
+        parts=arguments.parts,
+    )
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
 from unittest.mock import patch
 
 import numpy as np
@@ -17,7 +19,8 @@ import reference.linear
 from reference.config import ModelConfig
 from reference.linear import BLOCK_BYTES, compute_linear
 from reference.swiglu import compute_silu
-from reference.weights import FloatArray, LayerWeights, ModelWeights
+from reference.weights import FloatArray, LayerWeights, ModelWeights, make_random_weights
+from tools.bench_plan import Geometry
 
 Linear = Callable[[FloatArray, FloatArray], FloatArray]
 
@@ -68,6 +71,16 @@ def run_mlp(multiply: Linear, normed: FloatArray, layer: LayerWeights) -> FloatA
     """The MLP of `reference.swiglu` with another product."""
     gate, up = multiply(normed, layer.gate_proj), multiply(normed, layer.up_proj)
     return multiply(compute_silu(gate) * up, layer.down_proj)
+
+
+class ProductsPlayer:
+    """Measures the products in a process of its own, with the threads of the other contenders."""
+
+    def measure(self, geometry: dict[str, Any], rounds: int) -> dict[str, Any]:
+        """Milliseconds of every formulation at every number of rows, random weights."""
+        config = Geometry(**geometry).make_config(max_tokens=1)
+        weights = make_random_weights(config, np.random.default_rng(0))
+        return {"config": asdict(config), "milliseconds": measure_linear(config, weights, rounds)}
 
 
 def measure_linear(
