@@ -129,24 +129,9 @@ class CosimRequest:
         Raises:
             ArgumentError: there is none of these sizes; named as here.
         """
-        try:
-            config = AcceleratorConfig(
-                num_cores=self.cores,
-                num_lanes=self.lanes,
-                num_slots=self.batch,
-                hidden_size=model.hidden_size,
-                intermediate_size=model.intermediate_size,
-                query_size=model.num_attention_heads * model.head_dim,
-            )
-        except ArgumentError as error:
-            name = _NAMES.get(error.argument, error.argument)
-            raise ArgumentError(name, error.value, error.limit) from None
-        longest = max(config.hidden_size, config.intermediate_size, config.query_size)
-        most = 1 << (longest - 1).bit_length()
-        if self.lanes > most:
-            limit = f"at most {most}, which hold a vector of {longest} in one word"
-            raise ArgumentError("lanes", self.lanes, limit)
-        return config
+        query_size = model.num_attention_heads * model.head_dim
+        model_sizes = model.hidden_size, model.intermediate_size, query_size
+        return make_accelerator_config(self.cores, self.lanes, self.batch, *model_sizes)
 
     def make_settings(self, dense_cycles: int) -> RunSettings:
         """Memory and watchdog of every layer.
@@ -160,6 +145,27 @@ class CosimRequest:
     def get_usual_cycles(self, dense_cycles: int) -> int:
         """About as many as a layer takes at most: a stalling channel is ready less often."""
         return round(dense_cycles / (1 - self.stall))
+
+
+def make_accelerator_config(
+    cores: int, lanes: int, batch: int, hidden_size: int, intermediate_size: int, query_size: int
+) -> AcceleratorConfig:
+    """Sizes of an accelerator.
+
+    Raises:
+        ArgumentError: there is none of these sizes; it names the parameters of this function.
+    """
+    try:
+        config = AcceleratorConfig(cores, lanes, batch, hidden_size, intermediate_size, query_size)
+    except ArgumentError as error:
+        name = _NAMES.get(error.argument, error.argument)
+        raise ArgumentError(name, error.value, error.limit) from None
+    longest = max(hidden_size, intermediate_size, query_size)
+    most = 1 << (longest - 1).bit_length()
+    if lanes > most:
+        limit = f"at most {most}, which hold a vector of {longest} in one word"
+        raise ArgumentError("lanes", lanes, limit)
+    return config
 
 
 def _check_least(name: str, value: int | None, least: int) -> None:

@@ -23,6 +23,7 @@ COMMANDS = {
     "analyze": "Measure where replay stands on a model: time, similarity, gates, drift.",
     "prove": "Check the error bounds on decoded tokens, statement by statement.",
     "cosim": "Run the accelerator on real tokens, in lock-step with the integer reference.",
+    "predict": "Predict cycles of layer steps by the cycle model, dense, static and under DRS.",
     "quantize": "Turn a float checkpoint into int8, a few rows at a time.",
     "export": "Write the accelerator as Verilog, with a self-checking testbench.",
 }
