@@ -4,7 +4,8 @@ Bitwuzla decides equalities between multiplications that z3 does not. yosys-smtb
 its name on PATH; `make_solver` writes a program of that name which runs `main` here: SMT-LIB
 commands from standard input, answers to standard output. The module's own parser loses its count of
 scopes between two texts, so push and pop go to the solver directly; the declarations in between
-stay, and yosys-smtbmc gives every one of them a new name.
+stay, and yosys-smtbmc gives every one of them a new name. Values are asked for directly as well,
+because the parser prints them to a buffer that nothing empties.
 """
 
 from __future__ import annotations
@@ -12,11 +13,17 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from reference.errors import ArgumentError
 
+_QUOTED = re.compile(r'\|[^|]*\||"[^"]*"')
+_TOKEN = re.compile(r"\|[^|]*\||[()]|[^\s()|]+")
+_VALUES = re.compile(r"\(get-value \((.*)\)\)", re.DOTALL)
 _SCOPE = re.compile(r"\((push|pop)\s+(\d+)\)")
 
 
@@ -26,12 +33,8 @@ def make_solver(folder: Path, limit_seconds: float, extra: str) -> None:
     Raises:
         ArgumentError: the Python module is not installed.
     """
-    try:
-        import bitwuzla  # noqa: F401
-    except ImportError:
-        raise ArgumentError(
-            "bitwuzla", "not found", f"installed: pip install 'fastcar[{extra}]'"
-        ) from None
+    if find_spec("bitwuzla") is None:
+        raise ArgumentError("bitwuzla", "not found", f"installed: pip install 'fastcar[{extra}]'")
     root = Path(__file__).resolve().parents[2]
     program = folder / "bitwuzla"
     program.write_text(
@@ -44,8 +47,6 @@ def make_solver(folder: Path, limit_seconds: float, extra: str) -> None:
 
 def get_version() -> str:
     """Version of the Python module, for reports."""
-    from importlib.metadata import version
-
     return version("bitwuzla")
 
 
@@ -59,18 +60,18 @@ def split_commands(lines: Iterable[str]) -> Iterator[str]:
     depth = 0
     for line in lines:
         pending.append(line.rstrip("\n"))
-        depth += line.count("(") - line.count(")")
+        code = _QUOTED.sub("", line).partition(";")[0]
+        depth += code.count("(") - code.count(")")
         if depth <= 0:
             command = "\n".join(pending).strip()
             pending, depth = [], 0
-            if command:
+            if command and not command.startswith(";"):
                 yield command
 
 
 def main(limit_seconds: float) -> None:
     """Answer commands until `(exit)` or the end of the input; each check has a limit."""
-    import bitwuzla
-
+    bitwuzla: Any = import_module("bitwuzla")
     options = bitwuzla.Options()
     options.set(bitwuzla.Option.PRODUCE_MODELS, True)
     options.set(bitwuzla.Option.TIME_LIMIT_PER, int(1000 * limit_seconds))
@@ -90,8 +91,36 @@ def _execute(parser: Any, command: str) -> None:
             getattr(parser.bitwuzla(), scope[1])(int(scope[2]))
         elif command == "(check-sat)":
             print(parser.bitwuzla().check_sat().name.lower())
+        elif values := _VALUES.fullmatch(command):
+            print(_get_values(parser, values[1]))
         elif not command.startswith("(set-logic"):
             parser.parse(command, False, False)
     except Exception as error:  # The module has no class of its own.
         text = str(error).replace('"', "'")
         print(f'(error "{text}")')
+
+
+def _get_values(parser: Any, texts: str) -> str:
+    """Terms and their values in the solver's model."""
+    values = []
+    for text in _split_terms(texts):
+        value = parser.bitwuzla().get_value(parser.parse_term(text))
+        values.append(f"({text} {value})")
+    return f"({' '.join(values)})"
+
+
+def _split_terms(texts: str) -> Iterator[str]:
+    """Terms that stand one after the other.
+
+    >>> list(_split_terms("|a b| (f (g x)) y"))
+    ['|a b|', '(f (g x))', 'y']
+    """
+    depth, pending = 0, ""
+    for token in _TOKEN.findall(texts):
+        if depth and token != ")" and not pending.endswith("("):
+            pending += " "
+        pending += token
+        depth += (token == "(") - (token == ")")
+        if not depth:
+            yield pending
+            pending = ""
