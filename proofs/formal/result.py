@@ -121,3 +121,9 @@ def _bug_to_json(bug: BugResult) -> Json:
         "num_cycles": 0 if run is None else run.num_cycles,
         "table": "" if run is None else run.format_table(),
     }
+
+
+def make_failure(task: FormalTask, reason: str) -> Json:
+    """The result of a task that the tools refuse."""
+    nothing = FormalResult(task, Status.UNDECIDED, 0.0, {}, Obligations(0, 0, 0))
+    return nothing.to_json() | {"complaints": [reason]}

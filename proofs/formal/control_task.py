@@ -1,0 +1,118 @@
+"""Tasks about the control of the exported accelerator, for every C and B."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from cosim.verilog import MODULE_NAME
+from proofs.formal.control import (
+    describe,
+    export_anew,
+    export_once,
+    make_config,
+    make_frame,
+    name_free_cores,
+    name_outputs,
+    name_visible,
+)
+from proofs.formal.design import make_planted
+from proofs.formal.task import FormalTask, Method, PlantedBug
+from rtl.config import AcceleratorConfig
+
+NUM_CORES = (1, 2, 3, 4, 8)
+NUM_SLOTS = (4, 8, 32)
+QUICK_SIZES = (3, 4)
+"""C and B of the quick set, and of the planted bugs."""
+
+_OBLIGATION = re.compile(r"^ *\w+: (assert|assume|cover) \(", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Bug:
+    """A bug to be planted in a module of `rtl`.
+
+    Attributes:
+        name: what is wrong, in words.
+        module: dotted name.
+        old: text that stands there once.
+        new: what replaces it.
+        depth_cycles: runs that are searched.
+    """
+
+    name: str
+    module: str
+    old: str
+    new: str
+    depth_cycles: int = 14
+
+
+@dataclass(frozen=True)
+class ControlProof:
+    """Claims about the control, for all C and B, by induction over one cycle.
+
+    Attributes:
+        unit: name of the unit, and stem of the checker's file beside this one.
+        claim: what is proven.
+        argument: what the induction rests on.
+        bugs: planted in the quick sizes.
+        shown: signals of the counterexamples.
+        cover_depth_cycles: runs in which every cover must be reached.
+    """
+
+    unit: str
+    claim: str
+    argument: str
+    bugs: tuple[Bug, ...]
+    shown: tuple[str, ...]
+    cover_depth_cycles: int = 16
+
+    def list_tasks(self) -> Iterator[FormalTask]:
+        """One task for each C and B."""
+        for num_cores in NUM_CORES:
+            for num_slots in NUM_SLOTS:
+                yield self.make_task(make_config(num_cores, num_slots))
+
+    def make_task(self, config: AcceleratorConfig) -> FormalTask:
+        """The task for one C and B; planted bugs in the quick sizes only."""
+        is_quick = (config.num_cores, config.num_slots) == QUICK_SIZES
+        top = f"{self.unit}_checker"
+        body = (Path(__file__).parent / f"{self.unit}.sv").read_text(encoding="utf-8")
+        free, visible = name_free_cores(config), name_visible(config)
+        kinds = count_obligations(body)
+        return FormalTask(
+            name=f"{self.unit} C={config.num_cores} B={config.num_slots}",
+            claim=self.claim,
+            configuration=describe(config),
+            make_design=partial(export_once, config),
+            design_top=MODULE_NAME,
+            checker=make_frame(config, top, free, name_outputs(config) | visible, body),
+            top=top,
+            method=Method.INDUCTION,
+            depth_cycles=1,
+            num_assertions=kinds["assert"],
+            num_assumptions=kinds["assume"],
+            num_covers=kinds["cover"],
+            cover_depth_cycles=self.cover_depth_cycles,
+            free=tuple(free),
+            visible=tuple(visible),
+            bugs=tuple(plant(config, bug) for bug in self.bugs) if is_quick else (),
+            shown=self.shown,
+            argument=self.argument,
+            is_quick=is_quick,
+        )
+
+
+def count_obligations(body: str) -> dict[str, int]:
+    """Labelled assertions, assumptions and covers in the text of a checker, one on a line."""
+    kinds = _OBLIGATION.findall(body)
+    return {kind: kinds.count(kind) for kind in ("assert", "assume", "cover")}
+
+
+def plant(config: AcceleratorConfig, bug: Bug) -> PlantedBug:
+    """The accelerator with the bug."""
+    make_design = make_planted(partial(export_anew, config), bug.module, bug.old, bug.new)
+    return PlantedBug(bug.name, make_design, bug.depth_cycles)

@@ -1,0 +1,89 @@
+"""The dispatcher in the exported accelerator: who gets which instruction, and that none is lost.
+
+Proven without any assumption, for all runs: cores are free (see `proofs.formal.control`), so
+queues may be full or empty and decisions may arrive in any cycle.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proofs.formal.control_task import Bug, ControlProof
+from proofs.formal.task import FormalTask
+
+_MODULE = "rtl.dispatcher"
+
+PROOF = ControlProof(
+    unit="dispatcher",
+    claim="an if-compute instruction goes exactly once to the mapped core if its slot computes, an "
+    "if-replay one to core b mod C if it replays; what is excluded is dropped, what waits is kept, "
+    "and no instruction is lost, changed or sent twice when queues are full",
+    argument="one register holds one instruction; cores, queues and decisions are free",
+    bugs=(
+        Bug(
+            "the predicate is inverted",
+            _MODULE,
+            "is_if_compute = predicate == int(Predicate.IF_COMPUTE)",
+            "is_if_compute = predicate == int(Predicate.IF_REPLAY)",
+        ),
+        Bug(
+            "if-compute goes to core b mod C",
+            _MODULE,
+            "core = pyrtl.select(is_if_compute, select_value(inputs.mappings, slot), static_core)",
+            "core = static_core",
+        ),
+        Bug(
+            "a full queue does not hold the instruction back",
+            _MODULE,
+            "is_dispatched=is_wanted & select_value(inputs.core_ready, core),",
+            "is_dispatched=is_wanted,",
+        ),
+        Bug(
+            "an instruction stays after it was sent",
+            _MODULE,
+            "is_held_d = is_accepted | is_held_q & ~is_passed & ~is_end",
+            "is_held_d = is_accepted | is_held_q & ~is_begin & ~is_end",
+        ),
+        Bug(
+            "an undecided slot does not wait",
+            _MODULE,
+            "is_decided = is_always | read_slot(inputs.index_valid, slot)",
+            "is_decided = is_always | (slot == slot)",
+        ),
+        Bug(
+            "every instruction is accepted",
+            _MODULE,
+            "instruction_ready = inputs.is_stopped | ~is_held_q | is_passed",
+            "instruction_ready = inputs.is_stopped | is_held_q | ~is_held_q",
+        ),
+        Bug(
+            "an illegal instruction is sent",
+            _MODULE,
+            "is_legal = is_looking & (check_code == int(ErrorCode.NONE))",
+            "is_legal = is_looking",
+        ),
+    ),
+    shown=(
+        "reset",
+        "instruction_valid",
+        "instruction_ready",
+        "dispatcher_is_held_q",
+        "held_opcode",
+        "held_predicate",
+        "held_slot",
+        "offered",
+        "full",
+        "num_sent",
+        "slot",
+        "is_committed",
+        "computes",
+        "core",
+        "error_code",
+    ),
+    cover_depth_cycles=20,
+)
+
+
+def list_tasks() -> Iterator[FormalTask]:
+    """One task for each C and B."""
+    return PROOF.list_tasks()

@@ -1,0 +1,112 @@
+// Body of the checker of the dispatcher; `make_frame` declares what it reads.
+wire begins = dispatcher_is_begin & ~reset;
+wire forget = reset | dispatcher_is_begin;
+wire accepts = instruction_valid & instruction_ready;
+wire [C-1:0] sent = offered & ~full;
+
+// The decision of `slot`, as it was committed.
+reg is_committed, computes;
+reg [4:0] core;
+wire commits = decision_valid & (decision_slot == slot);
+always @(posedge clk) begin
+    is_committed <= ~forget & (is_committed | commits);
+    if (commits & ~forget) begin
+        computes <= decision_computes;
+        core <= decision_core;
+    end
+end
+
+// What the instruction that is looked at must become, if it is legal and belongs to `slot`.
+wire is_for_core = held_opcode >= LOAD;
+wire is_conditional = held_predicate != ALWAYS;
+wire is_met = held_predicate == ALWAYS | is_committed & (computes == (held_predicate == IF_COMPUTE));
+wire [4:0] target_core = held_predicate == IF_COMPUTE ? core : static_core;
+
+// The cycle before: what was looked at, what was done with it, what was offered.
+reg was_held, was_ready, was_accepting, was_stopped, was_clear, was_of_slot;
+reg was_wanted, was_excluded, was_waiting, was_full;
+reg was_begin, was_threshold, was_decide, was_core_error;
+reg [127:0] last_instruction, last_accepted;
+reg [C-1:0] last_offered, last_sent, last_wanted;
+reg [4:0] last_opcode;
+always @(posedge clk) begin
+    was_held <= dispatcher_is_held_q & ~reset;
+    was_ready <= instruction_ready;
+    was_accepting <= accepts;
+    was_stopped <= error;
+    was_clear <= reset | error;
+    was_of_slot <= held_slot == slot;
+    was_wanted <= is_for_core & is_met;
+    was_excluded <= is_for_core & is_conditional & is_committed & ~is_met;
+    was_waiting <= is_for_core & is_conditional & ~is_committed;
+    was_full <= full[target_core];
+    was_begin <= dispatcher_is_begin;
+    was_threshold <= dispatcher_is_threshold;
+    was_decide <= dispatcher_is_decide;
+    was_core_error <= |core_errors;
+    last_instruction <= dispatcher_instruction;
+    last_accepted <= instruction;
+    last_offered <= offered;
+    last_sent <= sent;
+    last_wanted <= 1 << target_core;
+    last_opcode <= held_opcode;
+end
+
+// Whether the cycle before says what became of a legal instruction.
+reg was_reset_before = 0;
+always @(posedge clk) was_reset_before <= was_reset;
+wire is_known = was_reset_before & was_held & ~was_clear & ~error;
+wire is_of_slot = is_known & was_of_slot & (last_opcode >= LOAD);
+
+// Copies of the instruction that is looked at which went to a core.
+reg [1:0] num_sent;
+always @(posedge clk) begin
+    if (reset | accepts) num_sent <= 0;
+    else if (|sent) num_sent <= num_sent + 1;
+end
+
+always @(posedge clk) if (was_reset) begin
+    // Predicate and mapping.
+    computing_only_if_decided_so: assert (~(|sent & (held_slot == slot) & (held_predicate == IF_COMPUTE)) | is_committed & computes);
+    computing_on_the_mapped_core: assert (~(|offered & (held_slot == slot) & (held_predicate == IF_COMPUTE)) | (offered == 1 << core));
+    replaying_only_if_decided_so: assert (~(|sent & (held_slot == slot) & (held_predicate == IF_REPLAY)) | is_committed & ~computes);
+    others_on_their_own_core: assert (~(|offered & (held_slot == slot) & (held_predicate != IF_COMPUTE)) | (offered == 1 << static_core));
+    to_one_core: assert ((offered & (offered - 1)) == 0);
+    only_core_instructions: assert (~|offered | dispatcher_is_held_q & is_for_core & ~error);
+    // Fate of a legal instruction for a core: sent exactly once, dropped, or kept.
+    wanted_is_offered: assert (~(is_of_slot & was_wanted) | (last_offered == last_wanted));
+    wanted_passes_when_sent: assert (~(is_of_slot & was_wanted) | (was_ready == |last_sent) & (was_ready == ~was_full));
+    excluded_is_dropped: assert (~(is_of_slot & was_excluded) | was_ready & (last_offered == 0));
+    undecided_waits: assert (~(is_of_slot & was_waiting) | ~was_ready & (last_offered == 0));
+    sent_at_most_once: assert (~|sent | (num_sent == 0));
+    sent_when_it_leaves: assert (~|sent | instruction_ready);
+    refused_is_not_sent: assert (~(was_reset_before & was_held & ~was_clear & error & ~was_core_error) | (last_offered == 0));
+    // Fate of all others.
+    begin_is_executed: assert (~(is_known & (last_opcode == BEGIN)) | (was_ready == was_begin));
+    threshold_is_executed: assert (~(is_known & (last_opcode == THRESHOLD)) | (was_ready == was_threshold));
+    decide_is_executed: assert (~(is_known & (last_opcode == DECIDE)) | was_ready & was_decide);
+    only_begin_begins: assert (~dispatcher_is_begin | dispatcher_is_held_q & (held_opcode == BEGIN) & ~error);
+    only_threshold_sets_it: assert (~dispatcher_is_threshold | dispatcher_is_held_q & (held_opcode == THRESHOLD) & ~error);
+    only_decide_decides: assert (~dispatcher_is_decide | dispatcher_is_held_q & (held_opcode == DECIDE) & ~error);
+    // The port: nothing is lost, changed or invented under back-pressure.
+    accepted_is_held: assert (~(was_reset_before & was_accepting & ~was_clear) | dispatcher_is_held_q & (dispatcher_instruction == last_accepted));
+    waiting_is_kept: assert (~(is_known & ~was_ready & ~(last_opcode == END & done)) | dispatcher_is_held_q & (dispatcher_instruction == last_instruction));
+    passed_is_gone: assert (~(was_reset_before & ~was_clear & was_ready & ~was_accepting) | ~dispatcher_is_held_q);
+    stopped_discards: assert (~error | instruction_ready & (offered == 0));
+    // What carries the induction.
+    invariant_index_valid: assert (index_valid_register[slot] == is_committed);
+    invariant_index: assert (index_register[slot] == (is_committed & computes));
+    invariant_mapping: assert (~(is_committed & computes) | (mapping == core) & (core < C));
+    invariant_pointer: assert (scheduler_pointer_q < C);
+    invariant_committed: assert (is_committed == (slot < scheduler_commit_slot_q));
+    invariant_commits: assert ((scheduler_commit_slot_q <= scheduler_num_slots_q) & (scheduler_num_slots_q <= B));
+    invariant_not_sent: assert (~dispatcher_is_held_q | (num_sent == 0));
+
+    computing_sent: cover (is_of_slot & was_wanted & |last_sent & computes & (core == C - 1));
+    replaying_sent: cover (is_of_slot & was_wanted & |last_sent & (slot != 0) & is_committed & ~computes);
+    dropped: cover (is_of_slot & was_excluded);
+    waiting_for_a_decision: cover (is_of_slot & was_waiting);
+    waiting_for_a_queue: cover (is_of_slot & was_wanted & was_full);
+    refused: cover (was_held & ~was_clear & error & (error_code == 10));
+    ended: cover (is_known & (last_opcode == END) & done);
+end

@@ -1,0 +1,42 @@
+"""Every formal proof there is."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from proofs.formal.task import FormalTask
+from reference.errors import ArgumentError
+
+MODULES = (
+    "scheduler",
+    "dispatcher",
+)
+"""Modules of this package that have `list_tasks`, in the order of the document."""
+
+
+def list_tasks() -> tuple[FormalTask, ...]:
+    """All tasks, module by module.
+
+    Raises:
+        ArgumentError: a name stands twice.
+    """
+    tasks = tuple(
+        task for name in MODULES for task in import_module(f"proofs.formal.{name}").list_tasks()
+    )
+    names = [task.name for task in tasks]
+    for name in names:
+        if names.count(name) > 1:
+            raise ArgumentError("name", name, "unique among the formal tasks")
+    return tasks
+
+
+def get_task(name: str) -> FormalTask:
+    """The task of a name.
+
+    Raises:
+        ArgumentError: there is none.
+    """
+    for task in list_tasks():
+        if task.name == name:
+            return task
+    raise ArgumentError("task", name, "the name of a formal task (--list shows them)")
