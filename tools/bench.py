@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 from fastcar.output import write_atomically
-from reference.errors import FastCarError
+from reference.errors import ArgumentError, FastCarError
 from tools.bench_figure import save_figure
 from tools.bench_large import LARGE_GEOMETRY, TINY_GEOMETRY
 from tools.bench_machine import count_cores
@@ -43,6 +43,8 @@ def main() -> int:
 
 def run(arguments: argparse.Namespace) -> None:
     """Measure everything and write the three files."""
+    if not arguments.folder.is_dir():
+        raise ArgumentError("folder", str(arguments.folder), "an existing directory")
     for folder in (arguments.out, arguments.parts):
         folder.mkdir(parents=True, exist_ok=True)
     if not arguments.resume:

@@ -69,7 +69,7 @@ def run_stages(settings: Settings) -> Results:
     results: Results = {}
 
     def keep(name: str, stage: Callable[..., Any], *arguments: Any) -> Any:
-        results[name] = _run_stage(settings.parts, name, partial(stage, *arguments))
+        results[name] = keep_stage(settings.parts, name, partial(stage, *arguments))
         return results[name]
 
     plan, video_plan, threads = settings.plan, settings.video_plan, settings.threads
@@ -91,7 +91,8 @@ def run_stages(settings: Settings) -> Results:
     }
 
 
-def _run_stage(parts: Path, name: str, stage: Callable[[], Any]) -> Any:
+def keep_stage(parts: Path, name: str, stage: Callable[[], Any]) -> Any:
+    """The result of a stage, from its file if it has one; otherwise it runs and gets one."""
     path = parts / f"{name.replace(' ', '_').replace(',', '')}.json"
     if path.exists():
         report(f"{name}: kept from {path}")
