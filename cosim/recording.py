@@ -6,7 +6,9 @@ The layer stands alone: a memory with one layer and one place of the replay cach
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 
 import numpy as np
 
@@ -42,6 +44,17 @@ from rtl.instruction import encode
 
 GATES = {DecisionSource.SCORE: "tas", DecisionSource.DISTANCE: "input"}
 RANDOM_VOCAB, RANDOM_TOKENS_PER_FRAME, RANDOM_HEADS = 16, 4, 2
+
+
+class Share(Enum):
+    """Which of the slots that a score or distance decides replay."""
+
+    HALF = "half"
+    """Those at or behind the median."""
+    NONE = "none"
+    """None: the dense layer."""
+    ALL = "all"
+    """All of them."""
 
 
 @dataclass(frozen=True)
@@ -209,9 +222,36 @@ def record_layer(
     Slot 0 computes without a decision, of the others every second one replays: the threshold is
     the median of their measures.
     """
+    return record_shares(config, scene, source, layer_index, latency_cycles, [Share.HALF])[0]
+
+
+def record_shares(
+    config: AcceleratorConfig,
+    scene: Scene,
+    source: DecisionSource,
+    layer_index: int,
+    latency_cycles: int,
+    shares: Sequence[Share],
+) -> list[Recording]:
+    """Record the same layer with different thresholds; slot 0 computes without a decision."""
     capture = capture_layer(scene, source, layer_index)
     model = IntegerModel(replace(scene.config, num_hidden_layers=1), (capture.layer,))
-    capture = _divide(config, model, capture)
+    where = f"{scene.description}, token {capture.request.token_index}, layer {layer_index}"
+    captures = [_divide(config, model, capture, source, share) for share in shares]
+    return [
+        _record(config, model, one, source, latency_cycles, f"{where}, {source.value}")
+        for one in captures
+    ]
+
+
+def _record(
+    config: AcceleratorConfig,
+    model: IntegerModel,
+    capture: Capture,
+    source: DecisionSource,
+    latency_cycles: int,
+    description: str,
+) -> Recording:
     request = capture.request
     memory_map = MemoryMap(config, 1, len(request.residual), tokens_per_frame=1)
     image = _make_image(memory_map, model, capture)
@@ -224,7 +264,7 @@ def record_layer(
     before = image.beats.copy()
     _write_results(image, wanted, engine)
     return Recording(
-        f"{scene.description}, token {request.token_index}, layer {layer_index}, {source.value}",
+        description,
         config,
         latency_cycles,
         tuple(encode(instruction) for instruction in program),
@@ -235,8 +275,14 @@ def record_layer(
     )
 
 
-def _divide(config: AcceleratorConfig, model: IntegerModel, capture: Capture) -> Capture:
-    """Let slot 0 compute undecided, and put the threshold in the middle of the other measures."""
+def _divide(
+    config: AcceleratorConfig,
+    model: IntegerModel,
+    capture: Capture,
+    source: DecisionSource,
+    share: Share,
+) -> Capture:
+    """Let slot 0 compute undecided, and choose the threshold for the others."""
     request = capture.request
     is_decided = np.arange(len(request.residual)) > 0
     request = replace(request, location_index=0, is_decided=is_decided, is_computing=~is_decided)
@@ -244,8 +290,11 @@ def _divide(config: AcceleratorConfig, model: IntegerModel, capture: Capture) ->
     if not is_decided.any():
         return capture
     measures, _ = _run_reference(config, model, capture)
-    ordered = np.sort(measures.scores[is_decided])
-    return replace(capture, request=replace(request, threshold=int(ordered[len(ordered) // 2])))
+    ordered = [int(score) for score in np.sort(measures.scores[is_decided])]
+    below, above = ordered[0] - 1, ordered[-1] + 1
+    none, every = (above, below) if source is DecisionSource.SCORE else (below, above)
+    thresholds = {Share.HALF: ordered[len(ordered) // 2], Share.NONE: none, Share.ALL: every}
+    return replace(capture, request=replace(request, threshold=thresholds[share]))
 
 
 def _run_reference(

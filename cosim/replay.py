@@ -1,5 +1,8 @@
 """Replay of a stimulus in PyRTL's simulator and in Icarus Verilog; `cosim.pin_trace` has the terms.
 
+The assertions in the Verilog are left out here and in `cosim.replay_compiled`, as synthesis leaves
+them out: a replay is compared at the pins, and PyRTL checks assertions while it records.
+
 Icarus reads the exported Verilog and computes with unknown values: what no reset and no program has
 set is x, and stays visible as long as it reaches a port.
 """
@@ -106,7 +109,7 @@ class IcarusReplayer:
         self.name = f"Icarus Verilog {get_icarus_version()}"
 
     def replay(self, stimulus: Stimulus) -> PinTrace:
-        """Replay after power-up; raises ToolError where an assertion of the hardware fails."""
+        """Replay after power-up."""
         compiler, runner = (str(tool) for tool in self._tools)
         with tempfile.TemporaryDirectory(prefix="fastcar-icarus-") as name:
             folder = Path(name)

@@ -85,7 +85,7 @@ class _CompiledReplayer:
         return Path(self._folder.name)
 
     def replay(self, stimulus: Stimulus) -> PinTrace:
-        """Replay after power-up; raises ToolError where an assertion of the hardware fails."""
+        """Replay after power-up."""
         (self.folder / STIMULUS_FILE).write_text(stimulus.text, encoding="ascii")
         command = [str(self.folder / PROGRAM_FILE), STIMULUS_FILE, TRACE_FILE]
         seconds = float(run_tool(command, self.folder).split()[-1])
@@ -94,7 +94,7 @@ class _CompiledReplayer:
 
 
 class VerilatorReplayer(_CompiledReplayer):
-    """Verilator, registers and memories random at power-up, assertions on.
+    """Verilator, registers and memories random at power-up.
 
     Args:
         verilog: text of the exported module.
@@ -136,7 +136,7 @@ class VerilatorReplayer(_CompiledReplayer):
 
 
 class CxxrtlReplayer(_CompiledReplayer):
-    """CXXRTL, without the assertions: Yosys reads Verilog as synthesis does.
+    """CXXRTL, registers and memories 0 at power-up.
 
     Args:
         verilog: text of the exported module.

@@ -42,8 +42,18 @@ def make_testbench(recording: Recording, ports: tuple[Port, ...]) -> dict[str, s
     counters = flatten_counters(recording.counters)
     return {
         TESTBENCH_FILE: make_bench(recording, ports, counters),
-        PROGRAM_FILE: format_words(recording.program, INSTRUCTION_BITS),
         MEMORY_FILE: format_beats(recording.memory),
+        **make_layer_files(recording, ports),
+    }
+
+
+def make_layer_files(
+    recording: Recording, ports: tuple[Port, ...], prefix: str = ""
+) -> dict[str, str]:
+    """Program and everything expected of it, by name; names begin with `prefix`."""
+    counters = flatten_counters(recording.counters)
+    files = {
+        PROGRAM_FILE: format_words(recording.program, INSTRUCTION_BITS),
         EXPECTED_MEMORY_FILE: format_changes(recording.memory, recording.memory_after),
         DECISIONS_FILE: format_records(recording.decisions, DECISION_PORTS, "decision", ports),
         RETIRES_FILE: format_records(recording.retires, RETIRE_PORTS, "retire", ports),
@@ -51,6 +61,7 @@ def make_testbench(recording: Recording, ports: tuple[Port, ...]) -> dict[str, s
             f"{value:0{COUNTER_BITS // 4}x} // {name}\n" for name, value in counters.items()
         ),
     }
+    return {f"{prefix}{name}": text for name, text in files.items()}
 
 
 def flatten_counters(counters: Counters) -> dict[str, int]:

@@ -9,14 +9,14 @@ from tools.markdown import fill_paragraphs, format_table
 Json = dict[str, Any]
 HEADER = ("simulator", "cycles", "cycles per second", "mismatches")
 METHOD = """\
-`make simulators` puts the same stimulus on four simulators: it is recorded in PyRTL's simulator with
-the memory model of the co-simulation, and replayed on the exported Verilog. A line of the stimulus
-holds all inputs of one cycle; all outputs of every cycle are compared, as they are just before the
-rising edge. A payload counts from the first cycle in which its `valid` is 1; an unknown bit (x in
-Icarus) is a mismatch. Registers and memories begin as x in Icarus, random in Verilator, 0 in CXXRTL
-and PyRTL. The stimulus: a layer under both decision sources and random programs, with gaps on the
-instruction port, latency and stalls on every channel, memory errors, illegal instructions, and
-resets in mid-run.
+`make simulators` puts the same stimulus on four simulators: it is recorded in PyRTL's simulator
+with the memory model of the co-simulation, and replayed on the exported Verilog. A line of the
+stimulus holds all inputs of one cycle; all outputs of every cycle are compared, as they are just
+before the rising edge. A payload counts from the first cycle in which its `valid` is 1; an unknown
+bit (x in Icarus) is a mismatch. Registers and memories begin as x in Icarus, random in Verilator, 0
+in CXXRTL and PyRTL. The stimulus: a layer under both decision sources and random programs, with
+gaps on the instruction port, latency and stalls on every channel, memory errors, illegal
+instructions, and resets in mid-run.
 """
 
 

@@ -31,7 +31,7 @@ from cosim.replay_compiled import CxxrtlReplayer, VerilatorReplayer
 from cosim.stimulus import Recorder, draw_jobs
 from cosim.verilog import VerilogDesign
 from fastcar.output import write_atomically
-from reference.errors import FastCarError
+from reference.errors import ArgumentError, FastCarError
 from rtl.config import PRESETS
 
 Json = dict[str, Any]
@@ -46,7 +46,8 @@ REPLAYERS: tuple[Callable[[VerilogDesign], Replayer], ...] = (
     lambda design: IcarusReplayer(design.text),
     lambda design: CxxrtlReplayer(design.text, design.ports),
 )
-_PRODUCT = re.compile(r"= \((\w+) \* (\w+)\);")
+_PRODUCT = re.compile(r"= \((.+_q\}?) \* (.+_q\}?)\);")
+"""Of two registers: what a lane multiplies."""
 
 
 @dataclass(frozen=True)
@@ -106,10 +107,10 @@ def _describe(run: Run, found: PinTrace) -> Json:
 
 
 def plant_bug(verilog: str) -> tuple[str, str, str]:
-    """The Verilog with one product too large by 1; also the line before and after."""
+    """The Verilog with one product of a lane too large by 1; also what was there, and what is."""
     match = _PRODUCT.search(verilog)
     if match is None:
-        raise ValueError("the Verilog has no product")
+        raise ArgumentError("verilog", f"{len(verilog)} characters", "a module with products")
     changed = f"= ({match[1]} * {match[2]} + 1'b1);"
     text = f"{verilog[: match.start()]}{changed}{verilog[match.end() :]}"
     return text, match[0], changed

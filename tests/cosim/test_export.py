@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from cosim.cocotb_export import BENCH_FILE, COCOTB_COMMANDS, MAKEFILE, TEST_FILE
 from cosim.export import (
     CORE_FILE,
     ICARUS_COMMANDS,
@@ -34,6 +35,7 @@ needs_verilator = pytest.mark.skipif(
 needs_icarus = pytest.mark.skipif(
     shutil.which("iverilog") is None, reason="Icarus Verilog is not installed"
 )
+COCOTB_FILES = (TEST_FILE, BENCH_FILE)
 PRESETS_AS_TESTED = ["tiny", pytest.param("demo", marks=pytest.mark.slow)]
 
 
@@ -113,7 +115,7 @@ def test_a_wave_form_is_written_when_asked_for(tmp_path: Path) -> None:
 def test_readme_lists_commands_files_and_sizes() -> None:
     files = get_package().files
     readme = files[README_FILE]
-    for command in (*ICARUS_COMMANDS, *VERILATOR_COMMANDS, *LINT_COMMANDS):
+    for command in (*ICARUS_COMMANDS, *VERILATOR_COMMANDS, *LINT_COMMANDS, *COCOTB_COMMANDS):
         assert f"\n{command}\n" in readme
     assert "| num_lanes | 4 |" in readme
     named = set(re.findall(r"`((?:fastcar|program|memory)\w*\.(?:v|vlt|hex))`", readme))
@@ -121,12 +123,14 @@ def test_readme_lists_commands_files_and_sizes() -> None:
     assert {"program.hex", "memory.hex", "fastcar_testbench.v"} <= named
 
 
-def test_core_file_names_every_other_file() -> None:
+def test_core_file_names_every_file_of_the_verilog_testbench() -> None:
     files = get_package().files
     core = files[CORE_FILE]
     assert core.startswith("CAPI=2:\nname: fastcar:accelerator:tiny:")
     listed = set(re.findall(r"^      - ([\w.]+)", core, re.M))
-    assert listed == set(files) - {README_FILE, CORE_FILE}
+    for_cocotb = {name for name in files if name.startswith(("dense_", "replay_"))}
+    assert len(for_cocotb) == 10
+    assert listed == set(files) - {README_FILE, CORE_FILE, MAKEFILE, *COCOTB_FILES, *for_cocotb}
 
 
 def test_the_source_decides_what_is_recorded() -> None:

@@ -13,7 +13,13 @@ from tests.fastcar.commands import check_refused, list_files, run_command
 
 Capture = pytest.CaptureFixture[str]
 FILES = [
+    "Makefile",
     "README.md",
+    "dense_expected_counters.hex",
+    "dense_expected_decisions.hex",
+    "dense_expected_memory.hex",
+    "dense_expected_retires.hex",
+    "dense_program.hex",
     "expected_counters.hex",
     "expected_decisions.hex",
     "expected_memory.hex",
@@ -21,9 +27,16 @@ FILES = [
     "fastcar_accelerator.core",
     "fastcar_accelerator.v",
     "fastcar_accelerator.vlt",
+    "fastcar_bench.py",
+    "fastcar_cocotb.py",
     "fastcar_testbench.v",
     "memory.hex",
     "program.hex",
+    "replay_expected_counters.hex",
+    "replay_expected_decisions.hex",
+    "replay_expected_memory.hex",
+    "replay_expected_retires.hex",
+    "replay_program.hex",
 ]
 
 

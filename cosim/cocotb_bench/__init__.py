@@ -1,0 +1,1 @@
+"""What `fastcar export` ships for cocotb; the files import nothing from this project."""

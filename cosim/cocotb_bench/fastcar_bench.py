@@ -1,0 +1,239 @@
+"""The bench around the FastCar accelerator: drivers, monitors, memory, expected values.
+
+Nothing here knows the sizes of the accelerator: widths and cores are those of the module, expected
+values those of the .hex files beside it.
+
+The models are cocotbext-axi's where they fit. Its streams (valid, ready, payload) are the
+instruction port, read requests, read responses, writes, acknowledgements and both records; their
+pause generators make gaps and stalls. Its sparse memory holds the beats. Its AXI memories do not
+fit: a channel has no identifiers, no strobes and no responses to whole bursts, so `MemoryChannel`
+connects streams and memory in a few lines.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cocotb
+from cocotb.clock import Clock
+from cocotb.task import Task
+from cocotb.triggers import ClockCycles, RisingEdge, with_timeout
+from cocotbext.axi.sparse_memory import SparseMemory
+from cocotbext.axi.stream import define_stream
+
+warnings.filterwarnings("ignore", category=DeprecationWarning, module="cocotbext")
+FOLDER = Path(__file__).parent
+CLOCK_NS = 10
+LIMIT_CYCLES = 2_000_000
+MEMORY_BEATS = 1 << 32
+DECISION = ("order", "slot", "score", "computes", "core", "cycle")
+RETIRE = ("order", "slot", "core", "start_cycle", "end_cycle", "digest")
+"""Members of the records, from the highest bits of a line of the .hex file down."""
+STEADY_COUNTERS = ("counter_dropped", "counter_dispatched", "counter_mac_busy")
+"""Ends of the names of counters that no stall changes."""
+
+InstructionBus, Instruction, InstructionSource, _, _ = define_stream(
+    "Instruction", ["instruction", "instruction_valid", "instruction_ready"]
+)
+RequestBus, _, _, RequestSink, _ = define_stream(
+    "Request", ["valid", "ready", "address", "num_beats"]
+)
+ResponseBus, Response, ResponseSource, _, _ = define_stream(
+    "Response", ["valid", "ready", "data", "error"]
+)
+WriteBus, _, _, WriteSink, _ = define_stream("Write", ["valid", "ready", "address", "data"])
+AcknowledgeBus, Acknowledge, AcknowledgeSource, _, _ = define_stream(
+    "Acknowledge", ["valid", "error"]
+)
+DecisionBus, _, _, _, DecisionMonitor = define_stream("Decision", ["valid", *DECISION])
+RetireBus, _, _, _, RetireMonitor = define_stream("Retire", ["valid", *RETIRE])
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer of one token from the .hex files.
+
+    Attributes:
+        program: instructions.
+        memory: beats before the run, by address.
+        changes: beats that the run changes, by address.
+        decisions: members by name, in their order.
+        retires: members by name, by slot.
+        counters: those that no stall changes, by port.
+    """
+
+    program: list[int]
+    memory: dict[int, int]
+    changes: dict[int, int]
+    decisions: list[dict[str, int]]
+    retires: dict[int, dict[str, int]]
+    counters: dict[str, int]
+
+
+def load_layer(dut: Any, prefix: str = "") -> Layer:
+    """Read the files of a layer; `prefix` is that of their names."""
+    retires = read_records(dut, f"{prefix}expected_retires.hex", "retire", RETIRE)
+    return Layer(
+        list(read_hex(f"{prefix}program.hex").values()),
+        read_hex("memory.hex"),
+        read_hex(f"{prefix}expected_memory.hex"),
+        read_records(dut, f"{prefix}expected_decisions.hex", "decision", DECISION),
+        {record["slot"]: record for record in retires},
+        read_counters(f"{prefix}expected_counters.hex"),
+    )
+
+
+def read_hex(name: str) -> dict[int, int]:
+    """Values by address, as $readmemh reads them."""
+    values, address = {}, 0
+    for line in (FOLDER / name).read_text(encoding="ascii").splitlines():
+        for word in line.partition("//")[0].split():
+            if word.startswith("@"):
+                address = int(word[1:], 16)
+            else:
+                values[address] = int(word, 16)
+                address += 1
+    return values
+
+
+def read_records(dut: Any, name: str, kind: str, members: tuple[str, ...]) -> list[dict[str, int]]:
+    """Lines of a file, each cut into members as wide as the ports of the same name."""
+    records = []
+    for line in read_hex(name).values():
+        record = {}
+        for member in reversed(members):
+            width = len(getattr(dut, f"{kind}_{member}"))
+            record[member] = line & ((1 << width) - 1)
+            line >>= width
+        records.append(record)
+    return records
+
+
+def read_counters(name: str) -> dict[str, int]:
+    """Counters by the names behind their values; those of waiting cycles are left out."""
+    counters = {}
+    for line in (FOLDER / name).read_text(encoding="ascii").splitlines():
+        value, _, port = line.partition(" // ")
+        if port.endswith(STEADY_COUNTERS):
+            counters[port] = int(value, 16)
+    return counters
+
+
+class MemoryChannel:
+    """The memory's side of the channel of one core."""
+
+    def __init__(self, dut: Any, core: int, memory: SparseMemory) -> None:
+        self.memory = memory
+        self.beat_bytes = len(getattr(dut, f"core{core}_write_data")) // 8
+        self.requests, self.responses, self.writes, self.acknowledges = self.streams = (
+            RequestSink(RequestBus.from_prefix(dut, f"core{core}_read_request"), dut.clk),
+            ResponseSource(ResponseBus.from_prefix(dut, f"core{core}_read_response"), dut.clk),
+            WriteSink(WriteBus.from_prefix(dut, f"core{core}_write"), dut.clk),
+            AcknowledgeSource(
+                AcknowledgeBus.from_prefix(dut, f"core{core}_write_acknowledge"), dut.clk
+            ),
+        )
+        self.tasks: list[Task[None]] = []
+
+    def start(self) -> None:
+        """Serve the core; whatever was under way before is forgotten."""
+        for task in self.tasks:
+            task.cancel()
+        self.tasks = [cocotb.start_soon(self.serve_reads()), cocotb.start_soon(self.serve_writes())]
+
+    async def serve_reads(self) -> None:
+        """Answer requests beat by beat."""
+        while True:
+            request = await self.requests.recv()
+            first = int(request.address)
+            for address in range(first, first + int(request.num_beats)):
+                content = self.memory.read(address * self.beat_bytes, self.beat_bytes)
+                data = int.from_bytes(content, "little")
+                await self.responses.send(Response(data=data, error=0))
+
+    async def serve_writes(self) -> None:
+        """Store and acknowledge every beat."""
+        while True:
+            beat = await self.writes.recv()
+            content = int(beat.data).to_bytes(self.beat_bytes, "little")
+            self.memory.write(int(beat.address) * self.beat_bytes, content)
+            await self.acknowledges.send(Acknowledge(error=0))
+
+
+class Bench:
+    """Everything around the accelerator.
+
+    Attributes:
+        instructions: driver of the instruction port.
+        decisions: monitor of the decision records.
+        retires: monitor of the retire records.
+        memory: of all cores, in bytes.
+        channels: one for each core.
+    """
+
+    def __init__(self, dut: Any) -> None:
+        self.dut = dut
+        logging.getLogger("cocotb.fastcar_accelerator").setLevel(logging.WARNING)
+        Clock(dut.clk, CLOCK_NS, unit="ns").start()
+        self.instructions = InstructionSource(InstructionBus.from_entity(dut), dut.clk)
+        self.decisions = DecisionMonitor(DecisionBus.from_prefix(dut, "decision"), dut.clk)
+        self.retires = RetireMonitor(RetireBus.from_prefix(dut, "retire"), dut.clk)
+        self.beat_bytes = len(dut.core0_write_data) // 8
+        self.memory = SparseMemory(MEMORY_BEATS * self.beat_bytes)
+        num_cores = sum(1 for core in range(32) if hasattr(dut, f"core{core}_write_data"))
+        self.channels = [MemoryChannel(dut, core, self.memory) for core in range(num_cores)]
+        self.streams = [
+            *(self.instructions, self.decisions, self.retires),
+            *(stream for channel in self.channels for stream in channel.streams),
+        ]
+
+    async def reset(self) -> None:
+        """Hold `reset` for one cycle; what is under way on any port is forgotten."""
+        self.dut.reset.value = 1
+        for stream in self.streams:
+            stream.assert_reset(True)
+            stream.clear()
+        await RisingEdge(self.dut.clk)
+        self.dut.reset.value = 0
+        for stream in self.streams:
+            stream.clear()
+            stream.assert_reset(False)
+        for channel in self.channels:
+            channel.start()
+
+    def stall(self, probability: float, seed: int) -> None:
+        """Pause every stream that can be paused in random cycles."""
+        for place, stream in enumerate(self.streams):
+            if hasattr(stream, "set_pause_generator"):
+                stream.set_pause_generator(draw_pauses(probability, f"{seed} {place}"))
+
+    def fill_memory(self, beats: dict[int, int]) -> None:
+        """Write beats."""
+        for address, beat in beats.items():
+            content = beat.to_bytes(self.beat_bytes, "little")
+            self.memory.write(address * self.beat_bytes, content)
+
+    async def run(self, program: list[int]) -> None:
+        """Send a program and wait until the run is done."""
+        for word in program:
+            self.instructions.send_nowait(Instruction(instruction=word))
+        await with_timeout(self.instructions.wait(), CLOCK_NS * LIMIT_CYCLES, "ns")
+        await ClockCycles(self.dut.clk, 2)
+        for _ in range(LIMIT_CYCLES):
+            if self.dut.done.value == 1:
+                return
+            await RisingEdge(self.dut.clk)
+        raise TimeoutError(f"not done after {LIMIT_CYCLES} cycles")
+
+
+def draw_pauses(probability: float, seed: str) -> Iterator[bool]:
+    """Random pauses of one stream."""
+    generator = random.Random(seed)
+    while True:
+        yield generator.random() < probability

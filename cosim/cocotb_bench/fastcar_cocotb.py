@@ -1,0 +1,134 @@
+"""cocotb tests of the FastCar accelerator, as a user of the Verilog writes them.
+
+    make                    # Icarus Verilog
+    make SIM=verilator      # Verilator 5.036 or newer
+    make COCOTB_TEST_FILTER=illegal
+
+Needs cocotb 2 and cocotbext-axi. No test counts cycles.
+"""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import cocotb
+from cocotb.triggers import ClockCycles
+from fastcar_bench import DECISION, RETIRE, Bench, Layer, load_layer
+
+CYCLES = {"cycle", "start_cycle", "end_cycle"}
+"""Members of records that depend on the memory's latency and stalls."""
+LAYERS = {"recorded": "", "dense": "dense_", "replay": "replay_"}
+"""Prefixes of the files: some slots replay, none (all compute), all that have a decision."""
+STALLS = [0.0, 0.3]
+"""Probability of a pause, on every port and in every cycle."""
+ILLEGAL_OPCODE, ILLEGAL_OPCODE_ERROR = 31, 1
+
+
+def take_records(monitor: Any, members: tuple[str, ...]) -> list[dict[str, int]]:
+    """All records that a monitor has seen; an unknown bit is refused."""
+    records = []
+    while not monitor.empty():
+        seen = monitor.recv_nowait()
+        records.append({member: int(getattr(seen, member)) for member in members})
+    return records
+
+
+def leave_out_cycles(record: dict[str, int]) -> dict[str, int]:
+    """The members that no stall changes."""
+    return {member: value for member, value in record.items() if member not in CYCLES}
+
+
+def check_layer(bench: Bench, layer: Layer) -> None:
+    """Scoreboard: records, counters and the whole memory against the files.
+
+    Slots of different cores may retire in another order when memory stalls, so that retirements are
+    compared slot by slot, and their order by itself.
+    """
+    dut = bench.dut
+    assert dut.error.value == 0, f"error {int(dut.error_code.value)}"
+    decisions = take_records(bench.decisions, DECISION)
+    assert list(map(leave_out_cycles, decisions)) == list(map(leave_out_cycles, layer.decisions))
+    retires = take_records(bench.retires, RETIRE)
+    assert [record["order"] for record in retires] == list(range(len(layer.retires)))
+    assert all(record["start_cycle"] <= record["end_cycle"] for record in retires)
+    for record in retires:
+        expected = layer.retires[record["slot"]]
+        for member in ("slot", "core", "digest"):
+            assert record[member] == expected[member], f"{member} of slot {record['slot']}"
+    for name, value in layer.counters.items():
+        assert int(getattr(dut, name).value) == value, name
+    check_memory(bench, {**layer.memory, **layer.changes})
+
+
+def check_memory(bench: Bench, beats: dict[int, int]) -> None:
+    """Every beat holds what it should."""
+    for address, beat in beats.items():
+        found = bench.memory.read(address * bench.beat_bytes, bench.beat_bytes)
+        assert int.from_bytes(found, "little") == beat, f"memory beat {address}"
+
+
+async def start(dut: Any, layer: Layer) -> Bench:
+    """A bench around the accelerator after reset, with the memory before the layer."""
+    bench = Bench(dut)
+    await bench.reset()
+    bench.fill_memory(layer.memory)
+    return bench
+
+
+@cocotb.test()
+@cocotb.parametrize(("name", list(LAYERS)), ("probability", STALLS))
+async def layer(dut: Any, name: str, probability: float) -> None:
+    """One layer of one token, with and without stalls."""
+    expected = load_layer(dut, LAYERS[name])
+    bench = await start(dut, expected)
+    bench.stall(probability, seed=1)
+    await bench.run(expected.program)
+    check_layer(bench, expected)
+
+
+@cocotb.test()
+async def two_runs_without_reset(dut: Any) -> None:
+    """The second run forgets the decisions and counters of the first."""
+    expected = load_layer(dut)
+    bench = await start(dut, expected)
+    for seed in (1, 2):
+        bench.fill_memory(expected.memory)
+        bench.stall(0.2, seed)
+        await bench.run(expected.program)
+        check_layer(bench, expected)
+
+
+@cocotb.test()
+async def illegal_opcode(dut: Any) -> None:
+    """It is a sticky error with the instruction, nothing is written, and reset recovers."""
+    expected = load_layer(dut)
+    bench = await start(dut, expected)
+    illegal = expected.program[0] | ILLEGAL_OPCODE
+    await bench.run([expected.program[0], illegal, *expected.program[1:]])
+    assert dut.error.value == 1
+    assert int(dut.error_code.value) == ILLEGAL_OPCODE_ERROR
+    assert int(dut.error_instruction.value) == illegal
+    assert bench.decisions.empty()
+    assert bench.retires.empty()
+    check_memory(bench, expected.memory)
+    await bench.reset()
+    await bench.run(expected.program)
+    check_layer(bench, expected)
+
+
+@cocotb.test()
+async def reset_in_mid_run(dut: Any) -> None:
+    """Reset at any time recovers everything."""
+    expected = load_layer(dut)
+    bench = await start(dut, expected)
+    generator = random.Random(3)
+    for _ in range(3):
+        bench.stall(0.2, generator.getrandbits(32))
+        run = cocotb.start_soon(bench.run(expected.program))
+        await ClockCycles(dut.clk, generator.randint(1, 200))
+        run.cancel()
+        await bench.reset()
+    bench.fill_memory(expected.memory)
+    await bench.run(expected.program)
+    check_layer(bench, expected)
