@@ -9,6 +9,7 @@ import numpy as np
 
 from proofs.certificate import CERTIFICATES
 from reference.decoder import TokenIds
+from reference.engine_factory import ENGINE_NAMES, make_engine
 from reference.errors import ArgumentError
 from reference.gate_factory import GATE_NAMES, THRESHOLD_GATES
 from reference.gates import Gate, InputGate
@@ -65,6 +66,7 @@ class GenerationRequest:
         semantics: the paper's rule or the published code's.
         aggregation: of the heads' scores.
         fused: attention by online softmax.
+        engine: numpy or numba, what computes; also the calibration.
         repeats: timed runs of each kind, dense and replay in turn; at least 1.
     """
 
@@ -92,6 +94,7 @@ class GenerationRequest:
     semantics: Semantics = Semantics.PAPER
     aggregation: HeadAggregation = HeadAggregation.MEAN
     fused: bool = False
+    engine: str = ENGINE_NAMES[0]
     repeats: int = 2
 
     def __post_init__(self) -> None:
@@ -106,6 +109,8 @@ class GenerationRequest:
             raise ArgumentError("batch", self.batch, f"at most {MAX_BATCH}")
         if self.gate not in GATE_NAMES:
             raise ArgumentError("gate", self.gate, f"one of {', '.join(GATE_NAMES)}")
+        if self.engine not in ENGINE_NAMES:
+            raise ArgumentError("engine", self.engine, f"one of {', '.join(ENGINE_NAMES)}")
         if self.guidance is not None:
             check_scale(self.guidance)
         if self.sinks is not None and self.window is None:
@@ -165,7 +170,8 @@ class GenerationRequest:
         if self.window is not None:
             sinks = DEFAULT_SINKS if self.sinks is None else self.sinks
             sparse = SparseAttention(self.window, sinks)
-        return DecodeOptions(replay, gate, sparse, self.fused, self.guidance)
+        engine = make_engine(self.engine)
+        return DecodeOptions(replay, gate, sparse, self.fused, self.guidance, engine)
 
     def get_frames(self, model: VideoModel) -> int:
         """Frames of each video, refused where the model's positions do not suffice."""

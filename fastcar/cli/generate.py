@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from fastcar.cli.console import show_progress
+from fastcar.cli.engine_option import engine_option
 from fastcar.cli.options import (
     DTYPES,
     apply_options,
@@ -135,6 +136,7 @@ _RUN = (
         help="Directory of a video model.  [the shipped one]",
     ),
     dtype_option,
+    engine_option,
     click.option(
         "--repeats",
         type=int,

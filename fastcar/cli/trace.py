@@ -9,6 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
+from fastcar.cli.engine_option import engine_option
 from fastcar.cli.options import (
     DTYPES,
     apply_options,
@@ -22,6 +23,7 @@ from fastcar.output import check_writable, write_atomically
 from fastcar.request import DEFAULT_SINKS
 from fastcar.tokens_file import read_tokens
 from reference.checkpoint import load_checkpoint
+from reference.engine_factory import make_engine
 from reference.errors import ArgumentError
 from reference.replay import ReplayConfig, Semantics
 from reference.sparse_attention import SparseAttention
@@ -55,6 +57,7 @@ _OPTIONS = (
     ),
     semantics_option,
     dtype_option,
+    engine_option,
     *eligibility_options,
     *attention_options,
     click.option(
@@ -75,6 +78,7 @@ def trace(
     tokens: Path,
     thresholds: tuple[float | None, ...],
     dtype: str,
+    engine: str,
     out: Path,
     is_json: bool,
     **options: Any,
@@ -104,6 +108,7 @@ def trace(
         given.prompt_mask,
         sparse,
         options["fused"],
+        make_engine(engine),
     )
     with write_atomically(out) as partial, partial.open("wb") as file:
         np.savez(file, **vars(result))

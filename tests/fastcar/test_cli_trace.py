@@ -40,7 +40,9 @@ def load(path: Path) -> Arrays:
 
 
 @pytest.mark.parametrize(("run", "thresholds"), [("dense", "none"), ("mid30", "0.4041")])
-@pytest.mark.parametrize("options", [(), ("--fused",), ("--dtype", "float64")])
+@pytest.mark.parametrize(
+    "options", [(), ("--fused",), ("--dtype", "float64"), ("--engine", "numba")]
+)
 def test_official_vectors_are_reproduced(
     capsys: Capture,
     tmp_path: Path,

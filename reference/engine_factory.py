@@ -1,0 +1,20 @@
+"""Engines by name."""
+
+from __future__ import annotations
+
+from reference.engine import Engine, NumpyEngine
+from reference.errors import ArgumentError
+
+ENGINE_NAMES = ("numpy", "numba")
+"""The spec, and the compiled kernels."""
+
+
+def make_engine(name: str) -> Engine:
+    """An engine of `ENGINE_NAMES`; Numba, which takes a second to import, only where asked for."""
+    if name == NumpyEngine.name:
+        return NumpyEngine()
+    if name not in ENGINE_NAMES:
+        raise ArgumentError("engine", name, f"one of {', '.join(ENGINE_NAMES)}")
+    from reference.kernels.engine import NumbaEngine
+
+    return NumbaEngine()

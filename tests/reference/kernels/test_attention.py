@@ -1,0 +1,136 @@
+"""Compiled attention over a cache: within the bound of the spec, rows on their own, taps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import reference.kernels.engine as engine_module
+from reference.attention import BoolArray, compute_attention
+from reference.config import ModelConfig
+from reference.engine import NumpyEngine
+from reference.kernels.attention import BLOCK_KEYS
+from reference.kernels.engine import NumbaEngine
+from reference.kernels.exponential import SMALLEST
+from reference.kv_cache import KVCache
+from reference.sparse_attention import SparseAttention
+from reference.weights import FloatArray
+from tests.reference.rounding import compute_attention_bound, compute_score_bound
+from tests.reference.runs import HEADS
+
+ENGINE = NumbaEngine()
+CAPACITY = 3 * BLOCK_KEYS
+sparsities = st.none() | st.builds(SparseAttention, st.integers(1, 90), st.integers(0, 5))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A filled cache of one layer and the queries of the newest token.
+
+    Attributes:
+        query: [B, H, d].
+        cache: of one layer.
+        sparse: sinks and window.
+        sizes: heads, head width.
+    """
+
+    query: FloatArray
+    cache: KVCache
+    sparse: SparseAttention | None
+    config: ModelConfig
+
+    def attend(self, tap_slot: int | None = None, parallel: bool = False) -> tuple[FloatArray, ...]:
+        """Context, and tapped logits if there are any."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(engine_module, "PARALLEL_MULTIPLICATIONS", 0 if parallel else 1 << 62)
+            context, tapped = ENGINE.attend(self.query, self.cache, 0, tap_slot, self.sparse)
+        return (context,) if tapped is None else (context, tapped)
+
+    def get_visible(self) -> BoolArray:
+        """[B, S], slots that the newest token sees, by the definition of sinks and window."""
+        slots, padding = np.arange(self.cache.num_slots), self.cache.padding_tokens[:, None]
+        visible = slots >= padding
+        if self.sparse is not None:
+            in_window = slots >= self.cache.num_slots - self.sparse.window_tokens
+            visible &= in_window | (slots < padding + self.sparse.sink_tokens)
+        return visible
+
+    def take_rows(self, rows: list[int]) -> Case:
+        """Some of the rows."""
+        cache = KVCache(self.config, len(rows), CAPACITY, np.dtype(np.float32))
+        cache.keys[:], cache.values[:] = self.cache.keys[:, rows], self.cache.values[:, rows]
+        cache.padding_tokens[:] = self.cache.padding_tokens[rows]
+        cache.num_slots = self.cache.num_slots
+        return replace(self, query=self.query[rows], cache=cache)
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    heads, key_heads = HEADS[draw(st.sampled_from(sorted(HEADS)))]
+    rows = draw(st.integers(1, 3))
+    head_dim = draw(st.sampled_from([2, 6, 16, 34, 64, 80]))
+    config = ModelConfig(11, 12, 20, 1, heads, key_heads, head_dim, 1e-5, 100.0, CAPACITY)
+    cache = KVCache(config, rows, CAPACITY, np.dtype(np.float32))
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    cache.keys[:] = rng.standard_normal(cache.keys.shape)
+    cache.values[:] = rng.standard_normal(cache.values.shape)
+    cache.num_slots = draw(st.integers(1, CAPACITY))
+    cache.padding_tokens[:] = rng.integers(0, min(cache.num_slots, 5), rows)
+    sharpness = draw(st.sampled_from([0.1, 1.0, 4.0]))
+    query = (rng.standard_normal((rows, heads, head_dim)) * sharpness).astype(np.float32)
+    return Case(query, cache, draw(sparsities), config)
+
+
+@given(cases(), st.booleans())
+def test_context_is_that_of_the_spec_within_the_bound(case: Case, parallel: bool) -> None:
+    """Both are within the bound of exact; the kernel's exponential drops what is below e^-87."""
+    (context,) = case.attend(parallel=parallel)
+    used = slice(case.cache.num_slots)
+    keys, values = case.cache.keys[0, :, :, used], case.cache.values[0, :, :, used]
+    arrays = (case.query, keys, values, case.get_visible())
+    expected, _ = compute_attention(*arrays)
+    dropped = 2 * case.cache.num_slots * np.exp(SMALLEST) * np.abs(values).max()
+    bound = 2 * compute_attention_bound(*arrays) + dropped
+    assert np.abs(context - expected).max() <= bound
+    spec, _ = NumpyEngine().attend(case.query, case.cache, 0, None, case.sparse, True)
+    assert np.abs(context - spec).max() <= bound
+
+
+@given(cases(), st.data())
+def test_every_slot_in_view_can_be_tapped(case: Case, data: st.DataObject) -> None:
+    first = int(case.cache.padding_tokens.max())
+    tap = data.draw(st.integers(first, case.cache.num_slots - 1))
+    expected = NumpyEngine().attend(case.query, case.cache, 0, tap, case.sparse)[1]
+    context, *tapped = case.attend(tap)
+    assert np.array_equal(context, case.attend()[0])
+    assert len(tapped) == (expected is not None)
+    if expected is not None:
+        keys = case.cache.keys[0, :, :, : case.cache.num_slots]
+        assert np.abs(tapped[0] - expected).max() <= 2 * compute_score_bound(case.query, keys)
+
+
+@given(cases())
+def test_the_bits_of_a_row_do_not_depend_on_its_batch(case: Case) -> None:
+    tap = case.cache.num_slots - 1
+    whole = case.attend(tap)
+    assert all(map(np.array_equal, whole, case.attend(tap, parallel=True)))
+    for row in range(len(case.query)):
+        alone = case.take_rows([row]).attend(tap)
+        assert all(
+            np.array_equal(one[[row]], other) for one, other in zip(whole, alone, strict=True)
+        )
+
+
+@given(cases())
+def test_keys_and_values_out_of_view_are_not_read(case: Case) -> None:
+    before = case.attend()
+    hidden = np.ones((len(case.query), CAPACITY), bool)
+    hidden[:, : case.cache.num_slots] = ~case.get_visible()
+    for row, slots in enumerate(hidden):
+        case.cache.keys[0, row, :, slots] = np.nan
+        case.cache.values[0, row, :, slots] = np.nan
+    assert np.array_equal(before[0], case.attend()[0])
