@@ -1,0 +1,96 @@
+"""Planted bugs of int8 matrices and their files; `tools.mutants` runs them with all others."""
+
+from __future__ import annotations
+
+from tools.mutant_list import Mutant
+
+_CHECKPOINT = "tests/reference/test_int8_checkpoint.py"
+
+
+def _bug(stem: str, name: str, old: str, new: str, test: str = _CHECKPOINT) -> Mutant:
+    """A mutant of `reference/<stem>.py`."""
+    return Mutant(f"int8: {name}", f"reference/{stem}.py", old, new, (test,))
+
+
+_MATRIX = "tests/reference/test_int8_matrix.py"
+INT8_MUTANTS = (
+    _bug("int8_matrix", "scale of 128 steps", "peaks / MAX_INT8", "peaks / 128", _MATRIX),
+    _bug(
+        "int8_matrix",
+        "weights rounded towards zero",
+        "np.rint(quotients, out=quotients)",
+        "np.trunc(quotients)",
+        _MATRIX,
+    ),
+    _bug(
+        "int8_matrix",
+        "one scale for the whole matrix",
+        "np.abs(matrix).max(axis=1)",
+        "np.full(len(matrix), np.abs(matrix).max())",
+        _MATRIX,
+    ),
+    _bug("int8_matrix", "a row of zeros has no scale", "MIN_SCALE)\n", "0)\n", _MATRIX),
+    _bug(
+        "int8_writer",
+        "scales of every block at the start",
+        "SCALE_SUFFIX, first_row, matrix",
+        "SCALE_SUFFIX, 0, matrix",
+    ),
+    _bug(
+        "int8_writer",
+        "blocks read a row too early",
+        "first_row * width * storage.itemsize",
+        "max(first_row - 1, 0) * width * storage.itemsize",
+    ),
+    _bug(
+        "int8_writer",
+        "blocks read past the matrix",
+        "min(block_rows, rows - first_row)",
+        "block_rows",
+    ),
+    _bug(
+        "int8_writer",
+        "a tied head of other values passes",
+        "np.array_equal(*blocks)",
+        "blocks[0].shape == blocks[1].shape",
+    ),
+    _bug("int8_writer", "infinite weights pass", "np.isfinite(block)", "~np.isnan(block)"),
+    _bug(
+        "int8_writer",
+        "whole matrices at once",
+        "max(1, BLOCK_BYTES // (4 * width))",
+        "rows",
+    ),
+    _bug(
+        "int8_writer",
+        "bfloat16 read as a number",
+        'if place.dtype == "BF16"',
+        'if place.dtype == "no"',
+    ),
+    _bug(
+        "int8_checkpoint",
+        "negative scales pass",
+        "np.isfinite(scales) & (scales > 0)",
+        "np.isfinite(scales)",
+    ),
+    _bug(
+        "int8_checkpoint",
+        "weights copied",
+        ".reshape(place.shape), scales)",
+        ".reshape(place.shape).copy(), scales)",
+    ),
+    _bug(
+        "int8_checkpoint",
+        "types not looked at",
+        "place.dtype != dtype",
+        "place.dtype == dtype.lower()",
+    ),
+    _bug("int8_checkpoint", "writing reaches the file", "mmap.ACCESS_COPY", "mmap.ACCESS_WRITE"),
+    _bug(
+        "int8_checkpoint",
+        "the embedding quantised too",
+        "len(shape) == 2 and name != EMBEDDING",
+        "len(shape) == 2",
+    ),
+)
+"""All of them."""
