@@ -55,8 +55,8 @@ _SCORE_RULE = (
     _bug(
         "decoder",
         "key cached before rotary",
-        "        key = self.float_engine.rotate(self._rotary, key, positions)\n        cache.update",
-        "        cache.update",
+        "self.float_engine.rotate(self._rotary, key, positions)",
+        "key",
         "official_vectors",
     ),
     _bug(

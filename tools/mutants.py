@@ -25,13 +25,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.integer_mutant_list import INTEGER_MUTANTS
+from tools.kernel_mutant_list import KERNEL_MUTANTS
 from tools.mutant_list import MUTANTS as REFERENCE_MUTANTS
 from tools.mutant_list import Mutant
 from tools.proof_mutant_list import PROOF_MUTANTS
 from tools.rtl_mutant_list import RTL_MUTANTS
 
 ROOT = Path(__file__).parent.parent
-MUTANTS = (*REFERENCE_MUTANTS, *PROOF_MUTANTS, *INTEGER_MUTANTS, *RTL_MUTANTS)
+MUTANTS = (*REFERENCE_MUTANTS, *PROOF_MUTANTS, *INTEGER_MUTANTS, *RTL_MUTANTS, *KERNEL_MUTANTS)
 """Every planted bug."""
 COPIED = ("reference", "proofs", "rtl", "cosim", "tests", "setup.cfg", "pyproject.toml")
 LIMIT_SECONDS = 600

@@ -12,14 +12,10 @@ from hypothesis import strategies as st
 
 from reference.errors import ArgumentError
 from reference.gates import TemporalAttentionScoreGate
-from reference.generate import DecodeOptions, Prompts, generate
 from reference.int8_matrix import Int8Matrix
 from reference.kernels.engine import NumbaEngine
 from reference.matrix import CompressedWeights, DecoderWeights, compress_weights
-from reference.replay import ReplayConfig
-from reference.sampling import Sampling
 from reference.thresholds import FixedThresholds
-from reference.video.model import load_video_model
 from reference.weights import FloatArray
 from tests.reference.kernels.matrices import KINDS
 from tests.reference.runs import Run, cast_weights, decode, decode_with, make_decoder, make_run
@@ -149,24 +145,3 @@ def test_other_arithmetic_is_refused() -> None:
     message = "^dtype = 'float64': must be float32 with the numba engine$"
     with pytest.raises(ArgumentError, match=message):
         make_decoder(run, float_engine=NumbaEngine())
-
-
-def test_both_engines_draw_the_same_video_of_the_shipped_model() -> None:
-    model = load_video_model()
-    prompt = np.array([model.vocabulary.encode_unconditional()] * 2)
-    replay = ReplayConfig(model.geometry.tokens_per_frame)
-    found = []
-    for options in (DecodeOptions(replay), DecodeOptions(replay, engine=NumbaEngine())):
-        result = generate(
-            model.config,
-            model.weights,
-            Prompts(prompt, prompt),
-            options,
-            num_frames=3,
-            num_codes=model.codec.num_codes,
-            sampling=Sampling(0.7),
-            seed=1,
-        )
-        found.append(result)
-    assert np.array_equal(found[0].token_ids, found[1].token_ids)
-    assert np.abs(found[0].nats - found[1].nats).max() < 1e-3

@@ -1,0 +1,32 @@
+"""Both engines on real weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from reference.generate import DecodeOptions, Prompts, generate
+from reference.kernels.engine import NumbaEngine
+from reference.replay import ReplayConfig
+from reference.sampling import Sampling
+from reference.video.model import load_video_model
+
+
+def test_both_engines_draw_the_same_video_of_the_shipped_model() -> None:
+    model = load_video_model()
+    prompt = np.array([model.vocabulary.encode_unconditional()] * 2)
+    replay = ReplayConfig(model.geometry.tokens_per_frame)
+    found = []
+    for options in (DecodeOptions(replay), DecodeOptions(replay, engine=NumbaEngine())):
+        result = generate(
+            model.config,
+            model.weights,
+            Prompts(prompt, prompt),
+            options,
+            num_frames=3,
+            num_codes=model.codec.num_codes,
+            sampling=Sampling(0.7),
+            seed=1,
+        )
+        found.append(result)
+    assert np.array_equal(found[0].token_ids, found[1].token_ids)
+    assert np.abs(found[0].nats - found[1].nats).max() < 1e-3
