@@ -56,7 +56,9 @@ format: $(VENV)/stamp-lint ## apply ruff's formatting and safe fixes | make form
 	$(BIN)/ruff format .
 
 ## -- results
-bench: $(VENV)/stamp-test $(VENV)/stamp-bench ## speed of replay against Amdahl's law | make bench
+# A peer that cannot be installed is said to be absent; --peers names an interpreter that has them.
+bench: $(VENV)/stamp-test ## decoding beside transformers, llama.cpp, memory | make bench BENCH_ARGS=--quick
+	$(if $(findstring --peers,$(BENCH_ARGS)),,-$(MAKE) --no-print-directory $(VENV)/stamp-bench)
 	$(BIN)/python -m tools.bench $(BENCH_ARGS)
 findings: $(VENV)/stamp-test ## figures and text of docs/findings.md | make findings
 	$(BIN)/python -m tools.findings
