@@ -8,6 +8,7 @@ runs the command and ends at the first token, printing the seconds since START (
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ def measure_start(rounds: int, options: tuple[str, ...] = OPTIONS) -> dict[str, 
     """Median seconds to the first token; a first start warms the compilation cache."""
     seconds = [run_once(options) for _ in range(rounds + 1)]
     return {
-        "options": " ".join(options),
+        "options": shlex.join(options),
         "first_start_seconds": seconds[0],
         "seconds": float(np.median(seconds[1:])),
     }
@@ -48,7 +49,7 @@ def run_once(options: tuple[str, ...]) -> float:
             cwd=ROOT,
         )
     if done.returncode:
-        shown = f"fastcar generate {' '.join(options)}"
+        shown = f"fastcar generate {shlex.join(options)}"
         raise WorkerError(f"{shown}: ended with exit code {done.returncode}")
     return float(done.stdout)
 

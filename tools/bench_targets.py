@@ -126,5 +126,5 @@ def format_targets(results: Results) -> str:
 
 def _format(value: float, unit: str) -> str:
     if unit == "%":
-        return f"{value:.0f}%"
+        return f"{value:.1f}%"
     return f"{value:,.0f}" if value >= 100 else f"{value:.2f}{unit}"

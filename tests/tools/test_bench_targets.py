@@ -74,6 +74,6 @@ def test_an_absent_peer_is_not_measured() -> None:
 
 def test_the_table_shows_found_and_asked() -> None:
     table = format_targets(make_results())
-    assert "| 85% | at least 80% |" in " ".join(table.split())
+    assert "| 85.0% | at least 80.0% |" in " ".join(table.split())
     assert "| 1,200 | at least 1,000 |" in " ".join(table.split())
     assert "| 2.50 | at most 3.00 |" in " ".join(table.split())
