@@ -30,6 +30,7 @@ from tools.hardware_mapping import (
 )
 from tools.hardware_model import measure_latencies, trace_ratio, trace_timeline
 from tools.hardware_page import make_page
+from tools.hardware_paper import find_fits, predict_paper
 from tools.hardware_run import Json, MakeBackend, Settings, run_videos, show
 from tools.integer_measures import calibrate_thresholds, quantize_video_model
 
@@ -44,6 +45,7 @@ QUICK = Settings(
     table_frames=3,
     sampled_steps=20,
     latencies_cycles=(1, 4),
+    paper_draws=4,
 )
 
 
@@ -119,6 +121,8 @@ def make_report(
         "ratios": trace_ratio(planner, settings),
         "latencies": latencies,
         "timeline": timeline,
+        "paper": predict_paper(settings.paper_draws),
+        "paper_fits": find_fits(),
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tools.hardware_paper import PRESET, describe_paper, format_paper
 from tools.hardware_sentences import (
     describe_mappings,
     describe_ratios,
@@ -105,5 +106,17 @@ One layer step of real tokens decided by SCORE, {describe_timeline(report)}.
 ![Cycles against replayed share](hardware_ratio.png)
 
 {describe_ratios(report)}
+
+## VILA-U 7B
+
+The cycle model at the sizes of VILA-U 7B (width 4096, MLP 11008, 32 heads of 128), which no
+simulator runs: `fastcar predict --preset {PRESET}`. Cores, lanes, batch, clock and memory of the
+published accelerator are not known to us, so they are parameters, and only times relative to a
+dense run are compared, at the published shares of replay ({report["paper"][0]["draws"]} layer steps
+drawn for each; all that is not MLP phase takes what it takes).
+
+{format_paper(report["paper"])}
+
+{describe_paper(report["paper"], report["paper_fits"])}
 """
     )

@@ -52,6 +52,7 @@ class Settings:
         table_frames: of the clips whose decisions are compared.
         sampled_steps: layer steps of each kind that the cycle model runs.
         latencies_cycles: of the memory, for the table of stalls.
+        paper_draws: layer steps of each kind at the paper's sizes.
     """
 
     frames: int = 16
@@ -66,6 +67,7 @@ class Settings:
     table_frames: int = 16
     sampled_steps: int = 200
     latencies_cycles: tuple[int, ...] = (1, 4, 16, 64)
+    paper_draws: int = 200
 
     @property
     def calibration(self) -> integer_measures.Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 from functools import cache
@@ -32,6 +33,7 @@ from tools.hardware_figures import RATIO_NAME, TIMELINE_NAME
 from tools.hardware_mapping import SOURCES, compare_mappings, compute_persistence
 from tools.hardware_model import trace_timeline
 from tools.hardware_page import make_page
+from tools.hardware_paper import NEAR, describe_paper, format_paper
 from tools.hardware_run import Json, Settings
 from tools.hardware_sentences import MAX_OVERHEAD_CYCLES, UTILISATION_TARGET
 from tools.hardware_tables import get_utilisation
@@ -46,6 +48,7 @@ TINY = Settings(
     table_frames=4,
     sampled_steps=6,
     latencies_cycles=(1, 3),
+    paper_draws=2,
 )
 
 
@@ -89,6 +92,23 @@ def test_targets_are_met() -> None:
         assert get_utilisation(run, ("compute",)) >= UTILISATION_TARGET
         assert run["histograms"]["commit to dispatch"][0][0] == 1
         assert run["histograms"]["exposed overhead"][-1][0] <= MAX_OVERHEAD_CYCLES
+
+
+def test_published_times_are_confirmed() -> None:
+    reports = load_report()["paper"]
+    text = describe_paper(reports, load_report()["paper_fits"])
+    assert text.startswith("The cycle model confirms")
+    assert [18, 8] in load_report()["paper_fits"]
+    table = format_paper(reports)
+    for row in reports[0]["rows"]:
+        assert abs(row["drs_time"] - row["published_time"]) <= NEAR
+        assert f"{row['published_time']:.3f}" in table
+
+
+def test_a_time_that_differs_refutes() -> None:
+    reports = copy.deepcopy(load_report()["paper"])
+    reports[0]["rows"][1]["drs_time"] += 2 * NEAR
+    assert describe_paper(reports, []).startswith("The cycle model refutes")
 
 
 def test_cycles_add_up(report: Json) -> None:
