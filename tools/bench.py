@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -33,6 +34,8 @@ from tools.markdown import fill_paragraphs
 
 def main() -> int:
     """Command line; 0 for success, 2 with one line for a refusal."""
+    # models of gigabytes must not stay behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         run(_parse_arguments())
     except (FastCarError, WorkerError) as error:
@@ -45,6 +48,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Measure everything and write the three files."""
     if not arguments.folder.is_dir():
         raise ArgumentError("folder", str(arguments.folder), "an existing directory")
+    if shutil.which(arguments.peers) is None:
+        raise ArgumentError("peers", arguments.peers, "a Python interpreter")
     for folder in (arguments.out, arguments.parts):
         folder.mkdir(parents=True, exist_ok=True)
     if not arguments.resume:

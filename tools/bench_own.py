@@ -31,11 +31,19 @@ Answer = dict[str, Any]
 READ_BYTES = 1 << 29
 """Array that is read for the bandwidth: far larger than any cache."""
 READ_SECONDS = 0.1
+SPIN_SECONDS = 0.03
+"""Threads of OpenBLAS wait busily for about that long; nobody else is to play meanwhile."""
 
 
 def make_engine(name: str) -> Engine:
     """The engine of a contender of `ENGINES`."""
     return NumpyEngine() if name.startswith("numpy") else NumbaEngine()
+
+
+def let_threads_sleep(name: str) -> None:
+    """Wait until no thread of the last product is awake."""
+    if name.startswith("numpy"):
+        time.sleep(SPIN_SECONDS)
 
 
 def count_weight_bytes(weights: DecoderWeights, rows: int) -> int:
@@ -100,7 +108,9 @@ class OwnPlayer:
         ratio = float(percent.rstrip("%")) / 100 if percent else 0.0
         decoder.mlp.gate = self._gates[name, ratio] if ratio else None
         decoder.kv_cache.num_slots = self._context
-        return run_turn(decoder, tokens)
+        answer = run_turn(decoder, tokens)
+        let_threads_sleep(name)
+        return answer
 
     def measure_rows(self, name: str, rows: int) -> Answer:
         """Seconds of one layer's MLP of `rows` rows; the mean over all layers of the model."""
@@ -111,7 +121,9 @@ class OwnPlayer:
         start = time.perf_counter()
         for layer in weights.layers:
             engine.swiglu(inputs, layer)
-        return {"seconds": (time.perf_counter() - start) / len(weights.layers)}
+        seconds = (time.perf_counter() - start) / len(weights.layers)
+        let_threads_sleep(name)
+        return {"seconds": seconds}
 
     def read_logits(self, variant: str, token_ids: list[int]) -> Answer:
         """Logits after a short prompt and one step, to compare the models."""
