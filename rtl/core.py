@@ -18,7 +18,7 @@ from reference.errors import ArgumentError
 from rtl.assertions import require
 from rtl.config import AcceleratorConfig
 from rtl.core_ports import CoreInputs, CoreOutputs
-from rtl.datapath import DatapathInputs, DatapathOutputs, make_datapath
+from rtl.datapath import OPERAND_CYCLES, DatapathInputs, DatapathOutputs, make_datapath
 from rtl.instruction import Buffer, Opcode, get_buffer_words
 from rtl.instruction_queue import (
     InstructionQueueInputs,
@@ -31,7 +31,7 @@ from rtl.read_channel import (
     ReadChannelOutputs,
     make_read_channel,
 )
-from rtl.registers import drive, fit, latch, make_register
+from rtl.registers import delay, drive, fit, latch, make_register
 from rtl.retirement import RetirementInputs, RetirementOutputs, make_retirement
 from rtl.sequencer import (
     DECISION_OPCODES,
@@ -80,6 +80,7 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
     is_transfer_open = pyrtl.WireVector(1, f"{name}_is_transfer_open")
     is_retire_pending = pyrtl.WireVector(1, f"{name}_is_retire_pending")
     is_starting = pyrtl.WireVector(1, f"{name}_is_starting")
+    is_sending = pyrtl.WireVector(1, f"{name}_is_sending")
     is_word_sent = pyrtl.WireVector(1, f"{name}_is_word_sent")
 
     queue = make_instruction_queue(
@@ -99,14 +100,23 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
             is_retire_pending=is_retire_pending,
         ),
     )
+    is_storing = sequencer.is_first_cycle & is_one_of(sequencer.fields, (Opcode.STORE,))
+    is_fetched = delay(is_storing, OPERAND_CYCLES - 1, f"{name}_is_fetched", clear)
     read = _make_read(config, name, inputs, sequencer)
     datapath = make_datapath(
         config,
         f"{name}_datapath",
         sequencer,
-        DatapathInputs(clear, read.is_beat, inputs.read_response_data, is_word_sent),
+        DatapathInputs(
+            clear,
+            read.is_beat,
+            inputs.read_response_data,
+            is_fetched,
+            is_sending,
+            is_word_sent,
+        ),
     )
-    write = _make_write(name, inputs, sequencer, is_dropping, datapath)
+    write = _make_write(name, inputs, sequencer, is_dropping, is_fetched, datapath)
     retirement = _make_retirement(name, inputs, sequencer, is_dropping, write)
 
     is_decided = datapath.sum_valid & is_one_of(sequencer.fields, DECISION_OPCODES)
@@ -114,6 +124,7 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
     is_transfer_open <<= read.is_open | write.is_open
     is_retire_pending <<= retirement.valid
     is_starting <<= sequencer.is_starting
+    is_sending <<= write.valid
     is_word_sent <<= write.is_word_sent
     drive(is_failed_q, (read.is_error | write.is_error, 1), clear=inputs.reset)
     require(
@@ -176,15 +187,16 @@ def _make_write(
     inputs: CoreInputs,
     sequencer: SequencerOutputs,
     is_dropping: pyrtl.WireVector,
+    is_fetched: pyrtl.WireVector,
     datapath: DatapathOutputs,
 ) -> WriteChannelOutputs:
-    """The write channel, started together with STORE."""
+    """The write channel, started when the first word of STORE is there."""
     return make_write_channel(
         f"{name}_write",
         WriteChannelInputs(
             reset=inputs.reset,
-            start=sequencer.is_starting & is_one_of(sequencer.head, (Opcode.STORE,)),
-            first_address=sequencer.head["address"],
+            start=is_fetched & ~is_dropping,
+            first_address=sequencer.fields["address"],
             stop=is_dropping,
             word=datapath.source_word,
             is_last_word=datapath.is_last_word,
@@ -228,7 +240,7 @@ def _make_outputs(name: str, inputs: CoreInputs, units: _Units) -> CoreOutputs:
     drive(error_code_q, (read.is_error, MEMORY_READ_ERROR), (write.is_error, MEMORY_WRITE_ERROR))
     return CoreOutputs(
         instruction_ready=units.queue.ready,
-        is_idle=~units.queue.head_valid & ~sequencer.is_running & ~retirement.valid,
+        is_idle=units.queue.is_empty & ~sequencer.is_running & ~retirement.valid,
         read_request_valid=read.request_valid,
         read_request_address=read.request_address,
         read_request_num_beats=read.request_num_beats,

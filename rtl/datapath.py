@@ -1,5 +1,8 @@
 """Datapath of a core: buffers, operand feed, MAC array, norm, result path and write-back.
 
+Words come from the buffers FETCH_CYCLES after their index, and the one operand of the MAC array or
+of STORE that the instruction chooses one cycle later; weights wait as long.
+
 Contract: see `rtl/latency.py`; no wire of it leaves an instruction unfinished, but none stops it
 either: `clear` forgets what is under way.
 """
@@ -15,10 +18,12 @@ from rtl.instruction import Buffer, Opcode
 from rtl.lanes import ACCUMULATOR_BITS
 from rtl.mac_array import MODE_BITS, MacArrayInputs, MacArrayOutputs, MacMode, make_mac_array
 from rtl.operand_feed import OperandFeedInputs, OperandFeedOutputs, make_operand_feed
+from rtl.registers import delay, drive, latch, make_register
 from rtl.result_path import ResultPathInputs, ResultPathOutputs, make_result_path
 from rtl.rms_norm import RmsNormInputs, RmsNormOutputs, make_rms_norm
 from rtl.sequencer import PRODUCT_OPCODES, SequencerOutputs, is_one_of
 from rtl.vector_memory import (
+    FETCH_CYCLES,
     VectorMemoryInputs,
     connect_write_port,
     make_open_write_port,
@@ -26,6 +31,9 @@ from rtl.vector_memory import (
     select_word,
 )
 from rtl.write_back import WriteBackInputs, make_write_back
+
+OPERAND_CYCLES = FETCH_CYCLES + 1
+"""From the index of an operand to the MAC array, or to STORE."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +44,16 @@ class DatapathInputs:
         clear: 1 bit.
         is_read_beat: 1 bit, a beat is read from memory.
         beat: L bytes.
+        is_fetched: 1 bit, words of STORE are sent from the next cycle on.
+        is_sending: 1 bit, words of STORE are sent: the next one waits until a word is sent.
         is_word_sent: 1 bit, both beats of a word are stored.
     """
 
     clear: pyrtl.WireVector
     is_read_beat: pyrtl.WireVector
     beat: pyrtl.WireVector
+    is_fetched: pyrtl.WireVector
+    is_sending: pyrtl.WireVector
     is_word_sent: pyrtl.WireVector
 
 
@@ -50,7 +62,7 @@ class DatapathOutputs:
     """Wires out of the datapath.
 
     Attributes:
-        source_word: L int16, the word of the instruction's operand buffer.
+        source_word: L int16, the word of the instruction's operand buffer that STORE sends.
         is_last_word: 1 bit, it is the last one of the vector.
         is_mac_beat: 1 bit, the MAC array takes a beat.
         sum_valid: 1 bit, a row of products is summed.
@@ -72,27 +84,35 @@ def make_datapath(
     """Build the units and the wires between them."""
     is_norm_ready = pyrtl.WireVector(1, f"{name}_is_norm_ready")
     is_word_selected = pyrtl.WireVector(1, f"{name}_is_word_selected")
+    # A word takes two cycles at least: what is behind it moves in the one after it was sent.
+    is_waiting = (inputs.is_fetched | inputs.is_sending) & ~inputs.is_word_sent
+    is_flowing_q = latch(~is_waiting, f"{name}_is_flowing")
     feed = make_operand_feed(
         config,
         f"{name}_feed",
         sequencer,
         OperandFeedInputs(
-            inputs.clear, inputs.is_read_beat, is_norm_ready, is_word_selected, inputs.is_word_sent
+            inputs.clear, inputs.is_read_beat, is_norm_ready, is_word_selected, is_flowing_q
         ),
     )
     write_port = make_open_write_port(config, f"{name}_write")
     words = make_vector_memory(
         config,
         f"{name}_buffer",
-        VectorMemoryInputs(feed.operand_index, feed.gate_index, feed.parameter_index, write_port),
+        VectorMemoryInputs(
+            feed.operand_index, feed.gate_index, feed.parameter_index, is_flowing_q, write_port
+        ),
     )
+    source_q = make_register(config.word_bits, f"{name}_source")
     source_word = select_word(words, _make_operand_buffer(sequencer.fields))
-    is_mac_beat, mac = _make_mac(config, name, sequencer, inputs, feed, source_word, words)
+    drive(source_q, (~inputs.is_sending | inputs.is_word_sent, source_word))
+    is_mac_beat, mac = _make_mac(config, name, sequencer, inputs, feed, source_q, words)
     norm = _make_norm(name, sequencer, inputs.clear, mac)
     results = _make_results(config, name, sequencer, inputs.clear, (feed, mac, norm), words)
     is_norm_ready <<= norm.is_ready
     is_word_selected <<= results.is_word_selected
 
+    is_sum = feed.is_feeding & is_one_of(sequencer.fields, (Opcode.ADD,))
     written = make_write_back(
         config,
         f"{name}_write_back",
@@ -101,17 +121,18 @@ def make_datapath(
             clear=inputs.clear,
             is_read_beat=inputs.is_read_beat,
             beat=inputs.beat,
-            is_sum=feed.is_feeding & is_one_of(sequencer.fields, (Opcode.ADD,)),
+            is_sum=delay(is_sum, FETCH_CYCLES, f"{name}_is_sum", inputs.clear),
             x_word=words[Buffer.X],
             y_word=words[Buffer.Y],
             result_valid=results.word_valid,
             result_word=results.word,
+            is_word_sent=inputs.is_word_sent,
         ),
     )
     connect_write_port(write_port, written.port)
     return DatapathOutputs(
-        source_word=source_word,
-        is_last_word=feed.is_last_word,
+        source_word=source_q,
+        is_last_word=written.is_last_word,
         is_mac_beat=is_mac_beat,
         sum_valid=mac.valid,
         sum=mac.accumulator,
@@ -138,7 +159,7 @@ def _make_mac(
     source_word: pyrtl.WireVector,
     words: dict[Buffer, pyrtl.WireVector],
 ) -> tuple[pyrtl.WireVector, MacArrayOutputs]:
-    """1 bit, a beat is taken; and the array."""
+    """1 bit, a beat is taken; and the array, OPERAND_CYCLES later."""
     fields = sequencer.fields
     modes = {
         Opcode.NORM: MacMode.SQUARE,
@@ -152,13 +173,13 @@ def _make_mac(
     is_beat = feed.is_weight_beat | feed.is_feeding & is_one_of(fields, tuple(modes))
     mac_inputs = MacArrayInputs(
         clear=inputs.clear,
-        valid=is_beat,
-        is_first=feed.is_first_word,
-        is_last=feed.is_last_word,
-        mode=mode,
+        valid=delay(is_beat, OPERAND_CYCLES, f"{name}_is_operand", inputs.clear),
+        is_first=delay(feed.is_first_word, OPERAND_CYCLES, f"{name}_is_first"),
+        is_last=delay(feed.is_last_word, OPERAND_CYCLES, f"{name}_is_last"),
+        mode=latch(mode, f"{name}_mode"),
         left=source_word,
-        right=words[Buffer.K],
-        weights=inputs.beat,
+        right=latch(words[Buffer.K], f"{name}_right"),
+        weights=delay(inputs.beat, OPERAND_CYCLES, f"{name}_weights"),
     )
     return is_beat, make_mac_array(config, f"{name}_mac", mac_inputs)
 
@@ -193,7 +214,7 @@ def _make_results(
             is_norm=is_one_of(fields, (Opcode.NORM,)),
             is_silu=is_one_of(fields, (Opcode.GEMV_SILU,)),
             fields=fields,
-            element_valid=feed.is_scaling | mac.valid & is_one_of(fields, PRODUCT_OPCODES),
+            element_valid=feed.is_scaling | mac.is_coming & is_one_of(fields, PRODUCT_OPCODES),
             accumulator=mac.accumulator,
             x_word=words[Buffer.X],
             parameter_word=words[Buffer.P],

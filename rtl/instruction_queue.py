@@ -1,8 +1,8 @@
 """Instruction queue of a core: first in, first out, in a synchronous memory.
 
-Contract: an instruction taken in cycle t is at the head from cycle t + LATENCY_CYCLES on, if the
-queue was empty. `ready` depends on registers alone. While `clear` is 1, what is offered is taken
-and forgotten, and so is everything in the queue.
+Contract: an instruction taken in cycle t is at the head from cycle t + LATENCY_CYCLES on, or from
+the cycle after that in which the one before it is taken. `ready` depends on registers alone. While
+`clear` is 1, what is offered is taken and forgotten, and so is everything in the queue.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from rtl.config import AcceleratorConfig
 from rtl.instruction import INSTRUCTION_BITS
 from rtl.registers import decrement, drive, increment, make_register
 
-LATENCY_CYCLES = 1
+LATENCY_CYCLES = 3
+"""Write to the memory, read from it, head."""
 
 
 def latency_cycles(config: AcceleratorConfig) -> int:
@@ -43,9 +44,10 @@ class InstructionQueueInputs:
 
 @dataclass(frozen=True)
 class InstructionQueueOutputs:
-    """Wires out of the unit: ready and head_valid (1 bit), head (128 bits)."""
+    """Wires out of the unit: ready, is_empty and head_valid (1 bit), head (128 bits)."""
 
     ready: pyrtl.WireVector
+    is_empty: pyrtl.WireVector
     head_valid: pyrtl.WireVector
     head: pyrtl.WireVector
 
@@ -57,7 +59,12 @@ def make_instruction_queue(
     pointer_bits = config.queue_depth.bit_length() - 1
     read_pointer_q = make_register(pointer_bits, f"{name}_read_pointer")
     write_pointer_q = make_register(pointer_bits, f"{name}_write_pointer")
+    num_stored_q = make_register(pointer_bits + 1, f"{name}_num_stored")
     num_queued_q = make_register(pointer_bits + 1, f"{name}_num_queued")
+    next_q = make_register(INSTRUCTION_BITS, f"{name}_next")
+    next_valid_q = make_register(1, f"{name}_next_valid")
+    head_q = make_register(INSTRUCTION_BITS, f"{name}_head")
+    head_valid_q = make_register(1, f"{name}_head_valid")
     memory = pyrtl.MemBlock(
         INSTRUCTION_BITS, pointer_bits, f"{name}_memory", asynchronous=False, max_write_ports=1
     )
@@ -66,12 +73,31 @@ def make_instruction_queue(
     is_pushed = inputs.valid & ready
     memory[write_pointer_q] <<= pyrtl.MemBlock.EnabledWrite(inputs.instruction, is_pushed)
 
+    # One instruction waits in the register of the memory, one at the head.
+    is_head_free = ~head_valid_q | inputs.pop
+    is_next_free = ~next_valid_q | is_head_free
+    is_read = is_next_free & (num_stored_q != 0)
+    drive(next_q, (is_next_free, memory[read_pointer_q]))
+    drive(next_valid_q, (is_next_free, is_read), clear=inputs.clear)
+    drive(head_q, (is_head_free, next_q))
+    drive(head_valid_q, (is_head_free, next_valid_q), clear=inputs.clear)
+
     drive(write_pointer_q, (is_pushed, increment(write_pointer_q)), clear=inputs.clear)
-    drive(read_pointer_q, (inputs.pop, increment(read_pointer_q)), clear=inputs.clear)
+    drive(read_pointer_q, (is_read, increment(read_pointer_q)), clear=inputs.clear)
+    _count(num_stored_q, is_pushed, is_read, inputs.clear)
+    _count(num_queued_q, is_pushed, inputs.pop, inputs.clear)
+    return InstructionQueueOutputs(ready, num_queued_q == 0, head_valid_q, head_q)
+
+
+def _count(
+    number: pyrtl.Register,
+    is_more: pyrtl.WireVector,
+    is_less: pyrtl.WireVector,
+    clear: pyrtl.WireVector,
+) -> None:
     drive(
-        num_queued_q,
-        (is_pushed & ~inputs.pop, increment(num_queued_q)),
-        (inputs.pop & ~is_pushed, decrement(num_queued_q)),
-        clear=inputs.clear,
+        number,
+        (is_more & ~is_less, increment(number)),
+        (is_less & ~is_more, decrement(number)),
+        clear=clear,
     )
-    return InstructionQueueOutputs(ready, num_queued_q != 0, memory[read_pointer_q])

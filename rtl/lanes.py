@@ -74,11 +74,3 @@ def saturate(value: pyrtl.WireVector) -> pyrtl.WireVector:
     )
     lowest = pyrtl.Const(-MAX_ACTIVATION, ACTIVATION_BITS, signed=True)
     return pyrtl.select(is_too_small, lowest, limited)
-
-
-def add_saturating(left: pyrtl.WireVector, right: pyrtl.WireVector) -> pyrtl.WireVector:
-    """Lane by lane sat16(left + right) of two words."""
-    pairs = zip(
-        split_lanes(left, ACTIVATION_BITS), split_lanes(right, ACTIVATION_BITS), strict=True
-    )
-    return join_lanes([saturate(signed_sum(a, b)) for a, b in pairs])

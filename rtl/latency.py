@@ -11,14 +11,16 @@ of a write beat to its acknowledgement, at least 1. With w = rows, c = columns:
 | opcode | cycles |
 | --- | --- |
 | LOAD | read_latency + 2 w |
-| STORE | 2 w + write_latency |
-| NORM | w + mac + rms_norm + w L / 2 + result |
-| GEMV | read_latency + w L c + mac + result |
+| STORE | operand + 2 w + write_latency |
+| NORM | w + operand + mac + rms_norm + w L / 2 + result + scale |
+| GEMV | read_latency + w L c + operand + mac - soon + result |
 | GEMV_SILU | GEMV + silu_multiply |
-| ADD | w + 1 |
-| SCORE, DISTANCE | w + mac |
+| ADD | w + fetch + sum |
+| SCORE, DISTANCE | w + operand + mac |
 
-mac, rms_norm, result, silu_multiply: the `latency_cycles` of those units.
+mac, rms_norm, result, silu_multiply: the `latency_cycles` of those units. fetch: a word comes from
+its buffer. operand: it is selected, too. soon: a sum is announced before it is there, while the
+words for its result are fetched. scale: x times gain. sum: x plus y.
 """
 
 from __future__ import annotations
@@ -26,8 +28,11 @@ from __future__ import annotations
 from reference.errors import ArgumentError
 from rtl import instruction_queue, mac_array, result_path, rms_norm, silu_multiply
 from rtl.config import AcceleratorConfig
+from rtl.datapath import OPERAND_CYCLES
 from rtl.instruction import Instruction, Opcode
 from rtl.sequencer import DECISION_OPCODES, PRODUCT_OPCODES
+from rtl.vector_memory import FETCH_CYCLES
+from rtl.write_back import SUM_CYCLES
 
 START_CYCLES = instruction_queue.LATENCY_CYCLES + 1
 """From taking an instruction to its first cycle, when the core has nothing else to do."""
@@ -49,18 +54,17 @@ def count_cycles(
         if latency < 1:
             raise ArgumentError(name, latency, "at least 1")
     words, columns = instruction.rows, instruction.columns
-    mac = mac_array.latency_cycles(config)
+    mac = OPERAND_CYCLES + mac_array.latency_cycles(config)
     result = result_path.latency_cycles(config)
-    scaling = words * config.num_lanes // result_path.NORM_LANES
-    norm = words + mac + rms_norm.latency_cycles(config) + scaling + result
-    gemv = read_latency + words * config.num_lanes * columns + mac + result
+    scaling = words * config.num_lanes // result_path.NORM_LANES + result_path.SCALE_CYCLES
+    gemv = read_latency + words * config.num_lanes * columns + mac - mac_array.SOON_CYCLES + result
     cycles = {
         Opcode.LOAD: read_latency + 2 * words,
-        Opcode.STORE: 2 * words + write_latency,
-        Opcode.NORM: norm,
+        Opcode.STORE: OPERAND_CYCLES + 2 * words + write_latency,
+        Opcode.NORM: words + mac + rms_norm.latency_cycles(config) + scaling + result,
         Opcode.GEMV: gemv,
         Opcode.GEMV_SILU: gemv + silu_multiply.latency_cycles(config),
-        Opcode.ADD: words + 1,
+        Opcode.ADD: words + FETCH_CYCLES + SUM_CYCLES,
         Opcode.SCORE: words + mac,
         Opcode.DISTANCE: words + mac,
     }

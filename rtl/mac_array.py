@@ -4,7 +4,8 @@ Source: ours. One beat of L products in every cycle; a row is a run of beats fro
 `is_last`, and rows may follow each other without a gap.
 
 Contract: the sum of a row whose last beat is in cycle t stands in the accumulator in cycle
-t + latency_cycles, where `valid` is 1 for one cycle. Partial sums must fit in 48 bits.
+t + latency_cycles, where `valid` is 1 for one cycle, and `is_coming` SOON_CYCLES before. Partial
+sums must fit in 48 bits.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ OPERAND_BITS = ACTIVATION_BITS + 1
 WEIGHT_BITS = 8
 LEVELS_PER_STAGE = 2
 """Additions one after the other in one cycle of the adder tree."""
+SOON_CYCLES = 2
+"""A sum is announced so many cycles before it is there."""
 
 
 class MacMode(IntEnum):
@@ -85,8 +88,15 @@ class MacArrayInputs:
 
 @dataclass(frozen=True)
 class MacArrayOutputs:
-    """Wires out of the unit: valid (1 bit, one cycle for each row), accumulator (48, signed)."""
+    """Wires out of the unit.
 
+    Attributes:
+        is_coming: 1 bit, the sum of a row is there SOON_CYCLES later.
+        valid: 1 bit, the sum of a row is there.
+        accumulator: 48 bits, signed.
+    """
+
+    is_coming: pyrtl.WireVector
     valid: pyrtl.WireVector
     accumulator: pyrtl.WireVector
 
@@ -101,18 +111,19 @@ def make_mac_array(config: AcceleratorConfig, name: str, inputs: MacArrayInputs)
         products.append(latch(signed_product(left_q, right_q), f"{name}_product_{lane}"))
     total_q = make_adder_tree(name, products)
 
-    before_accumulator = latency_cycles(config) - 1
-    valid = delay(inputs.valid, before_accumulator, f"{name}_valid", inputs.clear)
-    is_first = delay(inputs.is_first, before_accumulator, f"{name}_is_first")
-    is_last = delay(inputs.is_last, before_accumulator, f"{name}_is_last")
+    before_sum = latency_cycles(config) - SOON_CYCLES
+    valid_soon = delay(inputs.valid, before_sum, f"{name}_valid", inputs.clear)
+    is_last_soon = delay(inputs.is_last, before_sum, f"{name}_is_last")
+    valid = delay(valid_soon, SOON_CYCLES - 1, f"{name}_is_summed", inputs.clear)
+    is_row_q = delay(valid_soon & is_last_soon, SOON_CYCLES, f"{name}_is_row", inputs.clear)
+    is_first = delay(inputs.is_first, latency_cycles(config) - 1, f"{name}_is_first")
 
     accumulator_q = make_register(ACCUMULATOR_BITS, f"{name}_accumulator")
     addend = total_q.sign_extended(ACCUMULATOR_BITS)
     # No partial sum overflows: the program is checked for it before it is compiled.
     partial_sum = (accumulator_q + addend)[:ACCUMULATOR_BITS]
     drive(accumulator_q, (valid & is_first, addend), (valid, partial_sum))
-    row_valid_q = delay(valid & is_last, 1, f"{name}_row_valid", inputs.clear)
-    return MacArrayOutputs(row_valid_q, accumulator_q)
+    return MacArrayOutputs(valid_soon & is_last_soon, is_row_q, accumulator_q)
 
 
 def make_factors(

@@ -2,10 +2,11 @@
 
 One index walks over the words of the vectors, from 0 and around: with the weight beats for GEMV,
 one word per cycle for the squares of NORM, for ADD, SCORE and DISTANCE, one per L / 2 cycles while
-NORM scales, one per two beats for STORE. G in GEMV_SILU and P wherever there are results follow the
-results instead.
+NORM scales. For STORE it walks ahead of what is sent, as far as words are on their way: with the
+words, wherever they flow. G in GEMV_SILU and P wherever there are results follow the results
+instead.
 
-Contract: a beat or word of cycle t has its operand in cycle t. `is_feeding` is 1 in the cycles 0
+Contract: a beat or word of cycle t has its index in cycle t. `is_feeding` is 1 in the cycles 0
 to words - 1 of NORM, ADD, SCORE and DISTANCE; `is_scaling` in words L / 2 cycles from the one on
 after `is_norm_ready`.
 """
@@ -32,14 +33,14 @@ class OperandFeedInputs:
         is_read_beat: a beat is read from memory.
         is_norm_ready: mantissa and shift of the norm are there.
         is_word_selected: the last lane of a word of results is selected.
-        is_word_sent: both beats of a word are stored.
+        is_flowing: words on their way from the buffers go on.
     """
 
     clear: pyrtl.WireVector
     is_read_beat: pyrtl.WireVector
     is_norm_ready: pyrtl.WireVector
     is_word_selected: pyrtl.WireVector
-    is_word_sent: pyrtl.WireVector
+    is_flowing: pyrtl.WireVector
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def make_operand_feed(
     num_words = pyrtl.select(is_product, fields["columns"], fields["rows"])[:index_bits]
     is_last_word = operand_index_q == decrement(num_words)
     is_scaled = is_scaling_q & inputs.is_word_selected
-    is_step = is_feeding_q | is_weight_beat | is_scaled | inputs.is_word_sent
+    is_storing = is_one_of(fields, (Opcode.STORE,)) & inputs.is_flowing
+    is_step = is_feeding_q | is_weight_beat | is_scaled | is_storing
 
     following = pyrtl.select(is_last_word, pyrtl.Const(0, index_bits), increment(operand_index_q))
     operand_steps = ((is_starting, 0), (is_step, following))

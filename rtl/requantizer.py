@@ -5,6 +5,9 @@ half = 2^(shift - 1), 0 if shift = 0. GEMV, the RMS norm and the hidden activati
 
 Contract: one value in every cycle, the result of the value of cycle t is there in cycle
 t + LATENCY_CYCLES. Every shift from 0 to 63 is exact.
+
+Half is added after the shift: (z + half) >> shift = (z >> shift) + the last bit that was shifted
+out.
 """
 
 from __future__ import annotations
@@ -14,13 +17,21 @@ from dataclasses import dataclass
 import pyrtl
 
 from rtl.config import AcceleratorConfig
-from rtl.lanes import saturate, shift_right_arithmetic, signed_product, signed_sum
+from rtl.lanes import (
+    ACTIVATION_BITS,
+    MAX_ACTIVATION,
+    shift_right_arithmetic,
+    signed_product,
+    signed_sum,
+)
 from rtl.registers import delay, latch
 
-LATENCY_CYCLES = 4
+LATENCY_CYCLES = 5
 SHIFT_BITS = 6
-LOW_BITS = 24
-"""The accumulator is multiplied in two parts, its lower 24 bits and the rest."""
+PART_BITS = 17
+"""The accumulator is multiplied in three parts; with a sign each fits in one 18-bit multiplier."""
+FINE_SHIFT_BITS = 3
+"""The shift is taken in two steps: by multiples of 8, then by the rest."""
 
 
 def latency_cycles(config: AcceleratorConfig) -> int:
@@ -36,8 +47,8 @@ class RequantizerInputs:
     Attributes:
         clear: 1 bit, forgets all values under way.
         valid: 1 bit, a value is there.
-        accumulator: signed, more than 24 bits.
-        multiplier: unsigned, any width.
+        accumulator: signed, more than 34 bits.
+        multiplier: unsigned, 16 or 17 bits.
         shift: 6 bits; stays the same while values are under way.
     """
 
@@ -50,33 +61,67 @@ class RequantizerInputs:
 
 @dataclass(frozen=True)
 class RequantizerOutputs:
-    """Wires out of the unit: valid (1 bit) and the result (16 bits, signed)."""
+    """Wires out of the unit.
 
+    Attributes:
+        is_coming: 1 bit, a result is there in the next cycle.
+        valid: 1 bit, a result is there.
+        result: 16 bits, signed.
+    """
+
+    is_coming: pyrtl.WireVector
     valid: pyrtl.WireVector
     result: pyrtl.WireVector
 
 
 def make_requantizer(name: str, inputs: RequantizerInputs) -> RequantizerOutputs:
-    """Build the pipeline: partial products, sum with half, shift, saturation."""
-    unsigned_multiplier = pyrtl.concat(pyrtl.Const(0, 1), inputs.multiplier)
-    low = pyrtl.concat(pyrtl.Const(0, 1), inputs.accumulator[:LOW_BITS])
-    high = inputs.accumulator[LOW_BITS:]
-    low_product_q = latch(signed_product(low, unsigned_multiplier), f"{name}_low_product")
-    high_product_q = latch(signed_product(high, unsigned_multiplier), f"{name}_high_product")
+    """Build the pipeline: partial products, sum, shift in two steps, rounding and saturation."""
+    sum_q = latch(_make_product(name, inputs), f"{name}_sum")
+    # A zero behind: the last bit that is shifted out stays, and is 0 if shift = 0.
+    halves = pyrtl.concat(sum_q, pyrtl.Const(0, 1))
+    coarse = pyrtl.concat(inputs.shift[FINE_SHIFT_BITS:], pyrtl.Const(0, FINE_SHIFT_BITS))
+    coarse_q = latch(shift_right_arithmetic(halves, coarse), f"{name}_coarse")
+    fine = inputs.shift[:FINE_SHIFT_BITS]
+    quotient_q = latch(shift_right_arithmetic(coarse_q, fine), f"{name}_quotient")
+    result_q = latch(round_saturating(quotient_q), f"{name}_result")
 
-    shifted_high = pyrtl.concat(high_product_q, pyrtl.Const(0, LOW_BITS))
-    product = signed_sum(shifted_high, low_product_q)
-    # A zero in front: half is not negative.
-    half = pyrtl.concat(pyrtl.Const(0, 1), compute_half(inputs.shift))
-    sum_q = latch(signed_sum(product, half), f"{name}_sum")
-
-    quotient_q = latch(shift_right_arithmetic(sum_q, inputs.shift), f"{name}_quotient")
-    result_q = latch(saturate(quotient_q), f"{name}_result")
-    valid_q = delay(inputs.valid, LATENCY_CYCLES, f"{name}_valid", inputs.clear)
-    return RequantizerOutputs(valid_q, result_q)
+    is_coming = delay(inputs.valid, LATENCY_CYCLES - 1, f"{name}_is_coming", inputs.clear)
+    valid_q = delay(is_coming, 1, f"{name}_valid", inputs.clear)
+    return RequantizerOutputs(is_coming, valid_q, result_q)
 
 
-def compute_half(shift: pyrtl.WireVector) -> pyrtl.WireVector:
-    """2^(shift - 1), 0 if shift = 0; unsigned."""
-    one_hot = pyrtl.shift_left_logical(pyrtl.Const(1, 1 << len(shift)), shift)
-    return one_hot[1:]
+def _make_product(name: str, inputs: RequantizerInputs) -> pyrtl.WireVector:
+    """Accumulator times multiplier, from the registers of its three partial products."""
+    zero = pyrtl.Const(0, 1)
+    multiplier = pyrtl.concat(zero, inputs.multiplier)
+    accumulator = inputs.accumulator
+    parts = {
+        "low": pyrtl.concat(zero, accumulator[:PART_BITS]),
+        "middle": pyrtl.concat(zero, accumulator[PART_BITS : 2 * PART_BITS]),
+        "high": accumulator[2 * PART_BITS :],
+    }
+    low_q, middle_q, high_q = (
+        latch(signed_product(part, multiplier), f"{name}_{place}_product")
+        for place, part in parts.items()
+    )
+    # The product of the lowest part is not negative and has 2 PART_BITS bits at most.
+    outer = pyrtl.concat(high_q, low_q[: 2 * PART_BITS])
+    inner = pyrtl.concat(middle_q, pyrtl.Const(0, PART_BITS))
+    return signed_sum(outer, inner)
+
+
+def round_saturating(halves: pyrtl.WireVector) -> pyrtl.WireVector:
+    """sat16 of a signed number of halves, rounded upwards; 16 bits.
+
+    The quotient alone says whether it saturates: 32767 and -32768 give the limit with a half and
+    without.
+    """
+    quotient = halves[1:]
+    sign = quotient[-1]
+    upper, lower = quotient[ACTIVATION_BITS - 1 : -1], quotient[: ACTIVATION_BITS - 1]
+    is_large = ~sign & (pyrtl.or_all_bits(upper) | pyrtl.and_all_bits(lower))
+    is_small = sign & (~pyrtl.and_all_bits(upper) | (lower == 0))
+    rounded = (quotient[:ACTIVATION_BITS] + halves[0])[:ACTIVATION_BITS]
+    largest = pyrtl.Const(MAX_ACTIVATION, ACTIVATION_BITS)
+    smallest = pyrtl.Const(-MAX_ACTIVATION, ACTIVATION_BITS, signed=True)
+    return pyrtl.select(is_large, largest, pyrtl.select(is_small, smallest, rounded))

@@ -4,8 +4,10 @@ One element in every cycle, for NORM two: its lane of P (row multiplier, or gain
 of X is selected; NORM multiplies x and gain; the requantiser follows, for GEMV_SILU also the SiLU
 multiply, which takes the odd elements of NORM; L results make a word.
 
-Contract: the word of which the last elements come in cycle t is there, with `word_valid`, in cycle
-t + latency_cycles, for GEMV_SILU `silu_multiply.latency_cycles` later.
+Contract: an element is announced FETCH_CYCLES before its sum, while the words of its operands are
+fetched. The word of which the last elements are announced in cycle t is there, with `word_valid`,
+in cycle t + latency_cycles, for GEMV_SILU `silu_multiply.latency_cycles` later, for NORM
+SCALE_CYCLES.
 """
 
 from __future__ import annotations
@@ -26,16 +28,24 @@ from rtl.lanes import (
 from rtl.registers import delay, drive, increment, latch, make_register
 from rtl.requantizer import RequantizerInputs, RequantizerOutputs, make_requantizer
 from rtl.rms_norm import MANTISSA_BITS, RmsNormOutputs
-from rtl.silu_multiply import LentInputs, SiluMultiplyInputs, make_silu_multiply
+from rtl.silu_multiply import (
+    SILU_CYCLES,
+    LentInputs,
+    SiluMultiplyInputs,
+    make_silu_multiply,
+)
+from rtl.vector_memory import FETCH_CYCLES
 
-SELECT_CYCLES = 2
-"""Selection of the lanes, product of x and gain."""
+SELECT_CYCLES = FETCH_CYCLES + 1
+"""Words of the operands, selection of the lanes."""
+SCALE_CYCLES = 2
+"""Product of x and gain, and its way to the requantiser."""
 NORM_LANES = 2
 """Elements of NORM in one cycle."""
 
 
 def latency_cycles(config: AcceleratorConfig) -> int:
-    """Cycles from an element to its result, without SiLU."""
+    """Cycles from an element to its result, without SiLU and without scaling."""
     return SELECT_CYCLES + requantizer.latency_cycles(config)
 
 
@@ -48,8 +58,8 @@ class ResultPathInputs:
         is_norm: 1 bit; this and the next two stay the same while elements are under way.
         is_silu: 1 bit.
         fields: of the instruction.
-        element_valid: 1 bit, an element is there, or two of NORM.
-        accumulator: 48 bits, signed, sum of GEMV.
+        element_valid: 1 bit, an element is announced, or two of NORM.
+        accumulator: 48 bits, signed, sum of GEMV; this and the words FETCH_CYCLES after that.
         x_word: L int16, elements of NORM.
         parameter_word: L int16 or uint16, multipliers or gains.
         gate_word: L int16.
@@ -85,8 +95,12 @@ class ResultPathOutputs:
 
 @dataclass(frozen=True)
 class _Results:
-    """Requantised elements: valid (1 bit), the only one or the even one of two, the odd one."""
+    """Requantised elements: the only one or the even one of two, and the odd one.
 
+    `is_coming` (1 bit) is 1 one cycle before `valid` (1 bit).
+    """
+
+    is_coming: pyrtl.WireVector
     valid: pyrtl.WireVector
     first: pyrtl.WireVector
     second: pyrtl.WireVector
@@ -121,30 +135,37 @@ def _count_lanes(
 
 def _make_results(name: str, inputs: ResultPathInputs, lane: pyrtl.WireVector) -> _Results:
     """Selection, product of NORM, requantisation, SiLU."""
+    lane = delay(lane, FETCH_CYCLES, f"{name}_lane")
+    multiplier = select_lane(inputs.parameter_word, lane, ACTIVATION_BITS)
+    x_q = latch(select_lane(inputs.x_word, lane, ACTIVATION_BITS), f"{name}_x")
+    gain_q = latch(multiplier, f"{name}_gain")
+    scaled_q = latch(signed_product(x_q, gain_q), f"{name}_scaled")
 
-    def select(word: pyrtl.WireVector, what: str) -> pyrtl.Register:
-        return latch(select_lane(word, lane, ACTIVATION_BITS), f"{name}_{what}")
-
-    x_q = select(inputs.x_word, "x")
-    parameter_q = select(inputs.parameter_word, "parameter")
-    gate_q = select(inputs.gate_word, "gate")
-    accumulator_q = latch(inputs.accumulator, f"{name}_accumulator")
-
-    scaled = signed_product(x_q, parameter_q).sign_extended(ACCUMULATOR_BITS)
-    value_q = latch(pyrtl.select(inputs.is_norm, scaled, accumulator_q), f"{name}_value")
-    row_multiplier = parameter_q.zero_extended(MANTISSA_BITS)
-    multiplier = pyrtl.select(inputs.is_norm, inputs.norm.mantissa, row_multiplier)
+    is_norm = inputs.is_norm
+    scaled = scaled_q.sign_extended(ACCUMULATOR_BITS)
+    value_q = latch(pyrtl.select(is_norm, scaled, inputs.accumulator), f"{name}_value")
+    multiplier = pyrtl.select(
+        is_norm, inputs.norm.mantissa, multiplier.zero_extended(MANTISSA_BITS)
+    )
     multiplier_q = latch(multiplier, f"{name}_multiplier")
-    shift = pyrtl.select(inputs.is_norm, inputs.norm.shift, inputs.fields["shift"])
-    valid_q = delay(inputs.element_valid, SELECT_CYCLES, f"{name}_valid", inputs.clear)
+    selected_q = delay(inputs.element_valid, SELECT_CYCLES, f"{name}_selected", inputs.clear)
+    scaled_valid_q = delay(selected_q, SCALE_CYCLES, f"{name}_scaled_valid", inputs.clear)
     linear = make_requantizer(
         f"{name}_requantizer",
-        RequantizerInputs(inputs.clear, valid_q, value_q, multiplier_q, shift),
+        RequantizerInputs(
+            clear=inputs.clear,
+            valid=pyrtl.select(is_norm, scaled_valid_q, selected_q),
+            accumulator=value_q,
+            multiplier=multiplier_q,
+            shift=pyrtl.select(is_norm, inputs.norm.shift, inputs.fields["shift"]),
+        ),
     )
-    second = _make_second(name, inputs, lane, gate_q, linear)
+    second = _make_second(name, inputs, (lane, selected_q), linear)
+    is_silu = inputs.is_silu
     return _Results(
-        valid=pyrtl.select(inputs.is_silu, second.valid, linear.valid),
-        first=pyrtl.select(inputs.is_silu, second.result, linear.result),
+        is_coming=pyrtl.select(is_silu, second.is_coming, linear.is_coming),
+        valid=pyrtl.select(is_silu, second.valid, linear.valid),
+        first=pyrtl.select(is_silu, second.result, linear.result),
         second=second.result,
     )
 
@@ -152,32 +173,38 @@ def _make_results(name: str, inputs: ResultPathInputs, lane: pyrtl.WireVector) -
 def _make_second(
     name: str,
     inputs: ResultPathInputs,
-    lane: pyrtl.WireVector,
-    gate_q: pyrtl.Register,
+    selection: tuple[pyrtl.WireVector, pyrtl.WireVector],
     up: RequantizerOutputs,
 ) -> RequantizerOutputs:
     """Hidden activations of the gates and of up, which is requantised meanwhile; or odd elements.
 
     The odd elements of NORM need as many cycles as the even ones in the other requantiser.
+
+    Args:
+        name: of the unit.
+        inputs: of the unit.
+        selection: the lane, and 1 bit: an element was selected in the cycle before.
+        up: the other requantiser's results.
     """
-    cycles_to_up = SELECT_CYCLES - 1 + requantizer.LATENCY_CYCLES
-    gate = delay(gate_q, cycles_to_up, f"{name}_gate")
+    lane, selected_q = selection
     fields = inputs.fields
+    gate_q = latch(select_lane(inputs.gate_word, lane, ACTIVATION_BITS), f"{name}_gate")
+    cycles_to_up = requantizer.LATENCY_CYCLES - SILU_CYCLES
     return make_silu_multiply(
         f"{name}_silu_multiply",
         SiluMultiplyInputs(
             clear=inputs.clear,
             valid=up.valid & inputs.is_silu,
-            gate=gate,
+            gate=delay(gate_q, cycles_to_up, f"{name}_gate"),
             up=up.result,
             gate_shift=fields["gate_shift"],
             multiplier=fields["multiplier"],
             shift=fields["hidden_shift"],
             is_lent=inputs.is_norm,
             lent=LentInputs(
-                valid=inputs.element_valid,
-                left=_select_odd(inputs.x_word, lane),
-                right=_select_odd(inputs.parameter_word, lane),
+                valid=selected_q,
+                left=latch(_select_odd(inputs.x_word, lane), f"{name}_odd_x"),
+                right=latch(_select_odd(inputs.parameter_word, lane), f"{name}_odd_gain"),
                 multiplier=inputs.norm.mantissa,
                 shift=inputs.norm.shift,
             ),
@@ -200,7 +227,7 @@ def _collect(
     two = pyrtl.concat(results.second, results.first, collected_q[ACTIVATION_BITS:])
     word = pyrtl.select(inputs.is_norm, two, one)
     drive(collected_q, (results.valid, word[ACTIVATION_BITS:]))
-    _, word_valid = _count_lanes(
-        config, f"{name}_num_collected", inputs.clear, results.valid, inputs.is_norm
+    _, is_word_coming = _count_lanes(
+        config, f"{name}_num_collected", inputs.clear, results.is_coming, inputs.is_norm
     )
-    return word_valid, word
+    return delay(is_word_coming, 1, f"{name}_word_valid", inputs.clear), word

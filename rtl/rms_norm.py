@@ -20,7 +20,8 @@ from rtl.lanes import ACCUMULATOR_BITS
 from rtl.registers import delay, drive, latch, make_register
 from rtl.requantizer import SHIFT_BITS
 
-LATENCY_CYCLES = 4
+LATENCY_CYCLES = 8
+"""Sum, used pairs, highest pair, shift, table (2), step times remainder, difference."""
 NUM_PAIRS = ACCUMULATOR_BITS // 2
 HALF_SHIFT_BITS = 5
 INDEX_BITS = 9
@@ -75,7 +76,8 @@ def make_rms_norm(name: str, inputs: RmsNormInputs) -> RmsNormOutputs:
     value = (inputs.sum_of_squares + inputs.epsilon)[:ACCUMULATOR_BITS]
     drive(value_q, (inputs.valid, value))
 
-    pair_q = latch(find_highest_pair(value_q), f"{name}_pair")
+    is_used_q = latch(find_used_pairs(value_q), f"{name}_is_used")
+    pair_q = latch(find_highest(is_used_q), f"{name}_pair")
     pairs_to_shift = (pyrtl.Const(NUM_PAIRS - 1, HALF_SHIFT_BITS) - pair_q)[:HALF_SHIFT_BITS]
     num_shifts = pyrtl.concat(pairs_to_shift, pyrtl.Const(0, 1))
     normalised_q = latch(pyrtl.shift_left_logical(value_q, num_shifts), f"{name}_normalised")
@@ -86,17 +88,34 @@ def make_rms_norm(name: str, inputs: RmsNormInputs) -> RmsNormOutputs:
     return RmsNormOutputs(is_ready_q, mantissa_q, shift)
 
 
-def find_highest_pair(value: pyrtl.WireVector) -> pyrtl.WireVector:
-    """(bit_length - 1) >> 1 of a value above 0: the highest pair of bits that is not 00."""
-    pair = pyrtl.Const(0, HALF_SHIFT_BITS)
-    for index in range(1, NUM_PAIRS):
-        is_used = pyrtl.or_all_bits(value[2 * index : 2 * index + 2])
-        pair = pyrtl.select(is_used, pyrtl.Const(index, HALF_SHIFT_BITS), pair)
-    return pair
+def find_used_pairs(value: pyrtl.WireVector) -> pyrtl.WireVector:
+    """One bit for each pair of bits: it is not 00."""
+    pairs = (value[2 * index : 2 * index + 2] for index in range(len(value) // 2))
+    return pyrtl.concat_list([pyrtl.or_all_bits(pair) for pair in pairs])
+
+
+def find_highest(bits: pyrtl.WireVector) -> pyrtl.WireVector:
+    """Index of the highest bit that is 1, by halves; any index if there is none."""
+    num_bits = max(1, (len(bits) - 1).bit_length())
+    if len(bits) == 1:
+        return pyrtl.Const(0, num_bits)
+    half = 1 << num_bits - 1
+    upper, lower = bits[half:], bits[:half]
+    is_upper = pyrtl.or_all_bits(upper)
+    if num_bits == 1:
+        return is_upper
+    below = num_bits - 1
+    upper_index = find_highest(upper).zero_extended(below)
+    return pyrtl.concat(is_upper, pyrtl.select(is_upper, upper_index, find_highest(lower)))
 
 
 def interpolate(name: str, normalised_q: pyrtl.Register) -> pyrtl.WireVector:
-    """R of a normalised value M in a register, which addresses the table from M = 2^46 on."""
+    """R of a normalised value M from 2^46 on, 3 cycles later.
+
+    Args:
+        name: of the unit.
+        normalised_q: M in a register: it addresses the table.
+    """
     entries = [RSQRT_TABLE[i] << STEP_BITS | step for i, step in enumerate(STEPS)]
     # M >> 39 runs from 128 to 511: the first quarter is never read.
     unused = [0] * ((1 << INDEX_BITS) - len(entries))
@@ -108,10 +127,12 @@ def interpolate(name: str, normalised_q: pyrtl.Register) -> pyrtl.WireVector:
         asynchronous=False,
     )
     first_bit = ACCUMULATOR_BITS - INDEX_BITS
-    entry = rom[normalised_q[first_bit:]]
+    entry = delay(rom[normalised_q[first_bit:]], 2, f"{name}_entry")
     value, step = entry[STEP_BITS:], entry[:STEP_BITS]
+    # The sum stays until the next one: the remainder is still there when the entry comes.
     remainder = normalised_q[first_bit - REMAINDER_BITS : first_bit]
     half = 1 << (REMAINDER_BITS - 1)
-    scaled = pyrtl.concat(value, pyrtl.Const(half, REMAINDER_BITS))
+    scaled_q = latch(pyrtl.concat(value, pyrtl.Const(half, REMAINDER_BITS)), f"{name}_scaled")
+    scaled_step_q = latch(step * remainder, f"{name}_scaled_step")
     # The step is at most the value: the difference is not negative.
-    return (scaled - step * remainder)[REMAINDER_BITS : REMAINDER_BITS + MANTISSA_BITS]
+    return (scaled_q - scaled_step_q)[REMAINDER_BITS : REMAINDER_BITS + MANTISSA_BITS]

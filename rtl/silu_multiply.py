@@ -4,9 +4,9 @@ Source: docs/accelerator.md, section 1. silu(|gate|) comes from a table of 513 v
 interpolation, silu(-a) = silu(a) - a; the product with up is requantised by one multiplier. NORM
 borrows product and requantiser for every second element.
 
-Contract: one pair in every cycle, the result of the pair of cycle t is there in cycle
-t + latency_cycles. Every int16 is allowed, also -32768. While `is_lent` is 1, the result of the
-lent factors of cycle t is there in cycle t + 1 + PRODUCT_CYCLES + requantizer.LATENCY_CYCLES.
+Contract: one pair in every cycle, and up comes SILU_CYCLES after its gate; the result of the up of
+cycle t is there in cycle t + latency_cycles. Every int16 is allowed, also -32768. While `is_lent`
+is 1, the lent factors of cycle t take the place of up.
 """
 
 from __future__ import annotations
@@ -17,14 +17,16 @@ import pyrtl
 
 from reference.tables import SILU_TABLE
 from rtl import requantizer
+from rtl.circuits import mask
 from rtl.config import AcceleratorConfig
-from rtl.lanes import signed_difference, signed_product
+from rtl.lanes import signed_difference, signed_product, signed_sum
 from rtl.registers import delay, latch
 from rtl.requantizer import RequantizerInputs, RequantizerOutputs, make_requantizer
 
-SILU_CYCLES = 3
-"""Magnitude, interpolation, sign."""
-PRODUCT_CYCLES = 1
+SILU_CYCLES = 5
+"""Magnitude, its shift, table, step times remainder; the sum is a factor at once."""
+PRODUCT_CYCLES = 2
+"""Factors, product."""
 REMAINDER_BITS = 6
 INDEX_BITS = 9
 MAGNITUDE_FRACTION_BITS = 4
@@ -35,8 +37,8 @@ STEP_BITS = max(STEPS).bit_length()
 
 
 def latency_cycles(config: AcceleratorConfig) -> int:
-    """Cycles from gate and up to the hidden activation."""
-    return SILU_CYCLES + PRODUCT_CYCLES + requantizer.latency_cycles(config)
+    """Cycles from up to the hidden activation."""
+    return PRODUCT_CYCLES + requantizer.latency_cycles(config)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class SiluMultiplyInputs:
 
     Attributes:
         clear: 1 bit, forgets all pairs under way.
-        valid: 1 bit, a pair is there.
+        valid: 1 bit, up is there, and its gate was.
         gate: 16 bits, signed.
         up: 16 bits, signed.
         gate_shift: 2 bits; this and the next two stay the same while pairs are under way.
@@ -89,47 +91,44 @@ def make_silu_multiply(name: str, inputs: SiluMultiplyInputs) -> RequantizerOutp
     """Build the pipeline: SiLU of the gate, product with up, requantisation."""
     lent, is_lent = inputs.lent, inputs.is_lent
     silu = make_silu(name, inputs.gate, inputs.gate_shift)
-    up = delay(inputs.up, SILU_CYCLES - 1, f"{name}_up")
-    left_q = latch(pyrtl.select(is_lent, lent.left.sign_extended(len(silu)), silu), f"{name}_left")
-    right_q = latch(pyrtl.select(is_lent, lent.right, up), f"{name}_right")
+    left = pyrtl.select(is_lent, lent.left.sign_extended(len(silu)), silu)
+    left_q = latch(left, f"{name}_left")
+    right_q = latch(pyrtl.select(is_lent, lent.right, inputs.up), f"{name}_right")
     product_q = latch(signed_product(left_q, right_q), f"{name}_product")
 
-    valid = delay(inputs.valid, SILU_CYCLES - 1, f"{name}_valid", inputs.clear)
-    is_product_q = delay(
-        pyrtl.select(is_lent, lent.valid, valid),
-        1 + PRODUCT_CYCLES,
-        f"{name}_is_product",
-        inputs.clear,
-    )
-    multiplier = pyrtl.select(
-        is_lent, lent.multiplier, inputs.multiplier.zero_extended(len(lent.multiplier))
-    )
-    shift = pyrtl.select(is_lent, lent.shift, inputs.shift)
+    valid = pyrtl.select(is_lent, lent.valid, inputs.valid)
+    valid_q = delay(valid, PRODUCT_CYCLES, f"{name}_valid", inputs.clear)
+    multiplier = inputs.multiplier.zero_extended(len(lent.multiplier))
     return make_requantizer(
         f"{name}_requantizer",
-        RequantizerInputs(inputs.clear, is_product_q, product_q, multiplier, shift),
+        RequantizerInputs(
+            clear=inputs.clear,
+            valid=valid_q,
+            accumulator=product_q,
+            multiplier=pyrtl.select(is_lent, lent.multiplier, multiplier),
+            shift=pyrtl.select(is_lent, lent.shift, inputs.shift),
+        ),
     )
 
 
 def make_silu(name: str, gate: pyrtl.WireVector, gate_shift: pyrtl.WireVector) -> pyrtl.WireVector:
-    """Signed silu(gate) with 15 fraction bits, SILU_CYCLES - 1 later; gate_shift is constant."""
-    magnitude_q = latch(compute_magnitude(gate, gate_shift), f"{name}_magnitude")
-    is_negative_q = delay(gate[-1], 2, f"{name}_is_negative")
-    positive_q = latch(interpolate(name, magnitude_q), f"{name}_positive")
-    line_q = latch(shift_to_line(magnitude_q), f"{name}_line")
-
-    # silu(-a) = silu(a) - a; a zero in front makes both operands signed.
-    subtracted = pyrtl.select(is_negative_q, line_q, pyrtl.Const(0, len(line_q)))
-    zero = pyrtl.Const(0, 1)
-    return signed_difference(pyrtl.concat(zero, positive_q), pyrtl.concat(zero, subtracted))
+    """Signed silu(gate) with 15 fraction bits, SILU_CYCLES later; gate_shift is constant."""
+    absolute_q = latch(compute_absolute(gate), f"{name}_absolute")
+    magnitude_q = latch(shift_magnitude(absolute_q, gate_shift), f"{name}_magnitude")
+    return interpolate(name, magnitude_q, delay(gate[-1], 4, f"{name}_is_negative"))
 
 
-def compute_magnitude(gate: pyrtl.WireVector, gate_shift: pyrtl.WireVector) -> pyrtl.WireVector:
-    """abs(gate) << gate_shift, unsigned with 11 fraction bits."""
+def compute_absolute(gate: pyrtl.WireVector) -> pyrtl.WireVector:
+    """abs(gate), unsigned, 16 bits."""
     wide = gate.sign_extended(len(gate) + 1)
-    magnitude = pyrtl.select(gate[-1], signed_difference(pyrtl.Const(0, 1), gate), wide)
+    absolute = pyrtl.select(gate[-1], signed_difference(pyrtl.Const(0, 1), gate), wide)
+    return absolute[: len(gate)]
+
+
+def shift_magnitude(absolute: pyrtl.WireVector, gate_shift: pyrtl.WireVector) -> pyrtl.WireVector:
+    """The magnitude: abs(gate) << gate_shift, unsigned with 11 fraction bits."""
     largest_shift = (1 << len(gate_shift)) - 1
-    room = (magnitude[: len(gate)]).zero_extended(len(gate) + largest_shift)
+    room = absolute.zero_extended(len(absolute) + largest_shift)
     return pyrtl.shift_left_logical(room, gate_shift)
 
 
@@ -138,12 +137,18 @@ def shift_to_line(magnitude: pyrtl.WireVector) -> pyrtl.WireVector:
     return pyrtl.concat(magnitude, pyrtl.Const(0, MAGNITUDE_FRACTION_BITS))
 
 
-def interpolate(name: str, magnitude_q: pyrtl.Register) -> pyrtl.WireVector:
-    """silu of a magnitude, unsigned with 15 fraction bits; from 16.0 on the line itself.
+def interpolate(
+    name: str, magnitude_q: pyrtl.Register, is_negative: pyrtl.WireVector
+) -> pyrtl.WireVector:
+    """silu of a magnitude, or of its negative, signed with 15 fraction bits; 3 cycles later.
+
+    silu(-a) = silu(a) - a: the line is subtracted from the table's value, and from 16.0 on, where
+    silu is the line itself, 0 is left.
 
     Args:
         name: of the unit.
-        magnitude_q: as `compute_magnitude` gives it, in a register: it addresses the table.
+        magnitude_q: as `shift_magnitude` gives it, in a register: it addresses the table.
+        is_negative: 1 bit, 2 cycles after the magnitude.
     """
     rom = pyrtl.RomBlock(
         bitwidth=VALUE_BITS + STEP_BITS,
@@ -152,13 +157,22 @@ def interpolate(name: str, magnitude_q: pyrtl.Register) -> pyrtl.WireVector:
         name=f"{name}_table",
         asynchronous=False,
     )
-    entry = rom[magnitude_q[REMAINDER_BITS:][:INDEX_BITS]]
+    entry = delay(rom[magnitude_q[REMAINDER_BITS:][:INDEX_BITS]], 2, f"{name}_entry")
+    late_magnitude = delay(magnitude_q, 2, f"{name}_magnitude")
     value, step = entry[STEP_BITS:], entry[:STEP_BITS]
-    scaled = pyrtl.concat(value, pyrtl.Const(0, REMAINDER_BITS))
-    half = 1 << (REMAINDER_BITS - 1)
-    rounded = scaled + step * magnitude_q[:REMAINDER_BITS] + half
-    line = shift_to_line(magnitude_q)
-    # At most (64 U[512] + 32) >> 6: narrower than the line.
-    curve = rounded[REMAINDER_BITS:].zero_extended(len(line))
-    is_beyond = pyrtl.or_all_bits(magnitude_q[REMAINDER_BITS + INDEX_BITS :])
-    return pyrtl.select(is_beyond, line, curve)
+
+    zero = pyrtl.Const(0, 1)
+    line = pyrtl.concat(zero, shift_to_line(late_magnitude))
+    subtracted = mask(line, is_negative)
+    half = pyrtl.Const(1 << (REMAINDER_BITS - 1), REMAINDER_BITS)
+    base = signed_difference(
+        pyrtl.concat(zero, value, half), pyrtl.concat(subtracted, pyrtl.Const(0, REMAINDER_BITS))
+    )
+    base_q = latch(base, f"{name}_base")
+    scaled_step = pyrtl.concat(zero, step * late_magnitude[:REMAINDER_BITS])
+    scaled_step_q = latch(scaled_step, f"{name}_scaled_step")
+    curve = signed_sum(base_q, scaled_step_q)[REMAINDER_BITS:]
+    is_beyond = pyrtl.or_all_bits(late_magnitude[REMAINDER_BITS + INDEX_BITS :])
+    is_beyond_q = latch(is_beyond, f"{name}_is_beyond")
+    line_q = latch(mask(line, ~is_negative), f"{name}_line")
+    return pyrtl.select(is_beyond_q, line_q.sign_extended(len(curve)), curve)

@@ -1,8 +1,9 @@
 """The seven buffers of a core: synchronous memories of words, one read and one write port each.
 
-Contract: a read index that a register holds in cycle t gives the word in cycle t, with everything
-written before t. X, N, H, Y and K share one read index, G and P have their own. One word is
-written in every cycle.
+Contract: the read index of cycle t gives the word in cycle t + FETCH_CYCLES, with everything
+written before t. X, N, H, Y and K share one read index, G and P have their own. Where `is_flowing`
+is 0, words on their way wait. One word is written in every cycle; what a read finds that meets a
+write to the same word is not used by any instruction.
 """
 
 from __future__ import annotations
@@ -13,6 +14,10 @@ import pyrtl
 
 from rtl.config import AcceleratorConfig
 from rtl.instruction import FIELD_BITS, Buffer, get_buffer_words
+from rtl.registers import drive, make_register
+
+FETCH_CYCLES = 2
+"""Register of the block RAM, and one behind it: logic behind a block RAM would be too slow."""
 
 
 @dataclass(frozen=True)
@@ -40,12 +45,14 @@ class VectorMemoryInputs:
         operand_index: register of `count_index_bits`, read index of X, N, H, Y and K.
         gate_index: register, of G.
         parameter_index: register, of P.
+        is_flowing: 1 bit, words on their way go on.
         write_port: see there.
     """
 
     operand_index: pyrtl.Register
     gate_index: pyrtl.Register
     parameter_index: pyrtl.Register
+    is_flowing: pyrtl.WireVector
     write_port: WritePort
 
 
@@ -74,7 +81,7 @@ def count_index_bits(config: AcceleratorConfig) -> int:
 def make_vector_memory(
     config: AcceleratorConfig, name: str, inputs: VectorMemoryInputs
 ) -> dict[Buffer, pyrtl.WireVector]:
-    """Build the memories; gives the word that each of them reads."""
+    """Build the memories; gives the word that each of them has read."""
     port = inputs.write_port
     own_index = {Buffer.G: inputs.gate_index, Buffer.P: inputs.parameter_index}
     words = {}
@@ -92,7 +99,12 @@ def make_vector_memory(
         read_index = own_index.get(buffer, inputs.operand_index)
         is_written = port.enable & (port.buffer == int(buffer))
         memory[port.index[:address_bits]] <<= pyrtl.MemBlock.EnabledWrite(port.word, is_written)
-        words[buffer] = memory[read_index[:address_bits]]
+        word = memory[read_index[:address_bits]]
+        for stage in range(1, FETCH_CYCLES + 1):
+            word_q = make_register(config.word_bits, f"{name}_{buffer.name.lower()}_{stage}")
+            drive(word_q, (inputs.is_flowing, word))
+            word = word_q
+        words[buffer] = word
     return words
 
 

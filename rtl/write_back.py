@@ -1,8 +1,8 @@
 """Write-back of a core: the words that LOAD, results and ADD write, one after the other.
 
 Contract: a word of results is written in the cycle in which it is there, a loaded word in the cycle
-of its upper beat, a sum of ADD in the cycle after its operands. Every instruction that writes does
-so from word 0 on; `is_written` marks the word number rows - 1.
+of its upper beat, a sum of ADD SUM_CYCLES after its operands. Every instruction that writes does so
+from word 0 on; `is_written` marks the word number rows - 1. The words of STORE are counted, too.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ import pyrtl
 
 from rtl.config import AcceleratorConfig
 from rtl.instruction import Buffer, Opcode
-from rtl.lanes import add_saturating
+from rtl.lanes import ACTIVATION_BITS, join_lanes, saturate, signed_sum, split_lanes
 from rtl.registers import decrement, delay, drive, increment, latch, make_register
 from rtl.sequencer import SequencerOutputs, is_one_of
 from rtl.vector_memory import WritePort, count_index_bits
+
+SUM_CYCLES = 2
+"""Sums of the lanes, their limits."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class WriteBackInputs:
         y_word: L int16.
         result_valid: 1 bit, a word of results is there.
         result_word: L int16.
+        is_word_sent: 1 bit, a word is stored in memory.
     """
 
     clear: pyrtl.WireVector
@@ -42,13 +46,21 @@ class WriteBackInputs:
     y_word: pyrtl.WireVector
     result_valid: pyrtl.WireVector
     result_word: pyrtl.WireVector
+    is_word_sent: pyrtl.WireVector
 
 
 @dataclass(frozen=True)
 class WriteBackOutputs:
-    """Wires out of the unit: the write port, and 1 bit, it writes the instruction's last word."""
+    """Wires out of the unit.
+
+    Attributes:
+        port: the write port of the buffers.
+        is_last_word: 1 bit, the word that is written or stored next is the instruction's last one.
+        is_written: 1 bit, the last word is written to its buffer.
+    """
 
     port: WritePort
+    is_last_word: pyrtl.WireVector
     is_written: pyrtl.WireVector
 
 
@@ -60,20 +72,28 @@ def make_write_back(
     is_load = is_one_of(fields, (Opcode.LOAD,))
     is_add = is_one_of(fields, (Opcode.ADD,))
     is_loaded, loaded_word = _join_beats(name, is_starting, inputs, is_load)
-    sum_q = latch(add_saturating(inputs.x_word, inputs.y_word), f"{name}_sum")
-    is_sum_q = delay(inputs.is_sum, 1, f"{name}_is_sum", inputs.clear)
+    sum_q = _make_sum(name, inputs.x_word, inputs.y_word)
+    is_sum_q = delay(inputs.is_sum, SUM_CYCLES, f"{name}_is_sum", inputs.clear)
 
     enable = is_loaded | is_sum_q | inputs.result_valid
     word = pyrtl.select(is_load, loaded_word, pyrtl.select(is_add, sum_q, inputs.result_word))
 
     index_bits = count_index_bits(config)
     index_q = make_register(index_bits, f"{name}_index")
-    drive(index_q, (is_starting, 0), (enable, increment(index_q)))
+    drive(index_q, (is_starting, 0), (enable | inputs.is_word_sent, increment(index_q)))
     # Larger lengths than a buffer are refused before dispatch: the upper bits are 0.
-    is_last = index_q == decrement(fields["rows"][:index_bits])
-    return WriteBackOutputs(
-        WritePort(enable, _make_target(fields), index_q, word), is_written=enable & is_last
-    )
+    is_last_word = index_q == decrement(fields["rows"][:index_bits])
+    port = WritePort(enable, _make_target(fields), index_q, word)
+    return WriteBackOutputs(port, is_last_word, is_written=enable & is_last_word)
+
+
+def _make_sum(name: str, x_word: pyrtl.WireVector, y_word: pyrtl.WireVector) -> pyrtl.WireVector:
+    """sat16(x + y) lane by lane, SUM_CYCLES later."""
+    lanes = (split_lanes(word, ACTIVATION_BITS) for word in (x_word, y_word))
+    sums = [signed_sum(x, y) for x, y in zip(*lanes, strict=True)]
+    wide_q = latch(join_lanes(sums), f"{name}_wide_sum")
+    limited = [saturate(wide) for wide in split_lanes(wide_q, ACTIVATION_BITS + 1)]
+    return latch(join_lanes(limited), f"{name}_sum")
 
 
 def _make_target(fields: dict[str, pyrtl.WireVector]) -> pyrtl.WireVector:

@@ -27,7 +27,7 @@ class WriteChannelInputs:
         start: 1 bit.
         first_address: 32 bits, in beats, valid with `start`.
         stop: 1 bit.
-        word: 2 L bytes: the word that is sent, lower beat first.
+        word: 2 L bytes: the word that is sent, lower beat first, from the cycle after `start` on.
         is_last_word: 1 bit, it is the last one of the burst.
         ready: 1 bit, from memory.
         acknowledge_valid: 1 bit, from memory.

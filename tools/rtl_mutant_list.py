@@ -19,21 +19,33 @@ def _bug(stem: str, name: str, old: str, new: str, test: str = "") -> Mutant:
 _ARITHMETIC = (
     _bug(
         "requantizer",
-        "ties are rounded downwards",
-        "    return one_hot[1:]\n",
-        "    return pyrtl.select(shift == 0, one_hot[1:], (one_hot[1:] - 1)[: len(one_hot) - 1])\n",
+        "negative ties are rounded downwards",
+        "quotient[:ACTIVATION_BITS] + halves[0]",
+        "quotient[:ACTIVATION_BITS] + (halves[0] & ~sign)",
     ),
     _bug(
         "requantizer",
         "product is cut off, not rounded",
-        "signed_sum(product, half)",
-        "signed_sum(product, pyrtl.Const(0, len(half)))",
+        "quotient[:ACTIVATION_BITS] + halves[0]",
+        "quotient[:ACTIVATION_BITS] + pyrtl.Const(0, 1)",
     ),
     _bug(
         "requantizer",
         "multiplier taken for a signed number",
-        "pyrtl.concat(pyrtl.Const(0, 1), inputs.multiplier)",
+        "pyrtl.concat(zero, inputs.multiplier)",
         "inputs.multiplier.sign_extended(len(inputs.multiplier) + 1)",
+    ),
+    _bug(
+        "requantizer",
+        "middle part of the sum taken for a signed number",
+        "pyrtl.concat(zero, accumulator[PART_BITS : 2 * PART_BITS])",
+        "accumulator[PART_BITS : 2 * PART_BITS]",
+    ),
+    _bug(
+        "requantizer",
+        "32767 and a half wraps around",
+        "(pyrtl.or_all_bits(upper) | pyrtl.and_all_bits(lower))",
+        "pyrtl.or_all_bits(upper)",
     ),
     _bug(
         "lanes",
@@ -66,19 +78,19 @@ _ARITHMETIC = (
         "weight.zero_extended(OPERAND_BITS)",
     ),
     _bug(
-        "silu_multiply", "sign of the gate from its lowest bit", "gate[-1], 2, f", "gate[0], 2, f"
+        "silu_multiply", "sign of the gate from its lowest bit", "gate[-1], 4, f", "gate[0], 4, f"
     ),
     _bug(
         "silu_multiply",
         "silu not interpolated",
-        "scaled + step * magnitude_q[:REMAINDER_BITS] + half",
-        "scaled + half",
+        "signed_sum(base_q, scaled_step_q)[REMAINDER_BITS:]",
+        "base_q.sign_extended(len(base_q) + 1)[REMAINDER_BITS:]",
     ),
     _bug(
         "silu_multiply",
         "silu table repeats beyond 16",
-        "pyrtl.or_all_bits(magnitude_q[REMAINDER_BITS + INDEX_BITS :])",
-        "magnitude_q[REMAINDER_BITS + INDEX_BITS]",
+        "pyrtl.or_all_bits(late_magnitude[REMAINDER_BITS + INDEX_BITS :])",
+        "late_magnitude[REMAINDER_BITS + INDEX_BITS]",
     ),
     _bug(
         "rms_norm",
@@ -104,8 +116,8 @@ _FLOW = (
     _bug(
         "instruction_queue",
         "queue keeps its number when cleared",
-        "(inputs.pop & ~is_pushed, decrement(num_queued_q)),\n        clear=inputs.clear,",
-        "(inputs.pop & ~is_pushed, decrement(num_queued_q)),",
+        "_count(num_queued_q, is_pushed, inputs.pop, inputs.clear)",
+        "_count(num_queued_q, is_pushed, inputs.pop, pyrtl.Const(0, 1))",
     ),
     _bug(
         "operand_feed",
@@ -313,6 +325,19 @@ _SHARED = (
     ),
     _bug(
         "vector_memory",
+        "words do not wait for those before them",
+        "drive(word_q, (inputs.is_flowing, word))",
+        "drive(word_q, (pyrtl.Const(1, 1), word))",
+    ),
+    _bug(
+        "datapath",
+        "word behind the first one of STORE is lost",
+        "(inputs.is_fetched | inputs.is_sending) & ~inputs.is_word_sent",
+        "inputs.is_sending & ~inputs.is_word_sent",
+        "core",
+    ),
+    _bug(
+        "vector_memory",
         "word written into every buffer",
         "port.enable & (port.buffer == int(buffer))",
         "port.enable",
@@ -327,8 +352,8 @@ _SHARED = (
     _bug(
         "latency",
         "one beat for every stored word",
-        "Opcode.STORE: 2 * words + write_latency",
-        "Opcode.STORE: words + write_latency",
+        "OPERAND_CYCLES + 2 * words + write_latency",
+        "OPERAND_CYCLES + words + write_latency",
     ),
     _bug(
         "assertions",

@@ -249,7 +249,7 @@ def test_records_of_many_cores_wait_for_each_other_and_delay_the_next() -> None:
 
 
 def test_a_decision_is_followed_by_its_dispatch_after_two_cycles() -> None:
-    """Arrives in t, is committed in t + 1, read in t + 2, runs in t + 4; one slot in a cycle."""
+    """Arrives in t, is committed in t + 1, read in t + 2, runs in t + 6; one slot in a cycle."""
     program = [Instruction(Opcode.BEGIN, rows=2)]
     program += [Instruction(Opcode.DECIDE, slot=slot, rows=1) for slot in range(2)]
     program += [
@@ -257,9 +257,9 @@ def test_a_decision_is_followed_by_its_dispatch_after_two_cycles() -> None:
     ]
     prediction = predict_run(TINY, [*program, Instruction(Opcode.END)], [True, True], 1)
     assert prediction.decision_cycles == (2, 3)
-    assert [step.pass_cycle for step in prediction.steps] == [0, 1, 2, 3, 4, 9]
-    assert [step.first_cycle for step in prediction.steps[3:5]] == [5, 6]
-    assert prediction.cycles == 10
+    assert [step.pass_cycle for step in prediction.steps] == [0, 1, 2, 3, 4, 14]
+    assert [step.first_cycle for step in prediction.steps[3:5]] == [7, 8]
+    assert prediction.cycles == 15
 
 
 def test_more_latency_never_makes_a_run_shorter() -> None:

@@ -14,6 +14,8 @@ from rtl.config import TINY
 from rtl.instruction_queue import InstructionQueueInputs, make_instruction_queue
 from tests.rtl.wires import Bench, expose, make_inputs
 
+LATENCY = instruction_queue.latency_cycles(TINY)
+
 
 def build(queue_depth: int) -> Bench:
     pyrtl.reset_working_block()
@@ -28,18 +30,23 @@ steps = st.tuples(st.booleans(), st.booleans(), st.integers(0, 20).map(lambda n:
 
 @given(st.sampled_from([2, 4, 8]), st.lists(steps, min_size=20, max_size=60))
 def test_equals_a_list(queue_depth: int, schedule: list[tuple[bool, bool, bool]]) -> None:
-    bench, expected = build(queue_depth), deque[int]()
-    for number, (valid, wants_pop, clear) in enumerate(schedule):
-        pop = wants_pop and bool(expected)
-        bench.step(valid=valid, instruction=number + (1 << 120), pop=pop, clear=clear)
+    """Each instruction is at the head LATENCY_CYCLES after it came, one a cycle at most."""
+    bench, expected = build(queue_depth), deque[tuple[int, int]]()
+    free_cycle = 0
+    for cycle, (valid, wants_pop, clear) in enumerate(schedule):
+        is_head = bool(expected) and cycle >= max(expected[0][0], free_cycle)
+        pop = wants_pop and is_head
+        bench.step(valid=valid, instruction=cycle + (1 << 120), pop=pop, clear=clear)
         assert bench.read("ready") == (len(expected) < queue_depth)
-        assert bench.read("head_valid") == bool(expected)
-        if expected:
-            assert bench.read("head") == expected[0]
+        assert bench.read("is_empty") == (not expected)
+        assert bench.read("head_valid") == is_head
+        if is_head:
+            assert bench.read("head") == expected[0][1]
         if valid and len(expected) < queue_depth:
-            expected.append(number + (1 << 120))
+            expected.append((cycle + LATENCY, cycle + (1 << 120)))
         if pop:
             expected.popleft()
+            free_cycle = cycle + 1
         if clear:
             expected.clear()
 
@@ -47,7 +54,7 @@ def test_equals_a_list(queue_depth: int, schedule: list[tuple[bool, bool, bool]]
 def test_latency_is_measured() -> None:
     bench = build(4)
     valid = []
-    for cycle in range(5):
+    for cycle in range(LATENCY + 2):
         bench.step(valid=cycle == 0, instruction=7)
         valid.append(bench.read("head_valid"))
-    assert valid.index(1) == instruction_queue.latency_cycles(TINY)
+    assert valid.index(1) == LATENCY

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rtl import lanes
 from tests.rtl import naive
-from tests.rtl.wires import Bench, pack, to_signed, unpack
+from tests.rtl.wires import Bench, pack, to_signed
 
 
 def build_saturate(num_bits: int) -> Bench:
@@ -30,18 +30,6 @@ def test_saturate_equals_the_naive_limit(data: st.DataObject, num_bits: int) -> 
 
 
 int16 = st.integers(-(2**15), 2**15 - 1)
-
-
-@given(st.lists(st.tuples(int16, int16), min_size=4, max_size=4))
-def test_words_add_lane_by_lane(pairs: list[tuple[int, int]]) -> None:
-    pyrtl.reset_working_block()
-    left, right = pyrtl.Input(64, "left"), pyrtl.Input(64, "right")
-    result = pyrtl.Output(64, "out_result")
-    result <<= lanes.add_saturating(left, right)
-    bench = Bench()
-    a, b = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    bench.step(left=pack(a, 16), right=pack(b, 16))
-    assert unpack(bench.read("result"), 16, 4) == naive.add(a, b)
 
 
 @given(int16, st.integers(-(2**11), 2**11 - 1))

@@ -96,12 +96,14 @@ def test_equals_the_naive_sums(data: st.DataObject, num_lanes: int, mode: MacMod
 def test_latency_is_measured(num_lanes: int) -> None:
     config = replace(TINY, num_lanes=num_lanes)
     bench = build(config)
-    valid = []
+    valid, coming = [], []
     for cycle in range(12):
         bench.step(valid=cycle == 0, is_first=1, is_last=1, left=5, weights=1)
         valid.append(bench.read("valid"))
+        coming.append(bench.read("is_coming"))
     assert valid.index(1) == mac_array.latency_cycles(config)
-    assert sum(valid) == 1
+    assert coming.index(1) == valid.index(1) - mac_array.SOON_CYCLES
+    assert sum(valid) == sum(coming) == 1
 
 
 def test_a_long_row_of_extreme_values_does_not_overflow() -> None:

@@ -12,6 +12,7 @@ from rtl.config import TINY
 from rtl.instruction import split
 from rtl.result_path import ResultPathInputs, make_result_path
 from rtl.rms_norm import RmsNormOutputs
+from rtl.vector_memory import FETCH_CYCLES
 from tests.rtl import naive
 from tests.rtl.wires import Bench, expose, pack, unpack
 
@@ -36,14 +37,16 @@ def build() -> Bench:
 def run(bench: Bench, sums: list[int], **constants: int) -> tuple[list[int], int]:
     """One word of elements without gaps: the results, and the cycles from the last ones on."""
     step = result_path.NORM_LANES if constants.get("is_norm") else 1
-    for lane in range(0, LANES, step):
-        bench.step(element_valid=1, accumulator=sums[lane], **constants)
-        assert bench.read("is_word_selected") == (lane == LANES - step)
-    cycles = 0
-    while not bench.read("word_valid"):
-        bench.step(**constants)
-        cycles += 1
-    return unpack(bench.read("word"), 16, LANES), cycles
+    announced = [1] * (LANES // step)
+    accumulators = [0] * FETCH_CYCLES + sums
+    for cycle in range(50):
+        is_valid = int(cycle < len(announced))
+        accumulator = accumulators[cycle] if cycle < len(accumulators) else 0
+        bench.step(element_valid=is_valid, accumulator=accumulator, **constants)
+        assert bench.read("is_word_selected") == (cycle == len(announced) - 1)
+        if bench.read("word_valid"):
+            return unpack(bench.read("word"), 16, LANES), cycle - len(announced) + 1
+    raise AssertionError("no word came")
 
 
 int16s = st.lists(st.integers(-(2**15), 2**15 - 1), min_size=LANES, max_size=LANES)
@@ -71,7 +74,7 @@ def test_norm_scales_x_by_gain_and_mantissa(
     products = [a * b for a, b in zip(x, gains, strict=True)]
     expected = [naive.requantize(value, mantissa, shift) for value in products]
     found = run(build(), [0] * LANES, is_norm=1, mantissa=mantissa, norm_shift=shift, **words)
-    assert found == (expected, LATENCY)
+    assert found == (expected, LATENCY + result_path.SCALE_CYCLES)
 
 
 @given(sums, int16s, int16s)

@@ -15,7 +15,6 @@ from tests.rtl import naive
 from tests.rtl.wires import Bench, expose, to_signed
 
 LATENCY = silu_multiply.latency_cycles(TINY)
-LENT_LATENCY = LATENCY - silu_multiply.SILU_CYCLES + 1
 LENT_WIDTHS = {"valid": 1, "left": 16, "right": 16, "multiplier": 17, "shift": 6}
 
 
@@ -34,15 +33,19 @@ def build() -> Bench:
 def run(
     bench: Bench, pairs: list[tuple[int, int]], gate_shift: int, multiplier: int, shift: int
 ) -> list[int]:
+    """Results of pairs that come one in a cycle; a gate comes SILU_CYCLES before its up."""
     results = []
     constants = {"gate_shift": gate_shift, "multiplier": multiplier, "shift": shift}
-    for gate, up in pairs:
-        bench.step(valid=1, gate=gate, up=up, **constants)
-        results.append(bench.read("result"))
-    for _ in range(LATENCY):
-        bench.step(**constants)
-        results.append(bench.read("result"))
-    return [to_signed(result, 16) for result in results[LATENCY:]]
+    gates = [gate for gate, _ in pairs]
+    ups = [0] * silu_multiply.SILU_CYCLES + [up for _, up in pairs]
+    for cycle in range(len(ups) + LATENCY):
+        gate = gates[cycle] if cycle < len(gates) else 0
+        up = ups[cycle] if cycle < len(ups) else 0
+        is_up = silu_multiply.SILU_CYCLES <= cycle < len(ups)
+        bench.step(valid=is_up, gate=gate, up=up, **constants)
+        if bench.read("valid"):
+            results.append(to_signed(bench.read("result"), 16))
+    return results
 
 
 int16 = st.one_of(
@@ -88,14 +91,14 @@ def test_latency_is_measured() -> None:
 def test_lends_product_and_requantiser(
     pairs: list[tuple[int, int]], multiplier: int, shift: int
 ) -> None:
-    """The gates count no more, and the results come sooner."""
+    """The lent factors take the place of up, and the gates count no more."""
     bench = build()
     found: list[tuple[int, int]] = []
     constants = {"is_lent": 1, "lent_multiplier": multiplier, "lent_shift": shift}
-    for left, right in [*pairs, *[(0, 0)] * LENT_LATENCY]:
+    for left, right in [*pairs, *[(0, 0)] * LATENCY]:
         is_pair = int(len(found) < len(pairs))
         bench.step(lent_valid=is_pair, lent_left=left, lent_right=right, gate=77, **constants)
         found.append((bench.read("valid"), to_signed(bench.read("result"), 16)))
     expected = [naive.requantize(left * right, multiplier, shift) for left, right in pairs]
-    assert found[LENT_LATENCY:] == [(1, result) for result in expected]
-    assert not any(valid for valid, _ in found[:LENT_LATENCY])
+    assert found[LATENCY:] == [(1, result) for result in expected]
+    assert not any(valid for valid, _ in found[:LATENCY])
