@@ -9,12 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from reference.laps import PARTS
 from tools.bench_plan import ENGINES, PEERS, REFERENCE_ENGINE
 from tools.bench_video import REPLAYED
 
 Results = dict[str, Any]
-
-PARTS = ("attention", "mlp", "score", "other")
 
 
 def save_figure(results: Results, path: Path) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from reference.laps import PARTS
+from tools.bench_targets import QUANTIZING_LIMIT
 from tools.bench_video import GROWTH_CONTEXT, GROWTH_LAYERS
 from tools.markdown import format_table
 
 Results = dict[str, Any]
-
-PARTS = ("attention", "mlp", "score", "other")
 
 
 def format_videos(videos: list[Results]) -> str:
@@ -61,6 +61,16 @@ def format_growth(growth: list[Results]) -> str:
         f"{GROWTH_LAYERS} layers, MLP 2.75 times the width. Batch: one token of every row, "
         f"geometry of the shipped model; both with {GROWTH_CONTEXT} tokens behind them."
         f"\n\n{format_table(['kind', 'engine', 'sizes', 'time', 'exponent'], lines)}"
+    )
+
+
+def format_quantizing(quantizing: Results) -> str:
+    """Memory of the streaming quantiser."""
+    peak_bytes, shard_bytes = quantizing["peak_bytes"], quantizing["shard_bytes"]
+    return (
+        f"`fastcar quantize` turns a float32 shard of {shard_bytes / 1e6:.0f} MB into int8 in "
+        f"{quantizing['seconds']:.1f} s with {peak_bytes / 1e6:.0f} MB beside what the process had "
+        f"before: {peak_bytes / shard_bytes:.2f} times the shard (limit: {QUANTIZING_LIMIT})."
     )
 
 

@@ -16,6 +16,7 @@ from reference.int8_writer import (
     Int8FileWriter,
     get_shard_name,
     make_int8_layout,
+    quantize_checkpoint_files,
     write_index,
 )
 from reference.weights import get_layer_shapes
@@ -81,6 +82,17 @@ class LargePlayer:
         write_random_model(Path(folder), config)
         size = sum(path.stat().st_size for path in Path(folder).iterdir())
         return {"seconds": time.perf_counter() - start, "bytes": size}
+
+    def quantize(self, source: str, target: str) -> Results:
+        """Quantise a float checkpoint; memory that this took beside what the process had."""
+        Path(target).mkdir()
+        before, start = get_peak_bytes(), time.perf_counter()
+        quantize_checkpoint_files(source, target)
+        return {
+            "seconds": time.perf_counter() - start,
+            "shard_bytes": max(path.stat().st_size for path in Path(source).glob("*.safetensors")),
+            "peak_bytes": get_peak_bytes() - before,
+        }
 
     def open(self, folder: str) -> Results:
         """Map the weights, make a decoder in the middle of a generation."""

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tools.bench_growth_text import format_growth, format_large, format_start, format_videos
+from tools.bench_growth_text import (
+    format_growth,
+    format_large,
+    format_quantizing,
+    format_start,
+    format_videos,
+)
 from tools.bench_linear import CHOSEN
 from tools.bench_plan import ENGINES, PEERS, REFERENCE_ENGINE
 from tools.bench_targets import AMDAHL_SHARE, format_targets
@@ -87,6 +93,8 @@ with NumPy:
 {format_growth(results["growth"])}
 
 ## A model of the paper's size
+
+{format_quantizing(results["quantizing"])}
 
 {format_large(results["large"])}
 """

@@ -35,6 +35,8 @@ GGUF_NAME = "model-f16.gguf"
 CHECK_IDS = (1, 7, 30, 2, 19, 11)
 MAX_LOGIT_DIFFERENCE = 0.1
 """Relative; a contender beyond that computes another model."""
+OTHER_STAGES = ("products", "videos", "growth", "start", "quantizing", "large")
+"""Stages whose results stand in the whole as they are."""
 LARGE_ROOM = 1.25
 """Free memory and disk that the large model needs, as a multiple of its files."""
 
@@ -82,12 +84,13 @@ def run_stages(settings: Settings) -> Results:
     keep("videos", measure_videos, video_plan, threads)
     keep("growth", measure_growth, video_plan, threads)
     keep("start", measure_start, settings.start_rounds)
+    keep("quantizing", measure_quantizing, settings)
     keep("large", measure_large_model, settings)
     return {
         "machine": results["machine"] | {"threads": threads},
         "peers": results["peers"],
         "geometries": [results[f"geometry {geometry.name}"] for geometry in plan.geometries],
-        **{name: results[name] for name in ("products", "videos", "growth", "start", "large")},
+        **{name: results[name] for name in OTHER_STAGES},
     }
 
 
@@ -205,6 +208,17 @@ def measure_products(plan: Plan, threads: int) -> Results:
     """Ways to multiply with NumPy, at the first geometry."""
     with Worker("products", threads=threads) as worker:
         result: Results = worker.ask("measure", asdict(plan.geometries[0]), plan.row_rounds)
+    return result
+
+
+def measure_quantizing(settings: Settings) -> Results:
+    """Memory and time to quantise the first geometry, all in one shard."""
+    geometry = settings.plan.geometries[0]
+    config = geometry.make_config(settings.plan.max_tokens)
+    with _make_folder(settings.folder) as folder, Worker("large") as worker:
+        weights = make_random_weights(config, np.random.default_rng(0))
+        save_checkpoint(folder / "float", config, weights)
+        result: Results = worker.ask("quantize", str(folder / "float"), str(folder / "int8"))
     return result
 
 

@@ -48,6 +48,7 @@ def make_results(amdahl_share: float = 1.0) -> Results:
             for kind in ("frames", "width", "batch")
         ],
         "start": {"options": "--tau 0.2", "first_start_seconds": 20.0, "seconds": 2.5},
+        "quantizing": {"seconds": 1.5, "shard_bytes": 4e8, "peak_bytes": 2e7},
         "large": {
             "geometry": "7B",
             "file_bytes": 7.2e9,

@@ -64,7 +64,9 @@ def test_the_fastest_block_is_named() -> None:
     assert "`blocks of 256 KiB` was the fastest" in explain_linear(costs)
 
 
-@pytest.mark.parametrize("text", ["1,200", "5.00x", "85% (95%)", "numba-int8 1.5e-02", "2.50 s"])
+@pytest.mark.parametrize(
+    "text", ["1,200", "5.00x", "85% (95%)", "numba-int8 1.5e-02", "2.50 s", "0.05 times the shard"]
+)
 def test_the_page_holds_the_numbers(text: str) -> None:
     assert text in format_page(make_results())
 

@@ -16,8 +16,8 @@ def test_every_target_of_a_good_run_is_met() -> None:
     verdicts = get_verdicts(make_results())
     assert set(verdicts.values()) == {"met"}
     # streaming at two geometries, two peers at three, replay at three with two batches, the
-    # paper's geometry at two batches, tokens per second, start
-    assert len(verdicts) == 2 + 2 * 3 + 3 * 2 + 2 + 1 + 1
+    # paper's geometry at two batches, tokens per second, start, quantising
+    assert len(verdicts) == 2 + 2 * 3 + 3 * 2 + 2 + 1 + 1 + 1
 
 
 def spoil_streaming(results: Results) -> None:
@@ -44,6 +44,10 @@ def spoil_start(results: Results) -> None:
     results["start"]["seconds"] = 3.1
 
 
+def spoil_quantizing(results: Results) -> None:
+    results["quantizing"]["peak_bytes"] = 6.1e8
+
+
 @pytest.mark.parametrize(
     ("spoil", "claim"),
     [
@@ -53,6 +57,7 @@ def spoil_start(results: Results) -> None:
         (spoil_paper, f"replay at 80% over dense: {GEOMETRIES[2]}, batch 1"),
         (spoil_video, "shipped model, batch 1, dense, Numba: tokens per second"),
         (spoil_start, "`fastcar generate` to its first token, compilation cached: seconds"),
+        (spoil_quantizing, "quantising, peak memory over the largest shard"),
     ],
 )
 def test_a_miss_is_found_and_no_other(spoil: Callable[[Results], None], claim: str) -> None:
