@@ -25,6 +25,7 @@ MAX_NORM_BITS = 45
 FULL_LENGTH_PROBABILITY = 0.3
 FAULT_PROBABILITY = 0.15
 
+_PRODUCTS = (Opcode.GEMV, Opcode.GEMV_SILU)
 _BODY = (
     *(
         Opcode.LOAD,
@@ -43,7 +44,8 @@ def draw_program(config: AcceleratorConfig, num_beats: int, random: Random) -> t
 
     Args:
         config: sizes of the accelerator.
-        num_beats: of the memory; addresses stay below it but for a fault.
+        num_beats: of the memory, as `count_beats` says or more; addresses stay below it but for a
+            fault.
         random: what draws.
 
     Returns:
@@ -54,6 +56,17 @@ def draw_program(config: AcceleratorConfig, num_beats: int, random: Random) -> t
         place = random.randrange(len(program))
         program[place] ^= 1 << random.randrange(INSTRUCTION_BITS)
     return tuple(program)
+
+
+def count_beats(config: AcceleratorConfig) -> int:
+    """Beats of a memory that holds the largest matrix, at more than one address.
+
+    >>> from rtl.config import TINY
+    >>> count_beats(TINY)
+    512
+    """
+    words = max(get_buffer_words(config, buffer) for buffer in Buffer)
+    return max(512, 2 * words * words * config.num_lanes)
 
 
 def list_loads(config: AcceleratorConfig) -> tuple[int, ...]:
@@ -127,6 +140,7 @@ class _Drawer:
         columns = self.draw_length(get_buffer_words(self.config, source))
         value = random.getrandbits(random.randrange(1, MAX_NORM_BITS))
         is_norm = opcode is Opcode.NORM
+        num_beats = rows * columns * self.config.num_lanes if opcode in _PRODUCTS else 2 * rows
         return Instruction(
             opcode,
             predicate=random.choice(tuple(Predicate)) if predicate is None else predicate,
@@ -139,12 +153,12 @@ class _Drawer:
             gate_shift=random.randrange(4),
             hidden_shift=random.randrange(48),
             multiplier=value >> 32 if is_norm else random.getrandbits(16),
-            address=value % (1 << 32) if is_norm else self.draw_address(2 * rows * columns),
+            address=value % (1 << 32) if is_norm else self.draw_address(num_beats),
         )
 
     def draw_buffers(self, opcode: Opcode) -> tuple[Buffer, Buffer]:
         """Target and source; those of a product differ, and neither is P or the gate."""
-        if opcode not in (Opcode.GEMV, Opcode.GEMV_SILU):
+        if opcode not in _PRODUCTS:
             buffers = self.random.choices(tuple(Buffer), k=2)
         else:
             is_free = [one for one in Buffer if one not in (Buffer.P, Buffer.G)]
@@ -169,5 +183,5 @@ class _Drawer:
         return self.random.randint(1, min(limit, 4))
 
     def draw_address(self, num_beats: int) -> int:
-        """Where so many beats are in the memory, if so many fit."""
-        return self.random.randrange(max(1, self.num_beats - num_beats))
+        """Where so many beats are in the memory."""
+        return self.random.randrange(self.num_beats - num_beats)

@@ -8,7 +8,9 @@ random values in Verilator and with 0 in CXXRTL.
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from importlib import metadata, resources
 from pathlib import Path
@@ -72,17 +74,18 @@ inline void replay_settle(ReplayModel& model, bool clk) {{
 
 
 class _CompiledReplayer:
-    """A program that was built once in a folder of its own."""
+    """A program that was built once.
+
+    Attributes:
+        name: name and version of the simulator.
+        folder: where the program was built; removed with this object.
+    """
 
     name: str
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="fastcar-replay-")
-
-    @property
-    def folder(self) -> Path:
-        """Where it was built; removed with this object."""
-        return Path(self._folder.name)
+        self.folder = Path(tempfile.mkdtemp(prefix="fastcar-replay-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
     def replay(self, stimulus: Stimulus) -> PinTrace:
         """Replay after power-up."""

@@ -22,15 +22,13 @@ from cosim.memory_image import Beats
 from cosim.memory_model import ChannelSettings, MemoryChannel, SharedMemory
 from cosim.pin_trace import PinTrace, Stimulus, format_line, split_ports
 from cosim.pyrtl_backend import PyrtlBackend, drive_channel, read_channel
-from cosim.random_program import draw_program, list_loads
+from cosim.random_program import count_beats, draw_program, list_loads
 from cosim.recording import make_random_scene, record_layer
 from cosim.verilog import VerilogDesign, export_verilog
 from reference.mlp_engine import DecisionSource
 from rtl.accelerator import make_accelerator
 from rtl.config import AcceleratorConfig
 
-NUM_BEATS = 512
-"""Of the memory of random programs."""
 LATENCIES_CYCLES = (1, 2, 5, 13)
 STALL_PROBABILITIES = (0.0, 0.1, 0.5)
 CUT_PROBABILITY = 0.25
@@ -66,23 +64,25 @@ def draw_jobs(config: AcceleratorConfig, seed: int, num_programs: int) -> list[J
     """
     random = Random(seed)
     jobs = [Job(list_loads(config), _draw_beats(config, random))]
+    num_slots = min(config.num_slots, config.num_cores + 1)
     for source in DecisionSource:
-        recording = record_layer(config, make_random_scene(config, config.num_slots, seed), source)
+        recording = record_layer(config, make_random_scene(config, num_slots, seed), source)
         jobs.append(Job(recording.program, recording.memory, _draw_settings(random)))
     return jobs + [_draw_job(config, random) for _ in range(num_programs)]
 
 
 def _draw_beats(config: AcceleratorConfig, random: Random) -> Beats:
-    content = random.randbytes(NUM_BEATS * config.beat_bytes)
-    return np.frombuffer(content, np.uint8).reshape(NUM_BEATS, config.beat_bytes)
+    content = random.randbytes(count_beats(config) * config.beat_bytes)
+    return np.frombuffer(content, np.uint8).reshape(-1, config.beat_bytes)
 
 
 def _draw_job(config: AcceleratorConfig, random: Random) -> Job:
     has_errors = random.random() < MEMORY_ERROR_PROBABILITY
-    errors = frozenset(random.choices(range(NUM_BEATS), k=NUM_BEATS // 8 if has_errors else 0))
+    num_beats = count_beats(config)
+    errors = frozenset(random.choices(range(num_beats), k=num_beats // 8 if has_errors else 0))
     is_cut = random.random() < CUT_PROBABILITY
     return Job(
-        draw_program(config, NUM_BEATS, random),
+        draw_program(config, num_beats, random),
         _draw_beats(config, random),
         _draw_settings(random, errors),
         random.randint(1, 300) if is_cut else None,

@@ -36,7 +36,7 @@ from rtl.config import PRESETS
 
 Json = dict[str, Any]
 REPORT = Path(__file__).parent.parent / "docs" / "signoff_simulators.json"
-NUM_PROGRAMS = {"tiny": 1000, "demo": 100}
+NUM_PROGRAMS = {"tiny": 1000, "demo": 60}
 QUICK_PROGRAMS = {"tiny": 20}
 PLANTED_PRESET = "tiny"
 SEED = 1
