@@ -113,6 +113,34 @@ def name_visible(config: AcceleratorConfig) -> dict[str, int]:
     return wires | {f"core{core}_instruction_valid": 1 for core in range(config.num_cores)}
 
 
+def wrap_accelerator(
+    top: str, free: Mapping[str, int], read: Mapping[str, int], body: str
+) -> str:
+    """A checker: module `top` with the accelerator in it and a body.
+
+    The body finds all wires under their own names, and `was_reset`: there was a reset before.
+
+    Args:
+        top: name of the module.
+        free: cut wires and their widths.
+        read: outputs and visible wires and their widths.
+        body: SystemVerilog.
+    """
+    inputs = {"reset": 1, "instruction_valid": 1, "instruction": INSTRUCTION_BITS, **free}
+    ports = [f"input wire {get_range(num_bits)}{name}" for name, num_bits in inputs.items()]
+    pins = ", ".join(f".{name}({name})" for name in ("clk", *inputs, *read))
+    lines = [
+        f"module {top}(input wire clk, {', '.join(ports)});",
+        *(f"wire {get_range(num_bits)}{name};" for name, num_bits in read.items()),
+        f"{MODULE_NAME} design({pins});",
+        "reg was_reset = 0;",
+        "always @(posedge clk) was_reset <= was_reset | reset;",
+        body.strip("\n"),
+        "endmodule",
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def make_frame(
     config: AcceleratorConfig,
     top: str,
@@ -120,10 +148,9 @@ def make_frame(
     read: Mapping[str, int],
     body: str,
 ) -> str:
-    """A checker: module `top` with the accelerator in it, symbols, and a body of its own.
+    """A checker of the dispatch of all slots to all cores.
 
-    Beside all wires under their own names the body finds: `was_reset` (there was a reset before),
-    `slot` (any one slot, constant), `offered`, `full` and `core_errors` (one bit for each core),
+    Beside what `wrap_accelerator` gives, the body finds: `slot` (any one slot, constant), `offered`, `full` and `core_errors` (one bit for each core),
     `mapping` and `static_core` (of `slot`), `held_<field>` (of the instruction that the dispatcher
     looks at), and constants `C`, `B`, opcodes and predicates.
 
@@ -134,9 +161,6 @@ def make_frame(
         read: outputs and visible wires and their widths.
         body: SystemVerilog.
     """
-    inputs = {"reset": 1, "instruction_valid": 1, "instruction": INSTRUCTION_BITS, **free}
-    ports = [f"input wire {get_range(num_bits)}{name}" for name, num_bits in inputs.items()]
-    pins = ", ".join(f".{name}({name})" for name in ("clk", *inputs, *read))
     mappings = ", ".join(f"mapping_register_{slot}" for slot in reversed(range(config.num_slots)))
     cores = list(reversed(range(config.num_cores)))
     offered = ", ".join(f"core{core}_instruction_valid" for core in cores)
@@ -145,16 +169,11 @@ def make_frame(
     symbols = ", ".join(f"{one.name} = {one.value}" for kind in (Opcode, Predicate) for one in kind)
     word = "dispatcher_instruction"
     lines = [
-        f"module {top}(input wire clk, {', '.join(ports)});",
         f"localparam C = {config.num_cores}, B = {config.num_slots}, {symbols};",
-        *(f"wire {get_range(num_bits)}{name};" for name, num_bits in read.items()),
-        f"{MODULE_NAME} design({pins});",
         *(
             f"wire {get_range(num_bits)}held_{name} = {slice_field(word, name)};"
             for name, num_bits in FIELDS
         ),
-        "reg was_reset = 0;",
-        "always @(posedge clk) was_reset <= was_reset | reset;",
         "(* anyconst *) reg [4:0] any_slot;",
         "wire [4:0] slot = any_slot % B;",
         f"wire [B-1:0][4:0] mappings = {{{mappings}}};",
@@ -163,7 +182,5 @@ def make_frame(
         f"wire [C-1:0] offered = {{{offered}}};",
         f"wire [C-1:0] full = {{{full}}};",
         f"wire [C-1:0] core_errors = {{{errors}}};",
-        body.strip("\n"),
-        "endmodule",
     ]
-    return "\n".join(lines) + "\n"
+    return wrap_accelerator(top, free, read, "\n".join([*lines, body]))

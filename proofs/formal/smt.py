@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -118,9 +119,19 @@ def ask(
     return Answer(False, tuple(dict.fromkeys(_FAILED.findall(done.stdout))), run.select(task.shown))
 
 
+def _open_memories(memories: tuple[tuple[str, int], ...]) -> Iterator[str]:
+    """Commands that make registers of memories and name their words."""
+    for name, num_words in memories:
+        yield f"memory_map c:{name}"
+        for word in range(num_words):
+            yield f"rename {name}[{word}] {name}_{word}"
+
+
 def _make_script(task: FormalTask) -> str:
     """Commands of Yosys: the design with its cuts, then the checker around it, then SMT2."""
     lines = ["read_verilog -sv design.v", f"hierarchy -check -top {task.design_top}", "proc"]
+    if task.memories:
+        lines += ["memory_collect", f"cd {task.design_top}", *_open_memories(task.memories), "cd .."]
     if task.free:
         lines.append("expose -input " + " ".join(f"w:{name}" for name in task.free))
     if task.visible:
@@ -137,6 +148,7 @@ def _make_script(task: FormalTask) -> str:
         "chformal -lower",
         "chformal -early",
         "opt -full",
+        "wreduce",
         "opt_clean -purge",
         "check -assert",
         "formalff -setundef -clk2ff -ff2anyinit",

@@ -59,6 +59,8 @@ class FormalTask:
         free: wires of the design that are cut from what drives them; inputs of the module then,
             by the same name, that may take any value.
         visible: inner wires of the design that become outputs of the module, by the same name.
+        memories: of the design, with their numbers of words, that become registers; word i is a
+            wire `<memory>_<i>` then, which may be made visible.
         bugs: each must be refuted.
         shown: signals of the counterexamples' tables, in order; names as in the checker, wires of
             the design with the prefix `design.`; none shows everything at the top.
@@ -83,6 +85,7 @@ class FormalTask:
     cover_depth_cycles: int = 20
     free: tuple[str, ...] = ()
     visible: tuple[str, ...] = ()
+    memories: tuple[tuple[str, int], ...] = ()
     bugs: tuple[PlantedBug, ...] = ()
     shown: tuple[str, ...] = ()
     argument: str = ""
