@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.backend import RunResult
+from cosim.backend import RunResult, RunSettings, WatchdogError
 from cosim.engine import AcceleratorEngine, HardwareError
-from cosim.memory_model import SharedMemory
+from cosim.memory_model import ChannelSettings, SharedMemory
 from cosim.records import AcceleratorError
 from reference.errors import ArgumentError
 from reference.integer_engine import IntegerMlpEngine
@@ -85,6 +85,48 @@ def test_the_last_run_can_be_looked_at() -> None:
     assert (run.layer_index, run.token_index) == (0, 7)
     assert [run.program[0].opcode, run.program[-1].opcode] == [Opcode.BEGIN, Opcode.END]
     assert len(run.result.retires) == 2
+
+
+def test_what_was_given_is_kept_also_where_the_run_breaks_off() -> None:
+    """With the memory as it was before, which a run changes."""
+    is_broken = False
+
+    def hang(result: RunResult, memory: SharedMemory) -> RunResult:
+        if is_broken:
+            raise WatchdogError(9, 1, 2)
+        return result
+
+    backend = InterpretedBackend(TINY, hang)
+    engine = AcceleratorEngine(make_model(TINY, num_layers=2), backend, keeps_memory=True)
+    engine.reset(4, 1)
+    request = make_request(TINY, np.random.default_rng(0), DecisionSource.SCORE, 4, 0, 1)
+    engine.run_layer(0, request)
+    start = engine.last_start
+    assert start is not None
+    assert start.memory_before is not None
+    assert (start.memory_before != engine.image.beats).any()
+    is_broken = True
+    with pytest.raises(WatchdogError):
+        engine.run_layer(1, request)
+    assert engine.last_start is not None
+    assert engine.last_run is not None
+    assert (engine.last_start.layer_index, engine.last_run.layer_index) == (1, 0)
+
+
+def test_every_run_has_stalls_of_its_own() -> None:
+    settings = RunSettings(channels=ChannelSettings(2, 0.5, seed=7), gap_probability=0.5, seed=3)
+    engine = AcceleratorEngine(make_model(TINY), InterpretedBackend(TINY), settings=settings)
+    engine.reset(4, 1)
+    seeds = []
+    for token in range(3):
+        request = make_request(TINY, np.random.default_rng(0), DecisionSource.SCORE, 4, token, 1)
+        engine.run_layer(0, request)
+        assert engine.last_run is not None
+        used = engine.last_run.settings
+        seeds.append((used.channels.seed, used.seed))
+        same = replace(used, channels=replace(used.channels, seed=7), seed=3)
+        assert same == settings
+    assert seeds == [(7, 3), (8, 4), (9, 5)]
 
 
 def test_an_accelerator_of_another_size_is_refused() -> None:

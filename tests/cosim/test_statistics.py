@@ -2,32 +2,41 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cosim.backend import RunResult, RunSettings
 from cosim.cycle_model import predict_run
 from cosim.engine import AcceleratorEngine, LayerRun
 from cosim.lockstep import LockstepEngine
+from cosim.memory_model import ChannelSettings, SharedMemory
 from cosim.statistics import RunStatistics, set_mapping
 from cosim.timeline import list_spans
 from reference.integer_engine import IntegerMlpEngine
 from reference.mlp_engine import DecisionSource
 from reference.scheduler import Dispatch
 from rtl.config import TINY
-from tests.cosim.interpreted_backend import InterpretedBackend
+from tests.cosim.interpreted_backend import InterpretedBackend, Sabotage
 from tests.cosim.tiny_model import make_model, make_request
 
 NUM_SLOTS = 4
 
 
-def collect(dispatch: Dispatch, seed: int) -> tuple[RunStatistics, list[LayerRun]]:
+def collect(
+    dispatch: Dispatch,
+    seed: int,
+    sabotage: Sabotage | None = None,
+    settings: RunSettings | None = None,
+) -> tuple[RunStatistics, list[LayerRun]]:
     """Statistics of four layers in lock-step, and the runs."""
     model, rng = make_model(TINY, seed=seed), np.random.default_rng(seed)
     statistics, runs = RunStatistics(TINY, 1), []
-    hardware = AcceleratorEngine(model, InterpretedBackend(TINY), dispatch)
+    hardware = AcceleratorEngine(model, InterpretedBackend(TINY, sabotage), dispatch, settings)
     reference = IntegerMlpEngine(model, TINY.num_lanes)
     engine = LockstepEngine(reference, hardware, 0, statistics.add)
     engine.reset(NUM_SLOTS, 2)
@@ -42,6 +51,8 @@ def collect(dispatch: Dispatch, seed: int) -> tuple[RunStatistics, list[LayerRun
 def test_sums_add_up(dispatch: Dispatch, seed: int) -> None:
     statistics, runs = collect(dispatch, seed)
     totals = statistics.totals
+    assert totals["fewest_cycles"] == totals["cycles"] == totals["most_cycles"]
+    assert statistics.phase_cycles["stalled"] == 0
     assert totals["runs"] == statistics.layers[0]["runs"] == 4
     assert totals["cycles"] == sum(run.result.cycles for run in runs)
     ran = "static_cycles" if dispatch is Dispatch.STATIC else "drs_cycles"
@@ -53,7 +64,29 @@ def test_sums_add_up(dispatch: Dispatch, seed: int) -> None:
     assert sum(statistics.compute_cycles.values()) == statistics.phase_cycles["compute"]
     macs = sum(core["mac_busy"] for core in statistics.cores)
     assert macs == sum(statistics.phase_macs.values())
-    assert totals["computed"] / TINY.num_cores <= totals["rounds"] <= totals["computed"]
+    loads = [Counter(one.core for one in run.result.decisions if one.computes) for run in runs]
+    assert totals["rounds"] == sum(max(load.values(), default=0) for load in loads)
+
+
+def test_stalls_are_added_to_what_the_cycle_model_says() -> None:
+    """The second core stalls by 5 cycles more, 3 of which delay the run."""
+
+    def stall(result: RunResult, memory: SharedMemory) -> RunResult:
+        first, second = result.counters.cores
+        cores = (first, replace(second, read_stall=second.read_stall + 5))
+        counters = replace(result.counters, cycles=result.cycles + 3, cores=cores)
+        return replace(result, counters=counters)
+
+    settings = RunSettings(channels=ChannelSettings(1, 0.5))
+    plain, _ = collect(Dispatch.DYNAMIC, 0)
+    stalled, runs = collect(Dispatch.DYNAMIC, 0, stall, settings)
+    cycles = plain.totals["cycles"]
+    assert stalled.totals["cycles"] == cycles + 3 * len(runs)
+    assert stalled.totals["fewest_cycles"] == cycles
+    assert stalled.totals["most_cycles"] == cycles + 5 * len(runs)
+    assert [core["stalled"] for core in stalled.cores] == [0, 5 * len(runs)]
+    assert stalled.phase_cycles["stalled"] == 5 * len(runs)
+    assert stalled.totals["drs_cycles"] == cycles
 
 
 @given(st.lists(st.booleans(), min_size=NUM_SLOTS, max_size=NUM_SLOTS), st.booleans())

@@ -33,11 +33,16 @@ def make_run(keeps_memory: bool = True) -> LayerRun:
 
 def read_cycles(path: Path) -> list[int]:
     """Values of the wire `cycle` in every step, behind the initial one."""
+    return read_values(path, "cycle")[1:]
+
+
+def read_values(path: Path, wire: str) -> list[int]:
+    """Values of a wire, one for each change."""
     text = path.read_text()
-    found = re.search(r"\$var wire \d+ (\S+) cycle \$end", text)
+    found = re.search(rf"\$var wire \d+ (\S+) {wire} \$end", text)
     assert found is not None
     values = re.findall(rf"^b([01]+) {re.escape(found[1])}$", text, re.M)
-    return [int(value, 2) for value in values[1:]]
+    return [int(value, 2) for value in values]
 
 
 def test_the_window_lies_around_the_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,6 +55,16 @@ def test_the_whole_run_ends_with_its_number_of_cycles(tmp_path: Path) -> None:
     run = make_run()
     write_wave(tmp_path / "wave.vcd", TINY, run, LIMIT_CYCLES)
     assert read_cycles(tmp_path / "wave.vcd") == [0, 0, *range(run.result.cycles + 1)]
+
+
+def test_the_run_is_shown_on_the_memory_as_it_was(tmp_path: Path) -> None:
+    """Scores come from the memory, and the wave form shows them."""
+    run = make_run()
+    write_wave(tmp_path / "wave.vcd", TINY, run, LIMIT_CYCLES)
+    shown = set(read_values(tmp_path / "wave.vcd", "decision_score"))
+    scores = {one.score % (1 << 48) for one in run.result.decisions}
+    assert len(scores) > 1
+    assert scores <= shown
 
 
 def test_a_run_that_does_not_end_is_shown_as_well(tmp_path: Path) -> None:
