@@ -27,14 +27,7 @@ FAULT_PROBABILITY = 0.15
 
 _PRODUCTS = (Opcode.GEMV, Opcode.GEMV_SILU)
 _BODY = (
-    *(
-        Opcode.LOAD,
-        Opcode.STORE,
-        Opcode.NORM,
-        Opcode.GEMV,
-        Opcode.GEMV_SILU,
-        Opcode.ADD,
-    ),
+    *(Opcode.LOAD, Opcode.STORE, Opcode.NORM, Opcode.GEMV, Opcode.GEMV_SILU, Opcode.ADD),
     *(Opcode.LOAD, Opcode.STORE),
 )
 

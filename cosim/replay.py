@@ -116,10 +116,8 @@ class IcarusReplayer:
             (folder / VERILOG_FILE).write_text(self._verilog, encoding="utf-8")
             (folder / BENCH_FILE).write_text(_make_bench(stimulus), encoding="utf-8")
             (folder / STIMULUS_FILE).write_text(stimulus.text, encoding="ascii")
-            run_tool(
-                [compiler, "-g2012", "-o", PROGRAM_FILE, BENCH_FILE, VERILOG_FILE],
-                folder,
-            )
+            options = ("-g2012", "-DSYNTHESIS", "-o", PROGRAM_FILE)
+            run_tool([compiler, *options, BENCH_FILE, VERILOG_FILE], folder)
             started = time.perf_counter()
             run_tool([runner, "-n", PROGRAM_FILE], folder)
             seconds = time.perf_counter() - started

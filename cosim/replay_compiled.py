@@ -114,25 +114,8 @@ class VerilatorReplayer(_CompiledReplayer):
         self.name = f"Verilator {_get_verilator_version(verilator, self.folder)}"
         header = _VERILATOR_MODEL + _list_ports(ports, {port.name: port.name for port in ports})
         _write_sources(self.folder, verilog, header)
-        build = (
-            "--cc",
-            "--exe",
-            "--build",
-            "-j",
-            "2",
-            "--output-split",
-            "0",
-            "--Mdir",
-            ".",
-        )
-        unknown = (
-            "--x-initial",
-            "unique",
-            "--x-assign",
-            "unique",
-            "--no-timing",
-            "--assert",
-        )
+        build = ("--cc", "--exe", "--build", "-j", "2", "--output-split", "0", "--Mdir", ".")
+        unknown = ("--x-initial", "unique", "--x-assign", "unique", "--no-timing", "-DSYNTHESIS")
         flags = ("-CFLAGS", f"-std=c++17 {optimisation}", "-o", PROGRAM_FILE)
         options = (*build, *unknown, *flags, "--top-module", MODULE_NAME)
         run_tool([*verilator, *options, VERILOG_FILE, HARNESS_FILE], self.folder)
@@ -159,24 +142,13 @@ class CxxrtlReplayer(_CompiledReplayer):
         _write_sources(self.folder, verilog, _CXXRTL_MODEL + _list_ports(ports, members))
         script = f"read_verilog {VERILOG_FILE}; hierarchy -top {MODULE_NAME}; "
         run_yosys(f"{script}write_cxxrtl -g0 {MODEL_FILE}", self.folder)
-        options = (
-            "-std=c++17",
-            optimisation,
-            f"-I{headers}",
-            "-I.",
-            "-o",
-            PROGRAM_FILE,
-        )
+        options = ("-std=c++17", optimisation, f"-I{headers}", "-I.", "-o", PROGRAM_FILE)
         run_tool([compiler, *options, HARNESS_FILE], self.folder)
 
 
 def _write_sources(folder: Path, verilog: str, header: str) -> None:
     harness = (resources.files("cosim") / HARNESS_FILE).read_text(encoding="utf-8")
-    for name, text in (
-        (VERILOG_FILE, verilog),
-        (PORTS_FILE, header),
-        (HARNESS_FILE, harness),
-    ):
+    for name, text in ((VERILOG_FILE, verilog), (PORTS_FILE, header), (HARNESS_FILE, harness)):
         (folder / name).write_text(text, encoding="utf-8")
 
 

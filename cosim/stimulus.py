@@ -173,11 +173,7 @@ class Recorder:
         """One cycle; returns whether the program is done."""
         has_begun = driver.num_accepted > 0
         valid, instruction = driver.drive()
-        inputs = {
-            "reset": 0,
-            "instruction_valid": int(valid),
-            "instruction": instruction,
-        }
+        inputs = {"reset": 0, "instruction_valid": int(valid), "instruction": instruction}
         for name, channel in channels.items():
             drive_channel(inputs, name, channel)
         self._step(inputs)

@@ -19,13 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cosim.pin_trace import (
-    PinTrace,
-    Stimulus,
-    count_compared,
-    count_mismatches,
-    find_difference,
-)
+from cosim.pin_trace import PinTrace, Stimulus, count_compared, count_mismatches, find_difference
 from cosim.replay import IcarusReplayer, Replayer
 from cosim.replay_compiled import CxxrtlReplayer, VerilatorReplayer
 from cosim.stimulus import Recorder, draw_jobs

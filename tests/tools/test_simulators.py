@@ -1,0 +1,117 @@
+"""The report on independent simulators: measured on one, refused when wrong, written as text."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cosim.replay import IcarusReplayer
+from reference.errors import ArgumentError
+from tools import simulators
+from tools.signoff_simulators import format_section
+
+needs_icarus = pytest.mark.skipif(
+    shutil.which("iverilog") is None, reason="Icarus Verilog is not installed"
+)
+GOOD: dict[str, Any] = {
+    "seed": 1,
+    "presets": {
+        "tiny": {
+            "cycles": 12345,
+            "outputs": 52,
+            "compared_values": 640000,
+            "programs": {"done": 7, "error": 2, "reset": 1},
+            "decisions": 31,
+            "retirements": 29,
+            "simulators": [
+                {
+                    "simulator": name,
+                    "cycles": 12345,
+                    "cycles_per_second": speed,
+                    "mismatches": 0,
+                    "first_difference": None,
+                }
+                for name, speed in (("PyRTL 1", 2000), ("Icarus 2", 3000))
+            ],
+        }
+    },
+    "planted": {
+        "preset": "tiny",
+        "before": "= (a * b);",
+        "after": "= (a * b + 1'b1);",
+        "simulators": [
+            {
+                "simulator": "Icarus 2",
+                "cycles": 500,
+                "cycles_per_second": 3000,
+                "mismatches": 17,
+                "first_difference": "cycle 40: core0_write_data = 01: expected 00",
+            }
+        ],
+    },
+}
+
+
+def test_the_section_has_a_row_for_every_simulator() -> None:
+    lines = format_section(GOOD)
+    assert lines[0] == "## Independent simulators"
+    assert "| PyRTL 1   | 12,345 |             2,000 |          0 |" in lines
+    assert "| Icarus 2  | 12,345 |             3,000 |          0 |" in lines
+    text = " ".join(lines)
+    assert "10 programs (7 ran to their end, 2 to an error, 1 into a reset)" in text
+    assert "- Icarus 2: 17 mismatches, the first in cycle 40: core0_write_data = 01" in text
+    assert max(map(len, lines)) <= 100
+
+
+def test_a_report_is_good_only_without_mismatch_and_with_the_bug_found() -> None:
+    assert simulators.is_good(GOOD)
+    wrong = deepcopy(GOOD)
+    wrong["presets"]["tiny"]["simulators"][1]["mismatches"] = 1
+    assert not simulators.is_good(wrong)
+    blind = deepcopy(GOOD)
+    blind["planted"]["simulators"][0]["mismatches"] = 0
+    assert not simulators.is_good(blind)
+
+
+def test_a_product_of_registers_is_planted_upon() -> None:
+    text = "assign a = (b * c);\nassign d = ({{2 {e}}, f_q} * {{2 {g}}, h_q});\n"
+    planted, before, after = simulators.plant_bug(text)
+    assert before == "= ({{2 {e}}, f_q} * {{2 {g}}, h_q});"
+    assert after == "= ({{2 {e}}, f_q} * {{2 {g}}, h_q} + 1'b1);"
+    assert planted == text.replace(before, after)
+    with pytest.raises(ArgumentError, match="a module with products"):
+        simulators.plant_bug("assign a = (b * c);")
+
+
+@needs_icarus
+def test_a_measured_report_is_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(simulators, "REPLAYERS", (lambda design: IcarusReplayer(design.text),))
+    monkeypatch.setattr(simulators, "QUICK_PROGRAMS", {"tiny": 3})
+    out = tmp_path / "report.json"
+    assert simulators.main(["--quick", "--out", str(out)]) == 0
+    report = json.loads(out.read_text(encoding="utf-8"))
+    measured = report["presets"]["tiny"]
+    assert [one["simulator"].split()[0] for one in measured["simulators"]] == ["PyRTL", "Icarus"]
+    assert measured["compared_values"] > 10_000
+    assert "mismatches" in capsys.readouterr().out
+    assert format_section(report)
+
+
+def test_a_missing_simulator_is_one_line_and_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(_: object) -> IcarusReplayer:
+        raise ArgumentError("iverilog", "not found", "installed: apt-get install iverilog")
+
+    monkeypatch.setattr(simulators, "REPLAYERS", (refuse,))
+    monkeypatch.setattr(simulators, "QUICK_PROGRAMS", {"tiny": 1})
+    assert simulators.main(["--quick", "--out", str(tmp_path / "report.json")]) == 2
+    assert capsys.readouterr().err.startswith("iverilog = 'not found': ")
+    assert list(tmp_path.iterdir()) == []
