@@ -1,0 +1,172 @@
+"""The requantiser equals its integer formula: product, ties, shifts and saturation.
+
+Two tasks, cut at the registers of the partial products, and together all inputs: first the
+products, then everything behind them for any products. So no solver has to look into a multiplier.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pyrtl
+
+from proofs.formal.task import FormalTask, Method
+from proofs.formal.unit import Unit, UnitBug, make_checker, make_unit_task, read_body
+from rtl import requantizer
+from rtl.config import TINY
+from rtl.lanes import ACCUMULATOR_BITS
+from rtl.requantizer import PART_BITS, SHIFT_BITS, RequantizerInputs, make_requantizer
+from rtl.rms_norm import MANTISSA_BITS
+
+MODULE = "rtl.requantizer"
+PRODUCTS = LOW, MIDDLE, HIGH = (
+    "unit_low_product_q",
+    "unit_middle_product_q",
+    "unit_high_product_q",
+)
+"""Registers of the partial products, one cycle after their value."""
+
+PRODUCT_BUGS = (
+    UnitBug(
+        "the lowest part loses its highest bit",
+        MODULE,
+        "pyrtl.concat(zero, accumulator[:PART_BITS])",
+        "pyrtl.concat(zero, zero, accumulator[: PART_BITS - 1])",
+    ),
+)
+ROUNDING_BUGS = (
+    UnitBug(
+        "a cleared value is still announced",
+        MODULE,
+        'delay(is_coming, 1, f"{name}_valid", inputs.clear)',
+        'delay(is_coming, 1, f"{name}_valid")',
+    ),
+    UnitBug(
+        "the middle part counts half",
+        MODULE,
+        "inner = pyrtl.concat(middle_q, pyrtl.Const(0, PART_BITS))",
+        "inner = pyrtl.concat(middle_q, pyrtl.Const(0, PART_BITS - 1))",
+    ),
+    UnitBug(
+        "ties are rounded downwards",
+        MODULE,
+        "(quotient[:ACTIVATION_BITS] + halves[0])[:ACTIVATION_BITS]",
+        "quotient[:ACTIVATION_BITS]",
+    ),
+    UnitBug(
+        "-32768 is not limited to -32767",
+        MODULE,
+        "(~pyrtl.and_all_bits(upper) | (lower == 0))",
+        "~pyrtl.and_all_bits(upper)",
+    ),
+)
+
+
+def list_tasks() -> Iterator[FormalTask]:
+    """Product and rounding, for the widths of the accelerator."""
+    yield make_product_task()
+    yield make_rounding_task()
+
+
+def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
+    """The unit between ports."""
+    outputs = make_requantizer("unit", RequantizerInputs(**wires))
+    return {"valid": outputs.valid, "result": outputs.result}
+
+
+UNIT = Unit(
+    build,
+    {
+        "clear": 1,
+        "valid": 1,
+        "accumulator": ACCUMULATOR_BITS,
+        "multiplier": MANTISSA_BITS,
+        "shift": SHIFT_BITS,
+    },
+    {"valid": 1, "result": 16},
+)
+CONFIGURATION = f"{ACCUMULATOR_BITS} x {MANTISSA_BITS} bits, shift {SHIFT_BITS} bits"
+
+
+def make_product_task() -> FormalTask:
+    """The registers of the partial products, and when a result is valid."""
+    widths = _read_product_bits()
+    top = "requantizer_product_checker"
+    checker = make_checker(
+        top,
+        UNIT,
+        read_body("requantizer_product"),
+        delays={"accumulator": 1, "multiplier": 1},
+        constants={
+            "ACCUMULATOR_BITS": ACCUMULATOR_BITS,
+            "MULTIPLIER_BITS": MANTISSA_BITS,
+            "PART_BITS": PART_BITS,
+            "LOW_BITS": widths[LOW],
+            "MIDDLE_BITS": widths[MIDDLE],
+            "HIGH_BITS": widths[HIGH],
+        },
+        extra={name: ("output", width) for name, width in widths.items()},
+    )
+    return make_unit_task(
+        UNIT,
+        checker,
+        top,
+        name="requantizer products",
+        claim="every part of the accumulator times the multiplier, exact",
+        configuration=CONFIGURATION,
+        method=Method.BMC,
+        depth_cycles=2,
+        argument="complete: registers of products depend on the cycle before alone, and the first "
+        "cycle of these runs is any cycle, because nothing has an initial value; checker and unit "
+        "multiply the same factors, so that the solver need not look into a multiplier",
+        bugs=PRODUCT_BUGS,
+        shown=("accumulator", "multiplier", *widths),
+        visible=tuple(widths),
+        is_quick=True,
+    )
+
+
+def make_rounding_task() -> FormalTask:
+    """From any partial products to the result."""
+    latency = requantizer.latency_cycles(TINY)
+    tail_cycles = latency - 1
+    widths = _read_product_bits()
+    top = "requantizer_rounding_checker"
+    checker = make_checker(
+        top,
+        UNIT,
+        read_body("requantizer_rounding"),
+        delays=dict.fromkeys((*widths, "shift"), tail_cycles)
+        | dict.fromkeys(("valid", "clear"), latency),
+        constants={"LATENCY": latency, "TAIL": tail_cycles, "PART_BITS": PART_BITS},
+        extra={name: ("input", width) for name, width in widths.items()},
+    )
+    return make_unit_task(
+        UNIT,
+        checker,
+        top,
+        name="requantizer rounding",
+        claim="sum of the partial products plus half, shifted right arithmetically, saturated: "
+        "every product, every shift, ties upwards; valid latency_cycles after its value, "
+        "unless it was cleared",
+        configuration=CONFIGURATION,
+        depth_cycles=latency,
+        argument="the partial products are cut and take any value of their range; that they add up "
+        "to accumulator times multiplier is the law of distribution",
+        bugs=ROUNDING_BUGS,
+        shown=("valid", "clear", *widths, "shift", "out_valid", "out_result", "expected"),
+        free=tuple(widths),
+        is_quick=True,
+    )
+
+
+def _read_product_bits() -> dict[str, int]:
+    """Widths of the registers of the partial products, as exported."""
+    text = UNIT.export()
+    widths = {}
+    for name in PRODUCTS:
+        found = re.search(rf"reg\[(\d+):0\] {name};", text)
+        assert found is not None, name
+        widths[name] = int(found[1]) + 1
+    return widths
