@@ -27,6 +27,8 @@ DEFAULT_PLACE = 37
 model and under both sources; in smaller frames, modulo their tokens."""
 MAX_STALL = 0.95
 """Memory that is ready in one cycle of twenty; a layer then takes as many times longer."""
+MAX_LATENCY = 65_535
+"""As many writes may be open (docs/accelerator.md, rule 5)."""
 WATCHDOG_FACTOR = 5
 """A layer that takes so many times the cycles of one in which every slot computes has hung."""
 
@@ -94,6 +96,8 @@ class CosimRequest:
             raise ArgumentError("stall", self.stall, f"in [0, {MAX_STALL}]")
         for name in ("batch", "latency", "given_frames", "calibration_clips", "tokens", "frames"):
             _check_least(name, getattr(self, name), 1)
+        if self.latency > MAX_LATENCY:
+            raise ArgumentError("latency", self.latency, f"at most {MAX_LATENCY}")
         for name in ("first_token", "seed"):
             _check_least(name, getattr(self, name), 0)
 

@@ -171,6 +171,8 @@ def cosim(
     for path in (wave, out, picture):
         if path is not None:
             check_writable(path)
+    if wave is not None and wave.resolve() in {path.resolve() for path in (out, picture) if path}:
+        raise ArgumentError("wave", str(wave), "another file than the report and its picture")
     model = load_video_model(checkpoint)
     failure: FastCarError | None = None
     with show_progress() as progress:

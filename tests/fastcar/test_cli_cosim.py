@@ -258,6 +258,7 @@ def test_the_wave_form_shows_ports_registers_and_cycles(
         (("--lanes", "6"), ("lanes", "6", "power of two")),
         (("--lanes", "64"), ("lanes", "64", "at most 32", "24 in one word")),
         (("--latency", "0"), ("latency", "0", "at least 1")),
+        (("--latency", "65536"), ("latency", "65536", "at most 65535")),
         (("--target-ratio", "1.5"), ("target_ratio", "1.5", "[0, 1]")),
         (("--target-ratio", "nan"), ("target_ratio", "nan", "[0, 1]")),
         (("--stall", "1"), ("stall", "1", "[0, 0.95]")),
@@ -276,6 +277,8 @@ def test_the_wave_form_shows_ports_registers_and_cycles(
         (("--wave", "missing/wave.vcd"), ("output", "must")),
         (("--out", "."), ("output", "must be a file")),
         (("--out", "report.png"), ("out", "report.png", "the JSON file")),
+        (("--out", "a.json", "--wave", "./a.json"), ("wave", "a.json", "another file")),
+        (("--out", "a.json", "--wave", "a.png"), ("wave", "a.png", "another file")),
     ],
 )
 def test_wrong_argument_is_refused(
