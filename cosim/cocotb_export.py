@@ -50,6 +50,9 @@ endif
 endif
 
 include $(shell $(COCOTB_CONFIG) --makefiles)/Makefile.sim
+
+clean::
+	$(RM) -r sim_build __pycache__
 """
 
 
