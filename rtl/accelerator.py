@@ -5,7 +5,8 @@ Source: docs/accelerator.md. One clock, one synchronous reset that recovers ever
 A run begins with the first instruction that is accepted after reset or `done`; cycle 0 is the cycle
 in which the dispatcher looks at it. The run ends in the cycle in which END is executed, or after an
 error in the first cycle in which the machine is idle; `done` is 1 from the next cycle on, and
-`counter_cycles` is then the number of cycles of the run.
+`counter_cycles` is then the number of cycles of the run. Counters keep their values until the next
+run; from its second cycle on they show that.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from rtl.counters import COUNTER_BITS
 from rtl.dispatcher import DispatcherInputs, DispatcherOutputs, make_dispatcher
 from rtl.error_register import ErrorReport, make_error_register
 from rtl.instruction import INSTRUCTION_BITS, split
-from rtl.registers import drive, make_register
+from rtl.registers import drive, latch, make_register
 from rtl.scheduler import NUM_SLOTS_BITS, SchedulerInputs, SchedulerOutputs, make_scheduler
 from rtl.score_unit import Measure, ScoreUnitInputs, ScoreUnitOutputs, make_score_unit
 
@@ -105,8 +106,11 @@ def make_accelerator(
         dispatcher = _make_dispatcher(config, cores, score_unit, scheduler, is_idle, wires)
         _connect_dispatcher(dispatcher, wires)
         error = _make_errors(cores, dispatcher, wires)
-        clear = _make_run_state(dispatcher, is_idle, wires)
-        make_counter_outputs(cores, dispatcher, wires.is_running, clear, wires.cycle)
+        restart = _make_run_state(dispatcher, is_idle, wires)
+        clear = restart | wires.reset
+        make_counter_outputs(
+            cores, dispatcher, wires.is_running, (restart, wires.reset), wires.cycle
+        )
         make_decision_outputs(score_unit, scheduler, clear, wires.cycle)
         make_retire_outputs(cores, clear, wires.retire_ready)
         make_register_outputs(scheduler, error)
@@ -233,11 +237,11 @@ def _make_errors(
 def _make_run_state(
     dispatcher: DispatcherOutputs, is_idle: pyrtl.WireVector, wires: _Wires
 ) -> pyrtl.WireVector:
-    """1 bit, counters and orders restart; drives `is_running` and `done`."""
+    """1 bit, first cycle of a run (register): counters and orders restart; drives `done`, too."""
     done_q = make_register(1, "done")
     is_start = dispatcher.is_accepted & ~wires.is_running & ~wires.stopped
     is_finish = dispatcher.is_end | wires.stopped & is_idle
     drive(wires.is_running, (is_finish, 0), (is_start, 1), clear=wires.reset)
     drive(done_q, (is_finish, 1), (is_start, 0), clear=wires.reset)
     make_output("done", done_q)
-    return is_start | wires.reset
+    return latch(is_start & ~wires.reset, "is_first_cycle")

@@ -47,7 +47,7 @@ def make_counter_outputs(
     cores: Sequence[CoreOutputs],
     dispatcher: DispatcherOutputs,
     is_running: pyrtl.WireVector,
-    clear: pyrtl.WireVector,
+    restart_and_reset: tuple[pyrtl.WireVector, pyrtl.WireVector],
     cycle: pyrtl.WireVector,
 ) -> None:
     """Counters of the run; that of its cycles drives `cycle` (48 bits), too."""
@@ -68,7 +68,7 @@ def make_counter_outputs(
         for event, wire in core_events.items():
             events[f"core{number}_{event}"] = wire
             names[f"core{number}_{event}"] = f"core{number}_counter_{event}"
-    counters = make_counters(events, clear)
+    counters = make_counters(events, *restart_and_reset)
     connect(cycle, counters["cycles"])
     for event, counter in counters.items():
         make_output(names[event], counter)

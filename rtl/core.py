@@ -53,9 +53,11 @@ MEMORY_WRITE_ERROR = 8
 
 @dataclass(frozen=True)
 class _Units:
-    """The units of a core, and whether it has failed (register)."""
+    """The units of a core, and 1-bit wires: it has failed (register), drops all, has decided."""
 
     is_failed: pyrtl.Register
+    is_dropping: pyrtl.WireVector
+    is_decided: pyrtl.WireVector
     queue: InstructionQueueOutputs
     sequencer: SequencerOutputs
     read: ReadChannelOutputs
@@ -134,7 +136,17 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
     return _make_outputs(
         name,
         inputs,
-        _Units(is_failed_q, queue, sequencer, read, datapath, write, retirement),
+        _Units(
+            is_failed_q,
+            is_dropping,
+            is_decided,
+            queue,
+            sequencer,
+            read,
+            datapath,
+            write,
+            retirement,
+        ),
     )
 
 
@@ -158,7 +170,7 @@ def _make_read(
             reset=inputs.reset,
             start=sequencer.is_starting & is_one_of(sequencer.head, READ_OPCODES),
             address=sequencer.fields["address"],
-            num_beats=_count_beats(config, sequencer.fields),
+            num_beats=_count_beats(config, f"{name}_read", sequencer),
             request_ready=inputs.read_request_ready,
             response_valid=inputs.read_response_valid,
             response_data=inputs.read_response_data,
@@ -168,17 +180,20 @@ def _make_read(
 
 
 def _count_beats(
-    config: AcceleratorConfig, fields: dict[str, pyrtl.WireVector]
+    config: AcceleratorConfig, name: str, sequencer: SequencerOutputs
 ) -> pyrtl.WireVector:
-    """Beats of LOAD (2 rows) or of GEMV (rows L times columns), 16 bits."""
+    """Beats of LOAD (2 rows) or of GEMV (rows L times columns), 16 bits; multiplied at the head."""
     index_bits = count_index_bits(config)
+    fields, head = sequencer.fields, sequencer.head
     # Larger lengths than a buffer are refused before dispatch: the upper bits are 0.
-    rows, columns = fields["rows"][:index_bits], fields["columns"][:index_bits]
+    rows, columns = head["rows"][:index_bits], head["columns"][:index_bits]
+    num_blocks_q = make_register(2 * index_bits, f"{name}_num_blocks")
+    drive(num_blocks_q, (sequencer.is_starting, rows * columns))
     lane_bits = config.num_lanes.bit_length() - 1
-    product = pyrtl.concat(rows * columns, pyrtl.Const(0, lane_bits))
+    product = pyrtl.concat(num_blocks_q, pyrtl.Const(0, lane_bits))
     # `_check_request_size`: the bits above the 16 are 0.
     product_beats = product[:NUM_BEATS_BITS].zero_extended(NUM_BEATS_BITS)
-    load_beats = fit(pyrtl.concat(rows, pyrtl.Const(0, 1)), NUM_BEATS_BITS)
+    load_beats = fit(pyrtl.concat(fields["rows"][:index_bits], pyrtl.Const(0, 1)), NUM_BEATS_BITS)
     return pyrtl.select(is_one_of(fields, (Opcode.LOAD,)), load_beats, product_beats)
 
 
@@ -248,7 +263,7 @@ def _make_outputs(name: str, inputs: CoreInputs, units: _Units) -> CoreOutputs:
         write_valid=write.valid,
         write_address=write.address,
         write_data=write.data,
-        decision_valid=sequencer.is_finished & is_one_of(fields, DECISION_OPCODES),
+        decision_valid=units.is_decided & sequencer.is_running & ~units.is_dropping,
         decision_slot=fields["slot"],
         decision_score=units.datapath.sum,
         retire_valid=retirement.valid,

@@ -104,7 +104,8 @@ def make_datapath(
         ),
     )
     source_q = make_register(config.word_bits, f"{name}_source")
-    source_word = select_word(words, _make_operand_buffer(sequencer.fields))
+    operand_buffer_q = latch(_make_operand_buffer(sequencer.fields), f"{name}_operand_buffer")
+    source_word = select_word(words, operand_buffer_q)
     drive(source_q, (~inputs.is_sending | inputs.is_word_sent, source_word))
     is_mac_beat, mac = _make_mac(config, name, sequencer, inputs, feed, source_q, words)
     norm = _make_norm(name, sequencer, inputs.clear, mac)
@@ -145,7 +146,7 @@ def _make_operand_buffer(fields: dict[str, pyrtl.WireVector]) -> pyrtl.WireVecto
     own = {Opcode.NORM: Buffer.X, Opcode.SCORE: Buffer.H, Opcode.DISTANCE: Buffer.N}
     buffer = fields["source"]
     for opcode, number in own.items():
-        is_opcode = fields["opcode"] == int(opcode)
+        is_opcode = is_one_of(fields, (opcode,))
         buffer = pyrtl.select(is_opcode, pyrtl.Const(number, len(buffer)), buffer)
     return buffer
 
@@ -168,7 +169,7 @@ def _make_mac(
     }
     mode = pyrtl.Const(MacMode.WEIGHTS, MODE_BITS)
     for opcode, number in modes.items():
-        is_opcode = fields["opcode"] == int(opcode)
+        is_opcode = is_one_of(fields, (opcode,))
         mode = pyrtl.select(is_opcode, pyrtl.Const(number, MODE_BITS), mode)
     is_beat = feed.is_weight_beat | feed.is_feeding & is_one_of(fields, tuple(modes))
     mac_inputs = MacArrayInputs(

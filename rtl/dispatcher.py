@@ -24,12 +24,13 @@ from rtl.circuits import (
 from rtl.config import AcceleratorConfig
 from rtl.instruction import INSTRUCTION_BITS, Opcode, Predicate, split
 from rtl.instruction_check import (
-    DECIDING_OPCODES,
     ERROR_CODE_BITS,
+    FORM_BITS,
     CheckInputs,
     ErrorCode,
-    is_opcode,
+    make_form,
     make_instruction_check,
+    split_form,
 )
 from rtl.registers import drive, make_register
 
@@ -124,13 +125,16 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     # State.
     is_held_q = make_register(1, "dispatcher_is_held")
     instruction_q = make_register(INSTRUCTION_BITS, "dispatcher_instruction")
+    form_q = make_register(FORM_BITS, "dispatcher_form")
     claimed_q = make_register(config.num_slots, "dispatcher_claimed")
 
     # Datapath.
     fields = split(instruction_q)
     is_claimed = read_slot(claimed_q, fields["slot"])
-    check_inputs = CheckInputs(fields, inputs.num_slots, inputs.is_distance, is_claimed)
-    check_code = make_instruction_check(config, check_inputs)
+    check_inputs = CheckInputs(
+        form_q, fields["slot"], inputs.num_slots, inputs.is_distance, is_claimed
+    )
+    check_code = make_instruction_check(check_inputs)
     is_looking = is_held_q & ~inputs.is_stopped
     is_legal = is_looking & (check_code == int(ErrorCode.NONE))
     route = _make_route(config, inputs, fields, is_legal)
@@ -148,10 +152,11 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     instruction_ready = inputs.is_stopped | ~is_held_q | is_passed
     is_accepted = inputs.instruction_valid & instruction_ready
     is_held_d = is_accepted | is_held_q & ~is_passed & ~is_end
-    is_claim = is_passed & is_opcode(fields["opcode"], DECIDING_OPCODES)
+    is_claim = is_passed & split_form(form_q).is_deciding
     claimed_d = claimed_q | mark_slot(config, is_claim, fields["slot"])
     drive(is_held_q, (pyrtl.Const(1, 1), is_held_d), clear=inputs.reset | inputs.is_stopped)
     drive(instruction_q, (is_accepted, inputs.instruction), clear=inputs.reset)
+    drive(form_q, (is_accepted, make_form(config, split(inputs.instruction))))
     drive(claimed_q, (is_claim, claimed_d), clear=inputs.reset | is_begin)
 
     # What nothing under way can decide would wait for ever.

@@ -1,12 +1,15 @@
 """What is wrong with an instruction, found before it is dispatched.
 
-Source: docs/accelerator.md, section 5. Combinational; the lowest code of all that apply is given.
+Source: docs/accelerator.md, section 5. Combinational, in two steps: what the instruction alone
+says, which the dispatcher keeps in registers beside it, and what the state of the run adds. The
+lowest code of all that apply is given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
 from enum import IntEnum
 
 import pyrtl
@@ -50,18 +53,53 @@ class ErrorCode(IntEnum):
     """The slot waits for a decision that nothing on its way can bring."""
 
 
+FORM_BITS = 10
+"""Width of the form of an instruction."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the instruction alone says, each 1 bit; in this order from bit 0 up.
+
+    Attributes:
+        is_unknown: no such opcode.
+        is_score: SCORE.
+        is_distance: DISTANCE.
+        is_bad_predicate: see `ErrorCode`; so are the next three.
+        is_bad_length:
+        is_reserved:
+        is_bad_buffer:
+        has_slot: the slot counts.
+        is_deciding: it decides a slot.
+        is_for_core: a core executes it.
+    """
+
+    is_unknown: pyrtl.WireVector
+    is_score: pyrtl.WireVector
+    is_distance: pyrtl.WireVector
+    is_bad_predicate: pyrtl.WireVector
+    is_bad_length: pyrtl.WireVector
+    is_reserved: pyrtl.WireVector
+    is_bad_buffer: pyrtl.WireVector
+    has_slot: pyrtl.WireVector
+    is_deciding: pyrtl.WireVector
+    is_for_core: pyrtl.WireVector
+
+
 @dataclass(frozen=True)
 class CheckInputs:
     """What an instruction is checked against.
 
     Attributes:
-        fields: of the instruction, by name.
+        form: of the instruction, as `make_form` gives it.
+        slot: 5 bits, of the instruction.
         num_slots: 6 bits; slots of the run, 0 before the first BEGIN.
         is_distance: 1 bit; distances decide in this run, otherwise scores.
         is_claimed: 1 bit; something that decides the slot was dispatched in this run.
     """
 
-    fields: Mapping[str, pyrtl.WireVector]
+    form: pyrtl.WireVector
+    slot: pyrtl.WireVector
     num_slots: pyrtl.WireVector
     is_distance: pyrtl.WireVector
     is_claimed: pyrtl.WireVector
@@ -72,32 +110,48 @@ def is_opcode(opcode: pyrtl.WireVector, wanted: Sequence[Opcode]) -> pyrtl.WireV
     return pyrtl.rtl_any(*(opcode == int(one) for one in wanted))
 
 
-def make_instruction_check(config: AcceleratorConfig, inputs: CheckInputs) -> pyrtl.WireVector:
+def make_form(
+    config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
+) -> pyrtl.WireVector:
+    """The form of an instruction, FORM_BITS wide."""
+    opcode = fields["opcode"]
+    form = Form(
+        is_unknown=~is_opcode(opcode, tuple(Opcode)),
+        is_score=opcode == int(Opcode.SCORE),
+        is_distance=opcode == int(Opcode.DISTANCE),
+        is_bad_predicate=_is_bad_predicate(fields),
+        is_bad_length=_is_bad_length(config, fields),
+        is_reserved=fields["reserved"] != 0,
+        is_bad_buffer=_is_bad_buffer(fields),
+        has_slot=_has_slot(fields),
+        is_deciding=_is_deciding(fields),
+        is_for_core=opcode >= int(Opcode.LOAD),
+    )
+    return pyrtl.concat_list([getattr(form, member.name) for member in dataclass_fields(Form)])
+
+
+def split_form(form: pyrtl.WireVector) -> Form:
+    """The bits of a form by name."""
+    return Form(*(form[place] for place in range(FORM_BITS)))
+
+
+def make_instruction_check(inputs: CheckInputs) -> pyrtl.WireVector:
     """Build the check in the working block; 4 bits, an `ErrorCode`, 0 where nothing is wrong."""
-    fields = inputs.fields
+    form = split_form(inputs.form)
+    is_other_source = pyrtl.select(inputs.is_distance, form.is_score, form.is_distance)
     faults = (
-        (ErrorCode.OPCODE, _is_bad_opcode(fields, inputs.is_distance)),
-        (ErrorCode.PREDICATE, _is_bad_predicate(fields)),
-        (ErrorCode.SLOT, _has_slot(fields) & (fields["slot"] >= inputs.num_slots)),
-        (ErrorCode.LENGTH, _is_bad_length(config, fields)),
-        (ErrorCode.RESERVED, fields["reserved"] != 0),
-        (ErrorCode.BUFFER, _is_bad_buffer(fields)),
-        (ErrorCode.DECIDED_TWICE, _is_deciding(fields) & inputs.is_claimed),
+        (ErrorCode.OPCODE, form.is_unknown | is_other_source),
+        (ErrorCode.PREDICATE, form.is_bad_predicate),
+        (ErrorCode.SLOT, form.has_slot & (inputs.slot >= inputs.num_slots)),
+        (ErrorCode.LENGTH, form.is_bad_length),
+        (ErrorCode.RESERVED, form.is_reserved),
+        (ErrorCode.BUFFER, form.is_bad_buffer),
+        (ErrorCode.DECIDED_TWICE, form.is_deciding & inputs.is_claimed),
     )
     code = pyrtl.Const(ErrorCode.NONE, ERROR_CODE_BITS)
     for fault_code, is_fault in reversed(faults):
         code = pyrtl.select(is_fault, pyrtl.Const(fault_code, ERROR_CODE_BITS), code)
     return code
-
-
-def _is_bad_opcode(
-    fields: Mapping[str, pyrtl.WireVector], is_distance: pyrtl.WireVector
-) -> pyrtl.WireVector:
-    opcode = fields["opcode"]
-    other_source = pyrtl.select(
-        is_distance, opcode == int(Opcode.SCORE), opcode == int(Opcode.DISTANCE)
-    )
-    return ~is_opcode(opcode, tuple(Opcode)) | other_source
 
 
 def _is_bad_predicate(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:

@@ -1,8 +1,9 @@
 """Instruction queue of a core: first in, first out, in a synchronous memory.
 
 Contract: an instruction taken in cycle t is at the head from cycle t + LATENCY_CYCLES on, or from
-the cycle after that in which the one before it is taken. `ready` depends on registers alone. While
-`clear` is 1, what is offered is taken and forgotten, and so is everything in the queue.
+the second cycle after that in which the one before it is taken: no instruction takes fewer than
+three. `ready` depends on registers alone. While `clear` is 1, what is offered is taken and
+forgotten, and so is everything in the queue.
 """
 
 from __future__ import annotations
@@ -74,13 +75,13 @@ def make_instruction_queue(
     memory[write_pointer_q] <<= pyrtl.MemBlock.EnabledWrite(inputs.instruction, is_pushed)
 
     # One instruction waits in the register of the memory, one at the head.
-    is_head_free = ~head_valid_q | inputs.pop
+    is_head_free = ~head_valid_q
     is_next_free = ~next_valid_q | is_head_free
     is_read = is_next_free & (num_stored_q != 0)
     drive(next_q, (is_next_free, memory[read_pointer_q]))
     drive(next_valid_q, (is_next_free, is_read), clear=inputs.clear)
     drive(head_q, (is_head_free, next_q))
-    drive(head_valid_q, (is_head_free, next_valid_q), clear=inputs.clear)
+    drive(head_valid_q, (is_head_free, next_valid_q), (inputs.pop, 0), clear=inputs.clear)
 
     drive(write_pointer_q, (is_pushed, increment(write_pointer_q)), clear=inputs.clear)
     drive(read_pointer_q, (is_read, increment(read_pointer_q)), clear=inputs.clear)

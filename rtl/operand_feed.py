@@ -83,8 +83,11 @@ def make_operand_feed(
     is_product = is_one_of(fields, PRODUCT_OPCODES)
     is_weight_beat = inputs.is_read_beat & is_product
     # Larger lengths than a buffer are refused before dispatch: the upper bits are 0.
-    num_words = pyrtl.select(is_product, fields["columns"], fields["rows"])[:index_bits]
-    is_last_word = operand_index_q == decrement(num_words)
+    head = sequencer.head
+    num_words = pyrtl.select(is_one_of(head, PRODUCT_OPCODES), head["columns"], head["rows"])
+    last_index_q = make_register(index_bits, f"{name}_last_index")
+    drive(last_index_q, (is_starting, decrement(num_words[:index_bits])))
+    is_last_word = operand_index_q == last_index_q
     is_scaled = is_scaling_q & inputs.is_word_selected
     is_storing = is_one_of(fields, (Opcode.STORE,)) & inputs.is_flowing
     is_step = is_feeding_q | is_weight_beat | is_scaled | is_storing

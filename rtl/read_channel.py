@@ -73,9 +73,10 @@ def make_read_channel(name: str, inputs: ReadChannelInputs) -> ReadChannelOutput
     """Build the channel."""
     is_requesting_q = make_register(1, f"{name}_is_requesting")
     num_beats_open_q = make_register(NUM_BEATS_BITS, f"{name}_num_beats_open")
+    is_answering_q = make_register(1, f"{name}_is_answering")
 
     is_requested = is_requesting_q & inputs.request_ready
-    response_ready = num_beats_open_q != 0
+    response_ready = is_answering_q
     is_taken = inputs.response_valid & response_ready
 
     drive(
@@ -90,6 +91,9 @@ def make_read_channel(name: str, inputs: ReadChannelInputs) -> ReadChannelOutput
         (is_taken, decrement(num_beats_open_q)),
         clear=inputs.reset,
     )
+    # A flag of the number, so that the end of an instruction does not wait for a comparison.
+    is_more_open = num_beats_open_q != 1
+    drive(is_answering_q, (is_requested, 1), (is_taken, is_more_open), clear=inputs.reset)
     _require_rules(name, inputs, is_requesting_q, response_ready)
     return ReadChannelOutputs(
         request_valid=is_requesting_q,

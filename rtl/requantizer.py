@@ -32,6 +32,8 @@ PART_BITS = 17
 """The accumulator is multiplied in three parts; with a sign each fits in one 18-bit multiplier."""
 FINE_SHIFT_BITS = 3
 """The shift is taken in two steps: by multiples of 8, then by the rest."""
+NARROW_BITS = 25
+"""Halves that need more bits before a shift by at most 7 saturate after it, too."""
 
 
 def latency_cycles(config: AcceleratorConfig) -> int:
@@ -82,7 +84,7 @@ def make_requantizer(name: str, inputs: RequantizerInputs) -> RequantizerOutputs
     coarse = pyrtl.concat(inputs.shift[FINE_SHIFT_BITS:], pyrtl.Const(0, FINE_SHIFT_BITS))
     coarse_q = latch(shift_right_arithmetic(halves, coarse), f"{name}_coarse")
     fine = inputs.shift[:FINE_SHIFT_BITS]
-    quotient_q = latch(shift_right_arithmetic(coarse_q, fine), f"{name}_quotient")
+    quotient_q = latch(_shift_finely(coarse_q, fine), f"{name}_quotient")
     result_q = latch(round_saturating(quotient_q), f"{name}_result")
 
     is_coming = delay(inputs.valid, LATENCY_CYCLES - 1, f"{name}_is_coming", inputs.clear)
@@ -108,6 +110,14 @@ def _make_product(name: str, inputs: RequantizerInputs) -> pyrtl.WireVector:
     outer = pyrtl.concat(high_q, low_q[: 2 * PART_BITS])
     inner = pyrtl.concat(middle_q, pyrtl.Const(0, PART_BITS))
     return signed_sum(outer, inner)
+
+
+def _shift_finely(value: pyrtl.WireVector, shift: pyrtl.WireVector) -> pyrtl.WireVector:
+    """value >> shift, NARROW_BITS wide; what does not fit saturates whatever the shift: an end."""
+    sign, upper = value[-1], value[NARROW_BITS - 1 :]
+    is_narrow = pyrtl.and_all_bits(upper) | ~pyrtl.or_all_bits(upper)
+    end = pyrtl.concat(sign, (~sign).sign_extended(NARROW_BITS - 1))
+    return pyrtl.select(is_narrow, shift_right_arithmetic(value[:NARROW_BITS], shift), end)
 
 
 def round_saturating(halves: pyrtl.WireVector) -> pyrtl.WireVector:

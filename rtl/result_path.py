@@ -29,6 +29,7 @@ from rtl.registers import delay, drive, increment, latch, make_register
 from rtl.requantizer import RequantizerInputs, RequantizerOutputs, make_requantizer
 from rtl.rms_norm import MANTISSA_BITS, RmsNormOutputs
 from rtl.silu_multiply import (
+    PRODUCT_CYCLES,
     SILU_CYCLES,
     LentInputs,
     SiluMultiplyInputs,
@@ -38,8 +39,8 @@ from rtl.vector_memory import FETCH_CYCLES
 
 SELECT_CYCLES = FETCH_CYCLES + 1
 """Words of the operands, selection of the lanes."""
-SCALE_CYCLES = 2
-"""Product of x and gain, and its way to the requantiser."""
+SCALE_CYCLES = PRODUCT_CYCLES
+"""Product of x and gain, as long as that of the other requantiser."""
 NORM_LANES = 2
 """Elements of NORM in one cycle."""
 
@@ -139,7 +140,7 @@ def _make_results(name: str, inputs: ResultPathInputs, lane: pyrtl.WireVector) -
     multiplier = select_lane(inputs.parameter_word, lane, ACTIVATION_BITS)
     x_q = latch(select_lane(inputs.x_word, lane, ACTIVATION_BITS), f"{name}_x")
     gain_q = latch(multiplier, f"{name}_gain")
-    scaled_q = latch(signed_product(x_q, gain_q), f"{name}_scaled")
+    scaled_q = delay(signed_product(x_q, gain_q), SCALE_CYCLES - 1, f"{name}_scaled")
 
     is_norm = inputs.is_norm
     scaled = scaled_q.sign_extended(ACCUMULATOR_BITS)

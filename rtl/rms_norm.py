@@ -78,9 +78,11 @@ def make_rms_norm(name: str, inputs: RmsNormInputs) -> RmsNormOutputs:
 
     is_used_q = latch(find_used_pairs(value_q), f"{name}_is_used")
     pair_q = latch(find_highest(is_used_q), f"{name}_pair")
-    pairs_to_shift = (pyrtl.Const(NUM_PAIRS - 1, HALF_SHIFT_BITS) - pair_q)[:HALF_SHIFT_BITS]
-    num_shifts = pyrtl.concat(pairs_to_shift, pyrtl.Const(0, 1))
-    normalised_q = latch(pyrtl.shift_left_logical(value_q, num_shifts), f"{name}_normalised")
+    # The complement of the pair's number is its distance from the top of a word of 32 pairs.
+    num_shifts = pyrtl.concat(~pair_q, pyrtl.Const(0, 1))
+    room = value_q.zero_extended(2 << HALF_SHIFT_BITS)
+    normalised = pyrtl.shift_left_logical(room, num_shifts)[-ACCUMULATOR_BITS:]
+    normalised_q = latch(normalised, f"{name}_normalised")
     mantissa_q = latch(interpolate(name, normalised_q), f"{name}_mantissa")
 
     shift = (pair_q + pyrtl.Const(RSQRT_FRACTION_BITS, SHIFT_BITS))[:SHIFT_BITS]

@@ -19,6 +19,9 @@ FEED_OPCODES = (Opcode.NORM, Opcode.ADD, Opcode.SCORE, Opcode.DISTANCE)
 PRODUCT_OPCODES = (Opcode.GEMV, Opcode.GEMV_SILU)
 DECISION_OPCODES = (Opcode.SCORE, Opcode.DISTANCE)
 
+MARKS = "marks"
+"""Beside the fields of an instruction: 16 bits, of which the one with the opcode's number is 1."""
+
 
 @dataclass(frozen=True)
 class SequencerInputs:
@@ -49,12 +52,12 @@ class SequencerOutputs:
 
     Attributes:
         is_starting: 1 bit, the head is taken; it runs from the next cycle on.
-        head: fields of the instruction that is taken, valid with is_starting.
+        head: fields of the instruction that is taken, valid with is_starting; with `MARKS`.
         is_running: 1 bit.
         is_first_cycle: 1 bit, first cycle of the running instruction.
         is_finished: 1 bit, last cycle of the running instruction.
         instruction: 128 bits, the running instruction, or the last one.
-        fields: its fields.
+        fields: its fields; with `MARKS`.
     """
 
     is_starting: pyrtl.WireVector
@@ -71,13 +74,17 @@ def make_sequencer(name: str, inputs: SequencerInputs) -> SequencerOutputs:
     is_running_q = make_register(1, f"{name}_is_running")
     instruction_q = make_register(INSTRUCTION_BITS, f"{name}_instruction")
     head, fields = split(inputs.head), split(instruction_q)
+    head[MARKS] = _mark_opcode(head["opcode"])
+    marks_q = make_register(len(head[MARKS]), f"{name}_{MARKS}")
+    fields[MARKS] = marks_q
 
     is_finished = is_running_q & inputs.is_done & ~inputs.is_dropping
     # A slot ends only when the record of the slot before it has been taken.
-    is_retiring = is_finished & fields["is_last"]
-    is_blocked = head["is_last"] & (inputs.is_retire_pending | is_retiring)
-    is_free = ~is_running_q | is_finished
-    is_starting = inputs.head_valid & is_free & ~inputs.is_dropping & ~is_blocked
+    is_offered = inputs.head_valid & ~inputs.is_dropping
+    can_begin = is_offered & ~(head["is_last"] & inputs.is_retire_pending)
+    can_follow = can_begin & ~(head["is_last"] & fields["is_last"])
+    # The end of an instruction comes late in the cycle: it chooses last.
+    is_starting = pyrtl.select(is_running_q, inputs.is_done & can_follow, can_begin)
     is_dropped = inputs.is_dropping & ~inputs.is_transfer_open
 
     drive(
@@ -87,6 +94,7 @@ def make_sequencer(name: str, inputs: SequencerInputs) -> SequencerOutputs:
         clear=inputs.reset,
     )
     drive(instruction_q, (is_starting, inputs.head))
+    drive(marks_q, (is_starting, head[MARKS]))
     is_first_cycle_q = latch(is_starting & ~inputs.reset, f"{name}_is_first_cycle")
     return SequencerOutputs(
         is_starting=is_starting,
@@ -100,5 +108,14 @@ def make_sequencer(name: str, inputs: SequencerInputs) -> SequencerOutputs:
 
 
 def is_one_of(fields: dict[str, pyrtl.WireVector], opcodes: tuple[Opcode, ...]) -> pyrtl.WireVector:
-    """1 bit: the opcode is one of these."""
-    return pyrtl.rtl_any(*(fields["opcode"] == int(opcode) for opcode in opcodes))
+    """1 bit: the opcode is one of these; the fields are those of the sequencer."""
+    return pyrtl.rtl_any(*(fields[MARKS][int(opcode)] for opcode in opcodes))
+
+
+def _mark_opcode(opcode: pyrtl.WireVector) -> pyrtl.WireVector:
+    """The marks of an opcode; those that no core executes have none."""
+    numbers = range(1 + max(Opcode))
+    marks = [
+        opcode == number if number >= int(Opcode.LOAD) else pyrtl.Const(0, 1) for number in numbers
+    ]
+    return pyrtl.concat_list(marks)

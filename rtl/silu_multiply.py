@@ -25,8 +25,10 @@ from rtl.requantizer import RequantizerInputs, RequantizerOutputs, make_requanti
 
 SILU_CYCLES = 5
 """Magnitude, its shift, table, step times remainder; the sum is a factor at once."""
-PRODUCT_CYCLES = 2
-"""Factors, product."""
+PRODUCT_CYCLES = 3
+"""Factors, partial products, their sum."""
+LOW_BITS = 17
+"""SiLU is multiplied in two parts, its lower 17 bits and the rest."""
 REMAINDER_BITS = 6
 INDEX_BITS = 9
 MAGNITUDE_FRACTION_BITS = 4
@@ -94,7 +96,7 @@ def make_silu_multiply(name: str, inputs: SiluMultiplyInputs) -> RequantizerOutp
     left = pyrtl.select(is_lent, lent.left.sign_extended(len(silu)), silu)
     left_q = latch(left, f"{name}_left")
     right_q = latch(pyrtl.select(is_lent, lent.right, inputs.up), f"{name}_right")
-    product_q = latch(signed_product(left_q, right_q), f"{name}_product")
+    product_q = latch(_make_product(name, left_q, right_q), f"{name}_product")
 
     valid = pyrtl.select(is_lent, lent.valid, inputs.valid)
     valid_q = delay(valid, PRODUCT_CYCLES, f"{name}_valid", inputs.clear)
@@ -109,6 +111,14 @@ def make_silu_multiply(name: str, inputs: SiluMultiplyInputs) -> RequantizerOutp
             shift=pyrtl.select(is_lent, lent.shift, inputs.shift),
         ),
     )
+
+
+def _make_product(name: str, left: pyrtl.WireVector, right: pyrtl.WireVector) -> pyrtl.WireVector:
+    """left times right, from the registers of its two partial products."""
+    low = pyrtl.concat(pyrtl.Const(0, 1), left[:LOW_BITS])
+    low_q = latch(signed_product(low, right), f"{name}_low_product")
+    high_q = latch(signed_product(left[LOW_BITS:], right), f"{name}_high_product")
+    return signed_sum(pyrtl.concat(high_q, pyrtl.Const(0, LOW_BITS)), low_q)
 
 
 def make_silu(name: str, gate: pyrtl.WireVector, gate_shift: pyrtl.WireVector) -> pyrtl.WireVector:

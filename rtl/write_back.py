@@ -82,9 +82,18 @@ def make_write_back(
     index_q = make_register(index_bits, f"{name}_index")
     drive(index_q, (is_starting, 0), (enable | inputs.is_word_sent, increment(index_q)))
     # Larger lengths than a buffer are refused before dispatch: the upper bits are 0.
-    is_last_word = index_q == decrement(fields["rows"][:index_bits])
+    last_index_q = make_register(index_bits, f"{name}_last_index")
+    drive(last_index_q, (is_starting, decrement(sequencer.head["rows"][:index_bits])))
+    # A flag of the index, so that the end of an instruction does not wait for a comparison.
+    is_last_word_q = make_register(1, f"{name}_is_last_word")
+    is_step = enable | inputs.is_word_sent
+    drive(
+        is_last_word_q,
+        (is_starting, sequencer.head["rows"][:index_bits] == 1),
+        (is_step, increment(index_q) == last_index_q),
+    )
     port = WritePort(enable, _make_target(fields), index_q, word)
-    return WriteBackOutputs(port, is_last_word, is_written=enable & is_last_word)
+    return WriteBackOutputs(port, is_last_word_q, is_written=enable & is_last_word_q)
 
 
 def _make_sum(name: str, x_word: pyrtl.WireVector, y_word: pyrtl.WireVector) -> pyrtl.WireVector:

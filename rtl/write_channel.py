@@ -78,6 +78,8 @@ def make_write_channel(name: str, inputs: WriteChannelInputs) -> WriteChannelOut
     is_upper_q = make_register(1, f"{name}_is_upper")
     address_q = make_register(ADDRESS_BITS, f"{name}_address")
     num_open_q = make_register(MAX_OPEN_BITS, f"{name}_num_open")
+    has_open_q = make_register(1, f"{name}_has_open")
+    has_one_open_q = make_register(1, f"{name}_has_one_open")
 
     beat_bits = len(inputs.word) // 2
     data = pyrtl.select(is_upper_q, inputs.word[beat_bits:], inputs.word[:beat_bits])
@@ -85,7 +87,8 @@ def make_write_channel(name: str, inputs: WriteChannelInputs) -> WriteChannelOut
     is_word_sent = is_beat_sent & is_upper_q
     is_end = is_beat_sent & inputs.stop | is_word_sent & inputs.is_last_word
     is_acknowledged = inputs.acknowledge_valid
-    is_last_acknowledged = ~is_sending_q & is_acknowledged & (num_open_q == 1)
+    is_last_acknowledged = ~is_sending_q & is_acknowledged & has_one_open_q
+    is_more, is_less = is_beat_sent & ~is_acknowledged, is_acknowledged & ~is_beat_sent
 
     drive(
         is_sending_q,
@@ -102,12 +105,16 @@ def make_write_channel(name: str, inputs: WriteChannelInputs) -> WriteChannelOut
     drive(address_q, (inputs.start, inputs.first_address), (is_beat_sent, increment(address_q)))
     drive(
         num_open_q,
-        (is_beat_sent & ~is_acknowledged, increment(num_open_q)),
-        (is_acknowledged & ~is_beat_sent, decrement(num_open_q)),
+        (is_more, increment(num_open_q)),
+        (is_less, decrement(num_open_q)),
         clear=inputs.reset,
     )
+    # Flags of the number, so that the end of an instruction does not wait for a comparison.
+    has_two_open = num_open_q == 2
+    drive(has_open_q, (is_more, 1), (is_less, ~has_one_open_q), clear=inputs.reset)
+    drive(has_one_open_q, (is_more, ~has_open_q), (is_less, has_two_open), clear=inputs.reset)
     _require_rules(name, inputs, is_sending_q, pyrtl.concat(address_q, data), num_open_q)
-    is_awaited = ~is_sending_q & (num_open_q != 0) & ~is_last_acknowledged
+    is_awaited = ~is_sending_q & has_open_q & ~is_last_acknowledged
     return WriteChannelOutputs(
         valid=is_sending_q,
         address=address_q,
@@ -116,7 +123,7 @@ def make_write_channel(name: str, inputs: WriteChannelInputs) -> WriteChannelOut
         is_word_sent=is_word_sent,
         is_done=is_last_acknowledged & ~inputs.acknowledge_error,
         is_error=is_acknowledged & inputs.acknowledge_error,
-        is_open=is_sending_q | (num_open_q != 0),
+        is_open=is_sending_q | has_open_q,
         is_stalled=(is_sending_q & ~inputs.ready) | is_awaited,
     )
 

@@ -229,8 +229,8 @@ _CHECK = (
     _bug(
         "instruction_check",
         "slot B accepted",
-        'fields["slot"] >= inputs.num_slots',
-        'fields["slot"] > inputs.num_slots',
+        "inputs.slot >= inputs.num_slots",
+        "inputs.slot > inputs.num_slots",
     ),
     _bug(
         "instruction_check",
@@ -272,8 +272,8 @@ _CHECK = (
     _bug(
         "instruction_check",
         "SCORE accepted where distances decide",
-        "tuple(Opcode)) | other_source",
-        "tuple(Opcode))",
+        "form.is_unknown | is_other_source",
+        "form.is_unknown",
     ),
     _bug("instruction_check", "highest code is given", "in reversed(faults):", "in faults:"),
 )
@@ -300,15 +300,15 @@ _RECORDS = (
     _bug(
         "counters",
         "counters begin at 1",
-        "drive(count_q, (event, increment(count_q)), clear=clear)",
-        "drive(count_q, (clear, 1), (event, increment(count_q)))",
+        "drive(count_q, (restart, event), (event, increment(count_q)), clear=reset)",
+        "drive(count_q, (restart, 1), (event, increment(count_q)), clear=reset)",
         "accelerator",
     ),
     _bug(
         "counters",
         "counters go on from run to run",
-        "drive(count_q, (event, increment(count_q)), clear=clear)",
-        "drive(count_q, (event, increment(count_q)))",
+        "drive(count_q, (restart, event), (event, increment(count_q)), clear=reset)",
+        "drive(count_q, (event, increment(count_q)), clear=reset)",
         "accelerator",
     ),
     _bug(

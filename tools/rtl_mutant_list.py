@@ -122,8 +122,8 @@ _FLOW = (
     _bug(
         "operand_feed",
         "operand starts again one word late",
-        "is_last_word = operand_index_q == decrement(num_words)",
-        "is_last_word = operand_index_q == num_words",
+        "drive(last_index_q, (is_starting, decrement(num_words[:index_bits])))",
+        "drive(last_index_q, (is_starting, num_words[:index_bits]))",
         "core",
     ),
     _bug(
@@ -150,8 +150,8 @@ _FLOW = (
     _bug(
         "core",
         "product streams as many rows as columns",
-        "rows * columns, pyrtl.Const(0, lane_bits)",
-        "columns * columns, pyrtl.Const(0, lane_bits)",
+        "(sequencer.is_starting, rows * columns)",
+        "(sequencer.is_starting, columns * columns)",
         "latency",
     ),
     _bug(
@@ -182,8 +182,8 @@ _FLOW = (
     _bug(
         "sequencer",
         "bubble between two instructions",
-        "is_free = ~is_running_q | is_finished",
-        "is_free = ~is_running_q",
+        "pyrtl.select(is_running_q, inputs.is_done & can_follow, can_begin)",
+        "~is_running_q & can_begin",
         "latency",
     ),
     _bug(
@@ -230,7 +230,7 @@ _CHANNELS = (
     _bug(
         "write_channel",
         "finished at the first acknowledgement",
-        "~is_sending_q & is_acknowledged & (num_open_q == 1)",
+        "~is_sending_q & is_acknowledged & has_one_open_q",
         "~is_sending_q & is_acknowledged",
     ),
     _bug(
@@ -273,8 +273,8 @@ _RETIREMENT = (
     _bug(
         "sequencer",
         "overwrites a retirement that waits",
-        'head["is_last"] & (inputs.is_retire_pending | is_retiring)',
-        'head["is_last"] & is_retiring',
+        'is_offered & ~(head["is_last"] & inputs.is_retire_pending)',
+        "is_offered",
         "core_faults",
     ),
     _bug(

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pyrtl
 import pytest
 
+from rtl import latency
 from rtl.assertions import ProtocolError
 from rtl.config import TINY
+from rtl.datapath import OPERAND_CYCLES
 from rtl.instruction import Buffer, Instruction, Opcode, encode
 from tests.rtl.core_bench import CoreBench
 
@@ -19,9 +21,11 @@ def bench() -> CoreBench:
 
 
 def offer(bench: CoreBench, instruction: Instruction) -> None:
-    """Give one instruction and wait until it runs."""
+    """Give one instruction and wait until it reads, or sends its first beat, in the next cycle."""
     bench.step({"instruction_valid": 1, "instruction": encode(instruction)})
-    bench.step({})
+    fetch_cycles = OPERAND_CYCLES if instruction.opcode == Opcode.STORE else 0
+    for _ in range(latency.START_CYCLES + fetch_cycles - 1):
+        bench.step({})
 
 
 LOAD = Instruction(Opcode.LOAD, target=Buffer.X, rows=1)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from rtl.config import TINY, AcceleratorConfig
 from rtl.instruction import FIELDS, INSTRUCTION_BITS, Buffer, Instruction, Opcode, encode, split
-from rtl.instruction_check import CheckInputs, ErrorCode, make_instruction_check
+from rtl.instruction_check import CheckInputs, ErrorCode, make_form, make_instruction_check
 from tests.rtl.naive_check import check
 
 WIDE_QUERY = AcceleratorConfig(3, 4, 5, 8, 12, 40)
@@ -40,14 +40,16 @@ random_bits = st.builds(
 def get_simulation(config: AcceleratorConfig) -> pyrtl.FastSimulation:
     block = pyrtl.Block()
     with pyrtl.set_working_block(block):
+        fields = split(pyrtl.Input(INSTRUCTION_BITS, "instruction"))
         inputs = CheckInputs(
-            fields=split(pyrtl.Input(INSTRUCTION_BITS, "instruction")),
+            form=make_form(config, fields),
+            slot=fields["slot"],
             num_slots=pyrtl.Input(6, "num_slots"),
             is_distance=pyrtl.Input(1, "is_distance"),
             is_claimed=pyrtl.Input(1, "is_claimed"),
         )
         code = pyrtl.Output(4, "code")
-        code <<= make_instruction_check(config, inputs)
+        code <<= make_instruction_check(inputs)
     return pyrtl.FastSimulation(tracer=None, block=block)
 
 
