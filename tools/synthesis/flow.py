@@ -1,8 +1,9 @@
 """Runs of Yosys and nextpnr: what goes in, and what their netlists and reports say.
 
-Each function does one run in a folder of its own. Block RAM is asked for from outside, by an
-attribute on every scratchpad and table: left alone, Yosys puts the few words of a scratchpad into
-LUTs.
+Each function does one run in a folder of its own. Two attributes are set from outside. `ram_style`
+asks for block RAM on every scratchpad and table: left alone, Yosys puts the few words of a
+scratchpad into LUTs. `no_rw_check` on scratchpads says what `rtl/vector_memory.py` promises: no
+instruction uses a word that it reads while it is written, so nothing has to be built for that case.
 """
 
 from __future__ import annotations
@@ -40,10 +41,20 @@ VERILOG_FILE, NETLIST_FILE, REPORT_FILE = "design.v", "netlist.json", "report.js
 
 
 def list_read_commands(memories: tuple[Memory, ...]) -> list[str]:
-    """Commands of Yosys that read the Verilog and ask for block RAM."""
-    names = [one.name for one in memories if one.kind is not MemoryKind.QUEUE]
-    asked = [f'setattr -set ram_style "block" {MODULE_NAME}/m:{name}' for name in names]
-    return [f"read_verilog -DSYNTHESIS {VERILOG_FILE}", *asked]
+    """Commands of Yosys that read the Verilog and say what its memories are."""
+    attributes = {
+        'ram_style "block"': (MemoryKind.SCRATCHPAD, MemoryKind.TABLE),
+        "no_rw_check 1": (MemoryKind.SCRATCHPAD,),
+    }
+    return [
+        f"read_verilog -DSYNTHESIS {VERILOG_FILE}",
+        *(
+            f"setattr -set {name} {MODULE_NAME}/m:{one.name}"
+            for name, kinds in attributes.items()
+            for one in memories
+            if one.kind in kinds
+        ),
+    ]
 
 
 def make_xilinx_script(memories: tuple[Memory, ...]) -> str:
