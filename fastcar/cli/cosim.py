@@ -16,130 +16,84 @@ from cosim.request import BACKENDS, DEFAULT_TOKENS, MAX_STALL, CosimRequest, Mod
 from cosim.run import Cosim, prepare_cosim, run_cosim
 from cosim.wave import WINDOW_CYCLES, write_wave
 from fastcar.cli.console import show_progress
-from fastcar.cli.options import apply_options
+from fastcar.cli.options import (
+    apply_options,
+    checkpoint_option,
+    choice_option,
+    file_option,
+    json_option,
+    number_option,
+    source_option,
+)
 from fastcar.hardware_pictures import draw_cosim
 from fastcar.output import check_writable, write_atomically
 from reference.errors import ArgumentError, FastCarError
 from reference.mlp_engine import DecisionSource
-from reference.video.model import SHIPPED_MODEL, load_video_model
+from reference.video.model import load_video_model
 
 EXIT_DIFFERENT = 1
 
 _DEFAULTS = CosimRequest()
 _OPTIONS = (
-    click.option(
-        "--backend",
-        type=click.Choice(list(BACKENDS)),
-        default=_DEFAULTS.backend,
-        show_default=True,
-        help="Simulator; pyrtl needs nothing but pip.",
+    choice_option(
+        "--backend", BACKENDS, _DEFAULTS.backend, "Simulator; pyrtl needs nothing but pip."
     ),
-    click.option(
-        "--frames", type=int, metavar="F", help="Simulate to the end of frame F.  [as tokens need]"
-    ),
-    click.option(
+    number_option("--frames", None, "Simulate to the end of frame F.  [as tokens need]", "F"),
+    number_option(
         "--first-token",
-        type=int,
-        metavar="J",
-        help="Token to begin at; the state before is the reference's.  [one of frame 1]",
+        None,
+        "Token to begin at; the state before is the reference's.  [one of frame 1]",
+        "J",
     ),
-    click.option(
-        "--tokens", type=int, metavar="T", help=f"Tokens to simulate.  [{DEFAULT_TOKENS}]"
-    ),
-    click.option(
+    number_option("--tokens", None, f"Tokens to simulate.  [{DEFAULT_TOKENS}]", "T"),
+    number_option(
         "--given-frames",
-        type=int,
-        default=_DEFAULTS.given_frames,
-        show_default=True,
-        help="True frames at the start; the others are drawn greedily.",
+        _DEFAULTS.given_frames,
+        "True frames at the start; the others are drawn greedily.",
     ),
-    click.option(
-        "--batch",
-        type=int,
-        default=_DEFAULTS.batch,
-        show_default=True,
-        metavar="B",
-        help="Held-out clips, one per slot.",
-    ),
-    click.option(
-        "--cores", type=int, default=_DEFAULTS.cores, show_default=True, metavar="C", help="Cores."
-    ),
-    click.option(
-        "--lanes",
-        type=int,
-        default=_DEFAULTS.lanes,
-        show_default=True,
-        metavar="L",
-        help="Multipliers of a core.",
-    ),
-    click.option(
+    number_option("--batch", _DEFAULTS.batch, "Held-out clips, one per slot.", "B"),
+    number_option("--cores", _DEFAULTS.cores, "Cores.", "C"),
+    number_option("--lanes", _DEFAULTS.lanes, "Multipliers of a core.", "L"),
+    choice_option(
         "--mode",
-        type=click.Choice([mode.value for mode in Mode]),
-        default=_DEFAULTS.mode.value,
-        show_default=True,
-        help="Dynamic or static mapping with replay, or no replay.",
+        [mode.value for mode in Mode],
+        _DEFAULTS.mode.value,
+        "Dynamic or static mapping with replay, or no replay.",
     ),
-    click.option(
-        "--source",
-        type=click.Choice([source.value for source in DecisionSource]),
-        default=_DEFAULTS.source.value,
-        show_default=True,
-        help="What decides: attention score or distance of the inputs.",
-    ),
-    click.option(
+    source_option(_DEFAULTS.source),
+    number_option(
         "--target-ratio",
-        type=float,
-        default=_DEFAULTS.target_ratio,
-        show_default=True,
-        metavar="R",
-        help="Replayed share of the eligible decisions.",
+        _DEFAULTS.target_ratio,
+        "Replayed share of the eligible decisions.",
+        "R",
+        float,
     ),
-    click.option(
-        "--latency",
-        type=int,
-        default=_DEFAULTS.latency,
-        show_default=True,
-        metavar="CYCLES",
-        help="Of the memory.",
-    ),
-    click.option(
+    number_option("--latency", _DEFAULTS.latency, "Of the memory.", "CYCLES"),
+    number_option(
         "--stall",
-        type=float,
-        default=_DEFAULTS.stall,
-        show_default=True,
-        metavar="P",
-        help=f"Probability that a channel of the memory waits in a cycle, at most {MAX_STALL}.",
+        _DEFAULTS.stall,
+        f"Probability that a channel of the memory waits in a cycle, at most {MAX_STALL}.",
+        "P",
+        float,
     ),
-    click.option(
-        "--seed", type=int, default=_DEFAULTS.seed, show_default=True, help="Of the stalls."
-    ),
-    click.option(
+    number_option("--seed", _DEFAULTS.seed, "Of the stalls."),
+    number_option(
         "--calibration-clips",
-        type=int,
-        default=_DEFAULTS.calibration_clips,
-        show_default=True,
-        help="Recorded clips for scales and thresholds.",
+        _DEFAULTS.calibration_clips,
+        "Recorded clips for scales and thresholds.",
     ),
-    click.option(
-        "--checkpoint",
-        type=click.Path(path_type=Path),
-        default=SHIPPED_MODEL,
-        metavar="DIR",
-        help="Video model.  [the shipped model]",
-    ),
-    click.option(
+    checkpoint_option("Video model."),
+    file_option(
         "--wave",
-        type=click.Path(path_type=Path),
-        metavar="FILE.vcd",
-        help="Wave form of the layer that failed, around the difference; without one, of the last.",
+        "FILE.vcd",
+        "Wave form of the layer that failed, around the difference; without one, of the last.",
     ),
-    click.option(
+    file_option(
         "--out",
-        type=click.Path(path_type=Path),
-        metavar="FILE.json",
-        help="Where the report goes, besides the tables; with a picture beside it, FILE.png.",
+        "FILE.json",
+        "Where the report goes, besides the tables; with a picture beside it, FILE.png.",
     ),
-    click.option("--json", "is_json", is_flag=True, help="Print the report as JSON, no tables."),
+    json_option,
 )
 
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
 
 from reference.errors import ArgumentError
+from reference.mlp_engine import DecisionSource
 from reference.replay import Semantics
+from reference.video.model import SHIPPED_MODEL
 
 Command = Callable[..., Any]
+Decorator = Callable[[Command], Command]
 
 DTYPES: dict[str, type[np.float32] | type[np.float64]] = {
     "float32": np.float32,
@@ -47,7 +51,7 @@ def _parse_threshold(argument: str, text: str) -> float | None:
     return value
 
 
-def apply_options(options: Sequence[Callable[[Command], Command]]) -> Callable[[Command], Command]:
+def apply_options(options: Sequence[Decorator]) -> Decorator:
     """One decorator for many; help lists the options in this order."""
 
     def decorate(command: Command) -> Command:
@@ -58,6 +62,60 @@ def apply_options(options: Sequence[Callable[[Command], Command]]) -> Callable[[
     return decorate
 
 
+def number_option(
+    name: str,
+    default: int | float | None,
+    text: str,
+    metavar: str | None = None,
+    kind: type[int] | type[float] = int,
+) -> Decorator:
+    """A number whose default help shows; without one, `text` says what holds."""
+    return click.option(
+        name,
+        type=kind,
+        default=default,
+        show_default=default is not None,
+        metavar=metavar,
+        help=text,
+    )
+
+
+def choice_option(name: str, choices: Iterable[str], default: str, text: str) -> Decorator:
+    """One of some words."""
+    return click.option(
+        name, type=click.Choice(list(choices)), default=default, show_default=True, help=text
+    )
+
+
+def checkpoint_option(text: str) -> Decorator:
+    """A model, the shipped one by default."""
+    return click.option(
+        "--checkpoint",
+        type=click.Path(path_type=Path),
+        default=SHIPPED_MODEL,
+        metavar="DIR",
+        help=f"{text}  [the shipped model]",
+    )
+
+
+def file_option(name: str, metavar: str, text: str) -> Decorator:
+    """A file to write, none by default."""
+    return click.option(name, type=click.Path(path_type=Path), metavar=metavar, help=text)
+
+
+def source_option(default: DecisionSource) -> Decorator:
+    """What decides in the accelerator."""
+    return choice_option(
+        "--source",
+        [source.value for source in DecisionSource],
+        default.value,
+        "What decides: attention score or distance of the inputs.",
+    )
+
+
+json_option = click.option(
+    "--json", "is_json", is_flag=True, help="Print the report as JSON, no tables."
+)
 dtype_option = click.option(
     "--dtype",
     type=click.Choice(list(DTYPES)),

@@ -12,26 +12,28 @@ from cosim.prediction import predict as predict_cycles
 from cosim.prediction_tables import format_report
 from cosim.workload import WORKLOADS
 from fastcar.cli.console import show_progress
-from fastcar.cli.options import apply_options
+from fastcar.cli.options import (
+    apply_options,
+    choice_option,
+    json_option,
+    number_option,
+    source_option,
+)
 from reference.mlp_engine import DecisionSource
 
 _DEFAULTS = PredictionRequest()
+_KNOWN = "[the preset's, if known]"
 _OPTIONS = (
-    click.option(
+    choice_option(
         "--preset",
-        type=click.Choice(list(WORKLOADS)),
-        default=_DEFAULTS.preset,
-        show_default=True,
-        help="Sizes of the model; demo is the shipped one, with its accelerator.",
+        WORKLOADS,
+        _DEFAULTS.preset,
+        "Sizes of the model; demo is the shipped one, with its accelerator.",
     ),
-    click.option("--cores", type=int, metavar="C", help="Cores.  [the preset's, if known]"),
-    click.option(
-        "--lanes", type=int, metavar="L", help="Multipliers of a core.  [the preset's, if known]"
-    ),
-    click.option("--batch", type=int, metavar="B", help="Batch slots.  [the preset's, if known]"),
-    click.option(
-        "--latency", type=int, metavar="CYCLES", help="Of the memory.  [the preset's, if known]"
-    ),
+    number_option("--cores", None, f"Cores.  {_KNOWN}", "C"),
+    number_option("--lanes", None, f"Multipliers of a core.  {_KNOWN}", "L"),
+    number_option("--batch", None, f"Batch slots.  {_KNOWN}", "B"),
+    number_option("--latency", None, f"Of the memory.  {_KNOWN}", "CYCLES"),
     click.option(
         "--ratio",
         "ratios",
@@ -42,32 +44,18 @@ _OPTIONS = (
         metavar="R",
         help="Replayed share, may be given again.",
     ),
-    click.option(
-        "--source",
-        type=click.Choice([source.value for source in DecisionSource]),
-        default=_DEFAULTS.source.value,
-        show_default=True,
-        help="What decides: attention score or distance of the inputs.",
-    ),
-    click.option(
-        "--draws",
-        type=int,
-        default=_DEFAULTS.draws,
-        show_default=True,
-        metavar="K",
-        help="Layer steps drawn for each share.",
-    ),
-    click.option(
-        "--seed", type=int, default=_DEFAULTS.seed, show_default=True, help="Of the draws."
-    ),
-    click.option(
+    source_option(_DEFAULTS.source),
+    number_option("--draws", _DEFAULTS.draws, "Layer steps drawn for each share.", "K"),
+    number_option("--seed", _DEFAULTS.seed, "Of the draws."),
+    number_option(
         "--mlp-share",
-        type=float,
-        metavar="S",
-        help="Share of a dense run's time in the MLP phase.  [its share of the weights]",
+        None,
+        "Share of a dense run's time in the MLP phase.  [its share of the weights]",
+        "S",
+        float,
     ),
-    click.option("--clock-mhz", type=float, metavar="F", help="For seconds.  [cycles only]"),
-    click.option("--json", "is_json", is_flag=True, help="Print the report as JSON, no tables."),
+    number_option("--clock-mhz", None, "For seconds.  [cycles only]", "F", float),
+    json_option,
 )
 
 

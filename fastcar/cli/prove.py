@@ -12,14 +12,19 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from fastcar.cli.options import apply_options
+from fastcar.cli.options import (
+    apply_options,
+    checkpoint_option,
+    file_option,
+    json_option,
+    number_option,
+)
 from fastcar.output import check_writable, write_atomically
 from fastcar.proving import CERTIFIED_INSTANCES, MAX_INSTANCES, Request
 from fastcar.proving import Progress as ProgressCallback
 from fastcar.proving import prove as run_checks
 from fastcar.workers import get_process_count
 from reference.errors import ArgumentError
-from reference.video.model import SHIPPED_MODEL
 
 EXIT_VIOLATED = 1
 LIMITS = ", ".join(f"{number}: at most {most}" for number, most in MAX_INSTANCES.items())
@@ -32,24 +37,14 @@ _OPTIONS = (
         metavar="P-nn",
         help="Statement to check, may be given again.  [all]",
     ),
-    click.option(
-        "--checkpoint",
-        type=click.Path(path_type=Path),
-        default=SHIPPED_MODEL,
-        metavar="DIR",
-        help="Video model, or any Hugging Face Llama directory.  [the shipped model]",
-    ),
-    click.option(
+    checkpoint_option("Video model, or any Hugging Face Llama directory."),
+    number_option(
         "--instances",
-        type=int,
-        default=Request().num_instances,
-        show_default=True,
-        metavar="K",
-        help=f"Instances of each statement ({LIMITS}).",
+        Request().num_instances,
+        f"Instances of each statement ({LIMITS}).",
+        "K",
     ),
-    click.option(
-        "--seed", type=int, default=0, show_default=True, help="Of clips, tokens and places."
-    ),
+    number_option("--seed", 0, "Of clips, tokens and places."),
     click.option(
         "--certify",
         is_flag=True,
@@ -62,13 +57,8 @@ _OPTIONS = (
         default=get_process_count,
         help="Processes that check side by side.  [one per core]",
     ),
-    click.option(
-        "--out",
-        type=click.Path(path_type=Path),
-        metavar="FILE.json",
-        help="Where the report goes, besides the table.",
-    ),
-    click.option("--json", "is_json", is_flag=True, help="Print the report as JSON, no table."),
+    file_option("--out", "FILE.json", "Where the report goes, besides the table."),
+    json_option,
 )
 
 
