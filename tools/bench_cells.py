@@ -24,7 +24,7 @@ from tools.bench_worker import Worker, WorkerError
 Results = dict[str, Any]
 
 MIN_TURN_TOKENS = 2
-SHARE_OF_MEMORY = 0.85
+SHARE_OF_MEMORY = 0.6
 """Of the memory that is free when a cell starts; caches that need more are not filled at once."""
 
 
