@@ -134,9 +134,9 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     check_inputs = CheckInputs(
         form_q, fields["slot"], inputs.num_slots, inputs.is_distance, is_claimed
     )
-    check_code = make_instruction_check(check_inputs)
+    is_right, check_code = make_instruction_check(check_inputs)
     is_looking = is_held_q & ~inputs.is_stopped
-    is_legal = is_looking & (check_code == int(ErrorCode.NONE))
+    is_legal = is_looking & is_right
     route = _make_route(config, inputs, fields, is_legal)
 
     # Control.

@@ -53,7 +53,7 @@ class ErrorCode(IntEnum):
     """The slot waits for a decision that nothing on its way can bring."""
 
 
-FORM_BITS = 10
+FORM_BITS = 11
 """Width of the form of an instruction."""
 
 
@@ -72,6 +72,7 @@ class Form:
         has_slot: the slot counts.
         is_deciding: it decides a slot.
         is_for_core: a core executes it.
+        is_faulty: an error that the instruction alone shows.
     """
 
     is_unknown: pyrtl.WireVector
@@ -84,6 +85,7 @@ class Form:
     has_slot: pyrtl.WireVector
     is_deciding: pyrtl.WireVector
     is_for_core: pyrtl.WireVector
+    is_faulty: pyrtl.WireVector
 
 
 @dataclass(frozen=True)
@@ -115,14 +117,18 @@ def make_form(
 ) -> pyrtl.WireVector:
     """The form of an instruction, FORM_BITS wide."""
     opcode = fields["opcode"]
+    faults = {
+        "is_unknown": ~is_opcode(opcode, tuple(Opcode)),
+        "is_bad_predicate": _is_bad_predicate(fields),
+        "is_bad_length": _is_bad_length(config, fields),
+        "is_reserved": fields["reserved"] != 0,
+        "is_bad_buffer": _is_bad_buffer(fields),
+    }
     form = Form(
-        is_unknown=~is_opcode(opcode, tuple(Opcode)),
+        **faults,
+        is_faulty=pyrtl.rtl_any(*faults.values()),
         is_score=opcode == int(Opcode.SCORE),
         is_distance=opcode == int(Opcode.DISTANCE),
-        is_bad_predicate=_is_bad_predicate(fields),
-        is_bad_length=_is_bad_length(config, fields),
-        is_reserved=fields["reserved"] != 0,
-        is_bad_buffer=_is_bad_buffer(fields),
         has_slot=_has_slot(fields),
         is_deciding=_is_deciding(fields),
         is_for_core=opcode >= int(Opcode.LOAD),
@@ -135,23 +141,29 @@ def split_form(form: pyrtl.WireVector) -> Form:
     return Form(*(form[place] for place in range(FORM_BITS)))
 
 
-def make_instruction_check(inputs: CheckInputs) -> pyrtl.WireVector:
-    """Build the check in the working block; 4 bits, an `ErrorCode`, 0 where nothing is wrong."""
+def make_instruction_check(inputs: CheckInputs) -> tuple[pyrtl.WireVector, pyrtl.WireVector]:
+    """Build the check in the working block.
+
+    Returns:
+        1 bit, nothing is wrong; 4 bits, an `ErrorCode`, which comes later in the cycle.
+    """
     form = split_form(inputs.form)
     is_other_source = pyrtl.select(inputs.is_distance, form.is_score, form.is_distance)
+    is_bad_slot = form.has_slot & (inputs.slot >= inputs.num_slots)
+    is_decided_twice = form.is_deciding & inputs.is_claimed
     faults = (
         (ErrorCode.OPCODE, form.is_unknown | is_other_source),
         (ErrorCode.PREDICATE, form.is_bad_predicate),
-        (ErrorCode.SLOT, form.has_slot & (inputs.slot >= inputs.num_slots)),
+        (ErrorCode.SLOT, is_bad_slot),
         (ErrorCode.LENGTH, form.is_bad_length),
         (ErrorCode.RESERVED, form.is_reserved),
         (ErrorCode.BUFFER, form.is_bad_buffer),
-        (ErrorCode.DECIDED_TWICE, form.is_deciding & inputs.is_claimed),
+        (ErrorCode.DECIDED_TWICE, is_decided_twice),
     )
     code = pyrtl.Const(ErrorCode.NONE, ERROR_CODE_BITS)
     for fault_code, is_fault in reversed(faults):
         code = pyrtl.select(is_fault, pyrtl.Const(fault_code, ERROR_CODE_BITS), code)
-    return code
+    return ~(form.is_faulty | is_other_source | is_bad_slot | is_decided_twice), code
 
 
 def _is_bad_predicate(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
@@ -172,56 +184,50 @@ def _is_deciding(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
 def _is_bad_length(
     config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
 ) -> pyrtl.WireVector:
-    opcode = fields["opcode"]
+    opcode, rows, columns = fields["opcode"], fields["rows"], fields["columns"]
     has_rows = (opcode >= int(Opcode.LOAD)) | (opcode == int(Opcode.BEGIN))
-    limit = _make_row_limit(config, fields)
-    is_bad_row = has_rows & _is_outside(fields["rows"], limit)
-    column_limit = _make_capacity(config, fields["source"])
-    return is_bad_row | is_opcode(opcode, PRODUCT_OPCODES) & _is_outside(
-        fields["columns"], column_limit
-    )
+    is_bad_row = has_rows & ((rows == 0) | _has_too_many_rows(config, fields))
+    is_bad_column = (columns == 0) | _exceeds(config, columns, fields["source"])
+    return is_bad_row | is_opcode(opcode, PRODUCT_OPCODES) & is_bad_column
 
 
-def _is_outside(length: pyrtl.WireVector, limit: pyrtl.WireVector) -> pyrtl.WireVector:
-    """1 where a length is 0 or larger than its limit."""
-    return (length == 0) | (length > limit)
-
-
-def _make_row_limit(
+def _has_too_many_rows(
     config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
 ) -> pyrtl.WireVector:
-    """12 bits: the largest `rows`, for the opcodes that have them."""
+    """1 where `rows` is larger than a buffer that is written or read by rows.
 
-    def constant(*buffers: Buffer) -> pyrtl.WireVector:
-        words = min(get_buffer_words(config, buffer) for buffer in buffers)
-        return pyrtl.Const(words, FIELD_BITS["rows"])
+    Lengths are compared with constants before the opcode chooses: that is faster.
+    """
+    opcode, rows = fields["opcode"], fields["rows"]
 
-    target = _make_capacity(config, fields["target"])
-    multipliers, gate = constant(Buffer.P), constant(Buffer.G)
-    product = pyrtl.select(target > multipliers, multipliers, target)
-    limits = {
-        Opcode.BEGIN: pyrtl.Const(config.num_slots, FIELD_BITS["rows"]),
-        Opcode.LOAD: target,
-        Opcode.STORE: _make_capacity(config, fields["source"]),
-        Opcode.GEMV: product,
-        Opcode.GEMV_SILU: pyrtl.select(product > gate, gate, product),
-        Opcode.SCORE: constant(Buffer.H, Buffer.K),
+    def exceeds(*buffers: Buffer) -> pyrtl.WireVector:
+        return rows > min(get_buffer_words(config, buffer) for buffer in buffers)
+
+    exceeds_target = _exceeds(config, rows, fields["target"])
+    by_opcode = {
+        Opcode.BEGIN: rows > config.num_slots,
+        Opcode.LOAD: exceeds_target,
+        Opcode.STORE: _exceeds(config, rows, fields["source"]),
+        Opcode.GEMV: exceeds_target | exceeds(Buffer.P),
+        Opcode.GEMV_SILU: exceeds_target | exceeds(Buffer.P, Buffer.G),
+        Opcode.SCORE: exceeds(Buffer.H, Buffer.K),
     }
-    limit = constant(Buffer.X, Buffer.N, Buffer.Y, Buffer.K, Buffer.P)
-    for opcode, value in limits.items():
-        limit = pyrtl.select(fields["opcode"] == int(opcode), value, limit)
-    return limit
+    others = (Opcode.NORM, Opcode.ADD, Opcode.DISTANCE)
+    smallest = exceeds(Buffer.X, Buffer.N, Buffer.Y, Buffer.K, Buffer.P)
+    chosen = [is_opcode(opcode, (one,)) & value for one, value in by_opcode.items()]
+    return pyrtl.rtl_any(is_opcode(opcode, others) & smallest, *chosen)
 
 
-def _make_capacity(config: AcceleratorConfig, buffer: pyrtl.WireVector) -> pyrtl.WireVector:
-    """12 bits: words of a buffer; no limit for one that does not exist, which is another error."""
-    words = {int(one): get_buffer_words(config, one) for one in Buffer}
-    largest = (1 << FIELD_BITS["rows"]) - 1
-    constants = [
-        pyrtl.Const(words.get(number, largest), FIELD_BITS["rows"])
+def _exceeds(
+    config: AcceleratorConfig, length: pyrtl.WireVector, buffer: pyrtl.WireVector
+) -> pyrtl.WireVector:
+    """1 where a length is larger than a buffer; 0 for one that does not exist: another error."""
+    capacities = {int(one): get_buffer_words(config, one) for one in Buffer}
+    flags = [
+        length > capacities[number] if number in capacities else pyrtl.Const(0, 1)
         for number in range(1 << FIELD_BITS["target"])
     ]
-    return select_value(constants, buffer)
+    return select_value(flags, buffer)
 
 
 def _is_bad_buffer(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:

@@ -15,15 +15,16 @@ from dataclasses import dataclass
 import pyrtl
 
 from reference.tables import RSQRT_FRACTION_BITS, RSQRT_TABLE
+from rtl.circuits import select_value
 from rtl.config import AcceleratorConfig
 from rtl.lanes import ACCUMULATOR_BITS
 from rtl.registers import delay, drive, latch, make_register
 from rtl.requantizer import SHIFT_BITS
 
 LATENCY_CYCLES = 8
-"""Sum, used pairs, highest pair, shift, table (2), step times remainder, difference."""
-NUM_PAIRS = ACCUMULATOR_BITS // 2
+"""Sum, highest pair (2), shift, table (2), step times remainder, difference."""
 HALF_SHIFT_BITS = 5
+GROUP_PAIRS = 4
 INDEX_BITS = 9
 REMAINDER_BITS = 8
 MANTISSA_BITS = max(RSQRT_TABLE).bit_length()
@@ -76,8 +77,7 @@ def make_rms_norm(name: str, inputs: RmsNormInputs) -> RmsNormOutputs:
     value = (inputs.sum_of_squares + inputs.epsilon)[:ACCUMULATOR_BITS]
     drive(value_q, (inputs.valid, value))
 
-    is_used_q = latch(find_used_pairs(value_q), f"{name}_is_used")
-    pair_q = latch(find_highest(is_used_q), f"{name}_pair")
+    pair_q = _find_highest_pair(name, value_q)
     # The complement of the pair's number is its distance from the top of a word of 32 pairs.
     num_shifts = pyrtl.concat(~pair_q, pyrtl.Const(0, 1))
     room = value_q.zero_extended(2 << HALF_SHIFT_BITS)
@@ -90,10 +90,23 @@ def make_rms_norm(name: str, inputs: RmsNormInputs) -> RmsNormOutputs:
     return RmsNormOutputs(is_ready_q, mantissa_q, shift)
 
 
-def find_used_pairs(value: pyrtl.WireVector) -> pyrtl.WireVector:
-    """One bit for each pair of bits: it is not 00."""
-    pairs = (value[2 * index : 2 * index + 2] for index in range(len(value) // 2))
-    return pyrtl.concat_list([pyrtl.or_all_bits(pair) for pair in pairs])
+def _find_highest_pair(name: str, value: pyrtl.WireVector) -> pyrtl.Register:
+    """(bit_length - 1) >> 1 of a value above 0: the highest pair of bits that is not 00.
+
+    2 cycles later: in each group of pairs first, then among the groups.
+    """
+    is_used = [pyrtl.or_all_bits(value[2 * pair : 2 * pair + 2]) for pair in range(len(value) // 2)]
+    groups = [
+        pyrtl.concat_list(is_used[first : first + GROUP_PAIRS])
+        for first in range(0, len(is_used), GROUP_PAIRS)
+    ]
+    is_group_used = pyrtl.concat_list([pyrtl.or_all_bits(group) for group in groups])
+    is_group_used_q = latch(is_group_used, f"{name}_is_group_used")
+    places_q = [
+        latch(find_highest(group), f"{name}_group_{number}") for number, group in enumerate(groups)
+    ]
+    group = find_highest(is_group_used_q)
+    return latch(pyrtl.concat(group, select_value(places_q, group)), f"{name}_pair")
 
 
 def find_highest(bits: pyrtl.WireVector) -> pyrtl.WireVector:

@@ -241,20 +241,20 @@ _CHECK = (
     _bug(
         "instruction_check",
         "length 0 accepted",
-        "(length == 0) | (length > limit)",
-        "(length > limit)",
+        "((rows == 0) | _has_too_many_rows(config, fields))",
+        "_has_too_many_rows(config, fields)",
     ),
     _bug(
         "instruction_check",
         "full buffer refused",
-        "(length == 0) | (length > limit)",
-        "(length == 0) | (length >= limit)",
+        "length > capacities[number] if",
+        "length >= capacities[number] if",
     ),
     _bug(
         "instruction_check",
         "product longer than its gates accepted",
-        "pyrtl.select(product > gate, gate, product)",
-        "product",
+        "exceeds_target | exceeds(Buffer.P, Buffer.G)",
+        "exceeds_target | exceeds(Buffer.P)",
         "control_gaps",
     ),
     _bug(
@@ -274,6 +274,12 @@ _CHECK = (
         "SCORE accepted where distances decide",
         "form.is_unknown | is_other_source",
         "form.is_unknown",
+    ),
+    _bug(
+        "instruction_check",
+        "instruction for a slot that the run has not is dispatched",
+        "~(form.is_faulty | is_other_source | is_bad_slot | is_decided_twice)",
+        "~(form.is_faulty | is_other_source | is_decided_twice)",
     ),
     _bug("instruction_check", "highest code is given", "in reversed(faults):", "in faults:"),
 )

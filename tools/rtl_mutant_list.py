@@ -95,8 +95,8 @@ _ARITHMETIC = (
     _bug(
         "rms_norm",
         "odd bit lengths of the sum of squares not found",
-        "value[2 * index : 2 * index + 2]",
-        "value[2 * index : 2 * index + 1]",
+        "value[2 * pair : 2 * pair + 2]",
+        "value[2 * pair : 2 * pair + 1]",
     ),
     _bug(
         "rms_norm",

@@ -49,7 +49,10 @@ def get_simulation(config: AcceleratorConfig) -> pyrtl.FastSimulation:
             is_claimed=pyrtl.Input(1, "is_claimed"),
         )
         code = pyrtl.Output(4, "code")
-        code <<= make_instruction_check(inputs)
+        is_right, found = make_instruction_check(inputs)
+        code <<= found
+        right = pyrtl.Output(1, "is_right")
+        right <<= is_right
     return pyrtl.FastSimulation(tracer=None, block=block)
 
 
@@ -70,7 +73,9 @@ def find_code(
             "is_claimed": int(is_claimed),
         }
     )
-    return ErrorCode(simulation.inspect("code"))
+    code = ErrorCode(simulation.inspect("code"))
+    assert simulation.inspect("is_right") == (code is ErrorCode.NONE)
+    return code
 
 
 @given(
