@@ -55,8 +55,8 @@ class PinTrace:
     Attributes:
         simulator: name and version of what simulated it.
         lines: one for each cycle.
-        seconds: that the simulator computed; for compiled ones without the time of reading and
-            writing files.
+        seconds: of processor time that the simulator took; for compiled ones without the time of
+            reading and writing files.
     """
 
     simulator: str

@@ -7,7 +7,7 @@ from typing import Any
 from tools.markdown import fill_paragraphs, format_table
 
 Json = dict[str, Any]
-HEADER = ("simulator", "cycles", "cycles per second", "mismatches")
+HEADER = ("simulator", "cycles", "cycles per CPU second", "mismatches")
 METHOD = """\
 `make simulators` puts the same stimulus on four simulators: it is recorded in PyRTL's simulator
 with the memory model of the co-simulation, and replayed on the exported Verilog. A line of the
@@ -26,7 +26,7 @@ def format_section(data: Json) -> list[str]:
     Args:
         data: what `tools.simulators` wrote.
     """
-    blocks = ["## Independent simulators", METHOD]
+    blocks = ["## Independent simulators", METHOD.strip()]
     for preset, measured in data["presets"].items():
         cells = [_list_cells(one) for one in measured["simulators"]]
         blocks += [_describe_preset(preset, measured), format_table(HEADER, cells)]

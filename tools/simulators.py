@@ -94,7 +94,7 @@ def _describe(run: Run, found: PinTrace) -> Json:
     return {
         "simulator": found.simulator,
         "cycles": len(found.lines),
-        "cycles_per_second": round(len(found.lines) / found.seconds),
+        "cycles_per_second": round(len(found.lines) / max(found.seconds, 1e-6)),
         "mismatches": count_mismatches(run.stimulus, run.trace, found),
         "first_difference": None if difference is None else str(difference),
     }
