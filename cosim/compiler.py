@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from cosim.assembler import VALUE_BITS
-from cosim.memory_image import CachePart, LayerPart, MemoryMap, SlotPart
+from cosim.memory_map import CachePart, LayerPart, MemoryMap, SlotPart
 from reference.attention import BoolArray
 from reference.errors import ArgumentError
 from reference.integer_layer import IntegerLayer, IntegerMatrix

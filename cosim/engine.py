@@ -14,7 +14,8 @@ import numpy as np
 from cosim.assembler import format_instruction
 from cosim.backend import Backend, RunResult, RunSettings
 from cosim.compiler import LayerCompiler, LayerStep
-from cosim.memory_image import Beats, CachePart, MemoryImage, MemoryMap, SlotPart, make_memory_image
+from cosim.memory_image import Beats, MemoryImage, make_memory_image
+from cosim.memory_map import CachePart, MemoryMap, SlotPart
 from reference.errors import ArgumentError, FastCarError
 from reference.fixed_point import Int16Array
 from reference.integer_engine import IntegerMlpEngine

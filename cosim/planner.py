@@ -13,7 +13,7 @@ import numpy as np
 
 from cosim.compiler import LayerCompiler, LayerStep
 from cosim.cycle_model import Prediction, predict_run
-from cosim.memory_image import MemoryMap
+from cosim.memory_map import MemoryMap
 from reference.attention import BoolArray
 from reference.integer_layer import IntegerLayer
 from reference.mlp_engine import DecisionSource

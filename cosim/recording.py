@@ -15,14 +15,8 @@ import numpy as np
 from cosim.compiler import LayerCompiler, LayerStep
 from cosim.cycle_model import Prediction, predict_run
 from cosim.lockstep import list_cores, make_decision
-from cosim.memory_image import (
-    Beats,
-    CachePart,
-    MemoryImage,
-    MemoryMap,
-    SlotPart,
-    make_memory_image,
-)
+from cosim.memory_image import Beats, MemoryImage, make_memory_image
+from cosim.memory_map import CachePart, MemoryMap, SlotPart
 from cosim.records import Counters, DecisionRecord, RetireRecord
 from reference.config import ModelConfig
 from reference.decoder import TokenIds

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from cosim.assembler import disassemble
 from cosim.compiler import LayerCompiler, LayerStep
-from cosim.memory_image import CachePart, MemoryMap, SlotPart, make_memory_image
+from cosim.memory_image import make_memory_image
+from cosim.memory_map import CachePart, MemoryMap, SlotPart
 from reference.errors import ArgumentError
 from reference.integer_engine import IntegerMlpEngine
 from reference.mlp_engine import DecisionSource

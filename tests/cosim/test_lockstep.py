@@ -11,7 +11,7 @@ from cosim.backend import RunResult, RunSettings
 from cosim.cycle_model import Prediction
 from cosim.engine import AcceleratorEngine, LayerRun
 from cosim.lockstep import LockstepEngine, LockstepError
-from cosim.memory_image import CachePart, MemoryMap, SlotPart
+from cosim.memory_map import CachePart, MemoryMap, SlotPart
 from cosim.memory_model import ChannelSettings, SharedMemory
 from reference.integer_engine import IntegerMlpEngine
 from reference.mlp_engine import DecisionSource

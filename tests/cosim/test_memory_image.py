@@ -9,17 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from cosim.memory_image import (
-    CachePart,
-    LayerPart,
     MemoryImage,
-    MemoryMap,
-    SlotPart,
     make_memory_image,
     pack_matrix,
     pack_vector,
     unpack_matrix,
     unpack_vector,
 )
+from cosim.memory_map import CachePart, LayerPart, MemoryMap, SlotPart
 from reference.errors import ArgumentError
 from rtl.config import DEMO, TINY, AcceleratorConfig
 from tests.cosim.tiny_model import make_model
