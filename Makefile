@@ -6,6 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_QUIET := $(if $(MAKE_TERMOUT),,--quiet)# bars on a terminal, one line per step in a log
 PYTEST_ARGS ?=
+# A process per core, each with one thread for its matrix products.
+PARALLEL := --numprocesses auto --dist worksteal
+test test-all nightly mutants: export OPENBLAS_NUM_THREADS = 1
 DEMO_ARGS ?= --prompt "3 right-down" --prompt "7 left" --target-ratio 0.3 --guidance 2 --closed-loop-runs 2
 MODEL_OUT ?= out/model
 BENCH_ARGS ?=
@@ -34,11 +37,11 @@ setup: $(VENV)/stamp-cli $(VENV)/stamp-test $(VENV)/stamp-lint ## .venv with com
 
 ## -- tests
 test: $(VENV)/stamp-test ## fast tests | make test PYTEST_ARGS="-k replay"
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 test-all: $(VENV)/stamp-test ## fast and slow tests | make test-all
-	$(BIN)/python -m pytest -m "" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "" $(PYTEST_ARGS)
 nightly: $(VENV)/stamp-test ## all tests, random examples, seed in the header | make nightly
-	FASTCAR_HYPOTHESIS=nightly $(BIN)/python -m pytest -m "" $(PYTEST_ARGS)
+	FASTCAR_HYPOTHESIS=nightly $(BIN)/python -m pytest $(PARALLEL) -m "" $(PYTEST_ARGS)
 doctest: $(VENV)/stamp-test ## examples in docstrings, README.md and docs/ | make doctest
 	$(BIN)/python -m pytest --doctest-modules --doctest-glob="*.md" reference rtl cosim proofs fastcar \
 	    $(wildcard README.md docs) $(PYTEST_ARGS)
