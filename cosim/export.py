@@ -7,13 +7,8 @@ from dataclasses import asdict, dataclass
 from importlib import metadata
 
 from cosim.cocotb_export import BENCH_FILE, COCOTB_COMMANDS, TEST_FILE, make_cocotb_files
-from cosim.recording import (
-    Recording,
-    Share,
-    make_random_scene,
-    make_video_scene,
-    record_shares,
-)
+from cosim.recording import Recording, Share, record_shares
+from cosim.scene import make_random_scene, make_video_scene
 from cosim.testbench import BENCH_NAME, MEMORY_FILE, PROGRAM_FILE, TESTBENCH_FILE, make_testbench
 from cosim.verilog import (
     MODULE_NAME,

@@ -12,32 +12,20 @@ from enum import Enum
 
 import numpy as np
 
+from cosim.capture import Capture, capture_layer
 from cosim.compiler import LayerCompiler, LayerStep
 from cosim.cycle_model import Prediction, predict_run
 from cosim.lockstep import list_cores, make_decision
 from cosim.memory_image import Beats, MemoryImage, make_memory_image
 from cosim.memory_map import CachePart, MemoryMap, SlotPart
 from cosim.records import Counters, DecisionRecord, RetireRecord
-from reference.config import ModelConfig
-from reference.decoder import TokenIds
-from reference.errors import ArgumentError
-from reference.fixed_point import Int16Array
-from reference.gate_factory import make_measuring_gate
-from reference.integer_decoder import IntegerDecoder
+from cosim.scene import Scene
 from reference.integer_engine import IntegerMlpEngine
-from reference.integer_layer import IntegerLayer
 from reference.integer_model import IntegerModel
-from reference.mlp_engine import DecisionSource, MlpRequest, MlpResult
-from reference.quantization import quantize_checkpoint
-from reference.replay import ReplayConfig
+from reference.mlp_engine import DecisionSource, MlpResult
 from reference.scheduler import Dispatch
-from reference.video.model import VideoModel
-from reference.weights import ModelWeights, make_random_weights
 from rtl.config import AcceleratorConfig
 from rtl.instruction import encode
-
-GATES = {DecisionSource.SCORE: "tas", DecisionSource.DISTANCE: "input"}
-RANDOM_VOCAB, RANDOM_TOKENS_PER_FRAME, RANDOM_HEADS = 16, 4, 2
 
 
 class Share(Enum):
@@ -49,27 +37,6 @@ class Share(Enum):
     """None: the dense layer."""
     ALL = "all"
     """All of them."""
-
-
-@dataclass(frozen=True)
-class Scene:
-    """What is decoded.
-
-    Attributes:
-        description: of model and tokens, for people.
-        config: sizes of the model.
-        weights: its weights.
-        prompt_ids: [B, P].
-        token_ids: [B, tokens], fed one after the other.
-        tokens_per_frame: N.
-    """
-
-    description: str
-    config: ModelConfig
-    weights: ModelWeights
-    prompt_ids: TokenIds
-    token_ids: TokenIds
-    tokens_per_frame: int
 
 
 @dataclass(frozen=True)
@@ -97,111 +64,6 @@ class Recording:
     decisions: tuple[DecisionRecord, ...]
     retires: tuple[RetireRecord, ...]
     counters: Counters
-
-
-@dataclass(frozen=True)
-class Capture:
-    """What an engine of the decoder was asked for, and its replay cache before that.
-
-    Attributes:
-        layer: constants of the layer.
-        request: of all slots.
-        cached_outputs: [B, D].
-        cached_inputs: [B, D].
-    """
-
-    layer: IntegerLayer
-    request: MlpRequest
-    cached_outputs: Int16Array
-    cached_inputs: Int16Array
-
-
-def make_video_scene(model: VideoModel, num_slots: int, num_tokens: int) -> Scene:
-    """Held-out clips of a video model, one per slot."""
-    clips = model.load_clips("held_out")
-    if not 1 <= num_slots <= len(clips.prompts):
-        raise ArgumentError("slots", num_slots, f"from 1 to {len(clips.prompts)}, the clips")
-    clips = clips.take(num_slots)
-    return Scene(
-        "tokens of the shipped model",
-        model.config,
-        model.weights,
-        model.encode_prompts(clips.prompts).conditional,
-        clips.token_ids[:, :num_tokens],
-        model.geometry.tokens_per_frame,
-    )
-
-
-def make_random_scene(config: AcceleratorConfig, num_slots: int, seed: int) -> Scene:
-    """Random tokens of a random model with the accelerator's sizes."""
-    if config.query_size % (2 * RANDOM_HEADS):
-        raise ArgumentError("query_size", config.query_size, f"a multiple of {2 * RANDOM_HEADS}")
-    rng = np.random.default_rng(seed)
-    num_tokens = 2 * RANDOM_TOKENS_PER_FRAME
-    model = ModelConfig(
-        vocab_size=RANDOM_VOCAB,
-        hidden_size=config.hidden_size,
-        intermediate_size=config.intermediate_size,
-        num_hidden_layers=1,
-        num_attention_heads=RANDOM_HEADS,
-        num_key_value_heads=RANDOM_HEADS,
-        head_dim=config.query_size // RANDOM_HEADS,
-        rms_norm_eps=1e-5,
-        rope_theta=10000.0,
-        max_position_embeddings=1 + num_tokens,
-    )
-    return Scene(
-        f"random tokens of a random model (seed {seed})",
-        model,
-        make_random_weights(model, rng),
-        rng.integers(RANDOM_VOCAB, size=(num_slots, 1)),
-        rng.integers(RANDOM_VOCAB, size=(num_slots, num_tokens)),
-        RANDOM_TOKENS_PER_FRAME,
-    )
-
-
-class _CapturingEngine(IntegerMlpEngine):
-    """The integer reference; keeps what it was asked for last in one layer."""
-
-    def __init__(self, model: IntegerModel, layer_index: int) -> None:
-        super().__init__(model)
-        self.layer_index = layer_index
-        self.capture: Capture | None = None
-
-    def run_layer(self, layer_index: int, request: MlpRequest) -> MlpResult:
-        if layer_index == self.layer_index:
-            place = layer_index, slice(None), request.location_index
-            self.capture = Capture(
-                self.model.layers[layer_index],
-                request,
-                self.cached_outputs[place].copy(),
-                self.cached_inputs[place].copy(),
-            )
-        return super().run_layer(layer_index, request)
-
-
-def capture_layer(scene: Scene, source: DecisionSource, layer_index: int) -> Capture:
-    """Decode all tokens of a scene; gives one layer of the last one."""
-    num_slots, num_tokens = scene.token_ids.shape
-    model = quantize_checkpoint(scene.config, scene.weights, scene.prompt_ids, scene.token_ids)
-    if not 0 <= layer_index < len(model.layers):
-        raise ArgumentError("layer", layer_index, f"from 0 to {len(model.layers) - 1}")
-    engine = _CapturingEngine(model, layer_index)
-    decoder = IntegerDecoder(
-        scene.config,
-        scene.weights,
-        rows=num_slots,
-        capacity_tokens=scene.prompt_ids.shape[1] + num_tokens,
-        replay=ReplayConfig(scene.tokens_per_frame),
-        model=model,
-        gate=make_measuring_gate(GATES[source], len(model.layers)),
-        engine=engine,
-    )
-    decoder.prefill(scene.prompt_ids)
-    for token_ids in scene.token_ids.T:
-        decoder.step(token_ids)
-    assert engine.capture is not None, "a scene has at least one token"
-    return engine.capture
 
 
 def record_layer(

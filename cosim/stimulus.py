@@ -23,7 +23,8 @@ from cosim.memory_model import ChannelSettings, MemoryChannel, SharedMemory
 from cosim.pin_trace import PinTrace, Stimulus, format_line, split_ports
 from cosim.pyrtl_backend import PyrtlBackend, drive_channel, read_channel
 from cosim.random_program import count_beats, draw_program, list_loads
-from cosim.recording import make_random_scene, record_layer
+from cosim.recording import record_layer
+from cosim.scene import make_random_scene
 from cosim.verilog import VerilogDesign, export_verilog
 from reference.mlp_engine import DecisionSource
 from rtl.accelerator import make_accelerator

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from cosim.backend import RunSettings
 from cosim.memory_model import ChannelSettings, SharedMemory
 from cosim.pyrtl_backend import PyrtlBackend
-from cosim.recording import Recording, make_random_scene, make_video_scene, record_layer
+from cosim.recording import Recording, record_layer
+from cosim.scene import make_random_scene, make_video_scene
 from reference.errors import ArgumentError
 from reference.mlp_engine import DecisionSource
 from reference.video.model import load_video_model

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cosim.recording import Recording, make_random_scene, record_layer
+from cosim.recording import Recording, record_layer
+from cosim.scene import make_random_scene
 from cosim.testbench import (
     BENCH_NAME,
     COUNTERS_FILE,
