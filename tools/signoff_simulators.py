@@ -20,6 +20,17 @@ instructions, and resets in mid-run.
 """
 
 
+COCOTB_METHOD = """\
+A third party's testbench: the folder that `fastcar export` writes holds cocotb tests (`make` there,
+or `make cocotb` here). Streams and memory are models of cocotbext-axi; the tests run a layer in
+which some slots replay, a dense one and one in which every slot with a decision replays, with and
+without stalls on every port, two runs without reset, an illegal opcode, and resets in mid-run, and
+compare records, counters and memory with the integer reference.
+"""
+NANOSECONDS_PER_CYCLE = 10
+"""Of the clock of the cocotb tests."""
+
+
 def format_section(data: Json) -> list[str]:
     """Lines of the section.
 
@@ -30,6 +41,7 @@ def format_section(data: Json) -> list[str]:
     for preset, measured in data["presets"].items():
         cells = [_list_cells(one) for one in measured["simulators"]]
         blocks += [_describe_preset(preset, measured), format_table(HEADER, cells)]
+    blocks += [COCOTB_METHOD.strip(), _format_cocotb(data["cocotb"])]
     blocks += _list_planted(data["planted"])
     return fill_paragraphs("\n\n".join(blocks)).splitlines()
 
@@ -54,12 +66,30 @@ def _list_cells(measured: Json) -> list[str]:
     ]
 
 
+def _format_cocotb(runs: list[Json]) -> str:
+    cells = [
+        [
+            f"`{one['preset']}`, {one['simulator']}",
+            f"{one['passed'] + len(one['failed'])}",
+            f"{len(one['failed'])}",
+            f"{one['nanoseconds'] // NANOSECONDS_PER_CYCLE:,}",
+        ]
+        for one in runs
+    ]
+    return format_table(("folder and simulator", "tests", "failed", "cycles"), cells)
+
+
 def _list_planted(planted: Json) -> list[str]:
     found = [
         f"- {one['simulator']}: {one['mismatches']:,} mismatches, the first in "
         f"{one['first_difference']}"
         for one in planted["simulators"]
     ]
+    cocotb = planted["cocotb"]
+    found.append(
+        f"- {cocotb['simulator']}: {len(cocotb['failed'])} of "
+        f"{len(cocotb['failed']) + cocotb['passed']} tests fail"
+    )
     return [
         f"A bug in the Verilog of `{planted['preset']}`, `{planted['before']}` made "
         f"`{planted['after']}`, is found by every simulator that reads it:",

@@ -1,11 +1,12 @@
-"""Write docs/signoff_simulators.json: one stimulus on four simulators, compared at every pin.
+"""Write docs/signoff_simulators.json: four simulators compared at every pin, and cocotb's tests.
 
 python -m tools.simulators               # presets tiny and demo, about 15 minutes
 python -m tools.simulators --quick       # tiny and few programs
 
 The stimulus is recorded in PyRTL's simulator; Verilator, Icarus Verilog and CXXRTL read the
-exported Verilog and replay it. Exit code 1 if a simulator differs anywhere, or if one does not
-notice the bug that is planted in the Verilog.
+exported Verilog and replay it. Then the cocotb tests of the exported folder run. Exit code 1 if a
+simulator differs anywhere or a test fails, or if one does not notice the bug that is planted in the
+Verilog.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,15 @@ from cosim.verilog import VerilogDesign
 from fastcar.output import write_atomically
 from reference.errors import ArgumentError, FastCarError
 from rtl.config import PRESETS
+from tools.cocotb_runs import run_cocotb
 
 Json = dict[str, Any]
 REPORT = Path(__file__).parent.parent / "docs" / "signoff_simulators.json"
 NUM_PROGRAMS = {"tiny": 1000, "demo": 60}
 QUICK_PROGRAMS = {"tiny": 20}
+COCOTB_RUNS = (("tiny", "icarus"), ("tiny", "verilator"), ("demo", "icarus"))
+QUICK_COCOTB_RUNS = (("tiny", "icarus"),)
+"""Presets and simulators of the cocotb tests."""
 PLANTED_PRESET = "tiny"
 SEED = 1
 
@@ -116,25 +121,34 @@ def measure_planted(run: Run) -> Json:
     text, before, after = plant_bug(design.text)
     broken = VerilogDesign(design.config, text, design.ports, design.assertions)
     found = [_describe(run, make(broken).replay(run.stimulus)) for make in REPLAYERS]
-    return {"before": before, "after": after, "simulators": found}
+    cocotb = run_cocotb(PLANTED_PRESET, "icarus", text)
+    return {"before": before, "after": after, "simulators": found, "cocotb": cocotb}
 
 
 def is_good(report: Json) -> bool:
-    """No mismatch on the exported Verilog, at least one on the Verilog with the bug."""
+    """No mismatch and no failure on the exported Verilog, at least one each with the bug."""
     measured = [one for preset in report["presets"].values() for one in preset["simulators"]]
-    planted = report["planted"]["simulators"]
-    return all(one["mismatches"] == 0 for one in measured) and all(
-        one["mismatches"] > 0 for one in planted
+    planted = report["planted"]
+    return (
+        all(one["mismatches"] == 0 for one in measured)
+        and all(one["exit_code"] == 0 and one["passed"] for one in report["cocotb"])
+        and all(one["mismatches"] > 0 for one in planted["simulators"])
+        and planted["cocotb"]["exit_code"] != 0
     )
 
 
-def measure(num_programs: dict[str, int]) -> Json:
+def measure(num_programs: dict[str, int], cocotb_runs: Sequence[tuple[str, str]]) -> Json:
     """The whole report."""
     report: Json = {"seed": SEED, "presets": {}}
     for preset, count in num_programs.items():
         run = record(preset, count)
         show(f"{preset}: {len(run.stimulus.lines)} cycles recorded")
         report["presets"][preset] = measure_preset(run)
+    report["cocotb"] = []
+    for preset, simulator in cocotb_runs:
+        run_of_tests = run_cocotb(preset, simulator)
+        show(f"cocotb, {preset}, {simulator}: {run_of_tests['passed']} tests passed")
+        report["cocotb"].append(run_of_tests)
     planted = record(PLANTED_PRESET, QUICK_PROGRAMS[PLANTED_PRESET])
     report["planted"] = {"preset": PLANTED_PRESET, **measure_planted(planted)}
     return report
@@ -152,7 +166,11 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, default=REPORT, help="the report")
     options = parser.parse_args(arguments)
     try:
-        report = measure(QUICK_PROGRAMS if options.quick else NUM_PROGRAMS)
+        report = (
+            measure(QUICK_PROGRAMS, QUICK_COCOTB_RUNS)
+            if options.quick
+            else measure(NUM_PROGRAMS, COCOTB_RUNS)
+        )
         with write_atomically(options.out) as partial:
             partial.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     except FastCarError as error:

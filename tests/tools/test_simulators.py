@@ -40,7 +40,19 @@ GOOD: dict[str, Any] = {
             ],
         }
     },
+    "cocotb": [
+        {
+            "preset": "tiny",
+            "simulator": "Icarus 2, cocotb 3",
+            "exit_code": 0,
+            "passed": 9,
+            "failed": [],
+            "nanoseconds": 38210,
+            "seconds": 2.5,
+        }
+    ],
     "planted": {
+        "cocotb": {"simulator": "Icarus 2, cocotb 3", "exit_code": 2, "passed": 1, "failed": ["a"]},
         "preset": "tiny",
         "before": "= (a * b);",
         "after": "= (a * b + 1'b1);",
@@ -65,6 +77,8 @@ def test_the_section_has_a_row_for_every_simulator() -> None:
     text = " ".join(lines)
     assert "10 programs (7 ran to their end, 2 to an error, 1 into a reset)" in text
     assert "- Icarus 2: 17 mismatches, the first in cycle 40: core0_write_data = 01" in text
+    assert "| `tiny`, Icarus 2, cocotb 3 |     9 |      0 |  3,821 |" in lines
+    assert "- Icarus 2, cocotb 3: 1 of 2 tests fail" in text
     assert max(map(len, lines)) <= 100
 
 
@@ -73,9 +87,16 @@ def test_a_report_is_good_only_without_mismatch_and_with_the_bug_found() -> None
     wrong = deepcopy(GOOD)
     wrong["presets"]["tiny"]["simulators"][1]["mismatches"] = 1
     assert not simulators.is_good(wrong)
+    for name, value in (("exit_code", 1), ("passed", 0)):
+        failing = deepcopy(GOOD)
+        failing["cocotb"][0][name] = value
+        assert not simulators.is_good(failing)
     blind = deepcopy(GOOD)
     blind["planted"]["simulators"][0]["mismatches"] = 0
     assert not simulators.is_good(blind)
+    deaf = deepcopy(GOOD)
+    deaf["planted"]["cocotb"]["exit_code"] = 0
+    assert not simulators.is_good(deaf)
 
 
 def test_a_product_of_registers_is_planted_upon() -> None:
@@ -88,12 +109,19 @@ def test_a_product_of_registers_is_planted_upon() -> None:
         simulators.plant_bug("assign a = (b * c);")
 
 
+def pretend_cocotb(preset: str, simulator: str, verilog: str | None = None) -> dict[str, Any]:
+    """All pass on the exported Verilog, one fails on another."""
+    passed = {**GOOD["cocotb"][0], "preset": preset, "simulator": simulator}
+    return passed if verilog is None else {**passed, "exit_code": 2, "failed": ["a"]}
+
+
 @needs_icarus
 def test_a_measured_report_is_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(simulators, "REPLAYERS", (lambda design: IcarusReplayer(design.text),))
     monkeypatch.setattr(simulators, "QUICK_PROGRAMS", {"tiny": 3})
+    monkeypatch.setattr(simulators, "run_cocotb", pretend_cocotb)
     out = tmp_path / "report.json"
     assert simulators.main(["--quick", "--out", str(out)]) == 0
     report = json.loads(out.read_text(encoding="utf-8"))
