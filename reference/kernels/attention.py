@@ -22,6 +22,8 @@ Array = Any
 
 BLOCK_KEYS = 64
 """Keys of one block."""
+STREAMED_WIDTH = 64
+"""From this width of a head on, keys are read one by one, in one stream; below, four at once."""
 
 _tile_1x1, _tile_4x1 = make_tile(1, 1), make_tile(4, 1)
 _LOWEST, _MAGNITUDE_BITS = np.int32(-(2**31)), np.int32(2**31 - 1)
@@ -34,7 +36,7 @@ def compute_logits(
     query: Array, head: int, keys: Array, start: int, count: int, scale: float, logits: Array
 ) -> None:
     """One block of logits [BLOCK_KEYS] of a query head; -inf behind the last key."""
-    tiled = count - count % 4
+    tiled = count - count % 4 if query.shape[1] < STREAMED_WIDTH else 0
     for place in range(0, tiled, 4):
         _tile_4x1(keys, start + place, query, head, logits, place)
     for place in range(tiled, count):

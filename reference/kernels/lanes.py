@@ -130,6 +130,13 @@ PAIR_WIDTH = get_pair_width(get_host_cpu_features())
 """Of this machine."""
 
 
+def prefetch(builder: Builder, address: Value) -> None:
+    """Ask for the cache line of an address, valid or not, without waiting."""
+    byte = builder.bitcast(address, INT8.as_pointer())
+    read, keep, is_data = (ir.Constant(INT32, number) for number in (0, 3, 1))
+    _call(builder, "llvm.prefetch.p0i8", ir.VoidType(), byte, read, keep, is_data)
+
+
 def add_lanes(builder: Builder, vector: Value) -> Value:
     """Sum of all lanes: upper half onto lower half, until one is left."""
     lanes = LANES

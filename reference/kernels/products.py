@@ -1,8 +1,8 @@
 """Products of activation rows with a weight matrix; twin of `reference.linear`.
 
-Threads share the outputs. The kernel of a tile is chosen by the rows that are left: four pass over
-the weights together, then two, then one. Integer sums are exact, so int8 products equal the spec
-bit for bit; float products sum in the order of `reference.kernels.lanes`.
+Threads share the outputs. The kernel is chosen by the number of rows (one, two, four and more) and
+by where the weights lie, as measured. Integer sums are exact, so int8 products equal the spec bit
+for bit; float products sum in the order of `reference.kernels.lanes`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from reference.kernels.tiles import make_tile
 
 Array = Any
 
-TILE_OUTPUTS = 4
-"""Outputs of one tile: so many streams of weights are read at once."""
+RESIDENT_BYTES = 1 << 20
+"""Weights up to this size may stay in a core's second cache from one token to the next."""
 
-_tile_1x1 = make_tile(1, 1)
-_tile_4x1, _tile_4x2, _tile_4x4 = (make_tile(TILE_OUTPUTS, rows) for rows in (1, 2, 4))
+_tile_1x1, _tile_1x2 = make_tile(1, 1), make_tile(1, 2)
+_tile_4x1, _tile_4x2, _tile_4x4 = (make_tile(4, rows) for rows in (1, 2, 4))
 
 _MAX_INT8 = np.float32(127)
 _MIN_SCALE = np.finfo(np.float32).tiny
@@ -34,21 +34,31 @@ _ROUNDER = np.float32(1.5 * 2**23)
 
 @device
 def fill(weight: Array, x: Array, out: Array, start: int, stop: int) -> None:
-    """Columns start to stop of out = x @ weight.T, of any kind that tiles take."""
-    rows = len(x)
-    tiled = stop - (stop - start) % TILE_OUTPUTS
-    for output in range(start, tiled, TILE_OUTPUTS):
+    """Columns start to stop of out = x @ weight.T, of any kind that tiles take.
+
+    One or two rows over weights that come from memory read them in one stream, which the machine
+    foresees; else four outputs share what is loaded of the activations.
+    """
+    if len(x) <= 2 and weight.size * weight.itemsize > RESIDENT_BYTES:
+        for output in range(start, stop):
+            if len(x) == 2:
+                _tile_1x2(weight, output, x, 0, out, output)
+            else:
+                _tile_1x1(weight, output, x, 0, out, output)
+        return
+    tiled = stop - (stop - start) % 4
+    for output in range(start, tiled, 4):
         row = 0
-        while row + 4 <= rows:
+        while row + 4 <= len(x):
             _tile_4x4(weight, output, x, row, out, output)
             row += 4
-        if row + 2 <= rows:
+        if row + 2 <= len(x):
             _tile_4x2(weight, output, x, row, out, output)
             row += 2
-        if row < rows:
+        if row < len(x):
             _tile_4x1(weight, output, x, row, out, output)
     for output in range(tiled, stop):
-        for row in range(rows):
+        for row in range(len(x)):
             _tile_1x1(weight, output, x, row, out, output)
 
 

@@ -5,6 +5,7 @@ However many a tile computes, each product has the order of summation of `refere
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import product
 from typing import Any
 
@@ -23,11 +24,15 @@ from reference.kernels.lanes import (
     load_lanes,
     multiply_add,
     multiply_add_pairs,
+    prefetch,
     splat,
     spread,
     store_lanes,
     widen_floats,
 )
+
+INTEGER_CHAINS = 4
+"""Integer sums in hand at once, so that an addition need not wait for the one before."""
 
 
 def make_tile(num_outputs: int, num_rows: int) -> Any:
@@ -81,24 +86,13 @@ def _emit_products(
 ) -> dict[tuple[int, int], Value]:
     """Inner products of the rows at these addresses, by (row, output)."""
     pairs = list(product(range(len(rows)), range(len(weights))))
-    is_integer = weights[0].type.pointee == INT8
-    step = 2 * LANES if is_integer else LANES
-    zero = ir.Constant(INT32, 0) if is_integer else ir.Constant(FLOAT, 0.0)
-    lanes = {pair: cgutils.alloca_once_value(builder, spread(zero)) for pair in pairs}
-    combine = multiply_add_pairs if is_integer else multiply_add
+    if weights[0].type.pointee == INT8:
+        step, lanes = _emit_integer_lanes(builder, weights, rows, width)
+    else:
+        step, lanes = _emit_float_lanes(builder, weights, rows, width)
     whole = builder.and_(width, INDEX(-step))
-    with _emit_loop(builder, INDEX(0), whole, step) as (place, _):
-        loaded = [load_lanes(builder, address, place, step) for address in rows]
-        for output, address in enumerate(weights):
-            vector = load_lanes(builder, address, place, step)
-            if not is_integer:
-                vector = widen_floats(builder, vector)
-            for row, activations in enumerate(loaded):
-                total = lanes[row, output]
-                builder.store(combine(builder, vector, activations, builder.load(total)), total)
     sums = {
-        pair: cgutils.alloca_once_value(builder, add_lanes(builder, builder.load(lanes[pair])))
-        for pair in pairs
+        pair: cgutils.alloca_once_value(builder, add_lanes(builder, lanes[pair])) for pair in pairs
     }
     with _emit_loop(builder, whole, width, 1) as (place, _):
         for row, output in pairs:
@@ -107,6 +101,59 @@ def _emit_products(
             total = sums[row, output]
             builder.store(_add_term(builder, weight, activation, builder.load(total)), total)
     return {pair: builder.load(sums[pair]) for pair in pairs}
+
+
+def _emit_float_lanes(
+    builder: Builder, weights: list[Value], rows: list[Value], width: Value
+) -> tuple[int, dict[tuple[int, int], Value]]:
+    """Elements of a step, and the lanes after all whole steps: one sum per pair, in order."""
+    pairs = product(range(len(rows)), range(len(weights)))
+    zero = spread(ir.Constant(FLOAT, 0.0))
+    totals = {pair: cgutils.alloca_once_value(builder, zero) for pair in pairs}
+    with _emit_loop(builder, INDEX(0), builder.and_(width, INDEX(-LANES)), LANES) as (place, _):
+        loaded = [load_lanes(builder, address, place, LANES) for address in rows]
+        for output, address in enumerate(weights):
+            vector = widen_floats(builder, load_lanes(builder, address, place, LANES))
+            for row, activations in enumerate(loaded):
+                total = totals[row, output]
+                summed = multiply_add(builder, vector, activations, builder.load(total))
+                builder.store(summed, total)
+    return LANES, {pair: builder.load(total) for pair, total in totals.items()}
+
+
+def _emit_integer_lanes(
+    builder: Builder, weights: list[Value], rows: list[Value], width: Value
+) -> tuple[int, dict[tuple[int, int], Value]]:
+    """The same for integers, whose order is free: a small tile sums in several chains at once.
+
+    Several outputs are several streams, which the machine does not foresee: the next tile's weights
+    are asked for ahead. Beyond the last row this does nothing, a prefetch never faults.
+    """
+    pairs = list(product(range(len(rows)), range(len(weights))))
+    chains = max(1, INTEGER_CHAINS // len(pairs))
+    step = 2 * LANES * chains
+    zero = spread(ir.Constant(INT32, 0))
+    totals = {
+        (*pair, chain): cgutils.alloca_once_value(builder, zero)
+        for pair, chain in product(pairs, range(chains))
+    }
+    with _emit_loop(builder, INDEX(0), builder.and_(width, INDEX(-step)), step) as (start, _):
+        for chain in range(chains):
+            place = builder.add(start, INDEX(2 * LANES * chain))
+            loaded = [load_lanes(builder, address, place, 2 * LANES) for address in rows]
+            for output, address in enumerate(weights):
+                if len(weights) > 1:
+                    ahead = builder.mul(width, INDEX(len(weights)))
+                    prefetch(builder, builder.gep(address, [builder.add(place, ahead)]))
+                vector = load_lanes(builder, address, place, 2 * LANES)
+                for row, activations in enumerate(loaded):
+                    total = totals[row, output, chain]
+                    summed = multiply_add_pairs(builder, vector, activations, builder.load(total))
+                    builder.store(summed, total)
+    return step, {
+        pair: reduce(builder.add, [builder.load(totals[(*pair, chain)]) for chain in range(chains)])
+        for pair in pairs
+    }
 
 
 def _emit_loop(builder: Builder, start: Value, stop: Value, step: int) -> Any:
@@ -142,7 +189,7 @@ def add_weighted_rows(
         result = _get_rows(builder, arrays[2], values[4], 1)[0]
         source = _get_rows(builder, arrays[0], values[1], 1)[0]
         start = INDEX(0)
-        for vectors in (4, 1):
+        for vectors in (8, 4, 2, 1):
             step = vectors * LANES
             rest = builder.sub(width, start)
             stop = builder.add(start, builder.and_(rest, INDEX(-step)))
