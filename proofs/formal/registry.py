@@ -10,6 +10,9 @@ from reference.errors import ArgumentError
 MODULES = (
     "scheduler",
     "dispatcher",
+    "requantizer",
+    "read_channel",
+    "write_channel",
 )
 """Modules of this package that have `list_tasks`, in the order of the document."""
 

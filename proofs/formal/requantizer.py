@@ -6,7 +6,6 @@ products, then everything behind them for any products. So no solver has to look
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import pyrtl
@@ -91,7 +90,7 @@ CONFIGURATION = f"{ACCUMULATOR_BITS} x {MANTISSA_BITS} bits, shift {SHIFT_BITS} 
 
 def make_product_task() -> FormalTask:
     """The registers of the partial products, and when a result is valid."""
-    widths = _read_product_bits()
+    widths = UNIT.read_register_bits(*PRODUCTS)
     top = "requantizer_product_checker"
     checker = make_checker(
         top,
@@ -131,7 +130,7 @@ def make_rounding_task() -> FormalTask:
     """From any partial products to the result."""
     latency = requantizer.latency_cycles(TINY)
     tail_cycles = latency - 1
-    widths = _read_product_bits()
+    widths = UNIT.read_register_bits(*PRODUCTS)
     top = "requantizer_rounding_checker"
     checker = make_checker(
         top,
@@ -159,14 +158,3 @@ def make_rounding_task() -> FormalTask:
         free=tuple(widths),
         is_quick=True,
     )
-
-
-def _read_product_bits() -> dict[str, int]:
-    """Widths of the registers of the partial products, as exported."""
-    text = UNIT.export()
-    widths = {}
-    for name in PRODUCTS:
-        found = re.search(rf"reg\[(\d+):0\] {name};", text)
-        assert found is not None, name
-        widths[name] = int(found[1]) + 1
-    return widths

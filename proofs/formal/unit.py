@@ -15,6 +15,7 @@ import pyrtl
 
 from proofs.formal.design import export_unit, make_planted
 from proofs.formal.task import FormalTask, Method, PlantedBug
+from reference.errors import ArgumentError
 
 DESIGN = "unit"
 """Module of every exported unit, and prefix of its registers."""
@@ -48,6 +49,21 @@ class Unit:
                 output = pyrtl.Output(self.outputs[name], f"out_{name}")
                 output <<= wire
         return export_unit(block, DESIGN)
+
+    def read_register_bits(self, *names: str) -> dict[str, int]:
+        """Widths of registers, as exported.
+
+        Raises:
+            ArgumentError: there is no such register.
+        """
+        text = self.export()
+        widths = {}
+        for name in names:
+            found = re.search(rf"^ *reg(?:\[(\d+):0\])? {name};", text, re.MULTILINE)
+            if found is None:
+                raise ArgumentError("register", name, f"one of the unit {DESIGN}")
+            widths[name] = int(found[1] or 0) + 1
+        return widths
 
 
 @dataclass(frozen=True)
@@ -167,14 +183,14 @@ def make_unit_task(
         num_assertions=count(checker, "assert"),
         num_assumptions=count(checker, "assume"),
         num_covers=count(checker, "cover"),
-        cover_depth_cycles=depth_cycles + 2,
+        cover_depth_cycles=max(12, depth_cycles + 2),
         free=free,
         visible=visible,
         bugs=tuple(
             PlantedBug(
                 bug.name,
                 make_planted(unit.export, bug.module, bug.old, bug.new),
-                depth_cycles + 2,
+                max(8, depth_cycles + 2),
             )
             for bug in bugs
         ),

@@ -1,0 +1,109 @@
+"""The read channel of a core obeys the numbered rules of docs/accelerator.md, section 4.
+
+Assumed of the core: it starts a request only when the one before is answered (or is, in this
+cycle), keeps address and number of beats until the request is taken, and asks for a beat at least.
+Assumed of memory: it answers open requests only. Each assumption has a label in the checker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+import pyrtl
+
+from proofs.formal.task import FormalTask
+from proofs.formal.unit import Unit, UnitBug, make_checker, make_unit_task, read_body
+from rtl.read_channel import NUM_BEATS_BITS, ReadChannelInputs, make_read_channel
+
+MODULE = "rtl.read_channel"
+TOP = "read_channel_checker"
+NUM_OPEN = "unit_num_beats_open_q"
+BUGS = (
+    UnitBug(
+        "the request is withdrawn after a cycle",
+        MODULE,
+        "        (is_requested, 0),",
+        "        (is_requesting_q, 0),",
+    ),
+    UnitBug(
+        "one beat too few is taken",
+        MODULE,
+        "is_more_open = num_beats_open_q != 1",
+        "is_more_open = num_beats_open_q != 2",
+    ),
+    UnitBug(
+        "a beat with an error counts as data",
+        MODULE,
+        "is_beat=is_taken & ~inputs.response_error",
+        "is_beat=is_taken",
+    ),
+)
+BIT_OUTPUTS = (
+    "request_valid",
+    "response_ready",
+    "is_beat",
+    "is_error",
+    "is_open",
+    "is_stalled",
+)
+
+
+def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
+    """The unit between ports."""
+    outputs = make_read_channel("unit", ReadChannelInputs(**wires))
+    return {one.name: getattr(outputs, one.name) for one in fields(outputs)}
+
+
+UNIT = Unit(
+    build,
+    {
+        "reset": 1,
+        "start": 1,
+        "address": 32,
+        "num_beats": NUM_BEATS_BITS,
+        "request_ready": 1,
+        "response_valid": 1,
+        "response_data": 32,
+        "response_error": 1,
+    },
+    dict.fromkeys(BIT_OUTPUTS, 1) | {"request_address": 32, "request_num_beats": NUM_BEATS_BITS},
+)
+
+
+def list_tasks() -> Iterator[FormalTask]:
+    """The channel for every environment that obeys its rules."""
+    checker = make_checker(
+        TOP,
+        UNIT,
+        read_body("read_channel"),
+        delays=dict.fromkeys(("address", "num_beats", "request_ready", "reset"), 1),
+        extra={NUM_OPEN: ("output", NUM_BEATS_BITS)},
+    )
+    yield make_unit_task(
+        UNIT,
+        checker,
+        TOP,
+        name="read channel",
+        claim="a request is kept until it is taken and answered by exactly num_beats beats; "
+        "nothing is taken without a request; one request is open",
+        configuration="1 to 65,535 beats",
+        depth_cycles=2,
+        argument="the number of open beats equals the checker's own count",
+        bugs=BUGS,
+        shown=(
+            "reset",
+            "start",
+            "num_beats",
+            "out_request_valid",
+            "request_ready",
+            "response_valid",
+            "out_response_ready",
+            "num_open",
+            "out_is_beat",
+            "out_is_error",
+        ),
+        visible=(NUM_OPEN,),
+        is_quick=True,
+        solver="z3",
+    )

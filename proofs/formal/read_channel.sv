@@ -1,0 +1,46 @@
+// Rules of docs/accelerator.md, section 4, for the read channel of a core. The checker counts for
+// itself: is_pending (a request is started, not yet taken) and num_open (beats not yet answered).
+reg was_reset = 0;
+reg is_pending = 0;
+reg [16:0] num_open = 0;
+wire is_requested = out_request_valid && request_ready;
+wire is_answered = response_valid && out_response_ready;
+always @(posedge clk) begin
+    was_reset <= was_reset | reset;
+    is_pending <= reset ? 1'b0 : start ? 1'b1 : is_requested ? 1'b0 : is_pending;
+    num_open <= reset ? 17'd0 : num_open + (is_requested ? num_beats : 17'd0) - is_answered;
+end
+wire is_waiting_before =
+    was_reset_before && out_request_valid_before && !request_ready_before[1] && !reset_before[1];
+reg out_request_valid_before = 0;
+reg was_reset_before = 0;
+always @(posedge clk) out_request_valid_before <= out_request_valid;
+always @(posedge clk) was_reset_before <= was_reset;
+wire is_kept = address == address_before[1] && num_beats == num_beats_before[1];
+
+always @(posedge clk) begin
+    if (was_reset && !reset) begin
+        core_starts_when_idle: assume (!start || !is_pending && num_open - is_answered == 0);
+        core_keeps_its_request: assume (!is_waiting_before || is_kept);
+        core_requests_a_beat: assume (!out_request_valid || num_beats != 0);
+        memory_answers_requests_only: assume (!response_valid || num_open != 0);
+    end
+    if (was_reset) begin
+        invariant_counts: assert (num_open == (out_response_ready ? unit_num_beats_open_q : 0));
+        invariant_zero: assert (out_response_ready == (unit_num_beats_open_q != 0));
+        request_follows_start: assert (out_request_valid == is_pending);
+        request_is_the_cores: assert (out_request_address == address && out_request_num_beats == num_beats);
+        ready_while_beats_are_open: assert (out_response_ready == (num_open != 0));
+        one_request_is_open: assert (!(out_request_valid && num_open != 0));
+        every_beat_is_taken_once: assert ((out_is_beat ^ out_is_error) == is_answered && !(out_is_beat && out_is_error));
+        errors_are_told: assert (out_is_error == (is_answered && response_error));
+        open_until_the_last_beat: assert (out_is_open == (is_pending || num_open != 0));
+        stalls_are_waits: assert (out_is_stalled == (is_pending && !request_ready || num_open != 0 && !response_valid));
+        if (is_waiting_before && !reset) request_is_kept: assert (out_request_valid
+            && out_request_address == address_before[1] && out_request_num_beats == num_beats_before[1]);
+    end
+    two_requests: cover (was_reset && age == 9 && is_pending && !num_open && is_waiting_before);
+    a_start_with_the_last_beat: cover (was_reset && start && num_open == 1);
+    a_long_answer: cover (was_reset && num_open == 65535 && is_answered);
+    an_error: cover (was_reset && out_is_error);
+end

@@ -1,0 +1,119 @@
+"""The write channel of a core obeys the numbered rules of docs/accelerator.md, section 4.
+
+Assumed of the core: it starts a burst only when the one before is acknowledged (or is, in this
+cycle), keeps its word while memory is not ready, and has at most 65,535 beats open. Assumed of
+memory: it acknowledges open beats only. Each assumption has a label in the checker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import fields
+
+import pyrtl
+
+from proofs.formal.task import FormalTask
+from proofs.formal.unit import Unit, UnitBug, make_checker, make_unit_task, read_body
+from rtl.write_channel import WriteChannelInputs, make_write_channel
+
+MODULE = "rtl.write_channel"
+TOP = "write_channel_checker"
+BEAT_BITS = 32
+INNER = {
+    "unit_num_open_q": 16,
+    "unit_has_open_q": 1,
+    "unit_has_one_open_q": 1,
+    "unit_is_upper_q": 1,
+}
+BUGS = (
+    UnitBug(
+        "the upper beat goes first",
+        MODULE,
+        "pyrtl.select(is_upper_q, inputs.word[beat_bits:], inputs.word[:beat_bits])",
+        "pyrtl.select(is_upper_q, inputs.word[:beat_bits], inputs.word[beat_bits:])",
+    ),
+    UnitBug(
+        "the address moves while memory is not ready",
+        MODULE,
+        "(is_beat_sent, increment(address_q))",
+        "(is_sending_q, increment(address_q))",
+    ),
+    UnitBug(
+        "done while a beat is still to be acknowledged",
+        MODULE,
+        "has_two_open = num_open_q == 2",
+        "has_two_open = num_open_q == 3",
+    ),
+)
+BIT_OUTPUTS = (
+    "valid",
+    "is_beat_sent",
+    "is_word_sent",
+    "is_done",
+    "is_error",
+    "is_open",
+    "is_stalled",
+)
+
+
+def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
+    """The unit between ports."""
+    outputs = make_write_channel("unit", WriteChannelInputs(**wires))
+    return {one.name: getattr(outputs, one.name) for one in fields(outputs)}
+
+
+UNIT = Unit(
+    build,
+    {
+        "reset": 1,
+        "start": 1,
+        "first_address": 32,
+        "stop": 1,
+        "word": 2 * BEAT_BITS,
+        "is_last_word": 1,
+        "ready": 1,
+        "acknowledge_valid": 1,
+        "acknowledge_error": 1,
+    },
+    dict.fromkeys(BIT_OUTPUTS, 1) | {"address": 32, "data": BEAT_BITS},
+)
+
+
+def list_tasks() -> Iterator[FormalTask]:
+    """The channel for every environment that obeys its rules."""
+    checker = make_checker(
+        TOP,
+        UNIT,
+        read_body("write_channel"),
+        delays=dict.fromkeys(("word", "ready", "reset"), 1),
+        extra={name: ("output", width) for name, width in INNER.items()},
+    )
+    yield make_unit_task(
+        UNIT,
+        checker,
+        TOP,
+        name="write channel",
+        claim="a beat is kept until it is taken; beats and addresses come in order, none twice; "
+        "done with the last acknowledgement",
+        configuration="beats of 4 bytes",
+        depth_cycles=2,
+        argument="the number of open beats equals the checker's own count",
+        bugs=BUGS,
+        shown=(
+            "reset",
+            "start",
+            "first_address",
+            "word",
+            "is_last_word",
+            "out_valid",
+            "ready",
+            "out_address",
+            "out_data",
+            "acknowledge_valid",
+            "num_open",
+            "out_is_done",
+        ),
+        visible=tuple(INNER),
+        is_quick=True,
+        solver="z3",
+    )

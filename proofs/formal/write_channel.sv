@@ -1,0 +1,58 @@
+// Rules of docs/accelerator.md, section 4, for the write channel of a core. The checker counts for
+// itself: is_sending, which beat of the word, the address, and num_open (not yet acknowledged).
+reg was_reset = 0;
+reg is_sending = 0;
+reg is_upper = 0;
+reg [31:0] address = 0;
+reg [16:0] num_open = 0;
+wire is_sent = out_valid && ready;
+wire is_last_sent = is_sent && (stop || is_upper && is_last_word);
+wire is_waiting_before =
+    was_reset_before && out_valid_before && !ready_before[1] && !reset_before[1];
+reg out_valid_before = 0;
+reg was_reset_before = 0;
+reg [31:0] out_address_before;
+reg [31:0] out_data_before;
+always @(posedge clk) begin
+    was_reset <= was_reset | reset;
+    is_sending <= reset ? 1'b0 : start ? 1'b1 : is_last_sent ? 1'b0 : is_sending;
+    is_upper <= reset || start ? 1'b0 : is_upper ^ is_sent;
+    address <= start ? first_address : address + is_sent;
+    num_open <= reset ? 17'd0 : num_open + is_sent - acknowledge_valid;
+    out_valid_before <= out_valid;
+    was_reset_before <= was_reset;
+    out_address_before <= out_address;
+    out_data_before <= out_data;
+end
+wire [31:0] beat = is_upper ? word[63:32] : word[31:0];
+wire is_end = !is_sending && acknowledge_valid && num_open == 1;
+
+always @(posedge clk) begin
+    if (was_reset && !reset) begin
+        core_starts_when_idle: assume (!start || !is_sending && num_open - acknowledge_valid == 0);
+        core_keeps_its_word: assume (!is_waiting_before || word == word_before[1]);
+        core_sends_at_most_65535: assume (!(num_open == 65535 && is_sent && !acknowledge_valid));
+        memory_acknowledges_beats_only: assume (!acknowledge_valid || num_open != 0);
+    end
+    if (was_reset) begin
+        invariant_count: assert (num_open == unit_num_open_q);
+        invariant_some: assert (unit_has_open_q == (num_open != 0));
+        invariant_one: assert (unit_has_one_open_q == (num_open == 1));
+        invariant_limit: assert (num_open <= 65535);
+        invariant_half: assert (!is_sending || unit_is_upper_q == is_upper);
+        valid_while_sending: assert (out_valid == is_sending);
+        if (is_sending) addresses_follow: assert (out_address == address);
+        if (is_sending) lower_beat_first: assert (out_data == beat);
+        if (is_waiting_before && !reset) beat_is_kept: assert (out_valid && out_address == out_address_before && out_data == out_data_before);
+        sent_once: assert (out_is_beat_sent == is_sent);
+        word_sent_with_upper_beat: assert (out_is_word_sent == (is_sent && is_upper));
+        done_with_last_acknowledgement: assert (out_is_done == (is_end && !acknowledge_error));
+        errors_are_told: assert (out_is_error == (acknowledge_valid && acknowledge_error));
+        open_until_acknowledged: assert (out_is_open == (is_sending || num_open != 0));
+        stalls_are_waits: assert (out_is_stalled == (is_sending ? !ready : num_open != 0 && !is_end));
+    end
+    a_burst_is_done: cover (was_reset && out_is_done && age >= 7);
+    a_wait: cover (was_reset && is_waiting_before && is_upper);
+    a_start_at_the_end: cover (was_reset && start && is_end);
+    a_full_channel: cover (was_reset && num_open == 2 && is_sent && acknowledge_valid);
+end
