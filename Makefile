@@ -17,13 +17,15 @@ HARDWARE_ARGS ?=
 FORMAL_ARGS ?=
 VERILOG_ARGS ?=
 SIMULATORS_ARGS ?=
+SYNTH_ARGS ?=
 COCOTB_ARGS ?= --preset tiny
 
 # Two pips at once in one environment spoil it.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all nightly coverage lint format doctest mutants bench findings \
-        prove bounds formal hardware verilog simulators cocotb golden train evaluate clean
+        prove bounds formal hardware verilog simulators cocotb synth \
+        signoff golden train evaluate clean
 
 ## -- first steps
 help: ## list every target with an example | make help
@@ -83,6 +85,10 @@ simulators: $(VENV)/stamp-test $(VENV)/stamp-hdl ## one stimulus on four simulat
 cocotb: $(VENV)/stamp-cli $(VENV)/stamp-hdl ## Verilog in out/cocotb, driven by cocotb | make cocotb COCOTB_ARGS="--preset demo"
 	$(BIN)/fastcar export $(COCOTB_ARGS) --out out/cocotb
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(MAKE) -C out/cocotb
+synth: $(VENV)/stamp-test $(VENV)/stamp-hdl ## synthesis, place and route, area and time | make synth SYNTH_ARGS=--quick
+	$(BIN)/python -m tools.synthesis $(SYNTH_ARGS)
+signoff: $(VENV)/stamp-test ## docs/signoff.md from what formal, simulators, synth wrote | make signoff
+	$(BIN)/python -m tools.signoff
 
 ## -- the shipped model and golden vectors (these install PyTorch)
 golden: $(VENV)/stamp-golden ## vectors of Hugging Face transformers | make golden
