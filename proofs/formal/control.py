@@ -7,13 +7,15 @@ so nothing has to be assumed of cores, memories or arithmetic.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from functools import cache
 
 from cosim.verilog import MODULE_NAME, export_verilog
 from rtl.circuits import CORE_BITS
 from rtl.config import AcceleratorConfig
 from rtl.instruction import FIELD_BITS, FIELDS, INSTRUCTION_BITS, Opcode, Predicate
+from rtl.instruction_check import FORM_BITS, Form
 
 MAX_SLOTS = 32
 """Width of the Index Register's port."""
@@ -66,6 +68,7 @@ def name_free_cores(config: AcceleratorConfig) -> dict[str, int]:
         "queue_num_queued_q": queue_bits,
         "sequencer_is_running_q": 1,
         "sequencer_instruction_q": INSTRUCTION_BITS,
+        "sequencer_marks_q": max(Opcode) + 1,
         "is_done": 1,
         "retirement_valid_q": 1,
         "error_valid_q": 1,
@@ -93,6 +96,7 @@ def name_outputs(config: AcceleratorConfig) -> dict[str, int]:
         "decision_slot": 5,
         "decision_computes": 1,
         "decision_core": CORE_BITS,
+        "retire_valid": 1,
     }
     return ports | {f"mapping_register_{slot}": CORE_BITS for slot in range(config.num_slots)}
 
@@ -101,6 +105,7 @@ def name_visible(config: AcceleratorConfig) -> dict[str, int]:
     """Inner wires of the accelerator that checkers of the control read, with their widths."""
     wires = {
         "dispatcher_instruction": INSTRUCTION_BITS,
+        "dispatcher_form_q": FORM_BITS,
         "dispatcher_is_held_q": 1,
         "dispatcher_is_begin": 1,
         "dispatcher_is_threshold": 1,
@@ -113,9 +118,20 @@ def name_visible(config: AcceleratorConfig) -> dict[str, int]:
     return wires | {f"core{core}_instruction_valid": 1 for core in range(config.num_cores)}
 
 
-def wrap_accelerator(
-    top: str, free: Mapping[str, int], read: Mapping[str, int], body: str
-) -> str:
+def _declare_form() -> Iterator[str]:
+    """Names for what the dispatcher decoded, and whether it agrees with the instruction."""
+    for place, member in enumerate(fields(Form)):
+        yield f"wire form_{member.name} = dispatcher_form_q[{place}];"
+    known = " | ".join(f"(held_opcode == {opcode.name})" for opcode in Opcode)
+    yield (
+        f"wire form_agrees = (form_is_unknown == ~({known}))"
+        " & (form_is_for_core == (held_opcode >= LOAD))"
+        " & (form_has_slot == (held_opcode >= LOAD | held_opcode == DECIDE))"
+        " & (held_opcode != BEGIN | form_is_bad_length == (held_rows == 0 | held_rows > B));"
+    )
+
+
+def wrap_accelerator(top: str, free: Mapping[str, int], read: Mapping[str, int], body: str) -> str:
     """A checker: module `top` with the accelerator in it and a body.
 
     The body finds all wires under their own names, and `was_reset`: there was a reset before.
@@ -150,9 +166,11 @@ def make_frame(
 ) -> str:
     """A checker of the dispatch of all slots to all cores.
 
-    Beside what `wrap_accelerator` gives, the body finds: `slot` (any one slot, constant), `offered`, `full` and `core_errors` (one bit for each core),
-    `mapping` and `static_core` (of `slot`), `held_<field>` (of the instruction that the dispatcher
-    looks at), and constants `C`, `B`, opcodes and predicates.
+    Beside what `wrap_accelerator` gives, the body finds: `slot` (any one slot, constant),
+    `offered`, `full` and `core_errors` (one bit for each core), `mapping` and `static_core` (of
+    `slot`), `held_<field>` (of the instruction that the dispatcher looks at), `form_agrees` (what
+    the dispatcher decoded fits to it), and constants: `C`, `B`, `LAST_MAPPED` (the last core that
+    slots can be mapped to), opcodes and predicates.
 
     Args:
         config: sizes.
@@ -170,10 +188,12 @@ def make_frame(
     word = "dispatcher_instruction"
     lines = [
         f"localparam C = {config.num_cores}, B = {config.num_slots}, {symbols};",
+        "localparam LAST_MAPPED = (B < C ? B : C) - 1;",
         *(
             f"wire {get_range(num_bits)}held_{name} = {slice_field(word, name)};"
             for name, num_bits in FIELDS
         ),
+        *_declare_form(),
         "(* anyconst *) reg [4:0] any_slot;",
         "wire [4:0] slot = any_slot % B;",
         f"wire [B-1:0][4:0] mappings = {{{mappings}}};",

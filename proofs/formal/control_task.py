@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,8 +25,10 @@ from rtl.config import AcceleratorConfig
 
 NUM_CORES = (1, 2, 3, 4, 8)
 NUM_SLOTS = (4, 8, 32)
-QUICK_SIZES = (3, 4)
-"""C and B of the quick set, and of the planted bugs."""
+QUICK_SIZES = (2, 4)
+"""C and B of the quick set."""
+BUGGY_SIZES = (3, 4)
+"""C and B in which bugs are planted."""
 
 _OBLIGATION = re.compile(r"^ *\w+: (assert|assume|cover) \(", re.MULTILINE)
 
@@ -61,6 +63,10 @@ class ControlProof:
         bugs: planted in the quick sizes.
         shown: signals of the counterexamples.
         cover_depth_cycles: runs in which every cover must be reached.
+        queue_depth: instructions that a core queues.
+        name_free: wires that are cut.
+        name_visible: inner wires that are read.
+        declare: SystemVerilog in front of the checker's body.
     """
 
     unit: str
@@ -69,20 +75,26 @@ class ControlProof:
     bugs: tuple[Bug, ...]
     shown: tuple[str, ...]
     cover_depth_cycles: int = 16
+    queue_depth: int = 32
+    name_free: Callable[[AcceleratorConfig], dict[str, int]] = name_free_cores
+    name_visible: Callable[[AcceleratorConfig], dict[str, int]] = name_visible
+    declare: Callable[[AcceleratorConfig], str] | None = None
 
     def list_tasks(self) -> Iterator[FormalTask]:
         """One task for each C and B."""
         for num_cores in NUM_CORES:
             for num_slots in NUM_SLOTS:
-                yield self.make_task(make_config(num_cores, num_slots))
+                yield self.make_task(make_config(num_cores, num_slots, self.queue_depth))
 
     def make_task(self, config: AcceleratorConfig) -> FormalTask:
-        """The task for one C and B; planted bugs in the quick sizes only."""
-        is_quick = (config.num_cores, config.num_slots) == QUICK_SIZES
+        """The task for one C and B; bugs are planted in one of them."""
+        sizes = (config.num_cores, config.num_slots)
         top = f"{self.unit}_checker"
         body = (Path(__file__).parent / f"{self.unit}.sv").read_text(encoding="utf-8")
-        free, visible = name_free_cores(config), name_visible(config)
+        free, visible = self.name_free(config), self.name_visible(config)
         kinds = count_obligations(body)
+        if self.declare is not None:
+            body = self.declare(config) + body
         return FormalTask(
             name=f"{self.unit} C={config.num_cores} B={config.num_slots}",
             claim=self.claim,
@@ -99,10 +111,10 @@ class ControlProof:
             cover_depth_cycles=self.cover_depth_cycles,
             free=tuple(free),
             visible=tuple(visible),
-            bugs=tuple(plant(config, bug) for bug in self.bugs) if is_quick else (),
+            bugs=tuple(plant(config, bug) for bug in self.bugs) if sizes == BUGGY_SIZES else (),
             shown=self.shown,
             argument=self.argument,
-            is_quick=is_quick,
+            is_quick=sizes == QUICK_SIZES,
         )
 
 

@@ -76,6 +76,7 @@ def make_task(config: AcceleratorConfig, core: int) -> FormalTask:
     body = (Path(__file__).with_suffix(".sv")).read_text(encoding="utf-8")
     read = dict(visible.values()) | words
     kinds = count_obligations(body)
+    body = _declare(config, free | visible, words) + body
     return FormalTask(
         name=f"queue C={config.num_cores} depth={depth}",
         claim="instructions leave a queue in the order and with the bits with which they entered, "
@@ -83,9 +84,7 @@ def make_task(config: AcceleratorConfig, core: int) -> FormalTask:
         configuration=f"C = {config.num_cores}, core {core}, depth {depth}",
         make_design=partial(export_once, config),
         design_top=MODULE_NAME,
-        checker=wrap_accelerator(
-            "queue_checker", dict(free.values()), read, _declare(config, free | visible, words) + body
-        ),
+        checker=wrap_accelerator("queue_checker", dict(free.values()), read, body),
         top="queue_checker",
         method=Method.INDUCTION,
         depth_cycles=1,
@@ -99,6 +98,7 @@ def make_task(config: AcceleratorConfig, core: int) -> FormalTask:
         shown=_SHOWN,
         argument="the place of the tagged instruction follows from how many were before it",
         is_quick=is_quick,
+        solver="bitwuzla",
     )
 
 

@@ -55,6 +55,7 @@ always @(posedge clk) if (was_reset) begin
     index_is_kept: assert (index_register[slot] == (is_committed & computes));
     mapping_is_kept: assert (~(is_committed & computes) | (mapping == core));
     // What carries the induction.
+    invariant_form: assert (~dispatcher_is_held_q | form_agrees);
     invariant_slots_fit: assert (num_slots <= B);
     invariant_commits_fit: assert (num_commits <= num_slots);
     invariant_committed_slots: assert (is_committed == (slot < num_commits));
@@ -68,6 +69,6 @@ always @(posedge clk) if (was_reset) begin
 
     all_slots_of_a_run: cover ((num_slots == 4) & (num_commits == 4));
     computes_and_replays: cover ((num_commits == 2) & index_register[1] & ~index_register[0]);
-    maps_to_the_last_core: cover (maps & (decision_core == C - 1) & ~is_static);
+    maps_to_the_last_core: cover (maps & (decision_core == LAST_MAPPED) & ~is_static);
     static_run: cover (commits & is_static & (decision_slot == 1));
 end

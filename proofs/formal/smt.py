@@ -131,11 +131,12 @@ def _make_script(task: FormalTask) -> str:
     """Commands of Yosys: the design with its cuts, then the checker around it, then SMT2."""
     lines = ["read_verilog -sv design.v", f"hierarchy -check -top {task.design_top}", "proc"]
     if task.memories:
-        lines += ["memory_collect", f"cd {task.design_top}", *_open_memories(task.memories), "cd .."]
-    if task.free:
-        lines.append("expose -input " + " ".join(f"w:{name}" for name in task.free))
-    if task.visible:
-        lines.append("expose " + " ".join(f"w:{name}" for name in task.visible))
+        opened = _open_memories(task.memories)
+        lines += ["memory_collect", f"cd {task.design_top}", *opened, "cd .."]
+    for option, names in (("-input", task.free), ("", task.visible)):
+        if names:
+            wires = " ".join(f"{task.design_top}/w:{name}" for name in names)
+            lines += [f"select -assert-count {len(names)} {wires}", f"expose {option} {wires}"]
     lines += [
         "read_verilog -sv -formal checker.sv",
         f"hierarchy -check -top {task.top}",

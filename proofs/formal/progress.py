@@ -1,0 +1,128 @@
+"""No deadlock in the exported accelerator: something progresses within a stated number of cycles.
+
+Queues, sequencers, records, scheduler and dispatcher are the real ones; what instructions say and
+how scores turn out is free. The one assumption is that memory and datapath are fair: an instruction
+that a core executes is done, or its transfers are closed, within LIMIT cycles, for any LIMIT up to
+15. The bound is then LIMIT cycles without an event, 2 where LIMIT is smaller; an idle machine
+progresses at once. Queues have 4 places: the depth enters through counters only, and a full queue
+must be reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from proofs.formal.control import name_visible
+from proofs.formal.control_task import Bug, ControlProof
+from proofs.formal.task import FormalTask
+from rtl.config import AcceleratorConfig
+from rtl.instruction import INSTRUCTION_BITS, Opcode
+
+_FREE = {
+    "done_now": ("is_done", 1),
+    "transfer_open": ("is_transfer_open", 1),
+    "failed": ("is_failed_q", 1),
+    "error_now": ("error_valid_q", 1),
+    "head": ("queue_head_q", INSTRUCTION_BITS),
+    "running_instruction": ("sequencer_instruction_q", INSTRUCTION_BITS),
+    "running_marks": ("sequencer_marks_q", max(Opcode) + 1),
+}
+"""Wires of a core that are cut, by the name that the checker gives them."""
+
+
+def _get_read(config: AcceleratorConfig) -> dict[str, tuple[str, int]]:
+    """Wires of a core that are read, by the name that the checker gives them."""
+    number_bits = config.queue_depth.bit_length()
+    return {
+        "starting": ("is_starting", 1),
+        "running": ("sequencer_is_running_q", 1),
+        "head_valid": ("queue_head_valid_q", 1),
+        "next_valid": ("queue_next_valid_q", 1),
+        "num_queued": ("queue_num_queued_q", number_bits),
+        "num_stored": ("queue_num_stored_q", number_bits),
+    }
+
+
+def _name_free(config: AcceleratorConfig) -> dict[str, int]:
+    free = {
+        f"core{core}_{name}": num_bits
+        for core in range(config.num_cores)
+        for name, num_bits in _FREE.values()
+    }
+    return free | {"score_unit_computing_q": config.num_slots}
+
+
+def _name_visible(config: AcceleratorConfig) -> dict[str, int]:
+    return name_visible(config) | {
+        f"core{core}_{name}": num_bits
+        for core in range(config.num_cores)
+        for name, num_bits in _get_read(config).values()
+    }
+
+
+def _declare(config: AcceleratorConfig) -> str:
+    """One vector for each wire of the cores."""
+    lines = [f"localparam DEPTH = {config.queue_depth};"]
+    for name, (wire, num_bits) in (_FREE | _get_read(config)).items():
+        of_cores = [f"core{core}_{wire}" for core in reversed(range(config.num_cores))]
+        bits = f"[{num_bits - 1}:0]" if num_bits > 1 else ""
+        lines.append(f"wire [C-1:0]{bits} {name} = {{{', '.join(of_cores)}}};")
+    return "\n".join(lines) + "\n"
+
+
+PROOF = ControlProof(
+    unit="progress",
+    claim="unless nothing is asked for, something progresses (an instruction is accepted, passes, "
+    "starts, ends or is dropped, a decision is committed, a slot retires, an error stops) within "
+    "the longest time that an instruction runs, and within 2 cycles where that is shorter; an idle "
+    "machine progresses at once",
+    argument="how long nothing progressed is bounded by the age of what runs or waits in each core",
+    bugs=(
+        Bug(
+            "a slot that nothing decides waits for ever",
+            "rtl.dispatcher",
+            "is_never_decided = route.is_undecided & inputs.is_machine_idle",
+            "is_never_decided = route.is_undecided & inputs.is_stopped",
+        ),
+        Bug(
+            "an instruction starts only behind another one",
+            "rtl.sequencer",
+            "is_offered = inputs.head_valid & ~inputs.is_dropping",
+            "is_offered = inputs.head_valid & ~inputs.is_dropping & is_running_q",
+        ),
+        Bug(
+            "BEGIN waits for a machine that works",
+            "rtl.dispatcher",
+            'is_legal & (fields["opcode"] == int(opcode)) & inputs.is_machine_idle',
+            'is_legal & (fields["opcode"] == int(opcode)) & ~inputs.is_machine_idle',
+        ),
+    ),
+    shown=(
+        "reset",
+        "instruction_valid",
+        "instruction_ready",
+        "dispatcher_is_held_q",
+        "held_opcode",
+        "held_predicate",
+        "queued",
+        "running",
+        "starting",
+        "finishing",
+        "decision_valid",
+        "retire_valid",
+        "error",
+        "done",
+        "LIMIT",
+        "stalled",
+    ),
+    cover_depth_cycles=20,
+    queue_depth=4,
+    name_free=_name_free,
+    name_visible=_name_visible,
+    declare=_declare,
+)
+
+
+def list_tasks() -> Iterator[FormalTask]:
+    """One task for each C and B."""
+    return PROOF.list_tasks()
