@@ -14,7 +14,7 @@ class Mutant:
         path: file, from the root of the repository.
         old: text that stands there exactly once.
         new: what replaces it.
-        tests: test files that must notice, the quickest first.
+        tests: test files, or `file::test`, that must notice, the quickest first.
     """
 
     name: str

@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.cosim_mutant_list import COSIM_MUTANTS
 from tools.integer_mutant_list import INTEGER_MUTANTS
 from tools.kernel_mutant_list import KERNEL_MUTANTS
 from tools.mutant_list import MUTANTS as REFERENCE_MUTANTS
@@ -32,9 +33,27 @@ from tools.proof_mutant_list import PROOF_MUTANTS
 from tools.rtl_mutant_list import RTL_MUTANTS
 
 ROOT = Path(__file__).parent.parent
-MUTANTS = (*REFERENCE_MUTANTS, *PROOF_MUTANTS, *INTEGER_MUTANTS, *RTL_MUTANTS, *KERNEL_MUTANTS)
+MUTANTS = (
+    *REFERENCE_MUTANTS,
+    *PROOF_MUTANTS,
+    *INTEGER_MUTANTS,
+    *RTL_MUTANTS,
+    *KERNEL_MUTANTS,
+    *COSIM_MUTANTS,
+)
 """Every planted bug."""
-COPIED = ("reference", "proofs", "rtl", "cosim", "tests", "setup.cfg", "pyproject.toml")
+COPIED = (
+    "reference",
+    "proofs",
+    "rtl",
+    "cosim",
+    "fastcar",
+    "tools",
+    "tests",
+    "docs/hardware.json",
+    "setup.cfg",
+    "pyproject.toml",
+)
 LIMIT_SECONDS = 600
 """A run that takes longer hangs."""
 
@@ -75,8 +94,11 @@ def check_list(mutants: Sequence[Mutant], root: Path = ROOT) -> None:
         mutated = compute_mutated((root / mutant.path).read_text(encoding="utf-8"), mutant)
         compile(mutated, mutant.path, "exec")
         for test in mutant.tests:
-            if not (root / test).is_file():
-                raise MutantError(f"{mutant.name}: no test file {test}")
+            file, _, function = test.partition("::")
+            if not (root / file).is_file():
+                raise MutantError(f"{mutant.name}: no test file {file}")
+            if function and f"def {function}(" not in (root / file).read_text(encoding="utf-8"):
+                raise MutantError(f"{mutant.name}: no test {function} in {file}")
 
 
 @contextmanager
@@ -141,6 +163,7 @@ def make_tree(tree: Path) -> Path:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, tree / name, ignore=ignore)
         else:
+            (tree / name).parent.mkdir(exist_ok=True)
             shutil.copy2(ROOT / name, tree / name)
     return tree
 

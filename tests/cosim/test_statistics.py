@@ -25,17 +25,19 @@ from tests.cosim.interpreted_backend import InterpretedBackend, Sabotage
 from tests.cosim.tiny_model import make_model, make_request
 
 NUM_SLOTS = 4
+LATENCY_CYCLES = 3
 
 
 def collect(
     dispatch: Dispatch,
     seed: int,
     sabotage: Sabotage | None = None,
-    settings: RunSettings | None = None,
+    stall_probability: float = 0.0,
 ) -> tuple[RunStatistics, list[LayerRun]]:
     """Statistics of four layers in lock-step, and the runs."""
     model, rng = make_model(TINY, seed=seed), np.random.default_rng(seed)
-    statistics, runs = RunStatistics(TINY, 1), []
+    statistics, runs = RunStatistics(TINY, LATENCY_CYCLES), []
+    settings = RunSettings(channels=ChannelSettings(LATENCY_CYCLES, stall_probability))
     hardware = AcceleratorEngine(model, InterpretedBackend(TINY, sabotage), dispatch, settings)
     reference = IntegerMlpEngine(model, TINY.num_lanes)
     engine = LockstepEngine(reference, hardware, 0, statistics.add)
@@ -77,9 +79,8 @@ def test_stalls_are_added_to_what_the_cycle_model_says() -> None:
         counters = replace(result.counters, cycles=result.cycles + 3, cores=cores)
         return replace(result, counters=counters)
 
-    settings = RunSettings(channels=ChannelSettings(1, 0.5))
     plain, _ = collect(Dispatch.DYNAMIC, 0)
-    stalled, runs = collect(Dispatch.DYNAMIC, 0, stall, settings)
+    stalled, runs = collect(Dispatch.DYNAMIC, 0, stall, 0.5)
     cycles = plain.totals["cycles"]
     assert stalled.totals["cycles"] == cycles + 3 * len(runs)
     assert stalled.totals["fewest_cycles"] == cycles
@@ -120,14 +121,16 @@ def test_the_mapping_of_a_program_can_be_changed_and_changed_back() -> None:
 
 
 def test_the_timeline_is_of_the_run_that_drs_shortens_most() -> None:
-    statistics, runs = collect(Dispatch.STATIC, 3)
+    statistics, runs = collect(Dispatch.STATIC, 14)
     saved = {}
     for run in runs:
         computes = [record.computes for record in run.result.decisions]
         drs, static = (
-            predict_run(TINY, set_mapping(run.program, is_static), computes, 1)
+            predict_run(TINY, set_mapping(run.program, is_static), computes, LATENCY_CYCLES)
             for is_static in (False, True)
         )
         saved[run.token_index] = static.cycles - drs.cycles
     assert statistics.timeline is not None
-    assert saved[statistics.timeline.token_index] == max(saved.values())
+    timeline = statistics.timeline
+    assert saved[timeline.token_index] == max(saved.values()) > 0
+    assert timeline.static_cycles - timeline.drs_cycles == max(saved.values())

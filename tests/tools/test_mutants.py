@@ -23,6 +23,21 @@ from tools.mutants import (
 )
 
 MUTANT = Mutant("planted", "module.py", "x = 1", "x = 2", ("test_module.py",))
+COSIM_STEMS = (
+    "assembler",
+    "compiler",
+    "memory_image",
+    "memory_model",
+    "engine",
+    "lockstep",
+    "statistics",
+    "report",
+    "wave",
+    "recording",
+    "cycle_model",
+    "pyrtl_backend",
+    "verilator_backend",
+)
 
 
 @pytest.fixture
@@ -55,6 +70,11 @@ def test_every_statement_has_its_mutants(number: str) -> None:
 )
 def test_every_unit_of_the_hardware_has_its_mutants(unit: str) -> None:
     assert any(mutant.path == f"rtl/{unit}" for mutant in MUTANTS)
+
+
+@pytest.mark.parametrize("stem", COSIM_STEMS)
+def test_every_part_of_the_co_simulation_has_its_mutants(stem: str) -> None:
+    assert any(mutant.path == f"cosim/{stem}.py" for mutant in MUTANTS)
 
 
 def test_a_caught_bug_names_the_test_and_a_survivor_none(tree: Path) -> None:
@@ -94,6 +114,9 @@ def test_refuses_a_name_twice_and_a_missing_test(tree: Path) -> None:
         check_list([MUTANT, MUTANT], tree)
     with pytest.raises(MutantError, match=r"^planted: no test file test_gone\.py$"):
         check_list([replace(MUTANT, tests=("test_gone.py",))], tree)
+    with pytest.raises(MutantError, match=r"^planted: no test test_y in test_module\.py$"):
+        check_list([replace(MUTANT, tests=("test_module.py::test_y",))], tree)
+    check_list([replace(MUTANT, tests=("test_module.py::test_x",))], tree)
 
 
 def test_a_word_that_names_no_mutant_is_no_success(
