@@ -21,7 +21,7 @@ from reference.int8_writer import (
 )
 from reference.weights import get_layer_shapes
 from tools.bench_gate import EvenGate
-from tools.bench_machine import get_peak_bytes, get_private_bytes
+from tools.bench_machine import get_held_bytes, get_peak_bytes, get_private_bytes
 from tools.bench_own import count_weight_bytes, fill_cache, make_decoder, make_engine, run_turn
 from tools.bench_plan import REFERENCE_ENGINE, REPLAY_RATIOS, TOKENS_PER_FRAME, Geometry
 from tools.bench_stats import compute_amdahl
@@ -86,7 +86,7 @@ class LargePlayer:
     def quantize(self, source: str, target: str) -> Results:
         """Quantise a float checkpoint; memory that this took beside what the process had."""
         Path(target).mkdir()
-        before, start = get_peak_bytes(), time.perf_counter()
+        before, start = get_held_bytes(), time.perf_counter()
         quantize_checkpoint_files(source, target)
         return {
             "seconds": time.perf_counter() - start,

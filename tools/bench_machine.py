@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -46,22 +45,27 @@ def _get_processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _read_memory(key: str) -> int:
-    """Bytes of an entry of /proc/meminfo."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
+def _read_memory(key: str, path: str = "/proc/meminfo") -> int:
+    """Bytes of an entry of a file that counts in kB."""
+    for line in Path(path).read_text().splitlines():
         if line.startswith(f"{key}:"):
             return 1024 * int(line.split()[1])
-    raise OSError(f"/proc/meminfo has no {key}")
+    raise OSError(f"{path} has no {key}")
 
 
 def get_peak_bytes() -> int:
-    """Most memory that this process held so far, mapped files included."""
-    return 1024 * int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    """Most memory that this process held since its start, mapped files included.
+
+    Not `ru_maxrss`: that begins with the memory of the process that started this one.
+    """
+    return _read_memory("VmHWM", "/proc/self/status")
+
+
+def get_held_bytes() -> int:
+    """Memory of this process, mapped files included."""
+    return _read_memory("VmRSS", "/proc/self/status")
 
 
 def get_private_bytes() -> int:
     """Memory of this process that no file backs."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return 1024 * int(line.split()[1])
-    raise OSError("/proc/self/status has no RssAnon")
+    return _read_memory("RssAnon", "/proc/self/status")

@@ -216,15 +216,18 @@ def test_progress_ends_at_the_number_of_weights(tmp_path: Path) -> None:
 
 
 MEASURE = """
-import resource, sys, tracemalloc
+import sys, tracemalloc
+from pathlib import Path
 from reference.int8_writer import quantize_checkpoint_files
 # everything is imported and warm before the measurement
 quantize_checkpoint_files(sys.argv[1], sys.argv[2])
 tracemalloc.start()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def read(key):
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(key)).split()[1])
+before = read("VmRSS:")
 quantize_checkpoint_files(sys.argv[3], sys.argv[4])
-after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-print(tracemalloc.get_traced_memory()[1], (after - before) * 1024)
+print(tracemalloc.get_traced_memory()[1], read("VmHWM:") - before)
 """
 
 
@@ -248,7 +251,7 @@ def test_memory_stays_below_the_largest_shard(tmp_path: Path) -> None:
     shard_bytes = (source / "model.safetensors").stat().st_size
     assert shard_bytes > 24e6
     assert 0 < traced_bytes < shard_bytes / 2
-    assert resident_bytes < 1.5 * shard_bytes
+    assert 0 < resident_bytes < 1.5 * shard_bytes
 
 
 def test_a_writer_puts_runs_where_they_belong(tmp_path: Path) -> None:
