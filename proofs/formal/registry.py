@@ -10,6 +10,8 @@ from reference.errors import ArgumentError
 MODULES = (
     "scheduler",
     "dispatcher",
+    "queue",
+    "progress",
     "requantizer",
     "read_channel",
     "write_channel",

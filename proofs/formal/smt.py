@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -95,28 +96,41 @@ def ask(
     search = [str(folder), str(Path(find_tool("z3", EXTRA)).parent), os.environ.get("PATH", "")]
     if task.solver == "bitwuzla":
         make_solver(folder, limit_seconds, EXTRA)
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=os.environ | {"PATH": os.pathsep.join(search)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=limit_seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
+    output = _run_limited(command, folder, search, limit_seconds)
+    if output is None:
         return Answer(None)
-    if "Status: PASSED" in done.stdout:
+    if "Status: PASSED" in output:
         return Answer(True)
-    if "Status: FAILED" not in done.stdout:
-        raise ToolError(f"{task.name}: yosys-smtbmc: {done.stdout.strip().splitlines()[-1:]}")
+    if "Status: FAILED" not in output:
+        raise ToolError(f"{task.name}: yosys-smtbmc: {output.strip().splitlines()[-1:]}")
     if question is Question.COVER:
-        return Answer(False, tuple(_UNREACHED.findall(done.stdout)))
+        return Answer(False, tuple(_UNREACHED.findall(output)))
     run = read_counterexample((folder / WAVE_FILE).read_text(encoding="utf-8"))
-    return Answer(False, tuple(dict.fromkeys(_FAILED.findall(done.stdout))), run.select(task.shown))
+    return Answer(False, tuple(dict.fromkeys(_FAILED.findall(output))), run.select(task.shown))
+
+
+def _run_limited(
+    command: list[str], folder: Path, search: list[str], limit_seconds: float
+) -> str | None:
+    """Output of a program; None if it takes too long, and then its solver is ended as well."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=os.environ | {"PATH": os.pathsep.join(search)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        try:
+            return process.communicate(timeout=limit_seconds)[0]
+        except BaseException as error:
+            # A solver does not notice that yosys-smtbmc is gone.
+            os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                return None
+            raise
 
 
 def _open_memories(memories: tuple[tuple[str, int], ...]) -> Iterator[str]:
