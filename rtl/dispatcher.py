@@ -14,13 +14,7 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.circuits import (
-    make_static_core,
-    mark_slot,
-    mask,
-    read_slot,
-    select_value,
-)
+from rtl.circuits import make_static_core, mark_slot, mask, select_value
 from rtl.config import AcceleratorConfig
 from rtl.instruction import INSTRUCTION_BITS, Opcode, Predicate, split
 from rtl.instruction_check import (
@@ -33,6 +27,14 @@ from rtl.instruction_check import (
     split_form,
 )
 from rtl.registers import drive, make_register
+from rtl.slot_view import (
+    Commit,
+    SlotArrays,
+    SlotView,
+    ViewEvents,
+    drive_slot_view,
+    make_slot_view,
+)
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class DispatcherInputs:
         index: B bits; 1 = compute.
         index_valid: B bits; decided slots.
         mappings: for each slot 5 bits.
+        commit: what the scheduler commits in this cycle.
         is_distance: 1 bit; distances decide in this run.
     """
 
@@ -63,6 +66,7 @@ class DispatcherInputs:
     index: pyrtl.WireVector
     index_valid: pyrtl.WireVector
     mappings: Sequence[pyrtl.WireVector]
+    commit: Commit
     is_distance: pyrtl.WireVector
 
 
@@ -127,17 +131,15 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     instruction_q = make_register(INSTRUCTION_BITS, "dispatcher_instruction")
     form_q = make_register(FORM_BITS, "dispatcher_form")
     claimed_q = make_register(config.num_slots, "dispatcher_claimed")
+    view_q = make_slot_view()
 
     # Datapath.
     fields = split(instruction_q)
-    is_claimed = read_slot(claimed_q, fields["slot"])
-    check_inputs = CheckInputs(
-        form_q, fields["slot"], inputs.num_slots, inputs.is_distance, is_claimed
-    )
+    check_inputs = CheckInputs(form_q, view_q.is_open, inputs.is_distance, view_q.is_claimed)
     is_right, check_code = make_instruction_check(check_inputs)
     is_looking = is_held_q & ~inputs.is_stopped
     is_legal = is_looking & is_right
-    route = _make_route(config, inputs, fields, is_legal)
+    route = _make_route(config, inputs, view_q, fields, is_legal & split_form(form_q).is_for_core)
 
     # Control.
     is_begin, is_threshold, is_end = (
@@ -158,6 +160,16 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     drive(instruction_q, (is_accepted, inputs.instruction), clear=inputs.reset)
     drive(form_q, (is_accepted, make_form(config, split(inputs.instruction))))
     drive(claimed_q, (is_claim, claimed_d), clear=inputs.reset | is_begin)
+    slots = SlotArrays(
+        inputs.num_slots,
+        claimed_q,
+        inputs.index_valid,
+        inputs.index,
+        inputs.mappings,
+        inputs.commit,
+    )
+    events = ViewEvents(is_accepted, is_begin, is_claim, split(inputs.instruction)["slot"], fields)
+    drive_slot_view(view_q, slots, events)
 
     # What nothing under way can decide would wait for ever.
     is_never_decided = route.is_undecided & inputs.is_machine_idle
@@ -182,20 +194,19 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
 def _make_route(
     config: AcceleratorConfig,
     inputs: DispatcherInputs,
+    view: SlotView,
     fields: Mapping[str, pyrtl.WireVector],
-    is_legal: pyrtl.WireVector,
+    is_for_core: pyrtl.WireVector,
 ) -> _Route:
     """Apply the predicate; if-compute goes to core Mapping[b], all others to core b mod C."""
-    slot, predicate = fields["slot"], fields["predicate"]
-    is_for_core = is_legal & (fields["opcode"] >= int(Opcode.LOAD))
+    predicate = fields["predicate"]
     is_always = predicate == int(Predicate.ALWAYS)
     is_if_compute = predicate == int(Predicate.IF_COMPUTE)
-    is_decided = is_always | read_slot(inputs.index_valid, slot)
-    is_met = is_always | (read_slot(inputs.index, slot) == is_if_compute)
+    is_decided = is_always | view.is_decided
+    is_met = is_always | (view.computes == is_if_compute)
     is_wanted = is_for_core & is_decided & is_met
 
-    static_core = make_static_core(config, slot)
-    core = pyrtl.select(is_if_compute, select_value(inputs.mappings, slot), static_core)
+    core = pyrtl.select(is_if_compute, view.mapped_core, make_static_core(config, fields["slot"]))
     return _Route(
         is_undecided=is_for_core & ~is_decided,
         is_excluded=is_for_core & is_decided & ~is_met,

@@ -94,15 +94,13 @@ class CheckInputs:
 
     Attributes:
         form: of the instruction, as `make_form` gives it.
-        slot: 5 bits, of the instruction.
-        num_slots: 6 bits; slots of the run, 0 before the first BEGIN.
+        is_open: 1 bit; the run has the slot, which it has not before the first BEGIN.
         is_distance: 1 bit; distances decide in this run, otherwise scores.
         is_claimed: 1 bit; something that decides the slot was dispatched in this run.
     """
 
     form: pyrtl.WireVector
-    slot: pyrtl.WireVector
-    num_slots: pyrtl.WireVector
+    is_open: pyrtl.WireVector
     is_distance: pyrtl.WireVector
     is_claimed: pyrtl.WireVector
 
@@ -149,7 +147,7 @@ def make_instruction_check(inputs: CheckInputs) -> tuple[pyrtl.WireVector, pyrtl
     """
     form = split_form(inputs.form)
     is_other_source = pyrtl.select(inputs.is_distance, form.is_score, form.is_distance)
-    is_bad_slot = form.has_slot & (inputs.slot >= inputs.num_slots)
+    is_bad_slot = form.has_slot & ~inputs.is_open
     is_decided_twice = form.is_deciding & inputs.is_claimed
     faults = (
         (ErrorCode.OPCODE, form.is_unknown | is_other_source),

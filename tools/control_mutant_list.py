@@ -151,20 +151,20 @@ _DISPATCHER = (
     _bug(
         "dispatcher",
         "if-compute executed for a replayed slot",
-        "(read_slot(inputs.index, slot) == is_if_compute)",
-        "is_if_compute | ~read_slot(inputs.index, slot)",
+        "(view.computes == is_if_compute)",
+        "is_if_compute | ~view.computes",
     ),
     _bug(
         "dispatcher",
         "if-replay does not wait for the decision",
-        "is_always | read_slot(inputs.index_valid, slot)",
-        "~is_if_compute | read_slot(inputs.index_valid, slot)",
+        "is_always | view.is_decided",
+        "~is_if_compute | view.is_decided",
     ),
     _bug(
         "dispatcher",
         "if-compute goes to core b mod C",
-        "pyrtl.select(is_if_compute, select_value(inputs.mappings, slot), static_core)",
-        "static_core",
+        'pyrtl.select(is_if_compute, view.mapped_core, make_static_core(config, fields["slot"]))',
+        'make_static_core(config, fields["slot"])',
     ),
     _bug(
         "dispatcher",
@@ -227,10 +227,39 @@ _DISPATCHER = (
 
 _CHECK = (
     _bug(
-        "instruction_check",
+        "slot_view",
         "slot B accepted",
-        "inputs.slot >= inputs.num_slots",
-        "inputs.slot > inputs.num_slots",
+        "slot < slots.num_slots",
+        "slot <= slots.num_slots",
+        "dispatcher",
+    ),
+    _bug(
+        "slot_view",
+        "slots behind BEGIN checked against the run before",
+        "pyrtl.select(events.is_begin, slot < num_begun, slot < slots.num_slots)",
+        "slot < slots.num_slots",
+        "dispatcher",
+    ),
+    _bug(
+        "slot_view",
+        "commit of the cycle in which an instruction is taken not seen",
+        "commit.valid & (commit.slot[:SLOT_BITS] == slot)",
+        "commit.valid & (slots.num_slots == 0)",
+        "dispatcher",
+    ),
+    _bug(
+        "slot_view",
+        "decision of the run before seen behind BEGIN",
+        "is_kept & accepted[0]",
+        "accepted[0]",
+        "dispatcher",
+    ),
+    _bug(
+        "slot_view",
+        "slot decided twice in a row",
+        ' | events.is_claim & (slot == fields["slot"])',
+        "",
+        "control_gaps",
     ),
     _bug(
         "instruction_check",

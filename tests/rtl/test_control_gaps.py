@@ -60,10 +60,11 @@ def test_a_gated_product_is_no_longer_than_its_gates(target: Buffer) -> None:
     assert find_code(replace(gated, rows=2), NARROW_INNER) is ErrorCode.NONE
 
 
-def test_every_decided_slot_stays_claimed() -> None:
+@pytest.mark.parametrize("num_between", [0, 1, 2])
+def test_every_decided_slot_stays_claimed(num_between: int) -> None:
     bench = ControlBench(TINY)
-    first, second = (Instruction(Opcode.DECIDE, slot=slot) for slot in (0, 1))
-    result = bench.run([BEGIN, first, second, first, END])
+    first, *others = (Instruction(Opcode.DECIDE, slot=slot) for slot in (0, 1, 2))
+    result = bench.run([BEGIN, first, *others[:num_between], first, END])
     assert result.error is not None
     assert (result.error.code, result.error.instruction) == (
         ErrorCode.DECIDED_TWICE,

@@ -43,8 +43,7 @@ def get_simulation(config: AcceleratorConfig) -> pyrtl.FastSimulation:
         fields = split(pyrtl.Input(INSTRUCTION_BITS, "instruction"))
         inputs = CheckInputs(
             form=make_form(config, fields),
-            slot=fields["slot"],
-            num_slots=pyrtl.Input(6, "num_slots"),
+            is_open=fields["slot"] < pyrtl.Input(6, "num_slots"),
             is_distance=pyrtl.Input(1, "is_distance"),
             is_claimed=pyrtl.Input(1, "is_claimed"),
         )

@@ -1,0 +1,126 @@
+"""What is known of the slot of the instruction that the dispatcher looks at, in registers.
+
+Source: ours. The registers equal the entries of that slot in the arrays of scheduler and dispatcher
+in every cycle in which an instruction is looked at: they are loaded with it, and a commit of the
+same cycle reaches them and the arrays together. So no decision is seen later, and no array stands
+between the instruction and its way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pyrtl
+
+from rtl.circuits import CORE_BITS, SLOT_BITS, read_slot, select_value
+from rtl.registers import drive, make_register
+
+
+@dataclass(frozen=True)
+class SlotView:
+    """Registers of one slot, 1 bit where no width is given.
+
+    Attributes:
+        is_open: the run has the slot.
+        is_claimed: something that decides it was dispatched.
+        is_decided: its decision is committed; the next two count where it is.
+        computes: the decision.
+        mapped_core: 5 bits; counts where it computes.
+    """
+
+    is_open: pyrtl.Register
+    is_claimed: pyrtl.Register
+    is_decided: pyrtl.Register
+    computes: pyrtl.Register
+    mapped_core: pyrtl.Register
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit: valid (1 bit), slot (6 bits), computes (1 bit), core (5 bits)."""
+
+    valid: pyrtl.WireVector
+    slot: pyrtl.WireVector
+    computes: pyrtl.WireVector
+    core: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class SlotArrays:
+    """Registers of all slots, and what is committed to them in this cycle.
+
+    Attributes:
+        num_slots: 6 bits; slots of the run.
+        claimed: B bits.
+        index_valid: B bits.
+        index: B bits.
+        mappings: for each slot 5 bits.
+        commit: see there.
+    """
+
+    num_slots: pyrtl.WireVector
+    claimed: pyrtl.WireVector
+    index_valid: pyrtl.WireVector
+    index: pyrtl.WireVector
+    mappings: Sequence[pyrtl.WireVector]
+    commit: Commit
+
+
+@dataclass(frozen=True)
+class ViewEvents:
+    """What the dispatcher does in this cycle.
+
+    Attributes:
+        is_accepted: 1 bit; an instruction is taken from the port.
+        is_begin: 1 bit; BEGIN is executed: all slots are forgotten.
+        is_claim: 1 bit; what decides the slot of `fields` is dispatched.
+        accepted_slot: 5 bits, of the instruction at the port.
+        fields: of the instruction that is looked at.
+    """
+
+    is_accepted: pyrtl.WireVector
+    is_begin: pyrtl.WireVector
+    is_claim: pyrtl.WireVector
+    accepted_slot: pyrtl.WireVector
+    fields: Mapping[str, pyrtl.WireVector]
+
+
+def make_slot_view() -> SlotView:
+    """The registers, to be driven by `drive_slot_view`."""
+    names = ("is_open", "is_claimed", "is_decided", "computes")
+    registers = {name: make_register(1, f"dispatcher_{name}") for name in names}
+    return SlotView(**registers, mapped_core=make_register(CORE_BITS, "dispatcher_mapped_core"))
+
+
+def drive_slot_view(view: SlotView, slots: SlotArrays, events: ViewEvents) -> None:
+    """Load the registers with an instruction, and let commits reach them."""
+    slot, fields = events.accepted_slot, events.fields
+    is_kept = ~events.is_begin
+    num_begun = fields["rows"][: len(slots.num_slots)]
+    is_open = pyrtl.select(events.is_begin, slot < num_begun, slot < slots.num_slots)
+    is_claimed = read_slot(slots.claimed, slot) | events.is_claim & (slot == fields["slot"])
+    drive(view.is_open, (events.is_accepted, is_open))
+    drive(view.is_claimed, (events.is_accepted, is_kept & is_claimed))
+
+    accepted, held = _look(slots, slot), _look(slots, fields["slot"])
+    drive(
+        view.is_decided, (events.is_accepted, is_kept & accepted[0]), (pyrtl.Const(1, 1), held[0])
+    )
+    for register, late, early in zip(
+        (view.computes, view.mapped_core), accepted[1:], held[1:], strict=True
+    ):
+        drive(register, (events.is_accepted, late), (pyrtl.Const(1, 1), early))
+
+
+def _look(
+    slots: SlotArrays, slot: pyrtl.WireVector
+) -> tuple[pyrtl.WireVector, pyrtl.WireVector, pyrtl.WireVector]:
+    """Is the slot decided, does it compute, where: as the arrays show from the next cycle on."""
+    commit = slots.commit
+    is_committed = commit.valid & (commit.slot[:SLOT_BITS] == slot)
+    return (
+        is_committed | read_slot(slots.index_valid, slot),
+        pyrtl.select(is_committed, commit.computes, read_slot(slots.index, slot)),
+        pyrtl.select(is_committed, commit.core, select_value(slots.mappings, slot)),
+    )
