@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from cosim.channel_wires import CoreToMemory, MemoryToCore
 from reference.errors import ArgumentError
 from rtl.assertions import ProtocolError
 
@@ -101,32 +102,6 @@ class ChannelSettings:
             raise ArgumentError(
                 "stall_probability", self.stall_probability, "at least 0 and below 1"
             )
-
-
-@dataclass(frozen=True)
-class MemoryToCore:
-    """What a channel puts on the wires in one cycle."""
-
-    read_request_ready: bool
-    read_response_valid: bool
-    read_response_data: int
-    read_response_error: bool
-    write_ready: bool
-    write_acknowledge_valid: bool
-    write_acknowledge_error: bool
-
-
-@dataclass(frozen=True)
-class CoreToMemory:
-    """What a core puts on the wires in one cycle."""
-
-    read_request_valid: bool
-    read_request_address: int
-    read_request_num_beats: int
-    read_response_ready: bool
-    write_valid: bool
-    write_address: int
-    write_data: int
 
 
 class MemoryChannel:

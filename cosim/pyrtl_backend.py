@@ -19,7 +19,8 @@ from cosim.backend import (
     Traffic,
     count_steps,
 )
-from cosim.memory_model import CoreToMemory, MemoryChannel, SharedMemory
+from cosim.channel_wires import CoreToMemory
+from cosim.memory_model import MemoryChannel, SharedMemory
 from cosim.records import (
     DecisionRecord,
     GetPort,

@@ -8,13 +8,8 @@ every cycle, with stalls and gaps as well: the harness draws from the states of 
 from __future__ import annotations
 
 import ctypes
-import random
 from collections.abc import Callable, Sequence
-from enum import IntFlag
-from functools import cache, lru_cache
 from typing import Any
-
-import numpy as np
 
 from cosim.backend import RunResult, RunSettings, Traffic, WatchdogError
 from cosim.memory_model import ChannelError, SharedMemory
@@ -30,71 +25,18 @@ from cosim.records import (
     read_retire,
 )
 from cosim.verilator_build import build_library
+from cosim.verilator_harness import (
+    Event,
+    load_library,
+    make_generator,
+    make_structures,
+    sort_addresses,
+)
 from cosim.verilog import VerilogDesign, export_verilog
 from reference.errors import ArgumentError
 from rtl.assertions import ProtocolError
 from rtl.config import AcceleratorConfig
 from rtl.instruction import INSTRUCTION_BITS
-
-
-class Event(IntFlag):
-    """Why the harness returned."""
-
-    RECORD = 1
-    DONE = 2
-    LIMIT = 4
-    ASSERTION = 8
-    VIOLATION = 16
-
-
-class _Generator(ctypes.Structure):
-    """State of a Mersenne Twister."""
-
-    _fields_ = (("words", ctypes.c_uint32 * 624), ("index", ctypes.c_uint32))
-
-
-def _make_structures(num_cores: int) -> tuple[type[Any], type[Any]]:
-    """FastcarSettings and FastcarStatus of the harness, for a number of cores."""
-
-    class Settings(ctypes.Structure):
-        _fields_ = (
-            ("program", ctypes.c_char_p),
-            ("num_instructions", ctypes.c_uint64),
-            ("limit_cycles", ctypes.c_uint64),
-            ("gap_probability", ctypes.c_double),
-            ("memory", ctypes.c_void_p),
-            ("num_beats", ctypes.c_uint64),
-            ("latency_cycles", ctypes.c_uint64),
-            ("stall_probability", ctypes.c_double),
-            ("read_errors", ctypes.POINTER(ctypes.c_uint32)),
-            ("num_read_errors", ctypes.c_uint64),
-            ("write_errors", ctypes.POINTER(ctypes.c_uint32)),
-            ("num_write_errors", ctypes.c_uint64),
-            ("stops_every_cycle", ctypes.c_uint64),
-            ("generators", _Generator * (1 + num_cores)),
-        )
-
-    class Status(ctypes.Structure):
-        _fields_ = (
-            ("num_steps", ctypes.c_uint64),
-            ("num_accepted", ctypes.c_uint64),
-            ("assertion", ctypes.c_uint64),
-            ("rule", ctypes.c_uint64),
-            ("core", ctypes.c_uint64),
-            ("channel_cycle", ctypes.c_uint64),
-            ("text", ctypes.c_char_p),
-            ("num_read_beats", ctypes.c_uint64 * num_cores),
-            ("num_write_beats", ctypes.c_uint64 * num_cores),
-        )
-
-    return Settings, Status
-
-
-@lru_cache(maxsize=64)
-def _make_generator(seed: int | str) -> _Generator:
-    """The state in which Python's generator begins."""
-    state = random.Random(seed).getstate()[1]
-    return _Generator((ctypes.c_uint32 * 624)(*state[:624]), state[624])
 
 
 class VerilatorBackend:
@@ -121,8 +63,8 @@ class VerilatorBackend:
         self.config = config
         self._observer = observer
         self._design = export_verilog(config) if design is None else design
-        self._library = _load(str(build_library(self._design)))
-        self._settings_type, self._status_type = _make_structures(config.num_cores)
+        self._library = load_library(str(build_library(self._design)))
+        self._settings_type, self._status_type = make_structures(config.num_cores)
         self._handle = ctypes.c_void_p(self._library.fastcar_create(power_up_seed))
         self._ports = self._locate_ports()
         self.reset()
@@ -148,7 +90,7 @@ class VerilatorBackend:
             raise ArgumentError("memory", memory.beats.shape, limit)
         words = b"".join(word.to_bytes(INSTRUCTION_BITS // 8, "little") for word in program)
         errors = tuple(
-            _sort_addresses(addresses)
+            sort_addresses(addresses)
             for addresses in (settings.channels.read_errors, settings.channels.write_errors)
         )
         given = self._make_settings(words, memory, settings, errors)
@@ -178,9 +120,9 @@ class VerilatorBackend:
             *(errors[1], len(errors[1])),
             int(self._observer is not None),
         )
-        given.generators[0] = _make_generator(settings.seed)
+        given.generators[0] = make_generator(settings.seed)
         for core in range(self.config.num_cores):
-            given.generators[1 + core] = _make_generator(f"{channels.seed} core{core}")
+            given.generators[1 + core] = make_generator(f"{channels.seed} core{core}")
         return given
 
     def _run_to_done(
@@ -246,28 +188,3 @@ class VerilatorBackend:
             array = (ctypes.c_ubyte * port.num_bytes).from_address(address)
             located[port.name] = memoryview(array)
         return located
-
-
-@cache
-def _load(path: str) -> ctypes.CDLL:
-    """The library with the types of its functions."""
-    library = ctypes.CDLL(path)
-    handle, pointer = ctypes.c_void_p, ctypes.c_void_p
-    for name, result, *arguments in (
-        ("create", handle, ctypes.c_uint32),
-        ("destroy", None, handle),
-        ("reset", None, handle),
-        ("start", None, handle, pointer),
-        ("run", ctypes.c_uint32, handle),
-        ("get_status", None, handle, pointer),
-        ("locate", pointer, handle, ctypes.c_uint64),
-    ):
-        function = getattr(library, f"fastcar_{name}")
-        function.restype, function.argtypes = result, arguments
-    return library
-
-
-def _sort_addresses(addresses: frozenset[int]) -> ctypes.Array[ctypes.c_uint32]:
-    """Addresses for the harness; those that no beat can have are left out."""
-    possible = sorted(one for one in addresses if 0 <= one <= np.iinfo(np.uint32).max)
-    return (ctypes.c_uint32 * len(possible))(*possible)

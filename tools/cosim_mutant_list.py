@@ -319,8 +319,8 @@ _BACKENDS = (
     _bug(
         "verilator_backend",
         "all cores stall alike",
-        '_make_generator(f"{channels.seed} core{core}")',
-        '_make_generator(f"{channels.seed} core0")',
+        'make_generator(f"{channels.seed} core{core}")',
+        'make_generator(f"{channels.seed} core0")',
         "verilator_backend::test_both_back_ends_give_the_same",
     ),
     _bug(
