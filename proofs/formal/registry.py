@@ -13,6 +13,7 @@ MODULES = (
     "queue",
     "progress",
     "requantizer",
+    "silu_multiply",
     "read_channel",
     "write_channel",
 )

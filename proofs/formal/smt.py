@@ -159,6 +159,7 @@ def _make_script(task: FormalTask) -> str:
         *(f"setattr -set keep 1 w:{name}" for name in task.shown),
         "opt_clean -purge",
         "memory_nordff",
+        "memory_map -rom-only",
         "async2sync",
         "chformal -lower",
         "chformal -early",
