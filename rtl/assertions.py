@@ -1,8 +1,8 @@
 """Assertions of the simulated hardware; PyRTL's simulators raise when one is false.
 
 Source: docs/accelerator.md, section 4. Rules 2, 4 and 5 are watched here for both sides of a
-channel, so that a memory model that breaks them is found too; rules 1 and 3 are tested on the
-netlist. Every assertion is a wire without influence on the hardware.
+channel, so that a memory model that breaks them is found too; rule 1 is tested on the core's
+ports, rule 3 on the netlist. Every assertion is a wire without influence on the hardware.
 """
 
 from __future__ import annotations

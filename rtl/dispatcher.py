@@ -168,7 +168,10 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
         inputs.mappings,
         inputs.commit,
     )
-    events = ViewEvents(is_accepted, is_begin, is_claim, split(inputs.instruction)["slot"], fields)
+    # What decides is replaced only when it passes.
+    is_claiming = is_held_q & split_form(form_q).is_deciding
+    accepted_slot = split(inputs.instruction)["slot"]
+    events = ViewEvents(is_accepted, is_begin, is_claiming, accepted_slot, fields)
     drive_slot_view(view_q, slots, events)
 
     # What nothing under way can decide would wait for ever.

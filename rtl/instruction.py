@@ -6,7 +6,7 @@ Source: docs/accelerator.md, section 2. `FIELDS` alone says where the bits are: 
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from enum import IntEnum
 
 import pyrtl
@@ -137,7 +137,8 @@ def encode(instruction: Instruction) -> int:
     """
     word = 0
     position = 0
-    for (name, num_bits), value in zip(FIELDS, astuple(instruction), strict=True):
+    for name, num_bits in FIELDS:
+        value = getattr(instruction, name)
         if not 0 <= value < 1 << num_bits:
             raise ArgumentError(name, value, f"from 0 to {(1 << num_bits) - 1}")
         word |= int(value) << position

@@ -72,7 +72,7 @@ class Form:
         has_slot: the slot counts.
         is_deciding: it decides a slot.
         is_for_core: a core executes it.
-        is_faulty: an error that the instruction alone shows.
+        is_faulty: an error that the instruction alone shows, other than its length.
     """
 
     is_unknown: pyrtl.WireVector
@@ -118,13 +118,13 @@ def make_form(
     faults = {
         "is_unknown": ~is_opcode(opcode, tuple(Opcode)),
         "is_bad_predicate": _is_bad_predicate(fields),
-        "is_bad_length": _is_bad_length(config, fields),
         "is_reserved": fields["reserved"] != 0,
         "is_bad_buffer": _is_bad_buffer(fields),
     }
     form = Form(
         **faults,
         is_faulty=pyrtl.rtl_any(*faults.values()),
+        is_bad_length=_is_bad_length(config, fields),
         is_score=opcode == int(Opcode.SCORE),
         is_distance=opcode == int(Opcode.DISTANCE),
         has_slot=_has_slot(fields),
@@ -161,7 +161,10 @@ def make_instruction_check(inputs: CheckInputs) -> tuple[pyrtl.WireVector, pyrtl
     code = pyrtl.Const(ErrorCode.NONE, ERROR_CODE_BITS)
     for fault_code, is_fault in reversed(faults):
         code = pyrtl.select(is_fault, pyrtl.Const(fault_code, ERROR_CODE_BITS), code)
-    return ~(form.is_faulty | is_other_source | is_bad_slot | is_decided_twice), code
+    is_wrong = pyrtl.rtl_any(
+        form.is_faulty, form.is_bad_length, is_other_source, is_bad_slot, is_decided_twice
+    )
+    return ~is_wrong, code
 
 
 def _is_bad_predicate(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:

@@ -84,9 +84,10 @@ def make_operand_feed(
     is_weight_beat = inputs.is_read_beat & is_product
     # Larger lengths than a buffer are refused before dispatch: the upper bits are 0.
     head = sequencer.head
-    num_words = pyrtl.select(is_one_of(head, PRODUCT_OPCODES), head["columns"], head["rows"])
+    last_row, last_column = (decrement(head[name][:index_bits]) for name in ("rows", "columns"))
+    last_index = pyrtl.select(is_one_of(head, PRODUCT_OPCODES), last_column, last_row)
     last_index_q = make_register(index_bits, f"{name}_last_index")
-    drive(last_index_q, (is_starting, decrement(num_words[:index_bits])))
+    drive(last_index_q, (is_starting, last_index))
     is_last_word = operand_index_q == last_index_q
     is_scaled = is_scaling_q & inputs.is_word_selected
     is_storing = is_one_of(fields, (Opcode.STORE,)) & inputs.is_flowing

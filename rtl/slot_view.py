@@ -74,7 +74,7 @@ class ViewEvents:
     Attributes:
         is_accepted: 1 bit; an instruction is taken from the port.
         is_begin: 1 bit; BEGIN is executed: all slots are forgotten.
-        is_claim: 1 bit; what decides the slot of `fields` is dispatched.
+        is_claim: 1 bit; what decides the slot of `fields` is dispatched before another is taken.
         accepted_slot: 5 bits, of the instruction at the port.
         fields: of the instruction that is looked at.
     """

@@ -122,8 +122,8 @@ _FLOW = (
     _bug(
         "operand_feed",
         "operand starts again one word late",
-        "drive(last_index_q, (is_starting, decrement(num_words[:index_bits])))",
-        "drive(last_index_q, (is_starting, num_words[:index_bits]))",
+        "(decrement(head[name][:index_bits]) for",
+        "(head[name][:index_bits] for",
         "core",
     ),
     _bug(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
+
 import pyrtl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from rtl import latency
 from rtl.assertions import ProtocolError
@@ -16,6 +21,18 @@ from tests.rtl.core_bench import CoreBench
 @pytest.fixture
 def bench() -> CoreBench:
     bench = CoreBench(TINY)
+    bench.reset()
+    return bench
+
+
+@cache
+def build_bench() -> CoreBench:
+    return CoreBench(TINY)
+
+
+def get_bench() -> CoreBench:
+    """A core after a reset, built once."""
+    bench = build_bench()
     bench.reset()
     return bench
 
@@ -66,6 +83,61 @@ def test_rule_2_request_beat_and_record_wait(bench: CoreBench) -> None:
     offer(bench, STORE)
     for cycle in range(6):
         assert bench.step({"abort": int(cycle > 2)})["write_valid"]
+
+
+flags = st.lists(st.booleans(), min_size=24, max_size=24)
+
+
+@settings(max_examples=20)
+@given(flags, flags)
+def test_rule_1_reads_transfer_where_both_sides_agree(
+    request: list[bool], beats: list[bool]
+) -> None:
+    """The request is answered only after its transfer; ready falls with the last of two beats."""
+    bench = get_bench()
+    offer(bench, LOAD)
+    is_requested, num_beats = False, 0
+    for ready, valid in zip(request, beats, strict=True):
+        is_valid = valid and is_requested and num_beats < 2
+        outputs = bench.step({"read_request_ready": ready, "read_response_valid": is_valid})
+        assert outputs["read_request_valid"] == (not is_requested)
+        assert outputs["read_response_ready"] == (is_requested and num_beats < 2)
+        num_beats += is_valid
+        is_requested |= ready
+
+
+@settings(max_examples=20)
+@given(flags)
+def test_rule_1_beats_are_written_where_both_sides_agree(ready: list[bool]) -> None:
+    """The beat that is offered is the next one exactly after each cycle in which it was taken."""
+    bench = get_bench()
+    offer(bench, replace(STORE, rows=2, address=70))
+    num_sent = 0
+    for is_ready in ready:
+        outputs = bench.step({"write_ready": is_ready})
+        assert outputs["write_valid"] == (num_sent < 4)
+        if outputs["write_valid"]:
+            assert outputs["write_address"] == 70 + num_sent
+            num_sent += is_ready
+
+
+@settings(max_examples=20)
+@given(flags)
+def test_rule_1_instructions_and_records_pass_where_both_sides_agree(offers: list[bool]) -> None:
+    """A core that is not read from takes as many instructions as it holds, each offer one."""
+    bench = get_bench()
+    num_taken, num_records = 0, 0
+    for cycle in range(200):
+        is_offered = offers[cycle] if cycle < len(offers) else False
+        add = Instruction(Opcode.ADD, slot=num_taken, rows=1, is_last=1)
+        inputs = {"instruction_valid": is_offered, "instruction": encode(add)}
+        is_ready = cycle % 3 == 0
+        outputs = bench.step(inputs | {"retire_ready": is_ready})
+        if outputs["retire_valid"]:
+            assert outputs["retire_slot"] == num_records
+            num_records += is_ready
+        num_taken += is_offered and outputs["instruction_ready"]
+    assert num_records == num_taken == sum(offers)
 
 
 READY_AND_VALID = {

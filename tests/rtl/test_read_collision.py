@@ -1,0 +1,94 @@
+"""No instruction uses a word that a buffer reads in the cycle in which it is written.
+
+Block RAM does not say what such a read finds. Here it finds the complement, and nothing changes.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import pyrtl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rtl.config import TINY, AcceleratorConfig
+from rtl.instruction import Buffer
+from rtl.vector_memory import FETCH_CYCLES
+from tests.rtl.core_bench import BenchOptions, CoreBench
+from tests.rtl.core_programs import (
+    draw_instruction,
+    list_computed_slot,
+    list_distance,
+    list_loads,
+    list_replayed_slot,
+    list_score,
+)
+from tests.rtl.test_core import check_equal, options
+from tests.rtl.test_vector_memory import build
+from tests.rtl.wires import Bench
+
+ONE_WORD = AcceleratorConfig(1, 4, 4, 4, 4, 4)
+"""The word that an instruction writes last is the first one that the next one reads."""
+
+
+def poison_collisions(block: pyrtl.Block) -> int:
+    """Invert what a buffer reads where it is written in the same cycle; gives their number."""
+    writes = {net.op_param[0]: net for net in block.logic_subset("@")}
+    names = tuple(f"_{buffer.name.lower()}" for buffer in Buffer)
+    reads = [net for net in block.logic_subset("m") if net.op_param[1].name.endswith(names)]
+    for net in reads:
+        address, (found,) = net.args[0], net.dests
+        written, _, enable = writes[net.op_param[0]].args
+        raw = pyrtl.WireVector(len(found), f"{net.op_param[1].name}_raw")
+        block.logic.remove(net)
+        block.add_net(pyrtl.LogicNet("m", net.op_param, (address,), (raw,)))
+        found <<= pyrtl.select(enable & (address == written), ~raw, raw)
+    return len(reads)
+
+
+def make_poisoned(**arguments: Any) -> pyrtl.FastSimulation:
+    """The simulation of the working block with poisoned collisions."""
+    assert poison_collisions(pyrtl.working_block()) == 7
+    return pyrtl.FastSimulation(**arguments)
+
+
+@pytest.fixture(scope="module", params=[TINY, ONE_WORD], ids=["tiny", "one_word"])
+def bench(request: pytest.FixtureRequest) -> CoreBench:
+    return CoreBench(request.param, make_poisoned)
+
+
+@settings(max_examples=4)
+@given(options)
+def test_slots_do_not_use_poisoned_words(bench: CoreBench, options: BenchOptions) -> None:
+    random, program = Random(options.seed), []
+    for slot, list_slot in enumerate((list_distance, list_computed_slot, list_replayed_slot)):
+        program += list_slot(bench.config, random, slot)
+    program += list_score(bench.config, random, 3) + list_replayed_slot(bench.config, random, 3)
+    check_equal(bench, program, options)
+
+
+@settings(max_examples=10)
+@given(options, st.integers(1, 15))
+def test_no_legal_sequence_uses_poisoned_words(
+    bench: CoreBench, options: BenchOptions, num_instructions: int
+) -> None:
+    random = Random(options.seed)
+    program = list_loads(bench.config, random)
+    program += [draw_instruction(bench.config, random) for _ in range(num_instructions)]
+    program += list_replayed_slot(bench.config, random, 1)
+    check_equal(bench, program, options)
+
+
+def test_the_poison_is_found_by_what_reads_too_early() -> None:
+    """The buffers alone: a word that is read while it is written is poisoned for this read only."""
+    build()
+    assert poison_collisions(pyrtl.working_block()) == 7
+    bench = Bench()
+    written = {"enable": 1, "buffer": int(Buffer.X), "index": 0, "word": 5, "is_flowing": 1}
+    found = []
+    for inputs in (written, *[{"is_flowing": 1}] * (FETCH_CYCLES + 1)):
+        bench.step(**inputs)
+        found.append(bench.read("X"))
+    assert found[FETCH_CYCLES:] == [(1 << TINY.word_bits) - 1, 5]
