@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.cosim_mutant_list import COSIM_MUTANTS
+from tools.int8_mutant_list import INT8_MUTANTS
 from tools.integer_mutant_list import INTEGER_MUTANTS
 from tools.kernel_mutant_list import KERNEL_MUTANTS
 from tools.mutant_list import MUTANTS as REFERENCE_MUTANTS
@@ -37,6 +38,7 @@ MUTANTS = (
     *REFERENCE_MUTANTS,
     *PROOF_MUTANTS,
     *INTEGER_MUTANTS,
+    *INT8_MUTANTS,
     *RTL_MUTANTS,
     *KERNEL_MUTANTS,
     *COSIM_MUTANTS,
