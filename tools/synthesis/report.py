@@ -38,22 +38,34 @@ def make_report(runs: Json, videos: Json | None) -> Json:
 
 
 def summarise_size(run: Json) -> Json:
-    """Resources of one pair (C, L): whole, units of a core, common units, and their sum."""
-    whole = count_xilinx(Counter(run["types"]))
+    """Resources of one pair (C, L): whole, units of a core, common units, and their sum.
+
+    `whole` is None where flat synthesis gave up; the units were checked all the same.
+    """
     parts = [(run["cores"], run["units"][FIRST_CORE]), (1, run["units"][COMMON])]
     sums = {
         name: sum(times * unit[name] for times, units in parts for unit in units.values())
         for name in RESOURCES
     }
+    is_flat = "types" in run
+    mapping = _summarise_mapping(run) if is_flat else {"violations": []}
+    violations = [*mapping["violations"], *run["unit_violations"]]
     return {
         "cores": run["cores"],
         "lanes": run["lanes"],
-        "whole": whole,
+        "whole": count_xilinx(Counter(run["types"])) if is_flat else None,
         "sum": sums,
         "core_units": run["units"][FIRST_CORE],
         "common_units": run["units"][COMMON],
-        **_summarise_mapping(run),
+        **mapping,
+        "violations": violations,
     }
+
+
+def get_resources(size: Json) -> Json:
+    """Of the whole; the sum of units where flat synthesis gave up."""
+    resources: Json = size["whole"] or size["sum"]
+    return resources
 
 
 def _summarise_mapping(run: Json) -> Json:

