@@ -211,3 +211,17 @@ def test_a_plan_is_limited() -> None:
     assert limited.xilinx == ((1, 16), (2, 16))
     assert limited.seeds == (1, 2)
     assert FULL.limit(None, None, None) == FULL
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--seeds=0", "error: --seeds = 0: must be 1 or more"),
+        ("--max-lanes=8", "error: --max-cores, --max-lanes = 'None, 8': must be at least 1 and 16"),
+    ],
+)
+def test_a_plan_without_seeds_or_sizes_is_refused(
+    option: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([option]) == 2
+    assert capsys.readouterr().err.splitlines() == [message]

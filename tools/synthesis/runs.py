@@ -13,6 +13,7 @@ from typing import Any
 
 from cosim.verilog import MODULE_NAME
 from cosim.yosys import ToolError, get_tool_version
+from reference.errors import ArgumentError
 from rtl.config import DEMO, TINY, AcceleratorConfig
 from tools.hardware_run import show
 from tools.synthesis.cache import compute_digest, get_result_folder, load_or_run
@@ -57,13 +58,23 @@ class Plan:
         return make_design(sizes)
 
     def limit(self, num_seeds: int | None, max_cores: int | None, max_lanes: int | None) -> Plan:
-        """Seeds 1 to `num_seeds` and no larger sizes; None changes nothing."""
+        """Seeds 1 to `num_seeds` and no larger sizes; None changes nothing.
+
+        Raises:
+            ArgumentError: no seed, or no size, is left.
+        """
+        if num_seeds is not None and num_seeds < 1:
+            raise ArgumentError("--seeds", num_seeds, "1 or more")
         seeds = self.seeds if num_seeds is None else tuple(range(1, num_seeds + 1))
         sizes = tuple(
             (cores, lanes)
             for cores, lanes in self.xilinx
             if cores <= (max_cores or cores) and lanes <= (max_lanes or lanes)
         )
+        if not sizes:
+            smallest = min(self.xilinx)
+            limits = f"at least {smallest[0]} and {smallest[1]}"
+            raise ArgumentError("--max-cores, --max-lanes", f"{max_cores}, {max_lanes}", limits)
         return dataclasses.replace(self, seeds=seeds, xilinx=sizes)
 
 
