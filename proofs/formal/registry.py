@@ -14,6 +14,8 @@ MODULES = (
     "progress",
     "requantizer",
     "silu_multiply",
+    "saturating_add",
+    "score_unit",
     "read_channel",
     "write_channel",
 )

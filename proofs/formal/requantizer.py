@@ -156,5 +156,4 @@ def make_rounding_task() -> FormalTask:
         bugs=ROUNDING_BUGS,
         shown=("valid", "clear", *widths, "shift", "out_valid", "out_result", "expected"),
         free=tuple(widths),
-        is_quick=True,
     )

@@ -114,6 +114,5 @@ def list_tasks() -> Iterator[FormalTask]:
             "out_is_done",
         ),
         visible=tuple(INNER),
-        is_quick=True,
         solver="z3",
     )

@@ -1,0 +1,147 @@
+"""The score unit compares a measure with the threshold as integers do, for all 48-bit values.
+
+A score replays iff it is >= the threshold, a distance iff it is <= it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyrtl
+
+from proofs.formal.task import FormalTask
+from proofs.formal.unit import Unit, UnitBug, make_checker, make_unit_task
+from rtl.config import AcceleratorConfig
+from rtl.score_unit import MEASURE_BITS, Measure, ScoreUnitInputs, make_score_unit
+
+CONFIG = AcceleratorConfig(1, 4, 4, 4, 4, 4, 2)
+MODULE = "rtl.score_unit"
+TOP = "score_unit_checker"
+BODY = """
+reg was_reset = 0;
+reg is_decided = 0, computes, is_measured = 0, is_distance_run = 0;
+reg signed [47:0] threshold_now = 0, measure;
+(* anyconst *) reg [1:0] any_slot;
+wire [4:0] slot = any_slot;
+wire is_measure = measure_valid && measure_slot == slot;
+wire is_direct = direct_valid && direct_slot == slot;
+wire signed [47:0] value = measure_value;
+wire is_equal = was_reset && is_measure && value == threshold_now;
+wire is_shown = head_slot == slot && is_decided;
+wire replays = is_distance_run ? value <= threshold_now : value >= threshold_now;
+always @(posedge clk) begin
+    was_reset <= was_reset | reset;
+    if (reset) {threshold_now, is_distance_run} <= 0;
+    else begin
+        if (is_threshold) threshold_now <= threshold;
+        if (is_begin) is_distance_run <= is_distance;
+    end
+    if (reset || is_begin) {is_decided, is_measured} <= 0;
+    else if (is_measure) {is_decided, is_measured, computes, measure} <= {2'b11, !replays, value};
+    else if (is_direct) {is_decided, computes} <= {1'b1, direct_computes};
+    one_decision_for_a_slot: assume (reset || !(is_measure && is_direct)
+        && !((is_measure || is_direct) && is_decided));
+    if (was_reset) begin
+        invariant_threshold: assert ($signed(score_unit_threshold_q) == threshold_now);
+        invariant_mode: assert (score_unit_is_distance_q == is_distance_run);
+        invariant_measured: assert (score_unit_measured_q[any_slot] == is_measured);
+        invariant_decided: assert (score_unit_decided_q[any_slot] == is_decided);
+        invariant_computing: assert (!is_decided || score_unit_computing_q[any_slot] == computes);
+        invariant_undecided: assert (is_decided || !score_unit_computing_q[any_slot]);
+        if (head_slot == slot) decided_once_it_came: assert (out_is_decided == is_decided);
+        if (is_shown) compares_as_integers: assert (out_computes == computes);
+        if (is_shown && !is_measured) no_measure_is_0: assert (out_score == 0);
+    end
+    equal_score: cover (is_equal && !is_distance_run && value < 0);
+    equal_distance: cover (is_equal && is_distance_run && value > 0);
+    directly: cover (was_reset && is_shown && !is_measured);
+end
+"""
+INNER = {
+    "score_unit_threshold_q": MEASURE_BITS,
+    "score_unit_is_distance_q": 1,
+    "score_unit_measured_q": CONFIG.num_slots,
+    "score_unit_decided_q": CONFIG.num_slots,
+    "score_unit_computing_q": CONFIG.num_slots,
+}
+BUGS = (
+    UnitBug(
+        "a distance equal to the threshold computes",
+        MODULE,
+        "pyrtl.signed_gt(value, threshold)",
+        "pyrtl.signed_ge(value, threshold)",
+    ),
+    UnitBug(
+        "scores are compared without their sign",
+        MODULE,
+        "pyrtl.signed_lt(value, threshold)",
+        "value < threshold",
+    ),
+)
+
+
+def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
+    """The unit of one core between ports; the slot of the head comes from a register."""
+    head_slot = pyrtl.Register(6, "head_slot_q")
+    head_slot.next <<= wires.pop("next_head_slot")
+    measure = Measure(*(wires.pop(f"measure_{name}") for name in ("valid", "slot", "value")))
+    outputs = make_score_unit(
+        CONFIG, ScoreUnitInputs(**wires, measures=[measure], head_slot=head_slot)
+    )
+    names = ("is_decided", "computes", "score")
+    return {name: getattr(outputs, name) for name in names} | {"head_slot": head_slot}
+
+
+UNIT = Unit(
+    build,
+    {
+        "reset": 1,
+        "is_begin": 1,
+        "is_distance": 1,
+        "is_threshold": 1,
+        "threshold": MEASURE_BITS,
+        "measure_valid": 1,
+        "measure_slot": 5,
+        "measure_value": MEASURE_BITS,
+        "direct_valid": 1,
+        "direct_slot": 5,
+        "direct_computes": 1,
+        "next_head_slot": 6,
+    },
+    {"is_decided": 1, "computes": 1, "score": MEASURE_BITS, "head_slot": 6},
+)
+
+
+def list_tasks() -> Iterator[FormalTask]:
+    """One core, any slot."""
+    checker = make_checker(
+        TOP,
+        UNIT,
+        BODY.replace("head_slot ==", "out_head_slot =="),
+        extra={name: ("output", width) for name, width in INNER.items()},
+    )
+    yield make_unit_task(
+        UNIT,
+        checker,
+        TOP,
+        name="score unit",
+        claim="every score and every distance is compared with the threshold as integers are, also "
+        "when equal; a decision stays until BEGIN",
+        configuration="C = 1, B = 4, 48 bits",
+        depth_cycles=1,
+        argument="the checker's own record of one symbolic slot equals the unit's marks",
+        bugs=BUGS,
+        shown=(
+            "is_distance_run",
+            "threshold_now",
+            "measure_valid",
+            "measure_slot",
+            "measure_value",
+            "out_head_slot",
+            "out_is_decided",
+            "out_computes",
+        ),
+        visible=tuple(INNER),
+        is_quick=True,
+        solver="z3",
+    )
