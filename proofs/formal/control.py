@@ -107,6 +107,10 @@ def name_visible(config: AcceleratorConfig) -> dict[str, int]:
         "dispatcher_instruction": INSTRUCTION_BITS,
         "dispatcher_form_q": FORM_BITS,
         "dispatcher_is_held_q": 1,
+        "dispatcher_is_open_q": 1,
+        "dispatcher_is_decided_q": 1,
+        "dispatcher_computes_q": 1,
+        "dispatcher_mapped_core_q": CORE_BITS,
         "dispatcher_is_begin": 1,
         "dispatcher_is_threshold": 1,
         "dispatcher_is_decide": 1,
@@ -125,9 +129,28 @@ def _declare_form() -> Iterator[str]:
     known = " | ".join(f"(held_opcode == {opcode.name})" for opcode in Opcode)
     yield (
         f"wire form_agrees = (form_is_unknown == ~({known}))"
+        " & (form_is_faulty == (form_is_unknown | form_is_bad_predicate | form_is_reserved"
+        " | form_is_bad_buffer))"
         " & (form_is_for_core == (held_opcode >= LOAD))"
         " & (form_has_slot == (held_opcode >= LOAD | held_opcode == DECIDE))"
         " & (held_opcode != BEGIN | form_is_bad_length == (held_rows == 0 | held_rows > B));"
+    )
+
+
+def _declare_view() -> Iterator[str]:
+    """Whether Index holds committed slots only and the dispatcher knows that of its instruction."""
+    yield "wire [32:0] committed_slots = (33'd1 << scheduler_commit_slot_q) - 33'd1;"
+    yield (
+        "wire slot_agrees = (dispatcher_is_open_q == held_slot < scheduler_num_slots_q)"
+        " & (dispatcher_is_decided_q == index_valid_register[held_slot])"
+        " & (~dispatcher_is_decided_q | (dispatcher_computes_q == index_register[held_slot]))"
+        " & (~dispatcher_is_decided_q | ~dispatcher_computes_q"
+        " | (dispatcher_mapped_core_q == mappings[held_slot]));"
+    )
+    yield (
+        "wire view_agrees = (index_valid_register == committed_slots[31:0])"
+        " & ((index_register & ~index_valid_register) == 0)"
+        " & (~dispatcher_is_held_q | slot_agrees);"
     )
 
 
@@ -168,9 +191,9 @@ def make_frame(
 
     Beside what `wrap_accelerator` gives, the body finds: `slot` (any one slot, constant),
     `offered`, `full` and `core_errors` (one bit for each core), `mapping` and `static_core` (of
-    `slot`), `held_<field>` (of the instruction that the dispatcher looks at), `form_agrees` (what
-    the dispatcher decoded fits to it), and constants: `C`, `B`, `LAST_MAPPED` (the last core that
-    slots can be mapped to), opcodes and predicates.
+    `slot`), `held_<field>` (of the instruction that the dispatcher looks at), `form_agrees` and
+    `view_agrees` (what the dispatcher keeps of it and of its slot is right), and constants: `C`,
+    `B`, `LAST_MAPPED` (the last core that slots can be mapped to), opcodes and predicates.
 
     Args:
         config: sizes.
@@ -198,6 +221,7 @@ def make_frame(
         "wire [4:0] slot = any_slot % B;",
         f"wire [B-1:0][4:0] mappings = {{{mappings}}};",
         "wire [4:0] mapping = mappings[slot];",
+        *_declare_view(),
         "wire [4:0] static_core = slot % C;",
         f"wire [C-1:0] offered = {{{offered}}};",
         f"wire [C-1:0] full = {{{full}}};",

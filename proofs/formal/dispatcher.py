@@ -29,8 +29,8 @@ PROOF = ControlProof(
         Bug(
             "if-compute goes to core b mod C",
             _MODULE,
-            "core = pyrtl.select(is_if_compute, select_value(inputs.mappings, slot), static_core)",
-            "core = static_core",
+            "pyrtl.select(is_if_compute, view.mapped_core,",
+            "pyrtl.select(is_if_compute & ~is_if_compute, view.mapped_core,",
         ),
         Bug(
             "a full queue does not hold the instruction back",
@@ -47,8 +47,8 @@ PROOF = ControlProof(
         Bug(
             "an undecided slot does not wait",
             _MODULE,
-            "is_decided = is_always | read_slot(inputs.index_valid, slot)",
-            "is_decided = is_always | (slot == slot)",
+            "is_decided = is_always | view.is_decided",
+            "is_decided = is_always | ~is_always",
         ),
         Bug(
             "every instruction is accepted",
@@ -59,7 +59,7 @@ PROOF = ControlProof(
         Bug(
             "an illegal instruction is sent",
             _MODULE,
-            "is_legal = is_looking & (check_code == int(ErrorCode.NONE))",
+            "is_legal = is_looking & is_right",
             "is_legal = is_looking",
         ),
     ),

@@ -95,6 +95,7 @@ always @(posedge clk) if (was_reset) begin
     stopped_discards: assert (~error | instruction_ready & (offered == 0));
     // What carries the induction.
     invariant_form: assert (~dispatcher_is_held_q | form_agrees);
+    invariant_view: assert (view_agrees);
     invariant_index_valid: assert (index_valid_register[slot] == is_committed);
     invariant_index: assert (index_register[slot] == (is_committed & computes));
     invariant_mapping: assert (~(is_committed & computes) | (mapping == core) & (core < C));
@@ -103,11 +104,11 @@ always @(posedge clk) if (was_reset) begin
     invariant_commits: assert ((scheduler_commit_slot_q <= scheduler_num_slots_q) & (scheduler_num_slots_q <= B));
     invariant_not_sent: assert (~dispatcher_is_held_q | (num_sent == 0));
 
+    waiting_for_a_queue: cover (is_of_slot & was_wanted & was_full);
     computing_sent: cover (is_of_slot & was_wanted & |last_sent & computes & (core == LAST_MAPPED));
     replaying_sent: cover (is_of_slot & was_wanted & |last_sent & (slot != 0) & is_committed & ~computes);
     dropped: cover (is_of_slot & was_excluded);
     waiting_for_a_decision: cover (is_of_slot & was_waiting);
-    waiting_for_a_queue: cover (is_of_slot & was_wanted & was_full);
     refused: cover (was_held & ~was_clear & error & (error_code == 10));
     ended: cover (is_known & (last_opcode == END) & done);
 end

