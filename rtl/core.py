@@ -34,7 +34,6 @@ from rtl.read_channel import (
 from rtl.registers import delay, drive, fit, latch, make_register
 from rtl.retirement import RetirementInputs, RetirementOutputs, make_retirement
 from rtl.sequencer import (
-    DECISION_OPCODES,
     READ_OPCODES,
     SequencerInputs,
     SequencerOutputs,
@@ -121,7 +120,7 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
     write = _make_write(name, inputs, sequencer, is_dropping, is_fetched, datapath)
     retirement = _make_retirement(name, inputs, sequencer, is_dropping, write)
 
-    is_decided = datapath.sum_valid & is_one_of(sequencer.fields, DECISION_OPCODES)
+    is_decided = datapath.is_measured
     is_done <<= datapath.is_written | write.is_done | is_decided
     is_transfer_open <<= read.is_open | write.is_open
     is_retire_pending <<= retirement.valid

@@ -16,12 +16,19 @@ import pyrtl
 from rtl.config import AcceleratorConfig
 from rtl.instruction import Buffer, Opcode
 from rtl.lanes import ACCUMULATOR_BITS
-from rtl.mac_array import MODE_BITS, MacArrayInputs, MacArrayOutputs, MacMode, make_mac_array
+from rtl.mac_array import (
+    MODE_BITS,
+    SOON_CYCLES,
+    MacArrayInputs,
+    MacArrayOutputs,
+    MacMode,
+    make_mac_array,
+)
 from rtl.operand_feed import OperandFeedInputs, OperandFeedOutputs, make_operand_feed
 from rtl.registers import delay, drive, latch, make_register
 from rtl.result_path import ResultPathInputs, ResultPathOutputs, make_result_path
 from rtl.rms_norm import RmsNormInputs, RmsNormOutputs, make_rms_norm
-from rtl.sequencer import PRODUCT_OPCODES, SequencerOutputs, is_one_of
+from rtl.sequencer import DECISION_OPCODES, PRODUCT_OPCODES, SequencerOutputs, is_one_of
 from rtl.vector_memory import (
     FETCH_CYCLES,
     VectorMemoryInputs,
@@ -65,7 +72,7 @@ class DatapathOutputs:
         source_word: L int16, the word of the instruction's operand buffer that STORE sends.
         is_last_word: 1 bit, it is the last one of the vector.
         is_mac_beat: 1 bit, the MAC array takes a beat.
-        sum_valid: 1 bit, a row of products is summed.
+        is_measured: 1 bit, the sum is that of SCORE or DISTANCE.
         sum: 48 bits, signed.
         is_written: 1 bit, the instruction's last word is written.
     """
@@ -73,7 +80,7 @@ class DatapathOutputs:
     source_word: pyrtl.WireVector
     is_last_word: pyrtl.WireVector
     is_mac_beat: pyrtl.WireVector
-    sum_valid: pyrtl.WireVector
+    is_measured: pyrtl.WireVector
     sum: pyrtl.WireVector
     is_written: pyrtl.WireVector
 
@@ -114,6 +121,7 @@ def make_datapath(
     is_word_selected <<= results.is_word_selected
 
     is_sum = feed.is_feeding & is_one_of(sequencer.fields, (Opcode.ADD,))
+    is_measure = mac.is_coming & is_one_of(sequencer.fields, DECISION_OPCODES)
     written = make_write_back(
         config,
         f"{name}_write_back",
@@ -135,7 +143,7 @@ def make_datapath(
         source_word=source_q,
         is_last_word=written.is_last_word,
         is_mac_beat=is_mac_beat,
-        sum_valid=mac.valid,
+        is_measured=delay(is_measure, SOON_CYCLES, f"{name}_is_measured", inputs.clear),
         sum=mac.accumulator,
         is_written=written.is_written,
     )

@@ -171,7 +171,7 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     # What decides is replaced only when it passes.
     is_claiming = is_held_q & split_form(form_q).is_deciding
     accepted_slot = split(inputs.instruction)["slot"]
-    events = ViewEvents(is_accepted, is_begin, is_claiming, accepted_slot, fields)
+    events = ViewEvents(~is_held_q | is_passed, is_begin, is_claiming, accepted_slot, fields)
     drive_slot_view(view_q, slots, events)
 
     # What nothing under way can decide would wait for ever.

@@ -53,7 +53,7 @@ class ErrorCode(IntEnum):
     """The slot waits for a decision that nothing on its way can bring."""
 
 
-FORM_BITS = 11
+FORM_BITS = 12
 """Width of the form of an instruction."""
 
 
@@ -66,7 +66,8 @@ class Form:
         is_score: SCORE.
         is_distance: DISTANCE.
         is_bad_predicate: see `ErrorCode`; so are the next three.
-        is_bad_length:
+        is_bad_length: of `rows`.
+        is_bad_width: length of `columns`.
         is_reserved:
         is_bad_buffer:
         has_slot: the slot counts.
@@ -80,6 +81,7 @@ class Form:
     is_distance: pyrtl.WireVector
     is_bad_predicate: pyrtl.WireVector
     is_bad_length: pyrtl.WireVector
+    is_bad_width: pyrtl.WireVector
     is_reserved: pyrtl.WireVector
     is_bad_buffer: pyrtl.WireVector
     has_slot: pyrtl.WireVector
@@ -125,6 +127,7 @@ def make_form(
         **faults,
         is_faulty=pyrtl.rtl_any(*faults.values()),
         is_bad_length=_is_bad_length(config, fields),
+        is_bad_width=_is_bad_width(config, fields),
         is_score=opcode == int(Opcode.SCORE),
         is_distance=opcode == int(Opcode.DISTANCE),
         has_slot=_has_slot(fields),
@@ -153,7 +156,7 @@ def make_instruction_check(inputs: CheckInputs) -> tuple[pyrtl.WireVector, pyrtl
         (ErrorCode.OPCODE, form.is_unknown | is_other_source),
         (ErrorCode.PREDICATE, form.is_bad_predicate),
         (ErrorCode.SLOT, is_bad_slot),
-        (ErrorCode.LENGTH, form.is_bad_length),
+        (ErrorCode.LENGTH, form.is_bad_length | form.is_bad_width),
         (ErrorCode.RESERVED, form.is_reserved),
         (ErrorCode.BUFFER, form.is_bad_buffer),
         (ErrorCode.DECIDED_TWICE, is_decided_twice),
@@ -162,7 +165,12 @@ def make_instruction_check(inputs: CheckInputs) -> tuple[pyrtl.WireVector, pyrtl
     for fault_code, is_fault in reversed(faults):
         code = pyrtl.select(is_fault, pyrtl.Const(fault_code, ERROR_CODE_BITS), code)
     is_wrong = pyrtl.rtl_any(
-        form.is_faulty, form.is_bad_length, is_other_source, is_bad_slot, is_decided_twice
+        form.is_faulty,
+        form.is_bad_length,
+        form.is_bad_width,
+        is_other_source,
+        is_bad_slot,
+        is_decided_twice,
     )
     return ~is_wrong, code
 
@@ -185,11 +193,17 @@ def _is_deciding(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
 def _is_bad_length(
     config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
 ) -> pyrtl.WireVector:
-    opcode, rows, columns = fields["opcode"], fields["rows"], fields["columns"]
+    opcode, rows = fields["opcode"], fields["rows"]
     has_rows = (opcode >= int(Opcode.LOAD)) | (opcode == int(Opcode.BEGIN))
-    is_bad_row = has_rows & ((rows == 0) | _has_too_many_rows(config, fields))
-    is_bad_column = (columns == 0) | _exceeds(config, columns, fields["source"])
-    return is_bad_row | is_opcode(opcode, PRODUCT_OPCODES) & is_bad_column
+    return has_rows & ((rows == 0) | _has_too_many_rows(config, fields))
+
+
+def _is_bad_width(
+    config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
+) -> pyrtl.WireVector:
+    columns = fields["columns"]
+    is_outside = (columns == 0) | _exceeds(config, columns, fields["source"])
+    return is_opcode(fields["opcode"], PRODUCT_OPCODES) & is_outside
 
 
 def _has_too_many_rows(

@@ -30,10 +30,10 @@ LATENCY_CYCLES = 5
 SHIFT_BITS = 6
 PART_BITS = 17
 """The accumulator is multiplied in three parts; with a sign each fits in one 18-bit multiplier."""
-FINE_SHIFT_BITS = 3
-"""The shift is taken in two steps: by multiples of 8, then by the rest."""
-NARROW_BITS = 25
-"""Halves that need more bits before a shift by at most 7 saturate after it, too."""
+FINE_SHIFT_BITS = 2
+"""The shift is taken in two steps: by multiples of 4, then by the rest."""
+NARROW_BITS = 21
+"""Halves that need more bits before a shift by at most 3 saturate after it, too."""
 
 
 def latency_cycles(config: AcceleratorConfig) -> int:

@@ -27,7 +27,8 @@ from rtl.lanes import (
 )
 from rtl.registers import delay, drive, increment, latch, make_register
 from rtl.requantizer import RequantizerInputs, RequantizerOutputs, make_requantizer
-from rtl.rms_norm import MANTISSA_BITS, RmsNormOutputs
+from rtl.rms_norm import LATENCY_CYCLES as NORM_CYCLES
+from rtl.rms_norm import MANTISSA_BITS, MANTISSA_CYCLES, RmsNormOutputs
 from rtl.silu_multiply import (
     PRODUCT_CYCLES,
     SILU_CYCLES,
@@ -41,6 +42,8 @@ SELECT_CYCLES = FETCH_CYCLES + 1
 """Words of the operands, selection of the lanes."""
 SCALE_CYCLES = PRODUCT_CYCLES
 """Product of x and gain, as long as that of the other requantiser."""
+# The first element may be announced in the cycle after NORM_CYCLES; its multiplier is taken then:
+assert NORM_CYCLES + 1 + SELECT_CYCLES + SCALE_CYCLES - 1 >= MANTISSA_CYCLES
 NORM_LANES = 2
 """Elements of NORM in one cycle."""
 

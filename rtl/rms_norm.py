@@ -4,8 +4,10 @@ Source: docs/accelerator.md, section 1. V = sum of squares + E is normalised by 
 2^46 <= M < 2^48, a table gives the mantissa R with linear interpolation: 1 / sqrt(V) is about
 R 2^-(16 + t). The elements themselves pass the requantiser with multiplier R and shift 16 + t.
 
-Contract: `valid` in cycle t gives `is_ready` in cycle t + LATENCY_CYCLES; mantissa and shift then
-stay until the next `valid`. V = 0 has no reciprocal: the result is then any number.
+Contract: `valid` in cycle t gives `is_ready` in cycle t + LATENCY_CYCLES: elements may be
+announced, whose way to the requantiser takes longer than the rest here. Mantissa and shift are
+there from cycle t + MANTISSA_CYCLES on and stay until the next `valid`. V = 0 has no reciprocal:
+the result is then any number.
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ from rtl.lanes import ACCUMULATOR_BITS
 from rtl.registers import delay, drive, latch, make_register
 from rtl.requantizer import SHIFT_BITS
 
-LATENCY_CYCLES = 8
+MANTISSA_CYCLES = 8
 """Sum, highest pair (2), shift, table (2), step times remainder, difference."""
+LATENCY_CYCLES = 3
+"""So that the first element meets the mantissa: see `result_path`."""
 HALF_SHIFT_BITS = 5
 GROUP_PAIRS = 4
 INDEX_BITS = 9
@@ -33,7 +37,7 @@ STEP_BITS = max(STEPS).bit_length()
 
 
 def latency_cycles(config: AcceleratorConfig) -> int:
-    """Cycles from the sum of squares to mantissa and shift."""
+    """Cycles from the sum of squares to the announcement of elements."""
     del config
     return LATENCY_CYCLES
 
@@ -60,7 +64,7 @@ class RmsNormOutputs:
     """Wires out of the unit.
 
     Attributes:
-        is_ready: 1 bit, in one cycle for each sum.
+        is_ready: 1 bit, in one cycle for each sum: elements may be announced from the next on.
         mantissa: R, 17 bits, unsigned.
         shift: 16 + t, 6 bits.
     """

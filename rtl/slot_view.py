@@ -72,14 +72,14 @@ class ViewEvents:
     """What the dispatcher does in this cycle.
 
     Attributes:
-        is_accepted: 1 bit; an instruction is taken from the port.
+        is_free: 1 bit; an instruction is taken from the port, if one is there.
         is_begin: 1 bit; BEGIN is executed: all slots are forgotten.
         is_claim: 1 bit; what decides the slot of `fields` is dispatched before another is taken.
         accepted_slot: 5 bits, of the instruction at the port.
         fields: of the instruction that is looked at.
     """
 
-    is_accepted: pyrtl.WireVector
+    is_free: pyrtl.WireVector
     is_begin: pyrtl.WireVector
     is_claim: pyrtl.WireVector
     accepted_slot: pyrtl.WireVector
@@ -100,17 +100,15 @@ def drive_slot_view(view: SlotView, slots: SlotArrays, events: ViewEvents) -> No
     num_begun = fields["rows"][: len(slots.num_slots)]
     is_open = pyrtl.select(events.is_begin, slot < num_begun, slot < slots.num_slots)
     is_claimed = read_slot(slots.claimed, slot) | events.is_claim & (slot == fields["slot"])
-    drive(view.is_open, (events.is_accepted, is_open))
-    drive(view.is_claimed, (events.is_accepted, is_kept & is_claimed))
+    drive(view.is_open, (events.is_free, is_open))
+    drive(view.is_claimed, (events.is_free, is_kept & is_claimed))
 
     accepted, held = _look(slots, slot), _look(slots, fields["slot"])
-    drive(
-        view.is_decided, (events.is_accepted, is_kept & accepted[0]), (pyrtl.Const(1, 1), held[0])
-    )
+    drive(view.is_decided, (events.is_free, is_kept & accepted[0]), (pyrtl.Const(1, 1), held[0]))
     for register, late, early in zip(
         (view.computes, view.mapped_core), accepted[1:], held[1:], strict=True
     ):
-        drive(register, (events.is_accepted, late), (pyrtl.Const(1, 1), early))
+        drive(register, (events.is_free, late), (pyrtl.Const(1, 1), early))
 
 
 def _look(
