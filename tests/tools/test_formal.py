@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from proofs.formal import run
 from tools import formal
 from tools.signoff_formal import format_section
 
@@ -35,7 +36,7 @@ def test_an_unknown_task_is_one_line(capsys: pytest.CaptureFixture[str]) -> None
 def test_a_missing_tool_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    formal.get_versions.cache_clear()
+    run.get_versions.cache_clear()
     monkeypatch.setattr("sys.executable", "/nowhere/python")
     monkeypatch.setenv("PATH", "/nowhere")
     assert formal.main(["--quick"]) == 2
@@ -61,7 +62,7 @@ def test_exit_code_and_line(
     monkeypatch.setattr(
         formal, "run_named", lambda name, with_bugs: TASK | {"complaints": complaints}
     )
-    monkeypatch.setattr(formal, "get_versions", dict)
+    monkeypatch.setattr("tools.formal.get_versions", dict)
     assert formal.main(["scheduler C=3 B=4", "--processes", "1"]) == code
     shown = capsys.readouterr().out
     assert "2 assertions, 0 assumptions, 1 covers, 1 of 1 bugs" in shown
