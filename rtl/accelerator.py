@@ -34,7 +34,6 @@ from rtl.instruction import INSTRUCTION_BITS, split
 from rtl.registers import drive, latch, make_register
 from rtl.scheduler import NUM_SLOTS_BITS, SchedulerInputs, SchedulerOutputs, make_scheduler
 from rtl.score_unit import Measure, ScoreUnitInputs, ScoreUnitOutputs, make_score_unit
-from rtl.slot_view import Commit
 
 CoreFactory = Callable[[AcceleratorConfig, str, CoreInputs], CoreOutputs]
 
@@ -208,12 +207,7 @@ def _make_dispatcher(
             index=scheduler.index,
             index_valid=scheduler.index_valid,
             mappings=scheduler.mappings,
-            commit=Commit(
-                scheduler.is_commit,
-                scheduler.commit_slot,
-                scheduler.commit_computes,
-                scheduler.commit_core,
-            ),
+            commit=scheduler.get_commit(),
             is_distance=score_unit.is_distance,
         ),
     )

@@ -14,24 +14,23 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from reference.errors import ArgumentError
 from rtl.assertions import require
 from rtl.config import AcceleratorConfig
 from rtl.core_ports import CoreInputs, CoreOutputs
 from rtl.datapath import OPERAND_CYCLES, DatapathInputs, DatapathOutputs, make_datapath
-from rtl.instruction import Buffer, Opcode, get_buffer_words
+from rtl.instruction import Opcode
 from rtl.instruction_queue import (
     InstructionQueueInputs,
     InstructionQueueOutputs,
     make_instruction_queue,
 )
 from rtl.read_channel import (
-    NUM_BEATS_BITS,
     ReadChannelInputs,
     ReadChannelOutputs,
     make_read_channel,
 )
-from rtl.registers import delay, drive, fit, latch, make_register
+from rtl.read_request import check_request_size, count_beats
+from rtl.registers import delay, drive, latch, make_register
 from rtl.retirement import RetirementInputs, RetirementOutputs, make_retirement
 from rtl.sequencer import (
     READ_OPCODES,
@@ -40,7 +39,6 @@ from rtl.sequencer import (
     is_one_of,
     make_sequencer,
 )
-from rtl.vector_memory import count_index_bits
 from rtl.write_channel import WriteChannelInputs, WriteChannelOutputs, make_write_channel
 
 __all__ = ["CoreInputs", "CoreOutputs", "make_core"]
@@ -72,7 +70,7 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
         ArgumentError: a GEMV between buffers of this configuration has too many beats for one
             request.
     """
-    _check_request_size(config)
+    check_request_size(config)
     is_failed_q = make_register(1, f"{name}_is_failed")
     is_dropping = inputs.abort | is_failed_q
     clear = inputs.reset | is_dropping
@@ -149,16 +147,6 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
     )
 
 
-def _check_request_size(config: AcceleratorConfig) -> None:
-    """Every GEMV that is legal by the capacities of the buffers must fit in one request."""
-    most_words = max(get_buffer_words(config, buffer) for buffer in Buffer)
-    num_beats = most_words**2 * config.num_lanes
-    if num_beats >= 1 << NUM_BEATS_BITS:
-        raise ArgumentError(
-            "largest buffer", f"{most_words} words", "small enough for one request of 65,535 beats"
-        )
-
-
 def _make_read(
     config: AcceleratorConfig, name: str, inputs: CoreInputs, sequencer: SequencerOutputs
 ) -> ReadChannelOutputs:
@@ -169,31 +157,13 @@ def _make_read(
             reset=inputs.reset,
             start=sequencer.is_starting & is_one_of(sequencer.head, READ_OPCODES),
             address=sequencer.fields["address"],
-            num_beats=_count_beats(config, f"{name}_read", sequencer),
+            num_beats=count_beats(config, f"{name}_read", sequencer),
             request_ready=inputs.read_request_ready,
             response_valid=inputs.read_response_valid,
             response_data=inputs.read_response_data,
             response_error=inputs.read_response_error,
         ),
     )
-
-
-def _count_beats(
-    config: AcceleratorConfig, name: str, sequencer: SequencerOutputs
-) -> pyrtl.WireVector:
-    """Beats of LOAD (2 rows) or of GEMV (rows L times columns), 16 bits; multiplied at the head."""
-    index_bits = count_index_bits(config)
-    fields, head = sequencer.fields, sequencer.head
-    # Larger lengths than a buffer are refused before dispatch: the upper bits are 0.
-    rows, columns = head["rows"][:index_bits], head["columns"][:index_bits]
-    num_blocks_q = make_register(2 * index_bits, f"{name}_num_blocks")
-    drive(num_blocks_q, (sequencer.is_starting, rows * columns))
-    lane_bits = config.num_lanes.bit_length() - 1
-    product = pyrtl.concat(num_blocks_q, pyrtl.Const(0, lane_bits))
-    # `_check_request_size`: the bits above the 16 are 0.
-    product_beats = product[:NUM_BEATS_BITS].zero_extended(NUM_BEATS_BITS)
-    load_beats = fit(pyrtl.concat(fields["rows"][:index_bits], pyrtl.Const(0, 1)), NUM_BEATS_BITS)
-    return pyrtl.select(is_one_of(fields, (Opcode.LOAD,)), load_beats, product_beats)
 
 
 def _make_write(

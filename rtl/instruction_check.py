@@ -164,15 +164,8 @@ def make_instruction_check(inputs: CheckInputs) -> tuple[pyrtl.WireVector, pyrtl
     code = pyrtl.Const(ErrorCode.NONE, ERROR_CODE_BITS)
     for fault_code, is_fault in reversed(faults):
         code = pyrtl.select(is_fault, pyrtl.Const(fault_code, ERROR_CODE_BITS), code)
-    is_wrong = pyrtl.rtl_any(
-        form.is_faulty,
-        form.is_bad_length,
-        form.is_bad_width,
-        is_other_source,
-        is_bad_slot,
-        is_decided_twice,
-    )
-    return ~is_wrong, code
+    is_ill_formed = form.is_faulty | form.is_bad_length | form.is_bad_width
+    return ~(is_ill_formed | is_other_source | is_bad_slot | is_decided_twice), code
 
 
 def _is_bad_predicate(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:

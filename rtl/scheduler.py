@@ -23,6 +23,7 @@ from rtl.circuits import (
 )
 from rtl.config import AcceleratorConfig
 from rtl.registers import drive, increment, make_register
+from rtl.slot_view import Commit
 
 NUM_SLOTS_BITS = SLOT_BITS + 1
 """Width of a number of slots, 0 to 32."""
@@ -72,6 +73,10 @@ class SchedulerOutputs:
     commit_slot: pyrtl.WireVector
     commit_computes: pyrtl.WireVector
     commit_core: pyrtl.WireVector
+
+    def get_commit(self) -> Commit:
+        """The commit of this cycle."""
+        return Commit(self.is_commit, self.commit_slot, self.commit_computes, self.commit_core)
 
 
 def make_scheduler(config: AcceleratorConfig, inputs: SchedulerInputs) -> SchedulerOutputs:

@@ -307,8 +307,8 @@ _CHECK = (
     _bug(
         "instruction_check",
         "instruction for a slot that the run has not is dispatched",
-        "        is_other_source,\n        is_bad_slot,\n",
-        "        is_other_source,\n",
+        "~(is_ill_formed | is_other_source | is_bad_slot | is_decided_twice)",
+        "~(is_ill_formed | is_other_source | is_decided_twice)",
     ),
     _bug("instruction_check", "highest code is given", "in reversed(faults):", "in faults:"),
 )

@@ -148,7 +148,7 @@ _FLOW = (
         "core",
     ),
     _bug(
-        "core",
+        "read_request",
         "product streams as many rows as columns",
         "(sequencer.is_starting, rows * columns)",
         "(sequencer.is_starting, columns * columns)",
