@@ -18,6 +18,8 @@ MODULES = (
     "score_unit",
     "read_channel",
     "write_channel",
+    "rms_norm",
+    "reset",
 )
 """Modules of this package that have `list_tasks`, in the order of the document."""
 

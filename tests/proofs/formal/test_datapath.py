@@ -11,6 +11,8 @@ import pytest
 from proofs.formal import (
     read_channel,
     requantizer,
+    reset,
+    rms_norm,
     saturating_add,
     score_unit,
     silu_multiply,
@@ -21,7 +23,16 @@ from proofs.formal.run import run_task
 from proofs.formal.task import FormalTask
 
 QUICK = ("read channel", "requantizer products", "saturating add")
-MODULES = (requantizer, silu_multiply, saturating_add, score_unit, read_channel, write_channel)
+MODULES = (
+    requantizer,
+    silu_multiply,
+    saturating_add,
+    score_unit,
+    read_channel,
+    write_channel,
+    rms_norm,
+    reset,
+)
 
 
 def list_all() -> Iterable[FormalTask]:

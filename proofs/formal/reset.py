@@ -1,0 +1,139 @@
+"""After reset, what is observable does not depend on the state before it: two copies of the design.
+
+Both copies of the exported accelerator begin in any two states, are reset for one cycle, and then
+see the same inputs. Compared are all outputs of control and protocol; a payload is compared where
+its valid is 1. Values of the datapath are not: no reset clears scratchpads, sums or what is made of
+them, so a program that stores what it never wrote would see them. The decisions that SCORE and
+DISTANCE make of such values are cut and are the same in both copies. Assumed of memory are its
+rules: it answers open requests and acknowledges open beats only. Without them the error of an
+answer that nobody asked for would name the instruction of before the reset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from cosim.verilog import MODULE_NAME, export_verilog
+from proofs.formal.control import export_anew, export_once
+from proofs.formal.design import make_planted
+from proofs.formal.task import FormalTask, Method, PlantedBug
+from rtl.config import AcceleratorConfig
+
+CONFIG = AcceleratorConfig(1, 4, 2, 4, 4, 4, 2)
+"""One core, four lanes, two slots, one word in each buffer, two queued instructions."""
+TOP = "reset_checker"
+DEPTH_CYCLES = 6
+COVER_CYCLES = 11
+"""A request to memory is first seen beyond the bound of the proof."""
+
+VALUES = ("decision_score", "core0_write_data", "retire_digest")
+"""Outputs of the datapath."""
+PAYLOADS = {
+    "decision_": "decision_valid",
+    "retire_": "retire_valid",
+    "core0_read_request_": "core0_read_request_valid",
+    "core0_write_": "core0_write_valid",
+}
+"""Prefix of a payload, and the output that says whether it counts."""
+FREE = {"score_unit_computing_q": CONFIG.num_slots}
+MEMORY_RULES = """
+reg [16:0] num_read = 0, num_written = 0;
+wire is_requested = one_core0_read_request_valid && core0_read_request_ready;
+wire is_answered = core0_read_response_valid && one_core0_read_response_ready;
+wire is_sent = one_core0_write_valid && core0_write_ready;
+always @(posedge clk) begin
+    num_read <= reset ? 17'd0
+        : num_read + (is_requested ? one_core0_read_request_num_beats : 17'd0) - is_answered;
+    num_written <= reset ? 17'd0 : num_written + is_sent - core0_write_acknowledge_valid;
+    if (was_reset && !reset) begin
+        memory_answers_requests_only: assume (!core0_read_response_valid || num_read != 0);
+        memory_acknowledges_beats_only: assume (!core0_write_acknowledge_valid || num_written != 0);
+    end
+end
+"""
+BUGS = (
+    (
+        "reset forgets the error register",
+        "rtl.error_register",
+        "drive(valid_q, (is_first, 1), clear=reset)",
+        "drive(valid_q, (is_first, 1))",
+    ),
+    (
+        "reset leaves a read request standing",
+        "rtl.read_channel",
+        "        (is_requested, 0),\n        clear=inputs.reset,",
+        "        (is_requested, 0),",
+    ),
+)
+
+
+def list_tasks() -> Iterator[FormalTask]:
+    """Two copies of the smallest accelerator."""
+    checker, num_assertions = make_checker()
+    yield FormalTask(
+        name="reset",
+        claim="control, protocol, counters and records after one cycle of reset do not depend on "
+        "the state before it",
+        configuration="C = 1, L = 4, B = 2, two copies",
+        make_design=partial(export_once, CONFIG),
+        design_top=MODULE_NAME,
+        checker=checker,
+        top=TOP,
+        method=Method.BMC,
+        depth_cycles=DEPTH_CYCLES,
+        num_assertions=num_assertions,
+        num_assumptions=2,
+        num_covers=4,
+        cover_depth_cycles=COVER_CYCLES,
+        free=tuple(FREE),
+        bugs=tuple(
+            PlantedBug(name, make_planted(partial(export_anew, CONFIG), module, old, new), 4)
+            for name, module, old, new in BUGS
+        ),
+        shown=("reset", "instruction_valid", "instruction", "one_error", "other_error"),
+        argument="bounded: within it instructions are accepted, checked and dispatched, and errors "
+        "shown; longer runs, memory requests of them and values of the datapath are open",
+        solver="bitwuzla",
+    )
+
+
+def make_checker() -> tuple[str, int]:
+    """The checker, and its number of assertions."""
+    ports = export_verilog(CONFIG).ports
+    inputs = {port.name: port.num_bits for port in ports if port.is_input} | FREE
+    outputs = {port.name: port.num_bits for port in ports if not port.is_input}
+    driven = ", ".join(f"input wire [{width - 1}:0] {name}" for name, width in inputs.items())
+    lines = [f"module {TOP}(input wire clk, {driven});"]
+    for copy, instance in (("one", "design"), ("other", "copy")):
+        lines += [f"wire [{width - 1}:0] {copy}_{name};" for name, width in outputs.items()]
+        pins = [f".{name}({name})" for name in ("clk", *inputs)]
+        pins += [f".{name}({copy}_{name})" for name in outputs]
+        lines.append(f"{MODULE_NAME} {instance}({', '.join(pins)});")
+    lines += [
+        "reg was_reset = 0;",
+        "always @(posedge clk) was_reset <= was_reset | reset;",
+        *MEMORY_RULES.strip().splitlines(),
+        "always @(posedge clk) begin",
+    ]
+    compared = [name for name in outputs if name not in VALUES]
+    lines += [f"if (was_reset) same_{name}: assert ({_compare(name)});" for name in compared]
+    lines += [
+        "a_request: cover (was_reset && one_core0_read_request_valid);",
+        "an_answer: cover (was_reset && core0_read_response_valid);",
+        "an_error: cover (was_reset && one_error);",
+        "a_run_ends: cover (was_reset && one_done);",
+        "end",
+        "endmodule",
+    ]
+    return "\n".join(lines) + "\n", len(compared)
+
+
+def _compare(name: str) -> str:
+    """Both copies show the same; a payload counts where it is valid."""
+    is_same = f"one_{name} == other_{name}"
+    for prefix, valid in PAYLOADS.items():
+        is_own = name.startswith(prefix) and name != valid
+        if is_own and not name.endswith(("_order", "_ready")):
+            return f"!one_{valid} || {is_same}"
+    return is_same

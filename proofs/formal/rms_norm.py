@@ -1,0 +1,205 @@
+"""The scale of the RMS norm equals its integer formula, for every sum from 1 on.
+
+Cut at registers like `proofs.formal.silu_multiply`: normalised sum, entry of the table, scaled
+step. Behind a cut the register takes any value, so together the tasks are all inputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyrtl
+
+from proofs.formal.silu_multiply import make_table_function
+from proofs.formal.task import FormalTask, Method
+from proofs.formal.unit import Unit, UnitBug, make_checker, make_unit_task
+from reference.tables import RSQRT_FIRST_INDEX, RSQRT_TABLE
+from rtl.rms_norm import MANTISSA_BITS, STEP_BITS, RmsNormInputs, make_rms_norm
+
+MODULE = "rtl.rms_norm"
+NORMALISED, ENTRY = "unit_normalised_q", "unit_entry_2_q"
+SCALED, SCALED_STEP = "unit_scaled_q", "unit_scaled_step_q"
+ENTRY_CYCLES = 2
+"""From the normalised sum to the table's entry."""
+NORMALISED_CYCLES = 4
+"""From the sum to its normalised form: sum with E, highest pair (2), shift."""
+
+NORMALISED_BODY = """
+wire [47:0] sum_then = sum_of_squares_before[LATENCY] + epsilon_before[LATENCY];
+integer k;
+reg [5:0] highest;
+reg is_alone;
+always @* begin
+    highest = 0;
+    for (k = 0; k < 48; k = k + 1) if (sum_then[k]) highest = k;
+    is_alone = valid_before[LATENCY];
+    for (k = 1; k < LATENCY; k = k + 1) is_alone = is_alone & !valid_before[k];
+end
+wire [5:0] half_exponent = highest >> 1;
+wire is_result = age >= LATENCY && is_alone && sum_then != 0;
+always @(posedge clk) begin
+    if (is_result) is_normalised: assert (unit_normalised_q == sum_then << 46 - 2 * half_exponent);
+    if (is_result) is_shift: assert (out_shift == 16 + half_exponent);
+    smallest_sum: cover (is_result && sum_then == 1);
+    largest_sum: cover (is_result && sum_then == 48'h7fffffffffff);
+end
+"""
+ENTRY_BODY = """
+wire [9:0] place = unit_normalised_q_before[2][47:39];
+wire [31:0] value = table_value(place);
+wire [31:0] step = table_value(place) - table_value(place + 10'd1);
+wire is_read = age >= 2 && place >= 128;
+always @(posedge clk) begin
+    if (is_read) is_value: assert (unit_entry_2_q >> STEP_BITS == value);
+    if (is_read) is_step: assert (unit_entry_2_q[STEP_BITS-1:0] == step);
+    last_entry: cover (is_read && place == 511);
+end
+"""
+STEP_BODY = """
+wire [STEP_BITS-1:0] step = unit_entry_2_q_before[1][STEP_BITS-1:0];
+wire [7:0] remainder = unit_normalised_q_before[1][38:31];
+wire [STEP_BITS+7:0] expected = step * remainder;
+wire [31:0] value = unit_entry_2_q_before[1] >> STEP_BITS;
+always @(posedge clk) begin
+    if (age >= 1) is_scaled_step: assert (unit_scaled_step_q == expected);
+    if (age >= 1) is_scaled: assert (unit_scaled_q == 256 * value + 128);
+    a_step: cover (age >= 1 && step == 5 && unit_scaled_step_q == 35);
+end
+"""
+MANTISSA_BODY = """
+wire [31:0] scaled = unit_scaled_q_before[1];
+wire [31:0] scaled_step = unit_scaled_step_q_before[1];
+always @(posedge clk) begin
+    // The step is at most the value: proofs of the table, and of the step.
+    is_not_negative: assume (unit_scaled_step_q <= unit_scaled_q);
+    if (age >= 1) is_mantissa: assert (out_mantissa == (scaled - scaled_step) >> 8);
+    largest: cover (age >= 1 && out_mantissa == 65536);
+end
+"""
+
+
+def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
+    """The unit between ports."""
+    outputs = make_rms_norm("unit", RmsNormInputs(**wires))
+    return {"is_ready": outputs.is_ready, "mantissa": outputs.mantissa, "shift": outputs.shift}
+
+
+UNIT = Unit(
+    build,
+    {"clear": 1, "valid": 1, "sum_of_squares": 48, "epsilon": 48},
+    {"is_ready": 1, "mantissa": MANTISSA_BITS, "shift": 6},
+)
+
+
+def list_tasks() -> Iterator[FormalTask]:
+    """Normalised sum, entry, scaled step, mantissa."""
+    yield _make_task(
+        "normalised",
+        NORMALISED_BODY,
+        claim="the sum is shifted by an even number to 2^46 .. 2^48, and the shift is 16 + t",
+        delays=dict.fromkeys(("valid", "sum_of_squares", "epsilon"), NORMALISED_CYCLES),
+        constants={"LATENCY": NORMALISED_CYCLES},
+        visible=(NORMALISED,),
+        depth_cycles=NORMALISED_CYCLES + 1,
+        bug=UnitBug(
+            "the norm shifts one pair too few",
+            MODULE,
+            "num_shifts = pyrtl.concat(~pair_q, pyrtl.Const(0, 1))",
+            "num_shifts = pyrtl.concat(~pair_q, pyrtl.Const(1, 1))",
+        ),
+    )
+    yield _make_task(
+        "entry",
+        make_table_function("table_value", RSQRT_FIRST_INDEX, RSQRT_TABLE) + ENTRY_BODY,
+        claim="the table in the exported Verilog holds every T[i] and T[i] - T[i + 1]",
+        delays={NORMALISED: ENTRY_CYCLES},
+        constants={"STEP_BITS": STEP_BITS},
+        free=(NORMALISED,),
+        visible=(ENTRY,),
+        depth_cycles=ENTRY_CYCLES + 1,
+        bug=UnitBug(
+            "one entry of the table is off by one",
+            MODULE,
+            "RSQRT_TABLE[i] << STEP_BITS | step for",
+            "RSQRT_TABLE[i] - (i == 77) << STEP_BITS | step for",
+        ),
+        solver="bitwuzla",
+    )
+    yield _make_task(
+        "step",
+        STEP_BODY,
+        claim="the step to the table's next entry times the remainder; the value plus half",
+        delays={NORMALISED: 1, ENTRY: 1},
+        constants={"STEP_BITS": STEP_BITS},
+        free=(NORMALISED, ENTRY),
+        visible=(SCALED, SCALED_STEP),
+        depth_cycles=3,
+        bug=UnitBug(
+            "the norm's interpolation rounds down",
+            MODULE,
+            "half = 1 << (REMAINDER_BITS - 1)",
+            "half = 0",
+        ),
+        method=Method.BMC,
+        solver="bitwuzla",
+    )
+    yield _make_task(
+        "mantissa",
+        MANTISSA_BODY,
+        claim="the difference of scaled value and scaled step without its fraction",
+        delays={SCALED: 1, SCALED_STEP: 1},
+        constants={},
+        free=(SCALED, SCALED_STEP),
+        visible=(),
+        depth_cycles=1,
+        bug=UnitBug(
+            "the step is added",
+            MODULE,
+            "(scaled_q - scaled_step_q)",
+            "(scaled_q + scaled_step_q)",
+        ),
+    )
+
+
+def _make_task(
+    part: str,
+    body: str,
+    *,
+    claim: str,
+    delays: dict[str, int],
+    constants: dict[str, int],
+    visible: tuple[str, ...],
+    depth_cycles: int,
+    bug: UnitBug,
+    free: tuple[str, ...] = (),
+    method: Method = Method.INDUCTION,
+    solver: str = "z3",
+) -> FormalTask:
+    """A task between two cuts."""
+    widths = UNIT.read_register_bits(*free, *visible)
+    top = f"rms_norm_{part}_checker"
+    kinds = dict.fromkeys(free, "input") | dict.fromkeys(visible, "output")
+    checker = make_checker(
+        top,
+        UNIT,
+        body,
+        delays=delays,
+        constants=constants,
+        extra={name: (kind, widths[name]) for name, kind in kinds.items()},
+    )
+    return make_unit_task(
+        UNIT,
+        checker,
+        top,
+        name=f"rms norm {part}",
+        claim=claim,
+        configuration="48-bit sum",
+        method=method,
+        depth_cycles=depth_cycles,
+        argument="cut at registers that take any value; in bounded runs the first cycle is any "
+        "cycle, because nothing has an initial value",
+        bugs=(bug,),
+        free=free,
+        visible=visible,
+        solver=solver,
+    )
