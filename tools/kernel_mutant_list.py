@@ -40,9 +40,33 @@ KERNEL_MUTANTS = (
     _bug(
         "tiles",
         "every row of a tile gets the first row's sum",
-        "for row, activations in enumerate(loaded):",
-        "for row, activations in enumerate([loaded[0]] * len(loaded)):",
+        "for row, activations in enumerate(loaded):\n                total = totals[row, output]\n",
+        "for row, activations in enumerate([loaded[0]] * len(rows)):\n"
+        "                total = totals[row, output]\n",
         "products",
+    ),
+    _bug(
+        "tiles",
+        "two rows are rounded otherwise than one",
+        "summed = multiply_add(builder, vector, activations, builder.load(total))",
+        "summed = multiply_add(builder, vector, activations, builder.load(total))\n"
+        "                if len(rows) == 2:\n"
+        "                    scaled = builder.fmul(vector, activations)\n"
+        "                    summed = builder.fadd(scaled, builder.load(total))",
+        "products",
+    ),
+    _bug(
+        "tiles",
+        "integer chains behind the first are lost",
+        "[builder.load(totals[(*pair, chain)]) for chain in range(chains)]",
+        "[builder.load(totals[(*pair, chain)]) for chain in range(1)]",
+        "products",
+    ),
+    _bug(
+        "products",
+        "a stream gives the second row the first one's product",
+        "_tile_1x2(weight, output, x, 0, out, output)",
+        "_tile_1x1(weight, output, x, 0, out, output)",
     ),
     _bug(
         "products",

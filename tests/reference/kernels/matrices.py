@@ -40,6 +40,18 @@ def draw_layer(rng: np.random.Generator, kind: str, width: int, inner: int) -> C
     return CompressedLayer(gains[0], query, key, value, output, gains[1], gate, up, down)
 
 
+def concatenate(upper: Matrix, lower: Matrix) -> Matrix:
+    """One matrix of the outputs of two of a kind."""
+    if isinstance(upper, Int8Matrix) and isinstance(lower, Int8Matrix):
+        values = np.concatenate([upper.values, lower.values])
+        return Int8Matrix(values, np.concatenate([upper.scales, lower.scales]))
+    if isinstance(upper, BFloat16Matrix) and isinstance(lower, BFloat16Matrix):
+        return BFloat16Matrix(np.concatenate([upper.bits, lower.bits]))
+    assert isinstance(upper, np.ndarray)
+    assert isinstance(lower, np.ndarray)
+    return np.concatenate([upper, lower])
+
+
 def widen(weight: Matrix) -> NDArray[np.float64]:
     """A float matrix as float64, exactly."""
     assert not isinstance(weight, Int8Matrix)

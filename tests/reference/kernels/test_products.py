@@ -12,12 +12,14 @@ from reference.errors import ArgumentError
 from reference.int8_matrix import Int8Matrix
 from reference.kernels.engine import NumbaEngine
 from reference.kernels.lanes import count_roundings
+from reference.kernels.products import RESIDENT_BYTES
 from reference.linear import MAX_INT8_WIDTH, compute_linear
 from reference.matrix import Matrix
 from reference.weights import FloatArray
 from tests.reference.kernels.matrices import (
     KINDS,
     compute_exact_products,
+    concatenate,
     draw_matrix,
     draw_rows,
     widen,
@@ -97,6 +99,20 @@ def test_a_layer_of_common_width_agrees_with_the_spec(kind: str, rows: int) -> N
     np.testing.assert_allclose(
         ENGINE.linear(x, weight), compute_linear(x, weight), rtol=0, atol=2e-4
     )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("rows", [1, 2])
+def test_streams_of_large_matrices_give_the_bits_of_tiles(kind: str, rows: int) -> None:
+    """Half of the matrix is small enough for tiles."""
+    rng = np.random.default_rng(rows)
+    x = rng.standard_normal((rows, 1001)).astype(np.float32)
+    item_bytes = {"float32": 4, "bfloat16": 2, "int8": 1}[kind]
+    outputs = RESIDENT_BYTES // (1001 * item_bytes) - 5
+    halves = [draw_matrix(rng, kind, outputs, 1001) for _ in range(2)]
+    whole = multiply(x, concatenate(*halves), parallel=False)
+    parts = [multiply(x, half, parallel=False) for half in halves]
+    assert np.array_equal(whole, np.concatenate(parts, axis=1))
 
 
 @pytest.mark.parametrize("magnitude", [127, -127])
