@@ -11,6 +11,8 @@ import pytest
 
 from tools.signoff import DOCS, PAGE_NAME, SECTIONS, make_page
 from tools.signoff_synthesis import format_section
+from tools.synthesis.__main__ import REPORT_NAME, main
+from tools.synthesis.figures import FIGURE_NAME
 from tools.synthesis.report import get_control_share, judge, list_violations, make_report
 
 SYNTHESIS_NUMBERS = DOCS / "signoff_synthesis.json"
@@ -120,3 +122,25 @@ def test_time_is_cycles_over_the_slowest_seed() -> None:
         "0.303",
         "0.333",
     ]
+
+
+def test_the_command_writes_numbers_and_figure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = make_runs(130, 2, [])
+    [size], ecp5 = runs["xilinx"], runs["ecp5"]
+    results = {
+        "get_versions": lambda: runs["versions"],
+        "run_ecp5": lambda design: (tmp_path, {"types": {}, **ecp5}),
+        "run_place": lambda design, netlist, seed: ecp5["seeds"][seed - 1],
+        "run_units": lambda design: size,
+        "run_whole": lambda design: size,
+    }
+    for name, result in results.items():
+        monkeypatch.setattr(f"tools.synthesis.runs.{name}", result)
+    assert main(["--quick", "--out", str(tmp_path)]) == 0
+    report = json.loads((tmp_path / REPORT_NAME).read_text(encoding="utf-8"))
+    assert report["ecp5"]["seeds"][0]["mhz"] == 131
+    assert (tmp_path / FIGURE_NAME).stat().st_size > 10_000
+    assert main(["--rewrite", "--out", str(tmp_path)]) == 0
+    assert json.loads((tmp_path / REPORT_NAME).read_text(encoding="utf-8")) == report
