@@ -70,7 +70,7 @@ MANTISSA_BODY = """
 wire [31:0] scaled = unit_scaled_q_before[1];
 wire [31:0] scaled_step = unit_scaled_step_q_before[1];
 always @(posedge clk) begin
-    // The step is at most the value: proofs of the table, and of the step.
+    // So it is for every entry and remainder; a test of the table says so.
     is_not_negative: assume (unit_scaled_step_q <= unit_scaled_q);
     if (age >= 1) is_mantissa: assert (out_mantissa == (scaled - scaled_step) >> 8);
     largest: cover (age >= 1 && out_mantissa == 65536);

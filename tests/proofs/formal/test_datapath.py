@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from proofs.formal import (
 from proofs.formal.bitwuzla_solver import make_solver, split_commands
 from proofs.formal.run import run_task
 from proofs.formal.task import FormalTask
+from reference.tables import RSQRT_TABLE
 
 QUICK = ("read channel", "requantizer products", "saturating add")
 MODULES = (
@@ -52,6 +54,12 @@ def test_every_task_has_a_planted_bug_and_a_cover() -> None:
     for task in list_all():
         assert task.bugs, task.name
         assert task.num_covers, task.name
+
+
+def test_a_scaled_step_of_the_norm_is_never_above_its_value() -> None:
+    """What the mantissa's task assumes, for every entry and the largest remainder."""
+    for value, following in pairwise(RSQRT_TABLE):
+        assert 0 <= 255 * (value - following) <= 256 * value + 128
 
 
 def test_commands_are_split_at_their_end_only() -> None:
