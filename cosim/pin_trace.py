@@ -9,9 +9,10 @@ the outputs are read just before the rising edge that ends the cycle itself, whe
 logic has settled. So outputs show registers as they are in this cycle, and combinational outputs
 answer the inputs of the same line.
 
-What is compared: from the first reset on every output in every cycle, with one exception. Payloads
-have no reset, so the payload of a record or a request counts from the cycle on in which its `valid`
-is 1 for the first time (and from then on also in the cycles in which `valid` is 0).
+What is compared: from the first reset on every output in every cycle, with one exception. The
+payload of a record or a request counts in the cycles in which its `valid` is 1. In the others it
+may show a word of a buffer that nothing has written yet, whose content is the simulator's own;
+such values are undefined, and those that differ are counted apart.
 """
 
 from __future__ import annotations
@@ -127,49 +128,48 @@ def count_mismatches(stimulus: Stimulus, wanted: PinTrace, found: PinTrace) -> i
     return sum(1 for _ in _list_differences(stimulus, wanted, found))
 
 
+def count_undefined(stimulus: Stimulus, wanted: PinTrace, found: PinTrace) -> int:
+    """Payloads that differ in cycles in which their `valid` is 0; no mismatches."""
+    return sum(1 for _ in _list_differences(stimulus, wanted, found, is_defined=False))
+
+
 def count_compared(stimulus: Stimulus, wanted: PinTrace) -> int:
     """Values that are compared: ports times cycles."""
-    num_cycles = len(stimulus.lines)
-    return sum(num_cycles - first for first in _find_first_cycles(stimulus, wanted))
+    places = _find_valid_places(stimulus)
+    num_always = places.count(None)
+    num_compared = 0
+    for line in wanted.lines[stimulus.first_compared :]:
+        values = line.split()
+        payloads = sum(place is not None and values[place] == "1" for place in places)
+        num_compared += num_always + payloads
+    return num_compared
 
 
 def _list_differences(
-    stimulus: Stimulus, wanted: PinTrace, found: PinTrace
+    stimulus: Stimulus, wanted: PinTrace, found: PinTrace, is_defined: bool = True
 ) -> Iterator[Difference]:
+    """Differences between values that count, or between those that do not."""
     num_cycles = len(stimulus.lines)
     for trace in (wanted, found):
         if len(trace.lines) != num_cycles:
             limit = f"{num_cycles} cycles, as the stimulus has"
             raise ArgumentError(trace.simulator, f"{len(trace.lines)} cycles", limit)
-    first_cycles = _find_first_cycles(stimulus, wanted)
+    places = _find_valid_places(stimulus)
     for cycle in range(stimulus.first_compared, num_cycles):
         if wanted.lines[cycle] == found.lines[cycle]:
             continue
-        values = zip(wanted.lines[cycle].split(), found.lines[cycle].split(), strict=True)
-        for port, first, (expected, value) in zip(
-            stimulus.outputs, first_cycles, values, strict=True
-        ):
-            if cycle >= first and expected != value:
-                yield Difference(cycle, port.name, value, expected)
+        expected, values = wanted.lines[cycle].split(), found.lines[cycle].split()
+        for port, place, one, other in zip(stimulus.outputs, places, expected, values, strict=True):
+            counts = place is None or expected[place] == "1"
+            if one != other and counts == is_defined:
+                yield Difference(cycle, port.name, other, one)
 
 
-def _find_first_cycles(stimulus: Stimulus, wanted: PinTrace) -> list[int]:
-    """For each output the cycle from which on it is compared; behind the end if it never is."""
+def _find_valid_places(stimulus: Stimulus) -> list[int | None]:
+    """For each output where in a line its `valid` stands; None where it always counts."""
     places = {port.name: place for place, port in enumerate(stimulus.outputs)}
-    first_valid = {}
-    for valid in {_get_valid(port.name) for port in stimulus.outputs} - {None}:
-        place = places[str(valid)]
-        first_valid[valid] = next(
-            (
-                cycle
-                for cycle in range(stimulus.first_compared, len(stimulus.lines))
-                if wanted.lines[cycle].split()[place] == "1"
-            ),
-            len(stimulus.lines),
-        )
-    return [
-        first_valid.get(_get_valid(port.name), stimulus.first_compared) for port in stimulus.outputs
-    ]
+    valids = [_get_valid(port.name) for port in stimulus.outputs]
+    return [None if valid is None else places[valid] for valid in valids]
 
 
 def _get_valid(name: str) -> str | None:

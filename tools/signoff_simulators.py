@@ -7,16 +7,17 @@ from typing import Any
 from tools.markdown import fill_paragraphs, format_table
 
 Json = dict[str, Any]
-HEADER = ("simulator", "cycles", "cycles per CPU second", "mismatches")
+HEADER = ("simulator", "cycles", "cycles per CPU second", "undefined", "mismatches")
 METHOD = """\
 `make simulators` puts the same stimulus on four simulators: it is recorded in PyRTL's simulator
 with the memory model of the co-simulation, and replayed on the exported Verilog. A line of the
 stimulus holds all inputs of one cycle; all outputs of every cycle are compared, as they are just
-before the rising edge. A payload counts from the first cycle in which its `valid` is 1; an unknown
-bit (x in Icarus) is a mismatch. Registers and memories begin as x in Icarus, random in Verilator, 0
-in CXXRTL and PyRTL. The stimulus: a layer under both decision sources and random programs, with
-gaps on the instruction port, latency and stalls on every channel, memory errors, illegal
-instructions, and resets in mid-run.
+before the rising edge. A payload counts in the cycles in which its `valid` is 1; in the others it
+may show a word of a buffer that nothing has written yet, and a difference is only counted, as
+undefined. An unknown bit (x in Icarus) in a value that counts is a mismatch. Registers and memories
+begin as x in Icarus, random in Verilator, 0 in CXXRTL and PyRTL. The stimulus: a layer under both
+decision sources and random programs, with gaps on the instruction port, latency and stalls on every
+channel, memory errors, illegal instructions, and resets in mid-run.
 """
 
 
@@ -62,6 +63,7 @@ def _list_cells(measured: Json) -> list[str]:
         measured["simulator"],
         f"{measured['cycles']:,}",
         f"{measured['cycles_per_second']:,}",
+        f"{measured['undefined']:,}",
         f"{measured['mismatches']:,}",
     ]
 

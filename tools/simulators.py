@@ -20,7 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cosim.pin_trace import PinTrace, Stimulus, count_compared, count_mismatches, find_difference
+from cosim.pin_trace import (
+    PinTrace,
+    Stimulus,
+    count_compared,
+    count_mismatches,
+    count_undefined,
+    find_difference,
+)
 from cosim.replay import IcarusReplayer, Replayer
 from cosim.replay_compiled import CxxrtlReplayer, VerilatorReplayer
 from cosim.stimulus import Recorder, draw_jobs
@@ -101,6 +108,7 @@ def _describe(run: Run, found: PinTrace) -> Json:
         "cycles": len(found.lines),
         "cycles_per_second": round(len(found.lines) / max(found.seconds, 1e-6)),
         "mismatches": count_mismatches(run.stimulus, run.trace, found),
+        "undefined": count_undefined(run.stimulus, run.trace, found),
         "first_difference": None if difference is None else str(difference),
     }
 

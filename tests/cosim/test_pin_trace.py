@@ -15,6 +15,7 @@ from cosim.pin_trace import (
     Stimulus,
     count_compared,
     count_mismatches,
+    count_undefined,
     find_difference,
     format_line,
     parse_line,
@@ -57,16 +58,26 @@ def test_what_power_up_left_is_not_compared() -> None:
     assert compare(*change(0, "x x xxxxxxxx")) == (0, None)
 
 
-def test_a_payload_counts_from_its_first_valid_on() -> None:
+def test_a_payload_counts_where_its_valid_is_1() -> None:
     assert compare(*change(2, "0 0 xxxxxxxX")) == (0, None)
-    assert compare(*change(4, "1 0 xxxxxxxx"))[0] == 1
-    assert count_compared(make_stimulus(), PinTrace("one", WANTED, 1.0)) == 2 * 4 + 2
+    assert compare(*change(4, "1 0 xxxxxxxx")) == (0, None)
+    assert compare(*change(3, "0 1 xxxxxxxx"))[0] == 1
+    assert count_compared(make_stimulus(), PinTrace("one", WANTED, 1.0)) == 2 * 4 + 1
+
+
+def test_undefined_values_are_counted_apart() -> None:
+    wanted = PinTrace("one", WANTED, 1.0)
+    found = PinTrace("other", change(4, "1 0 xxxxxxxx"), 1.0)
+    assert count_undefined(make_stimulus(), wanted, found) == 1
+    found = PinTrace("other", change(3, "1 1 000000ac"), 1.0)
+    assert count_undefined(make_stimulus(), wanted, found) == 0
 
 
 def test_a_payload_that_is_never_valid_is_never_compared() -> None:
     quiet = PinTrace("one", ("0 0 00000000",) * 5, 1.0)
     noisy = PinTrace("other", ("0 0 xxxxxxxx",) * 5, 1.0)
     assert count_mismatches(make_stimulus(), quiet, noisy) == 0
+    assert count_undefined(make_stimulus(), quiet, noisy) == 4
     assert count_compared(make_stimulus(), quiet) == 2 * 4
 
 

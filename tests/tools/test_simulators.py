@@ -33,6 +33,7 @@ GOOD: dict[str, Any] = {
                     "simulator": name,
                     "cycles": 12345,
                     "cycles_per_second": speed,
+                    "undefined": 5,
                     "mismatches": 0,
                     "first_difference": None,
                 }
@@ -72,8 +73,8 @@ GOOD: dict[str, Any] = {
 def test_the_section_has_a_row_for_every_simulator() -> None:
     lines = format_section(GOOD)
     assert lines[0] == "## Independent simulators"
-    assert "| PyRTL 1   | 12,345 |                 2,000 |          0 |" in lines
-    assert "| Icarus 2  | 12,345 |                 3,000 |          0 |" in lines
+    assert "| PyRTL 1   | 12,345 |                 2,000 |         5 |          0 |" in lines
+    assert "| Icarus 2  | 12,345 |                 3,000 |         5 |          0 |" in lines
     text = " ".join(lines)
     assert "10 programs (7 ran to their end, 2 to an error, 1 into a reset)" in text
     assert "- Icarus 2: 17 mismatches, the first in cycle 40: core0_write_data = 01" in text
