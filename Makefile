@@ -17,6 +17,7 @@ HARDWARE_ARGS ?=
 FORMAL_ARGS ?=
 VERILOG_ARGS ?=
 SIMULATORS_ARGS ?=
+MUTANTS_ARGS ?=
 SYNTH_ARGS ?=
 COCOTB_ARGS ?= --preset tiny
 
@@ -48,7 +49,7 @@ doctest: $(VENV)/stamp-test ## examples in docstrings, README.md and docs/ | mak
 	$(BIN)/python -m pytest --doctest-modules --doctest-glob="*.md" reference rtl cosim proofs fastcar \
 	    $(wildcard README.md docs) $(PYTEST_ARGS)
 mutants: $(VENV)/stamp-test ## planted bugs, each must be caught by a test | make mutants
-	$(BIN)/python -m tools.mutants
+	$(BIN)/python -m tools.mutants $(MUTANTS_ARGS)
 coverage: $(VENV)/stamp-test ## lines and branches that no test reaches | make coverage
 	$(BIN)/coverage run -m pytest -m "" $(PYTEST_ARGS)
 	$(BIN)/coverage report

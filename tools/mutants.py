@@ -6,10 +6,12 @@ tree without a bug has to pass the same tests, or a failing test would prove not
 
     python -m tools.mutants            every mutant
     python -m tools.mutants chain      only those whose name contains a word
+    python -m tools.mutants --part 1/4 the first quarter, every fourth of the list
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import queue
 import re
@@ -32,6 +34,7 @@ from tools.mutant_list import MUTANTS as REFERENCE_MUTANTS
 from tools.mutant_list import Mutant
 from tools.proof_mutant_list import PROOF_MUTANTS
 from tools.rtl_mutant_list import RTL_MUTANTS
+from tools.simulator_mutant_list import SIMULATOR_MUTANTS
 
 ROOT = Path(__file__).parent.parent
 MUTANTS = (
@@ -42,6 +45,7 @@ MUTANTS = (
     *RTL_MUTANTS,
     *KERNEL_MUTANTS,
     *COSIM_MUTANTS,
+    *SIMULATOR_MUTANTS,
 )
 """Every planted bug."""
 COPIED = (
@@ -205,11 +209,33 @@ def run_all(mutants: Sequence[Mutant], num_workers: int) -> list[Outcome]:
             return outcomes
 
 
+def choose(words: Sequence[str], part: int = 1, num_parts: int = 1) -> list[Mutant]:
+    """Mutants with all words in their names, or every `num_parts`-th of them from `part` on.
+
+    >>> sum(len(choose([], part, 4)) for part in range(1, 5)) == len(MUTANTS)
+    True
+    """
+    named = [mutant for mutant in MUTANTS if all(word in mutant.name for word in words)]
+    return named[part - 1 :: num_parts]
+
+
+def parse_part(text: str) -> tuple[int, int]:
+    """`K/N` as (K, N), 1 <= K <= N."""
+    part, _, num_parts = text.partition("/")
+    if not (part.isdigit() and num_parts.isdigit() and 1 <= int(part) <= int(num_parts)):
+        raise argparse.ArgumentTypeError(f"{text!r}: must be K/N with 1 <= K <= N")
+    return int(part), int(num_parts)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Exit code 0 if every mutant is caught."""
-    chosen = [mutant for mutant in MUTANTS if all(word in mutant.name for word in arguments)]
+    parser = argparse.ArgumentParser(prog="mutants", description="Planted bugs.")
+    parser.add_argument("words", nargs="*", help="only mutants whose names contain all of them")
+    parser.add_argument("--part", type=parse_part, default=(1, 1), metavar="K/N", help="a share")
+    options = parser.parse_args(arguments)
+    chosen = choose(options.words, *options.part)
     if not chosen:
-        print(f"no mutant has a name with {' '.join(arguments)!r}", file=sys.stderr)
+        print(f"no mutant has a name with {' '.join(options.words)!r}", file=sys.stderr)
         return 1
     started = time.perf_counter()
     try:
