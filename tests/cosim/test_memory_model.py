@@ -11,12 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cosim.channel_wires import CoreToMemory, MemoryToCore
 from cosim.memory_model import (
     ChannelError,
     ChannelSettings,
-    CoreToMemory,
     MemoryChannel,
-    MemoryToCore,
     SharedMemory,
 )
 from reference.errors import ArgumentError

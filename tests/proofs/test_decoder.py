@@ -35,7 +35,7 @@ from reference.decoder import Decoder, LayerObservation
 from reference.gates import TemporalAttentionScoreGate
 from reference.replay import ReplayConfig
 from reference.thresholds import FixedThresholds
-from reference.weights import LayerWeights, make_random_weights
+from reference.weights import LayerWeights, ModelWeights, make_random_weights
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import matrices, neighbours, vectors
 
@@ -308,10 +308,10 @@ def test_attention_is_bounded_by_its_tangent_when_near_and_by_the_values_when_fa
     assert bound_attention(1e9, without_values) <= terms.output_gain * np.linalg.norm(reach)
 
 
-def decode_token(threshold: float, ids: Array) -> tuple[Decoder, list[LayerObservation], Array]:
+def decode_token(
+    config: ModelConfig, weights: ModelWeights, threshold: float, ids: Array
+) -> tuple[Decoder, list[LayerObservation], Array]:
     """Two frames of two tokens through the reference decoder; the last one is observed."""
-    config = ModelConfig(11, 8, 12, 3, 4, 2, 4, 1e-5, 100.0, 16)
-    weights = make_random_weights(config, np.random.default_rng(0), np.float64)
     gate = TemporalAttentionScoreGate(FixedThresholds([threshold] * 3))
     decoder = Decoder(config, weights, rows=1, capacity_tokens=8, replay=ReplayConfig(2), gate=gate)
     decoder.prefill(ids[:, :3])
@@ -324,27 +324,28 @@ def decode_token(threshold: float, ids: Array) -> tuple[Decoder, list[LayerObser
 
 def test_runs_are_those_of_the_reference_decoder() -> None:
     ids = np.random.default_rng(1).integers(0, 11, (1, 7))
-    dense, _, dense_logits = decode_token(np.inf, ids)
-    replay, observed, replay_logits = decode_token(0.0, ids)
+    config = ModelConfig(11, 8, 12, 3, 4, 2, 4, 1e-5, 100.0, 16)
+    weights = make_random_weights(config, np.random.default_rng(0), np.float64)
+    dense, _, dense_logits = decode_token(config, weights, np.inf, ids)
+    replay, observed, replay_logits = decode_token(config, weights, 0.0, ids)
     replayed = [bool(each.decision.replayed[0]) for each in observed]
     assert True in replayed
     assert False in replayed
     layers = []
-    for index, weights in enumerate(dense.weights.layers):
+    for index, layer in enumerate(weights.layers):
         keys, values, other_keys, other_values = (
             array[index, 0, :, :6]
             for cache in (dense.kv_cache, replay.kv_cache)
             for array in (cache.keys, cache.values)
         )
         cached = observed[index].decision.output[0] if replayed[index] else None
-        layers.append(LayerRuns(weights, keys, values, other_keys, other_values, cached))
-    config = dense.config
+        layers.append(LayerRuns(layer, keys, values, other_keys, other_values, cached))
     angles = 6 * config.rope_theta ** -(np.arange(0, config.head_dim, 2) / config.head_dim)
     pair = DecoderPair(
-        dense.weights.embedding[ids[0, -1]],
+        weights.embedding[ids[0, -1]],
         tuple(layers),
-        dense.weights.norm,
-        dense.weights.head,
+        weights.norm,
+        weights.head,
         angles,
         config.rms_norm_eps,
     )
