@@ -16,7 +16,8 @@ The gate and up projections of the token are needed, so a replay skips the last 
 a third of the MLP. In exchange nothing is lost in the nonlinearity. Every token pays k F extra.
 
 Rounding. h and h0 are the very numbers that the decoder multiplies by W_d, so only that product
-rounds: gamma_F sum |d_i| (|h_i| + |h0_i|), d_i the columns of W_d, and underflow.
+rounds: gamma_F sum |d_i| (|h_i| + |h0_i|), d_i the columns of W_d, and underflow. The certificate's
+own squares may underflow too: each sum of squares is raised by what that can hide.
 
 Source: ours.
 """
@@ -28,7 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from proofs.spectral_norm import compute_gamma
+from proofs.spectral_norm import SMALLEST, compute_gamma, compute_root_above
 from reference.attention import BoolArray
 from reference.errors import ArgumentError
 from reference.gates import GateQuery
@@ -81,6 +82,7 @@ def make_constants(layer: LayerWeights, rank: int) -> ActivationConstants:
     slack = compute_gamma(2 * max(down.shape) + 16)
     scale = float(np.linalg.norm(left) * np.linalg.norm(right) * values.max(initial=0.0))
     residual = float(np.linalg.norm(down - (left * values) @ right)) + slack * 2 * scale
+    residual += float(np.sqrt(down.size * SMALLEST))
     rank = min(rank, len(values))
     info = np.finfo(layer.down_proj.dtype)
     share = inner * float(info.eps) / 2
@@ -91,7 +93,7 @@ def make_constants(layer: LayerWeights, rank: int) -> ActivationConstants:
         _bound_defect(left),
         _bound_defect(right.T),
         residual * (1 + slack),
-        np.linalg.norm(down, axis=0) * (1 + slack),
+        compute_root_above((down * down).sum(axis=0), width) * (1 + slack),
         width,
         1.0001 * share / (1 - share) if share < 1 else np.inf,
         float(info.smallest_subnormal),
@@ -121,7 +123,7 @@ def bound(constants: ActivationConstants, hidden: FloatArray, last: FloatArray) 
     present, cached = hidden.astype(np.float64), last.astype(np.float64)
     gap = present - cached  # [R, F]
     inner = gap.shape[1]
-    square = (gap * gap).sum(axis=1)
+    square = (gap * gap).sum(axis=1) + inner * SMALLEST
     along = compute_linear(gap, k.directions) ** 2  # [R, k], row by row (D-05)
     total = (k.singular_values**2 * along).sum(axis=1)
     total += k.next_value**2 * np.maximum((1 + k.right_defect) * square - along.sum(axis=1), 0)
@@ -129,6 +131,8 @@ def bound(constants: ActivationConstants, hidden: FloatArray, last: FloatArray) 
     largest_value = float(k.singular_values.max(initial=k.next_value))
     doubt = 4 * (len(k.singular_values) + 2) * compute_gamma(2 * inner + 16)
     total += doubt * largest_value**2 * square
+    # What underflows in squares of z_i and in their products with squares of s_i.
+    total += 4 * inner * (len(k.singular_values) + 2) * (1 + largest_value**2) * SMALLEST
     exact = np.sqrt(1 + k.left_defect) * np.sqrt(total) + k.residual_norm * np.sqrt(square)
     summed = (k.columns * (np.abs(present) + np.abs(cached))).sum(axis=1)
     rounding = k.gamma * summed + 2 * np.sqrt(k.width) * inner * k.smallest

@@ -33,7 +33,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proofs.spectral_norm import compute_gamma, compute_upper_bound
+from proofs.spectral_norm import (
+    SMALLEST,
+    compute_gamma,
+    compute_root_above,
+    compute_upper_bound,
+)
 from proofs.swiglu import SILU_SLOPE
 from reference.swiglu import Activations, compute_silu
 from reference.weights import FloatArray, LayerWeights
@@ -90,9 +95,9 @@ def make_constants(layer: LayerWeights) -> DistanceConstants:
     info = np.finfo(layer.gate_proj.dtype)
     upward = 1 + compute_gamma(max(gate.shape) + 8)
     return DistanceConstants(
-        np.linalg.norm(gate, axis=1) * upward,
-        np.linalg.norm(up, axis=1) * upward,
-        np.linalg.norm(down, axis=0) * upward,
+        compute_root_above((gate * gate).sum(axis=1), gate.shape[1]) * upward,
+        compute_root_above((up * up).sum(axis=1), up.shape[1]) * upward,
+        compute_root_above((down * down).sum(axis=0), down.shape[0]) * upward,
         (gate * up).sum(axis=1),
         compute_upper_bound(gate),
         compute_upper_bound(up),
@@ -158,7 +163,9 @@ class _Rows:
         self.constants = constants
         self.gate = activations.gate.astype(np.float64)  # [R, F]
         self.up = activations.up.astype(np.float64)
-        self.norm = np.linalg.norm(normed.astype(np.float64), axis=1, keepdims=True)  # [R, 1]
+        squares = normed.astype(np.float64) ** 2
+        total = squares.sum(axis=1, keepdims=True)
+        self.norm = compute_root_above(total, squares.shape[1])  # [R, 1]
         gamma = constants.compute_gamma(constants.width)
         underflow = constants.width * constants.smallest
         # errors of the projections, [R, F] at the input and [F] per unit of distance
@@ -175,9 +182,8 @@ class _Rows:
         up = np.abs(self.up) + self.up_error
         first = self._compute_first_order()  # [R, F], E_i
         columns = k.down_columns
-        linear = np.minimum(
-            k.down_norm * np.sqrt((first**2).sum(axis=1)), (columns * first).sum(axis=1)
-        )
+        all_first = compute_root_above((first * first).sum(axis=1), first.shape[1])  # [R]
+        linear = np.minimum(k.down_norm * all_first, (columns * first).sum(axis=1))
         curved = np.minimum(
             (columns * up).max(axis=1) * k.gate_norm**2,
             k.down_norm * k.gate_norm * (up * k.gate_rows).max(axis=1),
@@ -198,6 +204,7 @@ class _Rows:
         square = (of_gate * k.gate_rows) ** 2 + (silu * k.up_rows) ** 2
         square += 2 * of_gate * silu * k.inner
         square = np.maximum(square, 0) + compute_gamma(4 * k.width + 64) * size**2
+        square += (8 + 4 * k.gate_rows * k.up_rows) * SMALLEST
         gate_doubt = self.up_error * self.slope + np.abs(self.up) * self.gate_error / 2
         doubt = gate_doubt * k.gate_rows + SILU_SLOPE * self.gate_error * k.up_rows
         return np.asarray(np.sqrt(square) + doubt)

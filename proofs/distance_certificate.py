@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from proofs.distance_bound import DEGREE, DistanceState, bound, compute_state, make_constants
-from proofs.spectral_norm import compute_gamma
+from proofs.spectral_norm import compute_gamma, compute_root_above
 from reference.attention import BoolArray
 from reference.gates import GateQuery
 from reference.thresholds import Measures
@@ -49,7 +49,7 @@ class DistanceCertificate:
         gap = query.mlp_input.astype(np.float64) - self._inputs[place]
         # Each difference, square and sum rounds once: D + 4 operations on the longest path.
         upward = 1 + compute_gamma(gap.shape[1] + 4)
-        distance = np.sqrt((gap * gap).sum(axis=1)) * upward
+        distance = compute_root_above((gap * gap).sum(axis=1), gap.shape[1]) * upward
         constants = self._constants[query.layer_index]
         state = DistanceState(self._errors[place], self._magnitudes[place])
         certified = bound(state, distance, constants.largest)

@@ -36,6 +36,18 @@ def compute_gamma(num_operations: int) -> float:
     return 1.01 * num_operations * UNIT_ROUNDOFF
 
 
+SMALLEST = 2.0**-1074
+"""Of float64: a product that underflows is off by at most half of it."""
+
+
+def compute_root_above(sum_of_squares: Matrix, num_squares: int) -> Matrix:
+    """Square root [...] of sums [...] of so many squares, not below the exact one by underflow.
+
+    Each square may have lost SMALLEST / 2; other rounding is the caller's.
+    """
+    return np.asarray(np.sqrt(sum_of_squares + num_squares * SMALLEST))
+
+
 def compute_spectral_norm(matrix: Array) -> Scalar:
     """Largest singular value of a matrix [m, n].
 

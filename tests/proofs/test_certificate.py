@@ -64,6 +64,19 @@ def test_activation_certificate_holds_at_every_rank(pair: CertifiedPair, rank: i
     assert check(replace(pair, name="activation", rank=rank)).holds
 
 
+@pytest.mark.parametrize("name", CERTIFICATES)
+@pytest.mark.parametrize(
+    ("last", "normed"), [(-500.0, -450.0), (1e-180, 2e-180), (3e-162, 1e-163), (-700.0, -1.0)]
+)
+@pytest.mark.parametrize("scale", [1e-90, 1e-6, 1.0, 1e3])
+def test_differences_whose_squares_underflow_are_certified(
+    name: str, last: float, normed: float, scale: float
+) -> None:
+    one = np.array([[1.0]])
+    pair = CertifiedPair(one, one * scale, one * scale, np.array([last]), np.array([normed]), name)
+    assert check(pair).holds
+
+
 @given(
     float_arrays(np.float32, (2, 3, 4), elements=units),
     float_arrays(np.float32, (4, 3), elements=units),
