@@ -81,7 +81,6 @@ def make_retirement(
     is_beginning = sequencer.is_first_cycle & ~is_begun_q
     is_retiring = sequencer.is_finished & fields["is_last"]
     is_ending = is_retiring | sequencer.is_finished & is_one_of(fields, DECISION_OPCODES)
-    digest = pyrtl.select(is_beginning, pyrtl.Const(0, DIGEST_BITS), digest_q)
 
     drive(
         is_begun_q,
@@ -90,7 +89,12 @@ def make_retirement(
         clear=inputs.reset | inputs.is_dropping | ~inputs.is_running,
     )
     drive(start_cycle_q, (is_beginning, inputs.cycle))
-    drive(digest_q, (inputs.is_beat_sent, update_digest(digest, inputs.beat)), (is_beginning, 0))
+    # No beat is sent in an instruction's first cycle, in which its operands are read.
+    drive(digest_q, (inputs.is_beat_sent, update_digest(digest_q, inputs.beat)), (is_beginning, 0))
+    require(
+        inputs.reset | ~(inputs.is_beat_sent & sequencer.is_first_cycle),
+        f"{name} sees no beat in a first cycle",
+    )
     return _offer(name, inputs, is_retiring, fields["slot"], (start_cycle_q, digest_q))
 
 

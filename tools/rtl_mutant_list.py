@@ -286,8 +286,8 @@ _RETIREMENT = (
     _bug(
         "retirement",
         "digest goes on from slot to slot",
-        "pyrtl.select(is_beginning, pyrtl.Const(0, DIGEST_BITS), digest_q)",
-        "digest_q",
+        "update_digest(digest_q, inputs.beat)), (is_beginning, 0))",
+        "update_digest(digest_q, inputs.beat)))",
     ),
     _bug(
         "retirement",
