@@ -231,7 +231,7 @@ _CHECK = (
         "slot B accepted",
         "slot < slots.num_slots",
         "slot <= slots.num_slots",
-        "dispatcher",
+        "accelerator",
     ),
     _bug(
         "slot_view",

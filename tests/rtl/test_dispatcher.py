@@ -194,6 +194,16 @@ def test_begin_forgets_decisions_and_the_pointer() -> None:
     assert (result.registers.index, result.registers.index_valid) == (2, 3)
 
 
+@pytest.mark.parametrize("computes", [True, False])
+def test_the_instruction_behind_begin_sees_no_decision_from_before_it(computes: bool) -> None:
+    bench = ControlBench(get_bench().config)
+    predicate = Predicate.IF_COMPUTE if computes else Predicate.IF_REPLAY
+    result = bench.run([BEGIN, decide(0, computes), BEGIN, work(0, predicate), END])
+    assert result.error is not None
+    assert result.error.code is ErrorCode.NEVER_DECIDED
+    assert not bench.dispatched
+
+
 @pytest.mark.parametrize("predicate", [Predicate.IF_COMPUTE, Predicate.IF_REPLAY])
 def test_what_nothing_decides_is_an_error_and_no_hang(predicate: Predicate) -> None:
     bench = ControlBench(get_bench().config)
