@@ -79,6 +79,7 @@ def _describe_request(generation: Generation) -> Report:
     request["frames"] = generation.frames
     request["semantics"] = generation.request.semantics.value
     request["aggregation"] = generation.request.aggregation.value
+    request["kv_cache"] = generation.request.kv_cache.value
     for name in ("tau", "max_error"):
         if request[name] is not None:
             request[name] = [_describe_number(value) for value in request[name]]

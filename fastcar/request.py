@@ -15,6 +15,7 @@ from reference.gate_factory import GATE_NAMES, THRESHOLD_GATES
 from reference.gates import Gate, InputGate
 from reference.generate import DecodeOptions, Prompts
 from reference.guidance import check_scale
+from reference.kv_cache import CacheStorage
 from reference.replay import ReplayConfig, Semantics
 from reference.sampling import Sampling
 from reference.sparse_attention import SparseAttention
@@ -67,6 +68,7 @@ class GenerationRequest:
         aggregation: of the heads' scores.
         fused: attention by online softmax.
         engine: numpy or numba, what computes; also the calibration.
+        kv_cache: how keys and values are kept.
         repeats: timed runs of each kind, dense and replay in turn; at least 1.
     """
 
@@ -95,6 +97,7 @@ class GenerationRequest:
     aggregation: HeadAggregation = HeadAggregation.MEAN
     fused: bool = False
     engine: str = ENGINE_NAMES[0]
+    kv_cache: CacheStorage = CacheStorage.EXACT
     repeats: int = 2
 
     def __post_init__(self) -> None:
@@ -171,7 +174,7 @@ class GenerationRequest:
             sinks = DEFAULT_SINKS if self.sinks is None else self.sinks
             sparse = SparseAttention(self.window, sinks)
         engine = make_engine(self.engine)
-        return DecodeOptions(replay, gate, sparse, self.fused, self.guidance, engine)
+        return DecodeOptions(replay, gate, sparse, self.fused, self.guidance, engine, self.kv_cache)
 
     def get_frames(self, model: VideoModel) -> int:
         """Frames of each video, refused where the model's positions do not suffice."""

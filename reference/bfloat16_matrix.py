@@ -55,9 +55,18 @@ def round_to_bfloat16(matrix: FloatArray) -> BFloat16Matrix:
     >>> round_to_bfloat16(np.array([[1.0, 1.00390625, 1.01171875]])).widen().tolist()
     [[1.0, 1.0, 1.015625]]
     """
-    bits = np.ascontiguousarray(matrix, np.float32).view(np.uint32)
+    return BFloat16Matrix(round_bits(matrix))
+
+
+def round_bits(numbers: FloatArray, name: str = "weight") -> NDArray[np.uint16]:
+    """The bits of the nearest bfloat16 numbers, ties to even; any shape.
+
+    Raises:
+        ArgumentError: a number is not finite as bfloat16; `name` says what it is.
+    """
+    bits = np.ascontiguousarray(numbers, np.float32).view(np.uint32)
     rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
     is_finite = (rounded & 0x7F80) != 0x7F80
     if not is_finite.all():
-        raise ArgumentError("weight", float(matrix[~is_finite][0]), "finite as bfloat16")
-    return BFloat16Matrix(rounded.astype(np.uint16))
+        raise ArgumentError(name, float(numbers[~is_finite][0]), "finite as bfloat16")
+    return rounded.astype(np.uint16)

@@ -21,7 +21,7 @@ from reference.config import ModelConfig
 from reference.engine import Engine, NumpyEngine
 from reference.errors import ArgumentError
 from reference.gates import Gate
-from reference.kv_cache import KVCache
+from reference.kv_cache import CacheStorage, KVCache
 from reference.laps import Laps
 from reference.matrix import DecoderLayer, DecoderWeights, get_dtype, take_rows
 from reference.replay import ReplayConfig, ReplayDecision, ReplayMLP, Semantics
@@ -74,6 +74,7 @@ class Decoder:
         sparse: sinks and window; None = full attention.
         fused: attention by online softmax.
         float_engine: computes; None = NumPy.
+        cache_storage: of keys and values.
         laps: where to account the time.
     """
 
@@ -89,6 +90,7 @@ class Decoder:
         sparse: SparseAttention | None = None,
         fused: bool = False,
         float_engine: Engine | None = None,
+        cache_storage: CacheStorage = CacheStorage.EXACT,
         laps: Laps | None = None,
     ) -> None:
         if rows < 1:
@@ -104,7 +106,7 @@ class Decoder:
         self.float_engine: Engine = NumpyEngine() if float_engine is None else float_engine
         self.dtype = dtype = get_dtype(weights)
         self.float_engine.check_dtype(dtype)
-        self.kv_cache = KVCache(config, rows, capacity_tokens, dtype)
+        self.kv_cache = KVCache(config, rows, capacity_tokens, dtype, cache_storage)
         self.mlp = ReplayMLP(config, replay, gate, rows, dtype, self.float_engine)
         self.prompt_tokens = 0
         self._rotary = make_rotary_table(config, dtype)
@@ -143,9 +145,9 @@ class Decoder:
             query = engine.rotate(self._rotary, query, positions)
             key = engine.rotate(self._rotary, key, positions)
             cache.update(layer_index, 0, key, value)
-            context = compute_prompt_attention(
-                query, key.swapaxes(1, 2), value.swapaxes(1, 2), visible
-            )
+            keys = cache.get_keys(layer_index, 0, length)
+            values = cache.get_values(layer_index, 0, length)
+            context = compute_prompt_attention(query, keys, values, visible)
             x = x + engine.linear(context.reshape(rows, length, -1), layer.o_proj)
             normed = engine.rms_norm(x, layer.mlp_norm, self.config.rms_norm_eps)
             x = x + engine.swiglu(normed.reshape(rows * length, -1), layer).reshape(x.shape)
@@ -229,8 +231,8 @@ class Decoder:
         is_extra = is_scored and score_heads is None
         if is_extra:
             self.laps.mark("attention")
-            aligned_key = cache.keys[layer_index, :, :, aligned_slot]  # [B, H_kv, d]
-            score_heads = compute_score_heads(scored_query, aligned_key)
+            aligned_keys = cache.get_keys(layer_index, aligned_slot, aligned_slot + 1)
+            score_heads = compute_score_heads(scored_query, aligned_keys[:, :, 0])
             self.laps.mark("score")
         return context.reshape(len(x), -1), scored_query, score_heads, is_extra
 

@@ -134,8 +134,8 @@ class NumpyEngine:
     ) -> tuple[FloatArray, FloatArray | None]:
         """`compute_attention`, or `compute_fused_attention`, over the visible slots."""
         num_slots = cache.num_slots
-        keys = cache.keys[layer_index, :, :, :num_slots]  # [B, H_kv, S, d]
-        values = cache.values[layer_index, :, :, :num_slots]
+        keys = cache.get_keys(layer_index, 0, num_slots)  # [B, H_kv, S, d]
+        values = cache.get_values(layer_index, 0, num_slots)
         tap, visible = tap_slot, None
         if sparse is not None:
             if tap is not None:

@@ -19,6 +19,7 @@ from reference.engine import Engine, NumpyEngine
 from reference.errors import ArgumentError
 from reference.gates import Gate
 from reference.guidance import check_scale, combine_logits, make_guided_rows
+from reference.kv_cache import CacheStorage
 from reference.laps import Laps
 from reference.matrix import DecoderWeights, get_dtype
 from reference.records import DecisionRecord
@@ -42,6 +43,7 @@ class DecodeOptions:
         fused: attention by online softmax.
         guidance: scale; None = one row per video, no guidance.
         engine: computes; its results are those of NumPy but for rounding.
+        cache_storage: of keys and values.
     """
 
     replay: ReplayConfig
@@ -50,6 +52,7 @@ class DecodeOptions:
     fused: bool = False
     guidance: float | None = None
     engine: Engine = field(default_factory=NumpyEngine)
+    cache_storage: CacheStorage = CacheStorage.EXACT
 
     def __post_init__(self) -> None:
         if self.guidance is not None:
@@ -141,6 +144,7 @@ def generate(
         sparse=options.sparse,
         fused=options.fused,
         float_engine=options.engine,
+        cache_storage=options.cache_storage,
         laps=laps,
     )
     record = DecisionRecord(config, total - 1, len(rows), get_dtype(weights))

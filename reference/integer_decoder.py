@@ -142,7 +142,7 @@ class IntegerDecoder(Decoder):
         integer_query = integer_key = None
         if self._source is DecisionSource.SCORE and decided.any():
             slot = self.kv_cache.num_slots - 1 - self.replay.tokens_per_frame
-            key = self.kv_cache.keys[layer_index, :, :, slot]  # [B, H_kv, d]
+            key = self.kv_cache.get_keys(layer_index, slot, slot + 1)[:, :, 0]  # [B, H_kv, d]
             per_query = np.repeat(key, self.config.queries_per_key, axis=1)  # [B, H, d]
             integer_query = quantize(query, scales.query).reshape(self.num_rows, -1)
             integer_key = quantize(per_query, scales.key).reshape(self.num_rows, -1)

@@ -13,6 +13,7 @@ from reference.decoder import Decoder, LayerObservation, TokenIds
 from reference.engine import Engine
 from reference.errors import ArgumentError
 from reference.gates import Gate, TemporalAttentionScoreGate
+from reference.kv_cache import CacheStorage
 from reference.matrix import DecoderWeights, get_dtype
 from reference.records import DecisionRecord
 from reference.replay import ReplayConfig, Semantics
@@ -79,6 +80,7 @@ def run_trace(
     sparse: SparseAttention | None = None,
     fused: bool = False,
     engine: Engine | None = None,
+    cache_storage: CacheStorage = CacheStorage.EXACT,
 ) -> Trace:
     """Feed a prompt and then given tokens, recording everything.
 
@@ -93,6 +95,7 @@ def run_trace(
         sparse: sinks and window.
         fused: attention by online softmax.
         engine: computes; None = NumPy.
+        cache_storage: of keys and values.
     """
     if forced_ids.ndim != 2 or len(forced_ids) != len(prompt_ids):
         raise ArgumentError("forced_ids shape", forced_ids.shape, f"[{len(prompt_ids)}, steps]")
@@ -107,6 +110,7 @@ def run_trace(
         sparse=sparse,
         fused=fused,
         float_engine=engine,
+        cache_storage=cache_storage,
     )
     dtype = get_dtype(weights)
     record = DecisionRecord(config, steps, rows, dtype)

@@ -22,7 +22,7 @@ from reference.int8_writer import (
 from reference.weights import get_layer_shapes
 from tools.bench_gate import EvenGate
 from tools.bench_machine import get_held_bytes, get_peak_bytes, get_private_bytes
-from tools.bench_own import count_weight_bytes, fill_cache, make_decoder, make_engine, run_turn
+from tools.bench_own import count_weight_bytes, fill_cache, make_decoder, run_turn
 from tools.bench_plan import REFERENCE_ENGINE, REPLAY_RATIOS, TOKENS_PER_FRAME, Geometry
 from tools.bench_stats import compute_amdahl
 from tools.bench_worker import Worker
@@ -100,7 +100,7 @@ class LargePlayer:
         config, weights = load_int8_checkpoint(folder)
         seconds = time.perf_counter() - start
         private_bytes = get_private_bytes()
-        decoder = make_decoder(config, weights, make_engine(REFERENCE_ENGINE), 1, get_capacity())
+        decoder = make_decoder(config, weights, REFERENCE_ENGINE, 1, get_capacity())
         fill_cache(decoder, LARGE_CONTEXT)
         decoder.prompt_tokens = LARGE_CONTEXT - TOKENS_PER_FRAME
         decoder.mlp.reset()

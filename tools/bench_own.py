@@ -1,8 +1,8 @@
 """The contenders of this project: one decoder per engine, dense and with replay.
 
 Each decoder is put into the middle of a long generation: its key-value cache is filled with random
-numbers and every turn starts at the same slot, so no prompt has to be fed. All decoders share one
-such cache, as only one runs at a time.
+numbers and every turn starts at the same slot, so no prompt has to be fed. Decoders that keep keys
+and values alike share one such cache, as only one runs at a time.
 """
 
 from __future__ import annotations
@@ -21,10 +21,18 @@ from reference.config import ModelConfig
 from reference.decoder import Decoder, LayerObservation
 from reference.engine import Engine, NumpyEngine
 from reference.kernels.engine import NumbaEngine
+from reference.kv_cache import CacheStorage, KVCache
 from reference.matrix import DecoderWeights, compress_weights
 from reference.replay import ReplayConfig
 from tools.bench_gate import EvenGate
-from tools.bench_plan import ENGINES, READ, REPLAY_RATIOS, TOKENS_PER_FRAME, get_variant
+from tools.bench_plan import (
+    ENGINES,
+    READ,
+    REFERENCE_ENGINE,
+    REPLAY_RATIOS,
+    TOKENS_PER_FRAME,
+    get_variant,
+)
 
 Answer = dict[str, Any]
 
@@ -38,6 +46,11 @@ SPIN_SECONDS = 0.03
 def make_engine(name: str) -> Engine:
     """The engine of a contender of `ENGINES`."""
     return NumpyEngine() if name.startswith("numpy") else NumbaEngine()
+
+
+def get_cache_storage(name: str) -> CacheStorage:
+    """How a contender of `ENGINES` keeps keys and values."""
+    return CacheStorage.BFLOAT16 if name.endswith("int8") else CacheStorage.EXACT
 
 
 def let_threads_sleep(name: str) -> None:
@@ -77,13 +90,16 @@ class OwnPlayer:
     def prepare(self, batch: int, context: int, capacity: int) -> Answer:
         """Decoders of `batch` rows with `context` tokens behind them."""
         self._decoders = {
-            name: make_decoder(self._config, weights, make_engine(name), batch, capacity)
+            name: make_decoder(self._config, weights, name, batch, capacity)
             for name, weights in self._weights.items()
         }
-        first = self._decoders[ENGINES[0]]
-        fill_cache(first, context)
-        for decoder in self._decoders.values():
-            decoder.kv_cache = first.kv_cache
+        caches: dict[CacheStorage, KVCache] = {}
+        for name, decoder in self._decoders.items():
+            storage = get_cache_storage(name)
+            if storage not in caches:
+                fill_cache(decoder, context)
+                caches[storage] = decoder.kv_cache
+            decoder.kv_cache = caches[storage]
             decoder.prompt_tokens = context - TOKENS_PER_FRAME
             decoder.mlp.reset()
         self._context = context
@@ -92,7 +108,7 @@ class OwnPlayer:
             for name in ENGINES
             for ratio in REPLAY_RATIOS
         }
-        return {"cache_bytes": count_cache_bytes(first, context)}
+        return {"cache_bytes": count_cache_bytes(self._decoders[REFERENCE_ENGINE], context)}
 
     def _make_gate(self, ratio: float, batch: int) -> EvenGate:
         gate = EvenGate(ratio)
@@ -127,9 +143,7 @@ class OwnPlayer:
 
     def read_logits(self, variant: str, token_ids: list[int]) -> Answer:
         """Logits after a short prompt and one step, to compare the models."""
-        decoder = make_decoder(
-            self._config, self._weights[variant], make_engine(variant), 1, len(token_ids)
-        )
+        decoder = make_decoder(self._config, self._weights[variant], variant, 1, len(token_ids))
         ids = np.array([token_ids], np.int64)
         decoder.prefill(ids[:, :-1])
         return {"logits": decoder.step(ids[:, -1])[0].tolist()}
@@ -142,9 +156,9 @@ class OwnPlayer:
 
 
 def make_decoder(
-    config: ModelConfig, weights: DecoderWeights, engine: Engine, rows: int, capacity: int
+    config: ModelConfig, weights: DecoderWeights, name: str, rows: int, capacity: int
 ) -> Decoder:
-    """A decoder with a replay cache; its gate is exchanged turn by turn."""
+    """The decoder of a contender, with a replay cache; its gate is exchanged turn by turn."""
     return Decoder(
         config,
         weights,
@@ -152,7 +166,8 @@ def make_decoder(
         capacity_tokens=capacity,
         replay=ReplayConfig(TOKENS_PER_FRAME),
         gate=EvenGate(0.5),
-        float_engine=engine,
+        float_engine=make_engine(name),
+        cache_storage=get_cache_storage(name),
     )
 
 
@@ -160,11 +175,10 @@ def fill_cache(decoder: Decoder, context: int) -> None:
     """Random keys and values for `context` tokens; speed does not depend on them."""
     rng = np.random.default_rng(0)
     cache = decoder.kv_cache
-    for array in (cache.keys, cache.values):
-        for layer in array:
-            for row in layer:
-                shape = row[:, :context].shape
-                row[:, :context] = rng.standard_normal(shape, np.float32)
+    layers, rows, heads, _, head_dim = cache.keys.shape
+    for layer in range(layers):
+        keys, values = rng.standard_normal((2, rows, context, heads, head_dim), np.float32)
+        cache.update(layer, 0, keys, values)
     cache.num_slots = context
 
 

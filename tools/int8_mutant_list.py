@@ -1,4 +1,4 @@
-"""Planted bugs of int8 matrices and their files; `tools.mutants` runs them with all others."""
+"""Planted bugs of what is stored in fewer bits: int8 matrices, bfloat16 keys and values."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ _CHECKPOINT = "tests/reference/test_int8_checkpoint.py"
 def _bug(stem: str, name: str, old: str, new: str, test: str = _CHECKPOINT) -> Mutant:
     """A mutant of `reference/<stem>.py`."""
     return Mutant(f"int8: {name}", f"reference/{stem}.py", old, new, (test,))
+
+
+def _cache_bug(stem: str, name: str, old: str, new: str) -> Mutant:
+    """A mutant of `reference/<stem>.py` that the tests of the key-value cache notice."""
+    path = f"reference/{stem}.py"
+    return Mutant(f"cache: {name}", path, old, new, ("tests/reference/test_kv_cache.py",))
 
 
 _MATRIX = "tests/reference/test_int8_matrix.py"
@@ -91,6 +97,21 @@ INT8_MUTANTS = (
         "the embedding quantised too",
         "len(shape) == 2 and name != EMBEDDING",
         "len(shape) == 2",
+    ),
+    _cache_bug(
+        "decoder",
+        "a prompt attends to keys that were not rounded",
+        "keys = cache.get_keys(layer_index, 0, length)",
+        "keys = key.swapaxes(1, 2)",
+    ),
+    _cache_bug(
+        "bfloat16_matrix", "keys and values cut, not rounded", "0x7FFF + (bits >> 16 & 1)", "0"
+    ),
+    _cache_bug(
+        "kv_cache",
+        "keys and values exchanged",
+        "((self.keys, keys), (self.values, values))",
+        "((self.keys, values), (self.values, keys))",
     ),
 )
 """All of them."""

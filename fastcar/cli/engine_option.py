@@ -1,10 +1,11 @@
-"""The option that says what computes."""
+"""Options that say what computes, and how it keeps keys and values."""
 
 from __future__ import annotations
 
 import click
 
 from reference.engine_factory import ENGINE_NAMES
+from reference.kv_cache import CacheStorage
 
 engine_option = click.option(
     "--engine",
@@ -12,4 +13,11 @@ engine_option = click.option(
     default=ENGINE_NAMES[0],
     show_default=True,
     help="NumPy, or kernels that Numba compiles at their first use: faster, float32 only.",
+)
+cache_option = click.option(
+    "--kv-cache",
+    type=click.Choice([storage.value for storage in CacheStorage]),
+    default=CacheStorage.EXACT.value,
+    show_default=True,
+    help="Keys and values as computed, or rounded to bfloat16: half of the memory, float32 only.",
 )

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from fastcar.cli.console import show_progress
-from fastcar.cli.engine_option import engine_option
+from fastcar.cli.engine_option import cache_option, engine_option
 from fastcar.cli.options import (
     DTYPES,
     apply_options,
@@ -27,6 +27,7 @@ from fastcar.report import build_report
 from fastcar.request import DEFAULT_TEMPERATURE, GenerationRequest
 from proofs.certificate import CERTIFICATES
 from reference.gate_factory import GATE_NAMES
+from reference.kv_cache import CacheStorage
 from reference.replay import Semantics
 from reference.sampling import Sampling
 from reference.temporal_attention_score import HeadAggregation
@@ -137,6 +138,7 @@ _RUN = (
     ),
     dtype_option,
     engine_option,
+    cache_option,
     click.option(
         "--repeats",
         type=int,
@@ -186,6 +188,7 @@ def make_request(
     top_p: float,
     semantics: str,
     aggregation: str,
+    kv_cache: str,
     **options: Any,
 ) -> GenerationRequest:
     """The request of parsed options."""
@@ -193,5 +196,6 @@ def make_request(
         sampling=Sampling(temperature, top_k, top_p),
         semantics=Semantics(semantics),
         aggregation=HeadAggregation(aggregation),
+        kv_cache=CacheStorage(kv_cache),
         **options,
     )

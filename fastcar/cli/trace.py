@@ -9,7 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
-from fastcar.cli.engine_option import engine_option
+from fastcar.cli.engine_option import cache_option, engine_option
 from fastcar.cli.options import (
     DTYPES,
     apply_options,
@@ -25,6 +25,7 @@ from fastcar.tokens_file import read_tokens
 from reference.checkpoint import load_checkpoint
 from reference.engine_factory import make_engine
 from reference.errors import ArgumentError
+from reference.kv_cache import CacheStorage
 from reference.replay import ReplayConfig, Semantics
 from reference.sparse_attention import SparseAttention
 from reference.trace import Trace, make_score_gate, run_trace
@@ -58,6 +59,7 @@ _OPTIONS = (
     semantics_option,
     dtype_option,
     engine_option,
+    cache_option,
     *eligibility_options,
     *attention_options,
     click.option(
@@ -79,6 +81,7 @@ def trace(
     thresholds: tuple[float | None, ...],
     dtype: str,
     engine: str,
+    kv_cache: str,
     out: Path,
     is_json: bool,
     **options: Any,
@@ -109,6 +112,7 @@ def trace(
         sparse,
         options["fused"],
         make_engine(engine),
+        CacheStorage(kv_cache),
     )
     with write_atomically(out) as partial, partial.open("wb") as file:
         np.savez(file, **vars(result))

@@ -159,8 +159,8 @@ def attend(
 
     Args:
         query: [B, H_kv, G, d].
-        keys: [B, H_kv, capacity, d].
-        values: [B, H_kv, capacity, d].
+        keys: [B, H_kv, capacity, d], float32 or bfloat16 bits (uint16).
+        values: [B, H_kv, capacity, d], likewise.
         padding: [B] int64, padded slots at the left.
         num_sinks: oldest slots that stay visible.
         window_start: first slot of the window.

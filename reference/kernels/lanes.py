@@ -76,8 +76,10 @@ def widen_floats(builder: Builder, loaded: Value) -> Value:
         return loaded
     shift = ir.Constant(INT32, 16)
     if is_vector:
-        wide = builder.shl(builder.zext(loaded, INTEGERS), spread(shift))
-        return builder.bitcast(wide, FLOATS)
+        lanes = loaded.type.count
+        integers, floats = ir.VectorType(INT32, lanes), ir.VectorType(FLOAT, lanes)
+        wide = builder.shl(builder.zext(loaded, integers), spread(shift, lanes))
+        return builder.bitcast(wide, floats)
     return builder.bitcast(builder.shl(builder.zext(loaded, INT32), shift), FLOAT)
 
 

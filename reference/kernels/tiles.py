@@ -174,8 +174,8 @@ def add_weighted_rows(
 ) -> Any:
     """Kernels call it: out[head] += sum over s < count of weights[head, s] values[first + s].
 
-    Arrays are C-contiguous float32: values [slots, d], weights [heads, block], out [heads, d]. Each
-    sum runs over s in order, one rounding per term.
+    Arrays are C-contiguous: values [slots, d] float32 or bfloat16 bits (uint16), weights
+    [heads, block] and out [heads, d] float32. Each sum runs over s in order, one rounding per term.
     """
     signature = types.void(values, types.intp, types.intp, weights, types.intp, out)
 
@@ -225,7 +225,7 @@ def _emit_weighted_sum(
         factor = load_lanes(builder, factors, slot, 1)
         row = builder.gep(source, [builder.mul(slot, width)])
         for place, total in zip(places, totals, strict=True):
-            vector = load_lanes(builder, row, place, lanes)
+            vector = widen_floats(builder, load_lanes(builder, row, place, lanes))
             builder.store(
                 multiply_add(builder, vector, splat(builder, factor, lanes), builder.load(total)),
                 total,

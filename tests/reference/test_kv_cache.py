@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.kv_cache import KVCache
-from tests.reference.runs import make_config
+from reference.bfloat16_matrix import round_bits, round_to_bfloat16, widen_bits
+from reference.errors import ArgumentError
+from reference.kv_cache import CacheStorage, KVCache
+from reference.weights import FloatArray
+from tests.reference.runs import Run, decode, make_config
+from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
 
 CONFIG = make_config()
 DTYPE = np.dtype(np.float32)
@@ -56,3 +62,55 @@ def test_reset_forgets_tokens_and_padding_and_allocates_nothing() -> None:
     assert cache.num_slots == 0
     assert not cache.padding_tokens.any()
     assert cache.keys is keys
+
+
+@given(st.integers(0, 2**16))
+def test_a_bfloat16_cache_gives_back_the_nearest_bfloat16(seed: int) -> None:
+    """Half of the bytes; what is read is rounded once, at most 2^-8 off."""
+    cache = KVCache(CONFIG, 2, 8, DTYPE, CacheStorage.BFLOAT16)
+    assert cache.keys.nbytes == KVCache(CONFIG, 2, 8, DTYPE).keys.nbytes // 2
+    shape = 2, 3, CONFIG.num_key_value_heads, CONFIG.head_dim
+    keys, values = np.random.default_rng(seed).standard_normal((2, *shape), DTYPE)
+    cache.update(1, 4, keys, values)
+    for read, given_ in ((cache.get_keys, keys), (cache.get_values, values)):
+        found = read(1, 4, 7).swapaxes(1, 2)
+        expected = round_to_bfloat16(given_.reshape(2, -1)).widen().reshape(shape)
+        assert np.array_equal(found, expected)
+        assert (np.abs(found - given_) <= np.abs(given_) * 2**-8).all()
+        assert not read(0, 0, 8).any()
+
+
+def test_a_bfloat16_cache_takes_float32_only() -> None:
+    with pytest.raises(ArgumentError, match="kv_cache = 'bfloat16': must be exact with float64"):
+        KVCache(CONFIG, 2, 8, np.dtype(np.float64), CacheStorage.BFLOAT16)
+
+
+def test_what_bfloat16_cannot_hold_is_refused_by_name() -> None:
+    cache = KVCache(CONFIG, 1, 8, DTYPE, CacheStorage.BFLOAT16)
+    token = np.ones((1, 1, CONFIG.num_key_value_heads, CONFIG.head_dim), DTYPE)
+    with pytest.raises(ArgumentError, match="key or value"):
+        cache.update(0, 0, token, token * 3.4e38)
+
+
+@settings(max_examples=30)
+@given(runs(dtypes=(np.float32,)), gate_specs, attention_options)
+def test_decoding_with_bfloat16_is_decoding_with_rounded_keys_and_values(
+    run: Run, spec: GateSpec, options: dict[str, Any]
+) -> None:
+    """Prompt, attention and score all read what was rounded; nothing else changes (D-32)."""
+    layers = run.config.num_hidden_layers
+    rounded = decode(run, spec.make(layers), cache_storage=CacheStorage.BFLOAT16, **options)
+    update = KVCache.update
+
+    def update_rounded(
+        cache: KVCache, layer: int, start: int, keys: FloatArray, values: FloatArray
+    ) -> None:
+        update(cache, layer, start, *(widen_bits(round_bits(part)) for part in (keys, values)))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(KVCache, "update", update_rounded)
+        expected = decode(run, spec.make(layers), **options)
+    assert np.array_equal(rounded.prefill_logits, expected.prefill_logits)
+    assert np.array_equal(rounded.logits, expected.logits)
+    assert np.array_equal(rounded.replayed, expected.replayed)
+    assert np.array_equal(rounded.measures, expected.measures, equal_nan=True)

@@ -107,7 +107,7 @@ def test_turns_and_rounds_follow_the_plan() -> None:
 
 
 def test_caches_are_counted_in_the_type_of_the_peer() -> None:
-    assert count_cache_bytes(GEOMETRY, OWN, 3, 10) == 2 * 2 * 64 * 3 * 10 * 4
+    assert count_cache_bytes(GEOMETRY, OWN, 3, 10) == 2 * 2 * 64 * 3 * 10 * (4 + 2)
     assert count_cache_bytes(GEOMETRY, PEERS[1], 3, 10) == 2 * 2 * 64 * 3 * 10 * 2
 
 

@@ -16,7 +16,7 @@ from reference.engine import NumpyEngine
 from reference.kernels.attention import BLOCK_KEYS
 from reference.kernels.engine import NumbaEngine
 from reference.kernels.exponential import SMALLEST
-from reference.kv_cache import KVCache
+from reference.kv_cache import CacheStorage, KVCache
 from reference.sparse_attention import SparseAttention
 from reference.weights import FloatArray
 from tests.reference.rounding import compute_attention_bound, compute_score_bound
@@ -24,6 +24,8 @@ from tests.reference.runs import HEADS
 
 ENGINE = NumbaEngine()
 CAPACITY = 3 * BLOCK_KEYS
+NAN_BITS = 0x7FC0
+"""Of a bfloat16."""
 sparsities = st.none() | st.builds(SparseAttention, st.integers(1, 90), st.integers(0, 5))
 
 
@@ -61,11 +63,19 @@ class Case:
 
     def take_rows(self, rows: list[int]) -> Case:
         """Some of the rows."""
-        cache = KVCache(self.config, len(rows), CAPACITY, np.dtype(np.float32))
+        cache = KVCache(
+            self.config, len(rows), CAPACITY, np.dtype(np.float32), get_storage(self.cache)
+        )
         cache.keys[:], cache.values[:] = self.cache.keys[:, rows], self.cache.values[:, rows]
         cache.padding_tokens[:] = self.cache.padding_tokens[rows]
         cache.num_slots = self.cache.num_slots
         return replace(self, query=self.query[rows], cache=cache)
+
+
+def get_storage(cache: KVCache) -> CacheStorage:
+    """How a cache keeps its numbers."""
+    is_rounded = cache.keys.dtype == np.uint16
+    return CacheStorage.BFLOAT16 if is_rounded else CacheStorage.EXACT
 
 
 @st.composite
@@ -74,10 +84,12 @@ def cases(draw: st.DrawFn) -> Case:
     rows = draw(st.integers(1, 3))
     head_dim = draw(st.sampled_from([2, 6, 16, 34, 64, 80]))
     config = ModelConfig(11, 12, 20, 1, heads, key_heads, head_dim, 1e-5, 100.0, CAPACITY)
-    cache = KVCache(config, rows, CAPACITY, np.dtype(np.float32))
+    cache = KVCache(
+        config, rows, CAPACITY, np.dtype(np.float32), draw(st.sampled_from(CacheStorage))
+    )
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
-    cache.keys[:] = rng.standard_normal(cache.keys.shape)
-    cache.values[:] = rng.standard_normal(cache.values.shape)
+    shape = rows, CAPACITY, key_heads, head_dim
+    cache.update(0, 0, *rng.standard_normal((2, *shape), np.float32))
     cache.num_slots = draw(st.integers(1, CAPACITY))
     cache.padding_tokens[:] = rng.integers(0, min(cache.num_slots, 5), rows)
     sharpness = draw(st.sampled_from([0.1, 1.0, 4.0]))
@@ -89,8 +101,8 @@ def cases(draw: st.DrawFn) -> Case:
 def test_context_is_that_of_the_spec_within_the_bound(case: Case, parallel: bool) -> None:
     """Both are within the bound of exact; the kernel's exponential drops what is below e^-87."""
     (context,) = case.attend(parallel=parallel)
-    used = slice(case.cache.num_slots)
-    keys, values = case.cache.keys[0, :, :, used], case.cache.values[0, :, :, used]
+    used = case.cache.num_slots
+    keys, values = case.cache.get_keys(0, 0, used), case.cache.get_values(0, 0, used)
     arrays = (case.query, keys, values, case.get_visible())
     expected, _ = compute_attention(*arrays)
     dropped = 2 * case.cache.num_slots * np.exp(SMALLEST) * np.abs(values).max()
@@ -109,7 +121,7 @@ def test_every_slot_in_view_can_be_tapped(case: Case, data: st.DataObject) -> No
     assert np.array_equal(context, case.attend()[0])
     assert len(tapped) == (expected is not None)
     if expected is not None:
-        keys = case.cache.keys[0, :, :, : case.cache.num_slots]
+        keys = case.cache.get_keys(0, 0, case.cache.num_slots)
         assert np.abs(tapped[0] - expected).max() <= 2 * compute_score_bound(case.query, keys)
 
 
@@ -130,7 +142,8 @@ def test_keys_and_values_out_of_view_are_not_read(case: Case) -> None:
     before = case.attend()
     hidden = np.ones((len(case.query), CAPACITY), bool)
     hidden[:, : case.cache.num_slots] = ~case.get_visible()
+    nothing = NAN_BITS if get_storage(case.cache) is CacheStorage.BFLOAT16 else np.nan
     for row, slots in enumerate(hidden):
-        case.cache.keys[0, row, :, slots] = np.nan
-        case.cache.values[0, row, :, slots] = np.nan
+        case.cache.keys[0, row, :, slots] = nothing
+        case.cache.values[0, row, :, slots] = nothing
     assert np.array_equal(before[0], case.attend()[0])

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
+from reference.engine import NumpyEngine
 from reference.generate import DecodeOptions, Prompts, generate
 from reference.kernels.engine import NumbaEngine
+from reference.kv_cache import CacheStorage
 from reference.replay import ReplayConfig
 from reference.sampling import Sampling
 from reference.video.model import load_video_model
 
 
-def test_both_engines_draw_the_same_video_of_the_shipped_model() -> None:
+@pytest.mark.parametrize("storage", CacheStorage)
+def test_both_engines_draw_the_same_video_of_the_shipped_model(storage: CacheStorage) -> None:
     model = load_video_model()
     prompt = np.array([model.vocabulary.encode_unconditional()] * 2)
     replay = ReplayConfig(model.geometry.tokens_per_frame)
     found = []
-    for options in (DecodeOptions(replay), DecodeOptions(replay, engine=NumbaEngine())):
+    for engine in (NumpyEngine(), NumbaEngine()):
+        options = DecodeOptions(replay, engine=engine, cache_storage=storage)
         result = generate(
             model.config,
             model.weights,
