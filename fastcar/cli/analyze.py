@@ -16,7 +16,7 @@ from fastcar.analysis.bench import Progress as ProgressCallback
 from fastcar.analysis.report import analyze as run_analysis
 from fastcar.analysis.report import write_report
 from fastcar.analysis.settings import Settings
-from fastcar.cli.options import apply_options
+from fastcar.cli.options import apply_options, out_option
 from fastcar.output import check_writable_directory, write_directory_atomically
 from fastcar.workers import get_process_count
 from reference.errors import ArgumentError
@@ -44,13 +44,7 @@ _OPTIONS = (
         default=get_process_count,
         help="Processes that run side by side.  [one per core]",
     ),
-    click.option(
-        "--out",
-        type=click.Path(path_type=Path),
-        required=True,
-        metavar="DIR",
-        help="Directory for findings.md, figures and report.json.",
-    ),
+    out_option("DIR", "Directory for findings.md, figures and report.json."),
     click.option("--json", "is_json", is_flag=True, help="Print the report as JSON, no text."),
 )
 

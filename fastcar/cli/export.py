@@ -9,82 +9,56 @@ from typing import Any
 import click
 
 from cosim.export import ExportPackage, ExportRequest, make_package
-from fastcar.cli.options import apply_options
+from fastcar.cli.options import (
+    apply_options,
+    checkpoint_option,
+    choice_option,
+    json_option,
+    number_option,
+    out_option,
+    source_option,
+)
 from fastcar.output import check_writable_directory, write_directory_atomically
 from reference.mlp_engine import DecisionSource
-from reference.video.model import SHIPPED_MODEL, load_video_model
+from reference.video.model import load_video_model
 from rtl.config import PRESETS
 
 _OPTIONS = (
-    click.option(
+    choice_option(
         "--preset",
-        type=click.Choice(list(PRESETS)),
-        default=ExportRequest.preset,
-        show_default=True,
-        help="Sizes of the accelerator; demo is that of the shipped model.",
+        PRESETS,
+        ExportRequest.preset,
+        "Sizes of the accelerator; demo is that of the shipped model.",
     ),
-    click.option(
-        "--out",
-        type=click.Path(path_type=Path),
-        required=True,
-        metavar="DIR",
-        help="Where the files go.",
+    out_option("DIR", "Where the files go."),
+    checkpoint_option("Video model whose tokens the testbench runs, if its sizes fit."),
+    source_option(DecisionSource.SCORE),
+    number_option("--slots", ExportRequest.num_slots, "Batch slots in the testbench.", "B"),
+    number_option("--layer", ExportRequest.layer_index, "Layer that the testbench runs.", "L"),
+    number_option(
+        "--latency", ExportRequest.latency_cycles, "Of the testbench's memory.", "CYCLES"
     ),
-    click.option(
-        "--checkpoint",
-        type=click.Path(path_type=Path),
-        default=SHIPPED_MODEL,
-        metavar="DIR",
-        help="Video model whose tokens the testbench runs, if its sizes fit.  [the shipped model]",
-    ),
-    click.option(
-        "--source",
-        type=click.Choice([source.value for source in DecisionSource]),
-        default=DecisionSource.SCORE.value,
-        show_default=True,
-        help="What decides in the testbench.",
-    ),
-    click.option(
-        "--slots",
-        "num_slots",
-        type=int,
-        default=ExportRequest.num_slots,
-        show_default=True,
-        metavar="B",
-        help="Batch slots in the testbench.",
-    ),
-    click.option(
-        "--layer",
-        "layer_index",
-        type=int,
-        default=ExportRequest.layer_index,
-        show_default=True,
-        metavar="L",
-        help="Layer that the testbench runs.",
-    ),
-    click.option(
-        "--latency",
-        "latency_cycles",
-        type=int,
-        default=ExportRequest.latency_cycles,
-        show_default=True,
-        metavar="CYCLES",
-        help="Of the testbench's memory.",
-    ),
-    click.option(
+    number_option(
         "--seed",
-        type=int,
-        default=0,
-        show_default=True,
-        help="Of the random model where the checkpoint's sizes do not fit.",
+        ExportRequest.seed,
+        "Of the random model where the checkpoint's sizes do not fit.",
     ),
-    click.option("--json", "is_json", is_flag=True, help="Print what was written as JSON."),
+    json_option,
 )
 
 
 @click.command()
 @apply_options(_OPTIONS)
-def export(out: Path, checkpoint: Path, source: str, is_json: bool, **options: Any) -> int:
+def export(
+    out: Path,
+    checkpoint: Path,
+    source: str,
+    slots: int,
+    layer: int,
+    latency: int,
+    is_json: bool,
+    **options: Any,
+) -> int:
     """Write the accelerator as Verilog, with a self-checking testbench.
 
     README.md beside the files has the commands for Icarus, Verilator and FuseSoC.
@@ -94,7 +68,13 @@ def export(out: Path, checkpoint: Path, source: str, is_json: bool, **options: A
       fastcar export --out out/verilog
       fastcar export --preset tiny --source distance --out out/tiny
     """  # noqa: D301 - click reads \b as "keep these lines"
-    request = ExportRequest(source=DecisionSource(source), **options)
+    request = ExportRequest(
+        source=DecisionSource(source),
+        num_slots=slots,
+        layer_index=layer,
+        latency_cycles=latency,
+        **options,
+    )
     check_writable_directory(out)
     package = make_package(request, load_video_model(checkpoint))
     with write_directory_atomically(out) as partial:

@@ -16,6 +16,8 @@ from fastcar.cli.options import (
     attention_options,
     dtype_option,
     eligibility_options,
+    json_option,
+    out_option,
     read_thresholds,
     semantics_option,
 )
@@ -146,14 +148,8 @@ _RUN = (
         show_default=True,
         help="Timed runs of each kind, dense and replay in turn.",
     ),
-    click.option(
-        "--out",
-        type=click.Path(path_type=Path),
-        required=True,
-        metavar="DIR",
-        help="Directory for GIFs, sheet.png and report.json.",
-    ),
-    click.option("--json", "is_json", is_flag=True, help="Print the report as JSON, no tables."),
+    out_option("DIR", "Directory for GIFs, sheet.png and report.json."),
+    json_option,
 )
 
 

@@ -103,6 +103,13 @@ def file_option(name: str, metavar: str, text: str) -> Decorator:
     return click.option(name, type=click.Path(path_type=Path), metavar=metavar, help=text)
 
 
+def out_option(metavar: str, text: str) -> Decorator:
+    """File or directory that the command is there for."""
+    return click.option(
+        "--out", type=click.Path(path_type=Path), required=True, metavar=metavar, help=text
+    )
+
+
 def source_option(default: DecisionSource) -> Decorator:
     """What decides in the accelerator."""
     return choice_option(

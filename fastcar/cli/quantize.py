@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from fastcar.cli.console import show_progress
-from fastcar.cli.options import apply_options
+from fastcar.cli.options import apply_options, out_option
 from fastcar.output import check_writable_directory, write_directory_atomically
 from reference.errors import OutputError
 from reference.int8_writer import quantize_checkpoint_files
@@ -21,13 +21,7 @@ _OPTIONS = (
         metavar="DIR",
         help="Hugging Face Llama directory of F32, F16, BF16 or F64 weights.",
     ),
-    click.option(
-        "--out",
-        type=click.Path(path_type=Path),
-        required=True,
-        metavar="DIR",
-        help="New or empty directory for the int8 checkpoint.",
-    ),
+    out_option("DIR", "New or empty directory for the int8 checkpoint."),
     click.option("--json", "is_json", is_flag=True, help="Print the summary as JSON."),
 )
 

@@ -16,6 +16,7 @@ from fastcar.cli.options import (
     attention_options,
     dtype_option,
     eligibility_options,
+    out_option,
     read_thresholds,
     semantics_option,
 )
@@ -62,13 +63,7 @@ _OPTIONS = (
     cache_option,
     *eligibility_options,
     *attention_options,
-    click.option(
-        "--out",
-        type=click.Path(path_type=Path),
-        required=True,
-        metavar="TRACE.npz",
-        help="Where the arrays go.",
-    ),
+    out_option("TRACE.npz", "Where the arrays go."),
     click.option("--json", "is_json", is_flag=True, help="Print the summary as JSON."),
 )
 
