@@ -8,16 +8,15 @@ Assumed of memory: it answers open requests only. Each assumption has a label in
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 
 import pyrtl
 
 from proofs.formal.task import FormalTask
-from proofs.formal.unit import Unit, UnitBug, make_checker, make_unit_task, read_body
+from proofs.formal.unit import Unit, name_outputs
+from proofs.formal.unit_task import UnitBug, make_unit_task, read_body
 from rtl.read_channel import NUM_BEATS_BITS, ReadChannelInputs, make_read_channel
 
 MODULE = "rtl.read_channel"
-TOP = "read_channel_checker"
 NUM_OPEN = "unit_num_beats_open_q"
 BUGS = (
     UnitBug(
@@ -51,8 +50,7 @@ BIT_OUTPUTS = (
 
 def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
     """The unit between ports."""
-    outputs = make_read_channel("unit", ReadChannelInputs(**wires))
-    return {one.name: getattr(outputs, one.name) for one in fields(outputs)}
+    return name_outputs(make_read_channel("unit", ReadChannelInputs(**wires)))
 
 
 UNIT = Unit(
@@ -73,23 +71,19 @@ UNIT = Unit(
 
 def list_tasks() -> Iterator[FormalTask]:
     """The channel for every environment that obeys its rules."""
-    checker = make_checker(
-        TOP,
-        UNIT,
-        read_body("read_channel"),
-        delays=dict.fromkeys(("address", "num_beats", "request_ready", "reset"), 1),
-        extra={NUM_OPEN: ("output", NUM_BEATS_BITS)},
-    )
     yield make_unit_task(
         UNIT,
-        checker,
-        TOP,
+        "read_channel_checker",
+        read_body("read_channel"),
         name="read channel",
         claim="a request is kept until it is taken and answered by exactly num_beats beats; "
         "nothing is taken without a request; one request is open",
         configuration="1 to 65,535 beats",
         depth_cycles=2,
         argument="the number of open beats equals the checker's own count",
+        delays=dict.fromkeys(
+            ("address", "num_beats", "out_request_valid", "request_ready", "reset"), 1
+        ),
         bugs=BUGS,
         shown=(
             "reset",
@@ -105,5 +99,4 @@ def list_tasks() -> Iterator[FormalTask]:
         ),
         visible=(NUM_OPEN,),
         is_quick=True,
-        solver="z3",
     )

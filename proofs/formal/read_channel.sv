@@ -1,21 +1,17 @@
 // Rules of docs/accelerator.md, section 4, for the read channel of a core. The checker counts for
 // itself: is_pending (a request is started, not yet taken) and num_open (beats not yet answered).
-reg was_reset = 0;
 reg is_pending = 0;
 reg [16:0] num_open = 0;
 wire is_requested = out_request_valid && request_ready;
 wire is_answered = response_valid && out_response_ready;
 always @(posedge clk) begin
-    was_reset <= was_reset | reset;
     is_pending <= reset ? 1'b0 : start ? 1'b1 : is_requested ? 1'b0 : is_pending;
     num_open <= reset ? 17'd0 : num_open + (is_requested ? num_beats : 17'd0) - is_answered;
 end
-wire is_waiting_before =
-    was_reset_before && out_request_valid_before && !request_ready_before[1] && !reset_before[1];
-reg out_request_valid_before = 0;
 reg was_reset_before = 0;
-always @(posedge clk) out_request_valid_before <= out_request_valid;
 always @(posedge clk) was_reset_before <= was_reset;
+wire is_waiting_before = was_reset_before && out_request_valid_before[1]
+    && !request_ready_before[1] && !reset_before[1];
 wire is_kept = address == address_before[1] && num_beats == num_beats_before[1];
 
 always @(posedge clk) begin

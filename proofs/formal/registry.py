@@ -13,6 +13,7 @@ MODULES = (
     "queue",
     "progress",
     "requantizer",
+    "silu_table",
     "silu_multiply",
     "saturating_add",
     "score_unit",

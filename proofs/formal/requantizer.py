@@ -11,7 +11,8 @@ from collections.abc import Iterator
 import pyrtl
 
 from proofs.formal.task import FormalTask, Method
-from proofs.formal.unit import Unit, UnitBug, make_checker, make_unit_task, read_body
+from proofs.formal.unit import Unit
+from proofs.formal.unit_task import UnitBug, make_unit_task, read_body
 from rtl import requantizer
 from rtl.config import TINY
 from rtl.lanes import ACCUMULATOR_BITS
@@ -91,11 +92,18 @@ CONFIGURATION = f"{ACCUMULATOR_BITS} x {MANTISSA_BITS} bits, shift {SHIFT_BITS} 
 def make_product_task() -> FormalTask:
     """The registers of the partial products, and when a result is valid."""
     widths = UNIT.read_register_bits(*PRODUCTS)
-    top = "requantizer_product_checker"
-    checker = make_checker(
-        top,
+    return make_unit_task(
         UNIT,
+        "requantizer_product_checker",
         read_body("requantizer_product"),
+        name="requantizer products",
+        claim="every part of the accumulator times the multiplier, exact",
+        configuration=CONFIGURATION,
+        method=Method.BMC,
+        depth_cycles=2,
+        argument="complete: registers of products depend on the cycle before alone, and the first "
+        "cycle of these runs is any cycle, because nothing has an initial value; checker and unit "
+        "multiply the same factors, so that the solver need not look into a multiplier",
         delays={"accumulator": 1, "multiplier": 1},
         constants={
             "ACCUMULATOR_BITS": ACCUMULATOR_BITS,
@@ -105,24 +113,11 @@ def make_product_task() -> FormalTask:
             "MIDDLE_BITS": widths[MIDDLE],
             "HIGH_BITS": widths[HIGH],
         },
-        extra={name: ("output", width) for name, width in widths.items()},
-    )
-    return make_unit_task(
-        UNIT,
-        checker,
-        top,
-        name="requantizer products",
-        claim="every part of the accumulator times the multiplier, exact",
-        configuration=CONFIGURATION,
-        method=Method.BMC,
-        depth_cycles=2,
-        argument="complete: registers of products depend on the cycle before alone, and the first "
-        "cycle of these runs is any cycle, because nothing has an initial value; checker and unit "
-        "multiply the same factors, so that the solver need not look into a multiplier",
         bugs=PRODUCT_BUGS,
-        shown=("accumulator", "multiplier", *widths),
-        visible=tuple(widths),
+        shown=("accumulator", "multiplier", *PRODUCTS),
+        visible=PRODUCTS,
         is_quick=True,
+        solver="bitwuzla",
     )
 
 
@@ -130,21 +125,10 @@ def make_rounding_task() -> FormalTask:
     """From any partial products to the result."""
     latency = requantizer.latency_cycles(TINY)
     tail_cycles = latency - 1
-    widths = UNIT.read_register_bits(*PRODUCTS)
-    top = "requantizer_rounding_checker"
-    checker = make_checker(
-        top,
-        UNIT,
-        read_body("requantizer_rounding"),
-        delays=dict.fromkeys((*widths, "shift"), tail_cycles)
-        | dict.fromkeys(("valid", "clear"), latency),
-        constants={"LATENCY": latency, "TAIL": tail_cycles, "PART_BITS": PART_BITS},
-        extra={name: ("input", width) for name, width in widths.items()},
-    )
     return make_unit_task(
         UNIT,
-        checker,
-        top,
+        "requantizer_rounding_checker",
+        read_body("requantizer_rounding"),
         name="requantizer rounding",
         claim="sum of the partial products plus half, shifted right arithmetically, saturated: "
         "every product, every shift, ties upwards; valid latency_cycles after its value, "
@@ -153,7 +137,11 @@ def make_rounding_task() -> FormalTask:
         depth_cycles=latency,
         argument="the partial products are cut and take any value of their range; that they add up "
         "to accumulator times multiplier is the law of distribution",
+        delays=dict.fromkeys((*PRODUCTS, "shift"), tail_cycles)
+        | dict.fromkeys(("valid", "clear"), latency),
+        constants={"LATENCY": latency, "TAIL": tail_cycles, "PART_BITS": PART_BITS},
         bugs=ROUNDING_BUGS,
-        shown=("valid", "clear", *widths, "shift", "out_valid", "out_result", "expected"),
-        free=tuple(widths),
+        shown=("valid", "clear", *PRODUCTS, "shift", "out_valid", "out_result", "expected"),
+        free=PRODUCTS,
+        solver="bitwuzla",
     )

@@ -1,18 +1,19 @@
 """The scale of the RMS norm equals its integer formula, for every sum from 1 on.
 
-Cut at registers like `proofs.formal.silu_multiply`: normalised sum, entry of the table, scaled
+Cut at registers like `proofs.formal.silu_table`: normalised sum, entry of the table, scaled
 step. Behind a cut the register takes any value, so together the tasks are all inputs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyrtl
 
-from proofs.formal.silu_multiply import make_table_function
 from proofs.formal.task import FormalTask, Method
-from proofs.formal.unit import Unit, UnitBug, make_checker, make_unit_task
+from proofs.formal.unit import Unit
+from proofs.formal.unit_task import UnitBug, make_table_function, make_unit_task
 from reference.tables import RSQRT_FIRST_INDEX, RSQRT_TABLE
 from rtl.rms_norm import MANTISSA_BITS, STEP_BITS, RmsNormInputs, make_rms_norm
 
@@ -148,9 +149,7 @@ def list_tasks() -> Iterator[FormalTask]:
         MANTISSA_BODY,
         claim="the difference of scaled value and scaled step without its fraction",
         delays={SCALED: 1, SCALED_STEP: 1},
-        constants={},
         free=(SCALED, SCALED_STEP),
-        visible=(),
         depth_cycles=1,
         bug=UnitBug(
             "the step is added",
@@ -161,45 +160,16 @@ def list_tasks() -> Iterator[FormalTask]:
     )
 
 
-def _make_task(
-    part: str,
-    body: str,
-    *,
-    claim: str,
-    delays: dict[str, int],
-    constants: dict[str, int],
-    visible: tuple[str, ...],
-    depth_cycles: int,
-    bug: UnitBug,
-    free: tuple[str, ...] = (),
-    method: Method = Method.INDUCTION,
-    solver: str = "z3",
-) -> FormalTask:
-    """A task between two cuts."""
-    widths = UNIT.read_register_bits(*free, *visible)
-    top = f"rms_norm_{part}_checker"
-    kinds = dict.fromkeys(free, "input") | dict.fromkeys(visible, "output")
-    checker = make_checker(
-        top,
-        UNIT,
-        body,
-        delays=delays,
-        constants=constants,
-        extra={name: (kind, widths[name]) for name, kind in kinds.items()},
-    )
+def _make_task(part: str, body: str, *, bug: UnitBug, **attributes: Any) -> FormalTask:
+    """A task between two cuts; attributes as those of `make_unit_task`."""
     return make_unit_task(
         UNIT,
-        checker,
-        top,
+        f"rms_norm_{part}_checker",
+        body,
         name=f"rms norm {part}",
-        claim=claim,
         configuration="48-bit sum",
-        method=method,
-        depth_cycles=depth_cycles,
         argument="cut at registers that take any value; in bounded runs the first cycle is any "
         "cycle, because nothing has an initial value",
         bugs=(bug,),
-        free=free,
-        visible=visible,
-        solver=solver,
+        **attributes,
     )

@@ -8,23 +8,22 @@ memory: it acknowledges open beats only. Each assumption has a label in the chec
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 
 import pyrtl
 
 from proofs.formal.task import FormalTask
-from proofs.formal.unit import Unit, UnitBug, make_checker, make_unit_task, read_body
+from proofs.formal.unit import Unit, name_outputs
+from proofs.formal.unit_task import UnitBug, make_unit_task, read_body
 from rtl.write_channel import WriteChannelInputs, make_write_channel
 
 MODULE = "rtl.write_channel"
-TOP = "write_channel_checker"
 BEAT_BITS = 32
-INNER = {
-    "unit_num_open_q": 16,
-    "unit_has_open_q": 1,
-    "unit_has_one_open_q": 1,
-    "unit_is_upper_q": 1,
-}
+INNER = (
+    "unit_num_open_q",
+    "unit_has_open_q",
+    "unit_has_one_open_q",
+    "unit_is_upper_q",
+)
 BUGS = (
     UnitBug(
         "the upper beat goes first",
@@ -58,8 +57,7 @@ BIT_OUTPUTS = (
 
 def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
     """The unit between ports."""
-    outputs = make_write_channel("unit", WriteChannelInputs(**wires))
-    return {one.name: getattr(outputs, one.name) for one in fields(outputs)}
+    return name_outputs(make_write_channel("unit", WriteChannelInputs(**wires)))
 
 
 UNIT = Unit(
@@ -81,23 +79,17 @@ UNIT = Unit(
 
 def list_tasks() -> Iterator[FormalTask]:
     """The channel for every environment that obeys its rules."""
-    checker = make_checker(
-        TOP,
-        UNIT,
-        read_body("write_channel"),
-        delays=dict.fromkeys(("word", "ready", "reset"), 1),
-        extra={name: ("output", width) for name, width in INNER.items()},
-    )
     yield make_unit_task(
         UNIT,
-        checker,
-        TOP,
+        "write_channel_checker",
+        read_body("write_channel"),
         name="write channel",
         claim="a beat is kept until it is taken; beats and addresses come in order, none twice; "
         "done with the last acknowledgement",
         configuration="beats of 4 bytes",
         depth_cycles=2,
         argument="the number of open beats equals the checker's own count",
+        delays=dict.fromkeys(("word", "out_valid", "out_address", "out_data", "ready", "reset"), 1),
         bugs=BUGS,
         shown=(
             "reset",
@@ -113,6 +105,5 @@ def list_tasks() -> Iterator[FormalTask]:
             "num_open",
             "out_is_done",
         ),
-        visible=tuple(INNER),
-        solver="z3",
+        visible=INNER,
     )

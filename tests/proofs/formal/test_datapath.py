@@ -17,6 +17,7 @@ from proofs.formal import (
     saturating_add,
     score_unit,
     silu_multiply,
+    silu_table,
     write_channel,
 )
 from proofs.formal.bitwuzla_solver import make_solver, split_commands
@@ -27,6 +28,7 @@ from reference.tables import RSQRT_TABLE
 QUICK = ("read channel", "requantizer products", "saturating add")
 MODULES = (
     requantizer,
+    silu_table,
     silu_multiply,
     saturating_add,
     score_unit,
