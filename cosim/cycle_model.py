@@ -1,63 +1,23 @@
 """Cycles of a run as a formula: of the program, the decisions, the sizes and the memory's latency.
 
-A recursion in max and plus over the instructions in their order, exact for memory that never
-stalls (its answers follow a request after a fixed number of cycles, one beat in each) and for an
-instruction port that always offers one. Cycle 0 is the one in which the dispatcher looks at the
-first instruction. Notation, in cycles:
-
-    look_i   the dispatcher sees instruction i          = pass_{i-1} + 1
-    pass_i   it leaves the dispatcher, the largest of
-               look_i
-               visible_b         predicated: the decision of its slot b can be read
-               first_{j-Q}       sent to a core as its j-th instruction: the queue of depth Q has
-                                 room again
-               idle              BEGIN, THRESHOLD, END: nothing is under way any more
-    first_j  first cycle of the j-th instruction of a core, the largest of
-               pass + start      through the queue and the sequencer, START_CYCLES of `rtl.latency`
-               last_{j-1} + 1    one instruction runs at a time
-               taken + 2         is_last: the record of the slot before has been taken
-    last_j   = first_j + duration_j - 1, the duration of `rtl.latency`
-    arrive_b the decision of slot b reaches the score unit: pass of DECIDE, last of SCORE, DISTANCE
-    commit_b = max(arrive_b, commit_{b-1}) + 1, one slot in a cycle, in the order of slots
-    visible_b = commit_b + 1, in Index and Mapping
-    offer    of a record: last + 1 of an instruction that is_last
-    taken    of a record: first cycle from offer on in which no core of a lower number offers one
-    idle     = 1 + the last cycle with an instruction in a core, a commit or an untaken record
-    cycles   = pass of END + 1
-
-`taken` alone looks at other cores; it can only delay what comes later, so a few rounds settle it.
+`cosim.cycle_recursion` states the formula for given cycles in which records are taken. These can
+only delay what comes later, so a few rounds settle them.
 
 Where memory stalls, an instruction takes as many cycles more as its core counts more stalls. max
-and plus never turn a delay into a larger one, so a run takes at least the cycles above and at most
-all additional stalls more: `bound_cycles`.
+and plus never turn a delay into a larger one, so a run takes at least the cycles without
+stalls, and at most all additional stalls more: `bound_cycles`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from cosim.cycle_recursion import Recursion, Step
 from cosim.records import CoreCounters, Counters
 from reference.errors import ArgumentError
 from rtl.config import AcceleratorConfig
-from rtl.instruction import Instruction, Opcode, Predicate
-from rtl.latency import (
-    START_CYCLES,
-    count_cycles,
-    count_mac_beats,
-    count_read_beats,
-    count_written_beats,
-)
-from rtl.sequencer import DECISION_OPCODES
-
-RECORD_CYCLES = 2
-"""From the cycle in which a record is taken to the first cycle of the next last instruction."""
-COMMIT_CYCLES = 1
-VISIBLE_CYCLES = 1
-OFFER_CYCLES = 1
-
-BEGIN_STATIC = 1
-DRAINING_OPCODES = (Opcode.BEGIN, Opcode.THRESHOLD, Opcode.END)
+from rtl.instruction import Instruction, Opcode
 
 
 @dataclass(frozen=True)
@@ -77,25 +37,6 @@ class Retirement:
     start_cycle: int
     end_cycle: int
     taken_cycle: int
-
-
-@dataclass(frozen=True)
-class Step:
-    """One instruction in time.
-
-    Attributes:
-        instruction: it.
-        pass_cycle: in which it left the dispatcher.
-        core: that executed it; None for the dispatcher's own and for dropped ones.
-        first_cycle: in the core; the pass cycle without one.
-        last_cycle: likewise.
-    """
-
-    instruction: Instruction
-    pass_cycle: int
-    core: int | None
-    first_cycle: int
-    last_cycle: int
 
 
 @dataclass(frozen=True)
@@ -138,12 +79,12 @@ def predict_run(
         raise ArgumentError("latency_cycles", latency_cycles, "at least 1")
     taken_cycles: list[list[int]] = [[] for _ in range(config.num_cores)]
     while True:
-        recursion = _Recursion(config, computes, latency_cycles, taken_cycles)
+        recursion = Recursion(config, computes, latency_cycles, taken_cycles)
         for instruction in program:
             recursion.advance(instruction)
         settled = recursion.arbitrate()
         if settled == taken_cycles:
-            return recursion.predict()
+            return _describe(recursion)
         taken_cycles = settled
 
 
@@ -164,186 +105,30 @@ def bound_cycles(prediction: Prediction, counters: Counters) -> tuple[int, int]:
     return prediction.cycles, prediction.cycles + stalls[0] - stalls[1]
 
 
-@dataclass
-class _Core:
-    """One core along the recursion.
-
-    Attributes:
-        first_cycles: of its instructions.
-        last_cycle: of the newest one.
-        start_cycle: first cycle of the slot under way; None between slots.
-        finished: (slot, start cycle, end cycle) of its retired slots.
-        counts: mac_busy, read_stall, write_stall.
-    """
-
-    first_cycles: list[int] = field(default_factory=list)
-    last_cycle: int = -1
-    start_cycle: int | None = None
-    finished: list[tuple[int, int, int]] = field(default_factory=list)
-    mac_busy: int = 0
-    read_stall: int = 0
-    write_stall: int = 0
-
-
-class _Recursion:
-    """The terms of the module's docstring, instruction by instruction."""
-
-    def __init__(
-        self,
-        config: AcceleratorConfig,
-        computes: Sequence[bool],
-        latency_cycles: int,
-        taken_cycles: Sequence[Sequence[int]],
-    ) -> None:
-        self.config, self.computes = config, computes
-        self.latency_cycles, self.taken_cycles = latency_cycles, taken_cycles
-        self.cores = [_Core() for _ in range(config.num_cores)]
-        self.pass_cycle = -1
-        self.arrivals: dict[int, int] = {}
-        self.commits: list[int] = []
-        self.mappings: list[int] = []
-        self.is_static = False
-        self.pointer = 0
-        self.dropped = self.wait_decision = self.wait_queue = 0
-        self.steps: list[Step] = []
-
-    def advance(self, instruction: Instruction) -> None:
-        """One more instruction."""
-        look = self.pass_cycle + 1
-        if Opcode(instruction.opcode).is_for_core:
-            self._route(instruction, look)
-            return
-        self.pass_cycle = look
-        if instruction.opcode in DRAINING_OPCODES:
-            self.pass_cycle = max(look, self._find_idle_cycle())
-        elif instruction.opcode == Opcode.DECIDE:
-            self._decide(instruction.slot, look)
-        if instruction.opcode == Opcode.BEGIN:
-            self.is_static = bool(instruction.shift & BEGIN_STATIC)
-        self._note(instruction, None, self.pass_cycle, self.pass_cycle)
-
-    def _route(self, instruction: Instruction, look: int) -> None:
-        """Wait for the decision, then go to a core or nowhere."""
-        slot, core = instruction.slot, instruction.slot % self.config.num_cores
-        self.pass_cycle = look
-        if instruction.predicate != Predicate.ALWAYS:
-            self.pass_cycle = max(look, self._get_visible_cycle(slot))
-            self.wait_decision += self.pass_cycle - look
-            is_for_compute = instruction.predicate == Predicate.IF_COMPUTE
-            if is_for_compute != self.computes[slot]:
-                self.dropped += 1
-                self._note(instruction, None, self.pass_cycle, self.pass_cycle)
-                return
-            if is_for_compute:
-                core = self.mappings[slot]
-        self._dispatch(instruction, core)
-
-    def _dispatch(self, instruction: Instruction, number: int) -> None:
-        """Through the queue of a core, and executed."""
-        core, depth = self.cores[number], self.config.queue_depth
-        if len(core.first_cycles) >= depth:
-            room = max(self.pass_cycle, core.first_cycles[-depth])
-            self.wait_queue += room - self.pass_cycle
-            self.pass_cycle = room
-        first = max(self.pass_cycle + START_CYCLES, core.last_cycle + 1)
-        num_finished = len(core.finished)
-        if instruction.is_last and 0 < num_finished <= len(self.taken_cycles[number]):
-            first = max(first, self.taken_cycles[number][num_finished - 1] + RECORD_CYCLES)
-        latency = self.latency_cycles
-        last = first + count_cycles(self.config, instruction, latency, latency) - 1
-        core.first_cycles.append(first)
-        core.last_cycle = last
-        self._count(instruction, core)
-        self._finish(instruction, core, first, last)
-        self._note(instruction, number, first, last)
-
-    def _finish(self, instruction: Instruction, core: _Core, first: int, last: int) -> None:
-        """A decision, or the record of a slot."""
-        if core.start_cycle is None:
-            core.start_cycle = first
-        if instruction.opcode in DECISION_OPCODES:
-            self._decide(instruction.slot, last)
-        if instruction.is_last:
-            core.finished.append((instruction.slot, core.start_cycle, last))
-        if instruction.is_last or instruction.opcode in DECISION_OPCODES:
-            core.start_cycle = None
-
-    def _count(self, instruction: Instruction, core: _Core) -> None:
-        """Busy and stalled cycles: before its first answer a transfer waits for latency - 1."""
-        core.mac_busy += count_mac_beats(self.config, instruction)
-        if count_read_beats(self.config, instruction):
-            core.read_stall += self.latency_cycles - 1
-        if count_written_beats(instruction):
-            core.write_stall += self.latency_cycles - 1
-
-    def _decide(self, slot: int, cycle: int) -> None:
-        """A decision arrives; all that are next in the order of slots are committed."""
-        self.arrivals[slot] = cycle
-        while len(self.commits) in self.arrivals:
-            head = len(self.commits)
-            before = self.commits[-1] if self.commits else -1
-            self.commits.append(max(self.arrivals[head], before) + COMMIT_CYCLES)
-            self.mappings.append(head % self.config.num_cores if self.is_static else self.pointer)
-            self.pointer = (self.pointer + self.computes[head]) % self.config.num_cores
-
-    def _get_visible_cycle(self, slot: int) -> int:
-        if slot >= len(self.commits):
-            raise ArgumentError("program", slot, "one that decides a slot before it is needed")
-        return self.commits[slot] + VISIBLE_CYCLES
-
-    def _find_idle_cycle(self) -> int:
-        """The first cycle in which nothing is under way."""
-        busy = [core.last_cycle for core in self.cores] + self.commits
-        taken = [
-            cycle
-            for core, cycles in zip(self.cores, self.taken_cycles, strict=True)
-            for cycle in cycles[: len(core.finished)]
-        ]
-        return max(busy + taken) + 1
-
-    def _note(self, instruction: Instruction, core: int | None, first: int, last: int) -> None:
-        self.steps.append(Step(instruction, self.pass_cycle, core, first, last))
-
-    def arbitrate(self) -> list[list[int]]:
-        """For every core the cycles in which its records are taken, one record in a cycle."""
-        waiting = [[end + OFFER_CYCLES for *_, end in core.finished] for core in self.cores]
-        taken: list[list[int]] = [[] for _ in self.cores]
-        cycle = 0
-        while any(waiting):
-            offered = [number for number, offers in enumerate(waiting) if offers]
-            ready = [number for number in offered if waiting[number][0] <= cycle]
-            if ready:
-                taken[ready[0]].append(cycle)
-                waiting[ready[0]].pop(0)
-            cycle = max(cycle + 1, min((offers[0] for offers in waiting if offers), default=0))
-        return taken
-
-    def predict(self) -> Prediction:
-        """Everything that the hardware shows."""
-        retirements = [
-            Retirement(slot, number, start, end, taken)
-            for number, core in enumerate(self.cores)
-            for (slot, start, end), taken in zip(
-                core.finished, self.taken_cycles[number], strict=True
-            )
-        ]
-        cycles = self.pass_cycle + 1
-        counters = Counters(
-            cycles=cycles,
-            dropped=self.dropped,
-            wait_decision=self.wait_decision,
-            wait_queue=self.wait_queue,
-            cores=tuple(
-                CoreCounters(
-                    core.mac_busy, core.read_stall, core.write_stall, len(core.first_cycles)
-                )
-                for core in self.cores
-            ),
+def _describe(recursion: Recursion) -> Prediction:
+    """Everything that the hardware shows."""
+    retirements = [
+        Retirement(slot, number, start, end, taken)
+        for number, core in enumerate(recursion.cores)
+        for (slot, start, end), taken in zip(
+            core.finished, recursion.taken_cycles[number], strict=True
         )
-        return Prediction(
-            cycles,
-            tuple(self.commits),
-            tuple(sorted(retirements, key=lambda one: one.taken_cycle)),
-            counters,
-            tuple(self.steps),
-        )
+    ]
+    cycles = recursion.pass_cycle + 1
+    counters = Counters(
+        cycles=cycles,
+        dropped=recursion.dropped,
+        wait_decision=recursion.wait_decision,
+        wait_queue=recursion.wait_queue,
+        cores=tuple(
+            CoreCounters(core.mac_busy, core.read_stall, core.write_stall, len(core.first_cycles))
+            for core in recursion.cores
+        ),
+    )
+    return Prediction(
+        cycles,
+        tuple(recursion.commits),
+        tuple(sorted(retirements, key=lambda one: one.taken_cycle)),
+        counters,
+        tuple(recursion.steps),
+    )

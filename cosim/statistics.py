@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
 from cosim.compiler import BEGIN_STATIC
-from cosim.cycle_model import Prediction, Step, bound_cycles, predict_run
+from cosim.cycle_model import Prediction, bound_cycles, predict_run
+from cosim.cycle_recursion import Step
 from cosim.engine import LayerRun
 from cosim.timeline import PHASES, Timeline, list_spans
 from rtl.config import AcceleratorConfig

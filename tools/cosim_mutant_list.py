@@ -188,14 +188,14 @@ _LOCKSTEP = (
 
 _CYCLES = (
     _bug(
-        "cycle_model",
+        "cycle_recursion",
         "records are taken a cycle sooner",
         "RECORD_CYCLES = 2",
         "RECORD_CYCLES = 1",
         "cycle_model::test_records_of_many_cores_wait_for_each_other_and_delay_the_next",
     ),
     _bug(
-        "cycle_model",
+        "cycle_recursion",
         "replayed slots move the pointer",
         "(self.pointer + self.computes[head])",
         "(self.pointer + 1)",

@@ -10,8 +10,9 @@ from collections import Counter
 from typing import Any
 from unittest import mock
 
-from cosim import cycle_model
-from cosim.cycle_model import Prediction, Step, predict_run
+from cosim import cycle_recursion
+from cosim.cycle_model import Prediction, predict_run
+from cosim.cycle_recursion import Step
 from cosim.engine import LayerRun
 from cosim.planner import Planner, get_mlp_span
 from cosim.timeline import PHASES
@@ -143,7 +144,7 @@ class Tally:
         soonest = min(starts[record.slot] - record.cycle for record in run.result.decisions)
         self._note("soonest start after commit", soonest)
         computes = [record.computes for record in run.result.decisions]
-        with mock.patch.multiple(cycle_model, COMMIT_CYCLES=0, VISIBLE_CYCLES=0):
+        with mock.patch.multiple(cycle_recursion, COMMIT_CYCLES=0, VISIBLE_CYCLES=0):
             ideal = predict_run(self.config, run.program, computes, LATENCY_CYCLES).cycles
         self._note("exposed overhead", prediction.cycles - ideal)
 

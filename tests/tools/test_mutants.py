@@ -35,6 +35,7 @@ COSIM_STEMS = (
     "wave",
     "recording",
     "cycle_model",
+    "cycle_recursion",
     "pyrtl_backend",
     "verilator_backend",
 )
