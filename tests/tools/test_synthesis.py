@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import doctest
 import re
+from collections import Counter
 from pathlib import Path
 from types import ModuleType
 
+import pyrtl
 import pytest
 
 from cosim.verilog import export_verilog
@@ -17,7 +19,13 @@ from tools.synthesis import netlist, timing
 from tools.synthesis.__main__ import main
 from tools.synthesis.cache import compute_digest, get_cache_folder, load_or_run
 from tools.synthesis.cores import check_cores_equal
-from tools.synthesis.design import Design, MemoryKind, make_design, make_wrapper
+from tools.synthesis.design import (
+    Design,
+    MemoryKind,
+    list_memories,
+    make_design,
+    make_wrapper,
+)
 from tools.synthesis.mapping import (
     describe_memories,
     describe_products,
@@ -25,6 +33,8 @@ from tools.synthesis.mapping import (
     list_memory_violations,
     list_product_violations,
 )
+from tools.synthesis.owners import COMMON
+from tools.synthesis.report import CHECK_UNIT, CONTROL_UNITS
 from tools.synthesis.runs import FULL
 from tools.synthesis.split import OwnerFinder
 
@@ -75,6 +85,36 @@ def test_memories_belong_to_who_writes_them(tiny: Design) -> None:
     }
     assert tiny.owners["core1_queue_memory"].unit == "instruction_queue"
     assert tiny.owners["core0_datapath_buffer_x"].unit == "vector_memory"
+
+
+def test_a_memory_that_nothing_is_known_of_is_no_queue() -> None:
+    """A scratchpad with another name would be free to go into LUTs."""
+    block = pyrtl.Block()
+    with pyrtl.set_working_block(block):
+        memory = pyrtl.MemBlock(8, 2, name="core0_datapath_scratch", asynchronous=True)
+        output = pyrtl.Output(8, "word")
+        output <<= memory[pyrtl.Input(2, "index")]
+    with pytest.raises(ValueError, match=r"^memory core0_datapath_scratch: nothing says"):
+        list_memories(block)
+
+
+def test_every_unit_outside_of_the_cores_is_control_or_not(tiny: Design) -> None:
+    """A file that is split off from scheduler or dispatcher goes on to count for them."""
+    units = {owner.unit for owner in tiny.owners.values() if owner.core == COMMON}
+    others = {
+        "accelerator",
+        "accelerator_outputs",
+        "counters",
+        "error_register",
+        "record_port",
+        "score_unit",
+    }
+    assert units == {*CONTROL_UNITS, CHECK_UNIT, *others}
+
+
+def test_a_cell_of_unknown_size_is_not_left_out() -> None:
+    with pytest.raises(ValueError, match=r"^cells of unknown size: LUT6_2, RAM64X1S$"):
+        netlist.count_xilinx(Counter({"LUT6": 1, "RAM64X1S": 2, "LUT6_2": 1, "CARRY8": 1}))
 
 
 def test_cores_are_equal(tiny: Design) -> None:

@@ -35,6 +35,13 @@ class MemoryKind(StrEnum):
     """Instructions or measures that wait, a few entries: LUTs."""
 
 
+ENDINGS = {
+    MemoryKind.SCRATCHPAD: tuple(f"_buffer_{buffer.name.lower()}" for buffer in Buffer),
+    MemoryKind.QUEUE: ("_queue_memory", "_measures"),
+}
+"""How the names of memories that can be written end."""
+
+
 @dataclass(frozen=True)
 class Memory:
     """One memory of the design.
@@ -94,7 +101,11 @@ def make_design(config: AcceleratorConfig) -> Design:
 
 
 def list_memories(block: pyrtl.Block) -> tuple[Memory, ...]:
-    """All memories of a block, by name."""
+    """All memories of a block, by name.
+
+    Raises:
+        ValueError: the name of one does not say what it is for.
+    """
     found = {net.op_param[1] for net in block.logic_subset("m@")}
     memories = [Memory(one.name, _get_kind(one), 1 << one.addrwidth, one.bitwidth) for one in found]
     return tuple(sorted(memories, key=lambda memory: memory.name))
@@ -103,8 +114,10 @@ def list_memories(block: pyrtl.Block) -> tuple[Memory, ...]:
 def _get_kind(memory: pyrtl.MemBlock) -> MemoryKind:
     if isinstance(memory, pyrtl.RomBlock):
         return MemoryKind.TABLE
-    is_buffer = memory.name.endswith(tuple(f"_buffer_{one.name.lower()}" for one in Buffer))
-    return MemoryKind.SCRATCHPAD if is_buffer else MemoryKind.QUEUE
+    for kind, endings in ENDINGS.items():
+        if memory.name.endswith(endings):
+            return kind
+    raise ValueError(f"memory {memory.name}: nothing says what it has to map to")
 
 
 def make_wrapper(ports: tuple[Port, ...]) -> str:

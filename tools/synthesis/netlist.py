@@ -16,7 +16,10 @@ XILINX_LUTS = {
     **{"RAM128X1D": 4, "RAM256X1D": 8, "RAM512X1S": 8},
 }
 """LUTs that a cell of UltraScale+ takes: logic, shift registers and distributed memory."""
+XILINX_OTHERS = frozenset({"CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9"})
+"""Cells of a slice beside its LUTs; every LUT or pair of LUTs has them."""
 XILINX_FLIP_FLOPS = ("FDRE", "FDSE", "FDCE", "FDPE")
+XILINX_BLOCKS = ("DSP48E2", "RAMB36E2", "RAMB18E2", "URAM288")
 BLOCK_RAMS = frozenset({"RAMB36E2", "RAMB18E2", "URAM288", "DP16KD"})
 DSPS = frozenset({"DSP48E2", "MULT18X18D"})
 RESOURCES = ("lut", "ff", "dsp", "bram", "uram")
@@ -43,7 +46,13 @@ def count_xilinx(types: Counter[str]) -> dict[str, float]:
 
     >>> count_xilinx(Counter(LUT6=3, RAM32M16=1, FDRE=5, DSP48E2=2, RAMB36E2=1, RAMB18E2=1))
     {'lut': 11, 'ff': 5, 'dsp': 2, 'bram': 1.5, 'uram': 0}
+
+    Raises:
+        ValueError: a type is not known, so nobody knows what it takes.
     """
+    known = {*XILINX_LUTS, *XILINX_OTHERS, *XILINX_FLIP_FLOPS, *XILINX_BLOCKS}
+    if unknown := sorted(types.keys() - known):
+        raise ValueError(f"cells of unknown size: {', '.join(unknown)}")
     return {
         "lut": sum(types[name] * luts for name, luts in XILINX_LUTS.items()),
         "ff": sum(types[name] for name in XILINX_FLIP_FLOPS),

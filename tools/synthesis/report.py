@@ -16,7 +16,8 @@ TARGET_MHZ = 120
 TARGET_CONTROL_SHARE = 0.01
 CONTROL_CORES = 8
 """Number of cores for which the share of the control is held to its target."""
-CONTROL_UNITS = ("scheduler", "dispatcher")
+CONTROL_UNITS = ("scheduler", "dispatcher", "slot_view")
+"""DRS; the dispatcher, and what it keeps of the slot of its instruction."""
 CHECK_UNIT = "instruction_check"
 
 
