@@ -33,8 +33,7 @@ def make_solver(folder: Path, limit_seconds: float, extra: str) -> None:
     Raises:
         ArgumentError: the Python module is not installed.
     """
-    if find_spec("bitwuzla") is None:
-        raise ArgumentError("bitwuzla", "not found", f"installed: pip install 'fastcar[{extra}]'")
+    get_version(extra)
     root = Path(__file__).resolve().parents[2]
     program = folder / "bitwuzla"
     program.write_text(
@@ -45,8 +44,14 @@ def make_solver(folder: Path, limit_seconds: float, extra: str) -> None:
     program.chmod(0o755)
 
 
-def get_version() -> str:
-    """Version of the Python module, for reports."""
+def get_version(extra: str) -> str:
+    """Version of the Python module.
+
+    Raises:
+        ArgumentError: it is not installed.
+    """
+    if find_spec("bitwuzla") is None:
+        raise ArgumentError("bitwuzla", "not found", f"installed: pip install 'fastcar[{extra}]'")
     return version("bitwuzla")
 
 

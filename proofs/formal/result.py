@@ -98,6 +98,7 @@ class FormalResult:
             "method": task.method.value,
             "depth_cycles": task.depth_cycles,
             "argument": task.argument,
+            "solver": task.solver,
             "status": self.status.value,
             "seconds": round(self.seconds, 1),
             "assertions": self.found.assertions,

