@@ -1,0 +1,64 @@
+"""Checkers keep their assertions: the numbers stand here, apart from the texts they count in."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+
+import pytest
+
+from proofs.formal.control_task import MAX_COVERED
+from proofs.formal.registry import list_tasks
+from proofs.formal.result import get_expected
+from proofs.formal.task import INVARIANT_PREFIX, FormalTask
+
+OBLIGATIONS = {
+    "scheduler": (23, 0, 4),
+    "dispatcher": (32, 0, 7),
+    "queue": (10, 0, 4),
+    "progress": (8, 1, 5),
+    "requantizer products": (3, 0, 1),
+    "requantizer rounding": (2, 0, 2),
+    "silu magnitude": (1, 0, 1),
+    "silu entry": (2, 0, 1),
+    "silu step": (1, 0, 1),
+    "silu curve": (1, 1, 2),
+    "silu factors": (3, 0, 1),
+    "silu product": (1, 1, 2),
+    "saturating add": (1, 0, 2),
+    "score unit": (9, 1, 3),
+    "read channel": (11, 4, 4),
+    "write channel": (15, 4, 4),
+    "rms norm normalised": (2, 0, 2),
+    "rms norm entry": (2, 0, 1),
+    "rms norm step": (2, 0, 1),
+    "rms norm mantissa": (1, 1, 1),
+    "reset": (35, 2, 4),
+}
+"""Assertions, assumptions, covers; whoever changes a checker changes them knowingly."""
+TASKS = list_tasks()
+
+
+def get_unit(task: FormalTask) -> str:
+    """The name without sizes."""
+    return " ".join(word for word in task.name.split() if "=" not in word)
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_every_task_expects_its_obligations(task: FormalTask) -> None:
+    assertions, assumptions, covers = OBLIGATIONS[get_unit(task)]
+    sizes = dict(word.split("=") for word in task.name.split() if "=" in word)
+    if int(sizes.get("C", 0)) * int(sizes.get("B", 0)) > MAX_COVERED:
+        covers = 1
+    assert astuple(get_expected(task)) == (assertions, assumptions, covers)
+
+
+def test_every_unit_has_a_task() -> None:
+    assert {get_unit(task) for task in TASKS} == OBLIGATIONS.keys()
+
+
+@pytest.mark.parametrize("task", TASKS, ids=lambda task: task.name)
+def test_an_invariant_is_a_line_that_a_search_for_bugs_leaves_out(task: FormalTask) -> None:
+    for line in task.checker.splitlines():
+        if INVARIANT_PREFIX in line:
+            assert line.strip().startswith(INVARIANT_PREFIX)
+            assert line.endswith(";")
