@@ -20,8 +20,8 @@ KERNEL_MUTANTS = (
     _bug(
         "lanes",
         "neighbours added instead of halves",
-        "range(start, start + lanes)",
-        "range(start // lanes, 2 * lanes, 2)",
+        "for lane in range(start, start + lanes)",
+        "for lane in range(start // lanes, 2 * lanes, 2)",
     ),
     _bug(
         "lanes",
@@ -61,6 +61,24 @@ KERNEL_MUTANTS = (
         "[builder.load(totals[(*pair, chain)]) for chain in range(chains)]",
         "[builder.load(totals[(*pair, chain)]) for chain in range(1)]",
         "products",
+    ),
+    _bug(
+        "lanes",
+        "bytes multiplied in pairs without their upper half",
+        "for start in (0, 2 * LANES):",
+        "for start in (0, 0):",
+    ),
+    _bug(
+        "products",
+        "three rows left to their first two",
+        "_tile_4x3(weight, output, x, rows - 3, out, output)",
+        "_tile_4x2(weight, output, x, rows - 3, out, output)",
+    ),
+    _bug(
+        "products",
+        "what the raised weights add stays in the sums",
+        "np.int32(sums[row, output] - added)",
+        "np.int32(sums[row, output])",
     ),
     _bug(
         "products",

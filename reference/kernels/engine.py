@@ -183,14 +183,15 @@ def _get_storage(weight: Matrix) -> tuple[NDArray[Any], ...]:
 
 
 def _prepare(x: FloatArray, weight: Matrix) -> tuple[NDArray[Any], ...]:
-    """Rows [R, in] as the products of such a matrix take them, for int8 with their scales [R]."""
+    """Rows [R, in] as products of such a matrix take them; for int8 also sums and scales [R]."""
     rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
     if not isinstance(weight, Int8Matrix):
         return (rows,)
     check_int8_width(weight)
-    values, scales = np.empty(rows.shape, np.int16), np.empty(len(rows), np.float32)
-    quantize_activations(rows, values, scales)
-    return values, scales
+    values, sums = np.empty(rows.shape, np.int8), np.empty(len(rows), np.int32)
+    scales = np.empty(len(rows), np.float32)
+    quantize_activations(rows, values, sums, scales)
+    return values, sums, scales
 
 
 def _multiply(x: tuple[NDArray[Any], ...], weight: Matrix) -> FloatArray:

@@ -10,7 +10,8 @@ Each term of a sum of n passes at most n // 16 + 4 + n % 16 roundings, never mor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from numba import types
@@ -89,13 +90,21 @@ def multiply_add(builder: Builder, a: Value, b: Value, c: Value) -> Value:
     return _call(builder, f"llvm.fma.{suffix}", c.type, a, b, c)
 
 
-def multiply_add_pairs(builder: Builder, a: Value, b: Value, c: Value) -> Value:
-    """c plus the sums of products in twos: 32 times int8 a, int16 b, 16 times int32 c.
+def multiply_add_bytes(builder: Builder, a: Value, b: Value, c: Value) -> Value:
+    """c plus sums of products in fours: 64 times uint8 a, int8 b, 16 times int32 c.
 
-    Which two lanes meet in a sum is left open, because integer sums are exact. LLVM does not find
+    Which four lanes meet in a sum is left open, because integer sums are exact. LLVM does not find
     the machine's instruction by itself once its passes have moved the widening, so it is named.
     """
-    return builder.add(add_pairs(builder, builder.sext(a, b.type), b, PAIR_WIDTH), c)
+    if MULTIPLIES_BYTES:
+        a, b = (builder.bitcast(operand, INTEGERS) for operand in (a, b))
+        return _call(builder, "llvm.x86.avx512.vpdpbusd.512", INTEGERS, c, a, b)
+    wide = ir.VectorType(INT16, 2 * LANES)
+    for start in (0, 2 * LANES):
+        low, high = (_shuffle(builder, x, range(start, start + 2 * LANES)) for x in (a, b))
+        pairs = builder.zext(low, wide), builder.sext(high, wide)
+        c = builder.add(add_pairs(builder, *pairs, PAIR_WIDTH), c)
+    return c
 
 
 def add_pairs(builder: Builder, a: Value, b: Value, pair_width: int) -> Value:
@@ -130,30 +139,52 @@ def get_pair_width(features: Mapping[str, bool]) -> int:
 
 PAIR_WIDTH = get_pair_width(get_host_cpu_features())
 """Of this machine."""
+MULTIPLIES_BYTES = bool(get_host_cpu_features().get("avx512vnni"))
+"""Whether the machine has an instruction for `multiply_add_bytes`."""
 
 
 def prefetch(builder: Builder, address: Value) -> None:
-    """Ask for the cache line of an address, valid or not, without waiting."""
+    """Ask for the cache line of an address, valid or not, without waiting.
+
+    It goes into the second cache: asked for in bulk, the first would lose what is in use.
+    """
     byte = builder.bitcast(address, INT8.as_pointer())
-    read, keep, is_data = (ir.Constant(INT32, number) for number in (0, 3, 1))
-    _call(builder, "llvm.prefetch.p0i8", ir.VoidType(), byte, read, keep, is_data)
+    read, second_cache, is_data = (ir.Constant(INT32, number) for number in (0, 2, 1))
+    _call(builder, "llvm.prefetch.p0i8", ir.VoidType(), byte, read, second_cache, is_data)
 
 
-def add_lanes(builder: Builder, vector: Value) -> Value:
-    """Sum of all lanes: upper half onto lower half, until one is left."""
-    lanes = LANES
-    add = builder.fadd if vector.type.element == FLOAT else builder.add
+def add_lanes(builder: Builder, vectors: Sequence[Value]) -> list[Value]:
+    """Sum of all lanes of each vector: upper half onto lower half, until one is left.
+
+    Sums of two vectors share one addition, then those of four and so on; the order of each stays.
+    """
+    add = builder.fadd if vectors[0].type.element == FLOAT else builder.add
+    merged, lanes = list(vectors), LANES
     while lanes > 1:
+        groups = merged[0].type.count // lanes * min(2, len(merged))
         lanes //= 2
-        halves = [_shuffle(builder, vector, range(start, start + lanes)) for start in (0, lanes)]
-        vector = add(*halves)
-    return builder.extract_element(vector, INT32(0))
+        halves = [
+            [
+                2 * lanes * group + lane
+                for group in range(groups)
+                for lane in range(start, start + lanes)
+            ]
+            for start in (0, lanes)
+        ]
+        pairs = list(zip_longest(merged[::2], merged[1::2], fillvalue=merged[-1]))
+        merged = [add(*(_pick(builder, *pair, half) for half in halves)) for pair in pairs]
+    places = [divmod(index, merged[0].type.count) for index in range(len(vectors))]
+    return [builder.extract_element(merged[vector], INT32(lane)) for vector, lane in places]
 
 
 def _shuffle(builder: Builder, vector: Value, chosen: range) -> Value:
-    unused = ir.Constant(vector.type, ir.Undefined)
+    return _pick(builder, vector, ir.Constant(vector.type, ir.Undefined), chosen)
+
+
+def _pick(builder: Builder, first: Value, second: Value, chosen: Sequence[int]) -> Value:
+    """Lanes of two vectors, those of the second counted behind those of the first."""
     mask = ir.Constant(ir.VectorType(INT32, len(chosen)), list(chosen))
-    return builder.shuffle_vector(vector, unused, mask)
+    return builder.shuffle_vector(first, second, mask)
 
 
 def _call(builder: Builder, name: str, result: Any, *operands: Value) -> Value:

@@ -66,18 +66,19 @@ def activate_int8(
     up_proj: Array,
     up_scales: Array,
     x: Array,
+    x_sums: Array,
     x_scales: Array,
     gate: Array,
     up: Array,
     hidden: Array,
 ) -> None:
-    """Int8 weights, one thread; x [R, D] int16 with scales [R]."""
+    """Int8 weights, one thread; x [R, D] int8 with sums and scales [R]."""
     outputs = len(gate_proj)
     sums = np.empty(gate.shape, np.int32)
     fill(gate_proj, x, sums, 0, outputs)
-    scale_sums(sums, x_scales, gate_scales, gate, 0, outputs)
+    scale_sums(sums, x_sums, x_scales, gate_scales, gate, 0, outputs)
     fill(up_proj, x, sums, 0, outputs)
-    scale_sums(sums, x_scales, up_scales, up, 0, outputs)
+    scale_sums(sums, x_sums, x_scales, up_scales, up, 0, outputs)
     multiply_silu(gate, up, hidden, 0, outputs)
 
 
@@ -88,6 +89,7 @@ def activate_int8_parallel(
     up_proj: Array,
     up_scales: Array,
     x: Array,
+    x_sums: Array,
     x_scales: Array,
     gate: Array,
     up: Array,
@@ -100,7 +102,7 @@ def activate_int8_parallel(
     for chunk in prange(num_chunks):
         start, stop = chunk * outputs // num_chunks, (chunk + 1) * outputs // num_chunks
         fill(gate_proj, x, sums, start, stop)
-        scale_sums(sums, x_scales, gate_scales, gate, start, stop)
+        scale_sums(sums, x_sums, x_scales, gate_scales, gate, start, stop)
         fill(up_proj, x, sums, start, stop)
-        scale_sums(sums, x_scales, up_scales, up, start, stop)
+        scale_sums(sums, x_sums, x_scales, up_scales, up, start, stop)
         multiply_silu(gate, up, hidden, start, stop)

@@ -23,7 +23,7 @@ from reference.kernels.lanes import (
     add_lanes,
     load_lanes,
     multiply_add,
-    multiply_add_pairs,
+    multiply_add_bytes,
     prefetch,
     splat,
     spread,
@@ -31,8 +31,12 @@ from reference.kernels.lanes import (
     widen_floats,
 )
 
+RAISED = 128
+"""What is added to int8 weights: the machine multiplies unsigned by signed bytes."""
 INTEGER_CHAINS = 4
 """Integer sums in hand at once, so that an addition need not wait for the one before."""
+
+_SIGN_BIT = ir.Constant(INT8, RAISED - 256)
 
 
 def make_tile(num_outputs: int, num_rows: int) -> Any:
@@ -40,8 +44,8 @@ def make_tile(num_outputs: int, num_rows: int) -> Any:
 
     `tile(weight, output, x, row, out, out_column)` writes, for o < num_outputs, r < num_rows,
     out[row + r, out_column + o] = <weight[output + o], x[row + r]>. All arrays are C-contiguous:
-    weight [outputs, in] float32, bfloat16 bits (uint16) or int8; x [rows, in] and out float32, for
-    int8 weights int16 and int32, where sums are exact.
+    weight [outputs, in] float32 or bfloat16 bits (uint16), x [rows, in] and out float32; or weight
+    and x int8 and out int32: then sums are exact modulo 2^32, of weights `RAISED` by 128.
     """
 
     @intrinsic
@@ -86,13 +90,13 @@ def _emit_products(
 ) -> dict[tuple[int, int], Value]:
     """Inner products of the rows at these addresses, by (row, output)."""
     pairs = list(product(range(len(rows)), range(len(weights))))
-    if weights[0].type.pointee == INT8:
-        step, lanes = _emit_integer_lanes(builder, weights, rows, width)
-    else:
-        step, lanes = _emit_float_lanes(builder, weights, rows, width)
+    emit = _emit_integer_lanes if weights[0].type.pointee == INT8 else _emit_float_lanes
+    step, lanes = emit(builder, weights, rows, width)
     whole = builder.and_(width, INDEX(-step))
+    added = add_lanes(builder, [lanes[pair] for pair in pairs])
     sums = {
-        pair: cgutils.alloca_once_value(builder, add_lanes(builder, lanes[pair])) for pair in pairs
+        pair: cgutils.alloca_once_value(builder, total)
+        for pair, total in zip(pairs, added, strict=True)
     }
     with _emit_loop(builder, whole, width, 1) as (place, _):
         for row, output in pairs:
@@ -113,6 +117,7 @@ def _emit_float_lanes(
     with _emit_loop(builder, INDEX(0), builder.and_(width, INDEX(-LANES)), LANES) as (place, _):
         loaded = [load_lanes(builder, address, place, LANES) for address in rows]
         for output, address in enumerate(weights):
+            _prefetch_next(builder, weights, output, place, width)
             vector = widen_floats(builder, load_lanes(builder, address, place, LANES))
             for row, activations in enumerate(loaded):
                 total = totals[row, output]
@@ -124,36 +129,49 @@ def _emit_float_lanes(
 def _emit_integer_lanes(
     builder: Builder, weights: list[Value], rows: list[Value], width: Value
 ) -> tuple[int, dict[tuple[int, int], Value]]:
-    """The same for integers, whose order is free: a small tile sums in several chains at once.
-
-    Several outputs are several streams, which the machine does not foresee: the next tile's weights
-    are asked for ahead. Beyond the last row this does nothing, a prefetch never faults.
-    """
+    """The same for integers, whose order is free: a small tile sums in several chains at once."""
     pairs = list(product(range(len(rows)), range(len(weights))))
     chains = max(1, INTEGER_CHAINS // len(pairs))
-    step = 2 * LANES * chains
     zero = spread(ir.Constant(INT32, 0))
     totals = {
         (*pair, chain): cgutils.alloca_once_value(builder, zero)
         for pair, chain in product(pairs, range(chains))
     }
-    with _emit_loop(builder, INDEX(0), builder.and_(width, INDEX(-step)), step) as (start, _):
-        for chain in range(chains):
-            place = builder.add(start, INDEX(2 * LANES * chain))
-            loaded = [load_lanes(builder, address, place, 2 * LANES) for address in rows]
-            for output, address in enumerate(weights):
-                if len(weights) > 1:
-                    ahead = builder.mul(width, INDEX(len(weights)))
-                    prefetch(builder, builder.gep(address, [builder.add(place, ahead)]))
-                vector = load_lanes(builder, address, place, 2 * LANES)
-                for row, activations in enumerate(loaded):
-                    total = totals[row, output, chain]
-                    summed = multiply_add_pairs(builder, vector, activations, builder.load(total))
-                    builder.store(summed, total)
-    return step, {
+    start = INDEX(0)
+    for vectors in sorted({chains, 1}, reverse=True):
+        step = 4 * LANES * vectors
+        stop = builder.and_(width, INDEX(-step))
+        with _emit_loop(builder, start, stop, step) as (first, _):
+            for chain in range(vectors):
+                place = builder.add(first, INDEX(4 * LANES * chain))
+                loaded = [load_lanes(builder, address, place, 4 * LANES) for address in rows]
+                for output, address in enumerate(weights):
+                    _prefetch_next(builder, weights, output, place, width)
+                    vector = load_lanes(builder, address, place, 4 * LANES)
+                    vector = builder.xor(vector, spread(_SIGN_BIT, 4 * LANES))
+                    for row, activations in enumerate(loaded):
+                        total = totals[row, output, chain]
+                        summed = multiply_add_bytes(
+                            builder, vector, activations, builder.load(total)
+                        )
+                        builder.store(summed, total)
+        start = stop
+    return 4 * LANES, {
         pair: reduce(builder.add, [builder.load(totals[(*pair, chain)]) for chain in range(chains)])
         for pair in pairs
     }
+
+
+def _prefetch_next(
+    builder: Builder, weights: list[Value], output: int, place: Value, width: Value
+) -> None:
+    """Ask for the same place of the next tile: several outputs are streams that nobody foresees.
+
+    Beyond the last row this does nothing, a prefetch never faults.
+    """
+    if len(weights) > 1:
+        ahead = builder.add(place, builder.mul(width, INDEX(len(weights))))
+        prefetch(builder, builder.gep(weights[output], [ahead]))
 
 
 def _emit_loop(builder: Builder, start: Value, stop: Value, step: int) -> Any:
@@ -163,8 +181,8 @@ def _emit_loop(builder: Builder, start: Value, stop: Value, step: int) -> Any:
 def _add_term(builder: Builder, weight: Value, activation: Value, total: Value) -> Value:
     """One more element of an inner product."""
     if weight.type == INT8:
-        factors = [builder.sext(operand, INT32) for operand in (weight, activation)]
-        return builder.add(builder.mul(*factors), total)
+        raised = builder.zext(builder.xor(weight, _SIGN_BIT), INT32)
+        return builder.add(builder.mul(raised, builder.sext(activation, INT32)), total)
     return multiply_add(builder, widen_floats(builder, weight), activation, total)
 
 

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.kernels.compilation import kernel
+import reference.kernels.lanes as lanes_module
+from reference.kernels.compilation import device, get_host_cpu_features, kernel
 from reference.kernels.lanes import LANES, count_roundings, get_pair_width
-from reference.kernels.tiles import make_tile
+from reference.kernels.tiles import RAISED, make_tile
 
 _tile = make_tile(1, 1)
 
@@ -60,3 +61,43 @@ def test_a_product_is_rounded_once_with_its_sum() -> None:
 )
 def test_the_widest_instruction_is_chosen(features: dict[str, bool], width: int) -> None:
     assert get_pair_width(features) == width
+
+
+@pytest.mark.parametrize("pair_width", [32, 16, 1])
+def test_machines_without_byte_products_give_the_same_sums(
+    pair_width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if pair_width > get_pair_width(get_host_cpu_features()):
+        pytest.skip("this machine has no such instruction")
+    monkeypatch.setattr(lanes_module, "MULTIPLIES_BYTES", False)
+    monkeypatch.setattr(lanes_module, "PAIR_WIDTH", pair_width)
+    tile = make_tile(1, 2)
+
+    @device
+    def compute(weight: Any, x: Any, out: Any) -> None:
+        tile(weight, 0, x, 0, out, 0)
+
+    rng = np.random.default_rng(0)
+    weight, x = (rng.integers(-127, 128, (rows, 331), np.int8) for rows in (1, 2))
+    weight[0, :70], x[0, :70] = 127, 127
+    out = np.empty((2, 1), np.int32)
+    compute(weight, x, out)
+    assert np.array_equal(out, x.astype(np.int32) @ (weight.astype(np.int32).T + RAISED))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 12, 17])
+def test_sums_of_several_vectors_are_those_of_each(count: int) -> None:
+    """Also where their number is no power of two."""
+    tile = make_tile(1, count)
+
+    @device
+    def compute(weight: Any, x: Any, out: Any) -> None:
+        tile(weight, 0, x, 0, out, 0)
+
+    rng = np.random.default_rng(count)
+    x, weight = (rng.standard_normal((rows, 50)).astype(np.float32) for rows in (count, 1))
+    together, alone = np.empty((2, count, 1), np.float32)
+    compute(weight, x, together)
+    for row in range(count):
+        compute_one_product(weight, x[row : row + 1], alone[row : row + 1])
+    assert np.array_equal(together, alone)
