@@ -12,6 +12,7 @@ from tools.synthesis.netlist import RESOURCES
 from tools.synthesis.report import (
     CHECK_UNIT,
     CONTROL_CORES,
+    CONTROL_UNITS,
     TARGET_CONTROL_SHARE,
     TARGET_MHZ,
     get_control_share,
@@ -93,8 +94,9 @@ def _list_targets(report: Json) -> Iterator[str]:
     share = targets["control_share"]
     if share["reached"] is not None:
         yield (
-            f"- DRS and dispatcher under {TARGET_CONTROL_SHARE:.0%} of the LUTs at "
-            f"C = {CONTROL_CORES}: {_say(share['met'])}; {share['reached']:.2%} at most. "
+            f"- DRS and dispatcher ({', '.join(CONTROL_UNITS)}) under {TARGET_CONTROL_SHARE:.0%} "
+            f"of the LUTs at C = {CONTROL_CORES}: {_say(share['met'])}; {share['reached']:.2%} at "
+            "most (units mapped with their boundaries, over the flat whole where there is one). "
             f"{_describe_check(report)}"
         )
 

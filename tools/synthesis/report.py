@@ -87,10 +87,13 @@ def _summarise_ecp5(run: Json) -> Json:
 
 
 def get_control_share(size: Json) -> tuple[float, float]:
-    """Share of DRS and dispatcher in the LUTs of all units, and with the check of instructions."""
-    units = size["common_units"]
+    """Share of DRS and dispatcher in the LUTs of the design, and with the check of instructions.
+
+    The units are mapped with their boundaries and are larger than in the flat design.
+    """
+    units, num_luts = size["common_units"], get_resources(size)["lut"]
     control = sum(units[name]["lut"] for name in CONTROL_UNITS)
-    return control / size["sum"]["lut"], (control + units[CHECK_UNIT]["lut"]) / size["sum"]["lut"]
+    return control / num_luts, (control + units[CHECK_UNIT]["lut"]) / num_luts
 
 
 def judge(report: Json) -> Json:
