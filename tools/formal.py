@@ -21,7 +21,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from functools import partial
 from pathlib import Path
 
-from cosim.yosys import ToolError
 from fastcar.output import check_writable, write_atomically
 from fastcar.workers import get_process_count
 from proofs.formal.registry import get_task, list_tasks
@@ -50,11 +49,11 @@ def choose_tasks(words: Sequence[str], is_quick: bool) -> tuple[FormalTask, ...]
 
 
 def run_named(name: str, with_bugs: bool) -> Json:
-    """Result of one task; a task that the tools refuse is a result with a complaint."""
+    """Result of one task; a text that tools or builders refuse is a result with a complaint."""
     task = get_task(name)
     try:
         return run_task(task, with_bugs).to_json()
-    except ToolError as error:
+    except FastCarError as error:
         return make_failure(task, str(error))
 
 

