@@ -19,9 +19,9 @@ HEADER = (
     "seconds",
 )
 NOT_PROVEN = (
-    "That memory and datapath end every instruction: the proof of progress assumes it, for any "
-    "limit that its checker can hold. The cycle model, which the simulated hardware equals cycle "
-    "by cycle, says how long each one takes.",
+    "That memory and datapath end every instruction: the proof of progress assumes it, within any "
+    "number of cycles of 32 bits. The cycle model, which the simulated hardware equals cycle by "
+    "cycle, says how long each one takes.",
     "That no single core starves: something progresses, but among cores that retire slots in the "
     "same cycle the one with the lowest number comes first.",
     "That every slot is decided once: cores are free in the proofs of the control, and the proof "

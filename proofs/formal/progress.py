@@ -2,8 +2,8 @@
 
 Queues, sequencers, records, scheduler and dispatcher are the real ones; what instructions say and
 how scores turn out is free. The one assumption is that memory and datapath are fair: an instruction
-that a core executes is done, or its transfers are closed, within LIMIT cycles, for any LIMIT up to
-15. The bound is then LIMIT cycles without an event, 2 where LIMIT is smaller; an idle machine
+that a core executes is done, or its transfers are closed, within LIMIT cycles, for any LIMIT of 32
+bits. The bound is then LIMIT cycles without an event, 2 where LIMIT is smaller; an idle machine
 progresses at once. Queues have 4 places: the depth enters through counters only, and a full queue
 must be reached.
 """

@@ -3,10 +3,10 @@ wire [C-1:0] dropping = {C{error}} | failed;
 wire [C-1:0] queued, finishing, forgetting, late;
 
 // LIMIT is any number: no instruction runs longer than this in its core.
-(* anyconst *) reg [3:0] LIMIT;
+(* anyconst *) reg [31:0] LIMIT;
 
 // Cycles for which each instruction runs, and for which a queue hides its head.
-reg [C-1:0][3:0] ages;
+reg [C-1:0][31:0] ages;
 reg [C-1:0][1:0] hidden;
 
 genvar core;
@@ -33,7 +33,7 @@ wire event_now = leaves | stops | accepts | passes | decision_valid | retire_val
 wire is_busy = |queued | |running;
 wire rests = ~dispatcher_is_held_q & ~instruction_valid & ~is_busy;
 // Cycles since something progressed.
-reg [4:0] stalled;
+reg [32:0] stalled;
 always @(posedge clk) begin
     was_held <= dispatcher_is_held_q & ~reset;
     was_error <= error;
@@ -57,6 +57,7 @@ always @(posedge clk) if (was_reset) begin
     an_idle_machine_progresses_at_once: assert (is_busy | (stalled == 0) | (stalled == 1) & event_now);
     invariant_form: assert (~dispatcher_is_held_q | form_agrees);
     invariant_view: assert (view_agrees);
+    invariant_commits: assert ((scheduler_commit_slot_q <= scheduler_num_slots_q) & (scheduler_num_slots_q <= B));
     invariant_running: assert (&runs_well);
     invariant_queued: assert (&waits_well);
     invariant_numbers: assert (&counts_well);

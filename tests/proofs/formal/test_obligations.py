@@ -15,7 +15,7 @@ OBLIGATIONS = {
     "scheduler": (23, 0, 4),
     "dispatcher": (32, 0, 7),
     "queue": (10, 0, 4),
-    "progress": (8, 1, 5),
+    "progress": (9, 1, 5),
     "requantizer products": (3, 0, 1),
     "requantizer rounding": (2, 0, 2),
     "silu magnitude": (1, 0, 1),
