@@ -22,7 +22,8 @@ first instruction. Notation, in cycles:
     visible_b = commit_b + 1, in Index and Mapping
     offer    of a record: last + 1 of an instruction that is_last
     taken    of a record: first cycle from offer on in which no core of a lower number offers one
-    idle     = 1 + the last cycle with an instruction in a core, a commit or an untaken record
+    idle     = 1 + the last cycle with an instruction in a core, a decision that is kept, a commit
+               or an untaken record
     cycles   = pass of END + 1
 
 `taken` alone looks at other cores: it is given, and computed anew from the records; the fixed point
@@ -207,7 +208,8 @@ class Recursion:
 
     def _find_idle_cycle(self) -> int:
         """The first cycle in which nothing is under way."""
-        busy = [core.last_cycle for core in self.cores] + self.commits
+        kept = [cycle + COMPARE_CYCLES for cycle in self.arrivals.values()]
+        busy = [core.last_cycle for core in self.cores] + kept + self.commits
         taken = [
             cycle
             for core, cycles in zip(self.cores, self.taken_cycles, strict=True)

@@ -57,6 +57,8 @@ class _Wires:
         core_valid: for each core 1 bit.
         retire_ready: for each core 1 bit.
         head_slot: 6 bits.
+        next_slot: 6 bits.
+        is_commit: 1 bit.
     """
 
     reset: pyrtl.WireVector
@@ -70,6 +72,8 @@ class _Wires:
     core_valid: tuple[pyrtl.WireVector, ...]
     retire_ready: tuple[pyrtl.WireVector, ...]
     head_slot: pyrtl.WireVector
+    next_slot: pyrtl.WireVector
+    is_commit: pyrtl.WireVector
 
 
 def make_accelerator(
@@ -101,8 +105,11 @@ def make_accelerator(
             ),
         )
         connect(wires.head_slot, scheduler.commit_slot)
-        # A core that measures is not idle, a decision that has arrived is committed in its turn.
-        is_idle = pyrtl.rtl_all(*(core.is_idle for core in cores)) & ~scheduler.is_commit
+        connect(wires.next_slot, scheduler.next_slot)
+        connect(wires.is_commit, scheduler.is_commit)
+        # A core that measures is not idle; its decision arrives, then it is committed in its turn.
+        is_deciding = score_unit.is_arriving | scheduler.is_commit
+        is_idle = pyrtl.rtl_all(*(core.is_idle for core in cores)) & ~is_deciding
         dispatcher = _make_dispatcher(config, cores, score_unit, scheduler, is_idle, wires)
         _connect_dispatcher(dispatcher, wires)
         error = _make_errors(cores, dispatcher, wires)
@@ -131,6 +138,8 @@ def _declare_wires(config: AcceleratorConfig) -> _Wires:
         core_valid=tuple(pyrtl.WireVector(1, f"core{k}_instruction_valid") for k in cores),
         retire_ready=tuple(pyrtl.WireVector(1, f"core{k}_retire_ready") for k in cores),
         head_slot=pyrtl.WireVector(NUM_SLOTS_BITS, "scheduler_head_slot"),
+        next_slot=pyrtl.WireVector(NUM_SLOTS_BITS, "scheduler_next_slot"),
+        is_commit=pyrtl.WireVector(1, "scheduler_is_commit"),
     )
 
 
@@ -182,6 +191,8 @@ def _make_score_unit(
             direct_slot=fields["slot"],
             direct_computes=fields["rows"][0],
             head_slot=wires.head_slot,
+            next_slot=wires.next_slot,
+            is_commit=wires.is_commit,
         ),
     )
 

@@ -23,6 +23,8 @@ ERROR_CODE_BITS = 4
 DISPATCHER_OPCODES = (Opcode.BEGIN, Opcode.THRESHOLD, Opcode.DECIDE, Opcode.END)
 DECIDING_OPCODES = (Opcode.DECIDE, Opcode.SCORE, Opcode.DISTANCE)
 PRODUCT_OPCODES = (Opcode.GEMV, Opcode.GEMV_SILU)
+_VECTOR_BUFFERS = (Buffer.X, Buffer.N, Buffer.Y, Buffer.K, Buffer.P)
+"""Of NORM, ADD and DISTANCE."""
 TARGET_OPCODES = (Opcode.LOAD, *PRODUCT_OPCODES)
 SOURCE_OPCODES = (Opcode.STORE, *PRODUCT_OPCODES)
 
@@ -53,10 +55,6 @@ class ErrorCode(IntEnum):
     """The slot waits for a decision that nothing on its way can bring."""
 
 
-FORM_BITS = 12
-"""Width of the form of an instruction."""
-
-
 @dataclass(frozen=True)
 class Form:
     """What the instruction alone says, each 1 bit; in this order from bit 0 up.
@@ -66,28 +64,40 @@ class Form:
         is_score: SCORE.
         is_distance: DISTANCE.
         is_bad_predicate: see `ErrorCode`; so are the next three.
-        is_bad_length: of `rows`.
+        is_empty: `rows` is 0, but counts.
+        is_many_slots: `rows` of BEGIN is too large.
+        is_long_target: `rows` is too large for the buffer that is written.
+        is_long_result: likewise, for the buffers that a product reads beside its weights.
+        is_long_source: likewise, for the buffer that is read.
+        is_long_vector: likewise, for the buffers of the opcode.
         is_bad_width: length of `columns`.
         is_reserved:
         is_bad_buffer:
         has_slot: the slot counts.
         is_deciding: it decides a slot.
         is_for_core: a core executes it.
-        is_faulty: an error that the instruction alone shows, other than its length.
     """
 
     is_unknown: pyrtl.WireVector
     is_score: pyrtl.WireVector
     is_distance: pyrtl.WireVector
     is_bad_predicate: pyrtl.WireVector
-    is_bad_length: pyrtl.WireVector
+    is_empty: pyrtl.WireVector
+    is_many_slots: pyrtl.WireVector
+    is_long_target: pyrtl.WireVector
+    is_long_result: pyrtl.WireVector
+    is_long_source: pyrtl.WireVector
+    is_long_vector: pyrtl.WireVector
     is_bad_width: pyrtl.WireVector
     is_reserved: pyrtl.WireVector
     is_bad_buffer: pyrtl.WireVector
     has_slot: pyrtl.WireVector
     is_deciding: pyrtl.WireVector
     is_for_core: pyrtl.WireVector
-    is_faulty: pyrtl.WireVector
+
+
+FORM_BITS = len(dataclass_fields(Form))
+"""Width of the form of an instruction."""
 
 
 @dataclass(frozen=True)
@@ -115,19 +125,18 @@ def is_opcode(opcode: pyrtl.WireVector, wanted: Sequence[Opcode]) -> pyrtl.WireV
 def make_form(
     config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
 ) -> pyrtl.WireVector:
-    """The form of an instruction, FORM_BITS wide."""
+    """The form of an instruction, FORM_BITS wide.
+
+    Each bit is a short path from the instruction; what they say together is for the next cycle.
+    """
     opcode = fields["opcode"]
-    faults = {
-        "is_unknown": ~is_opcode(opcode, tuple(Opcode)),
-        "is_bad_predicate": _is_bad_predicate(fields),
-        "is_reserved": fields["reserved"] != 0,
-        "is_bad_buffer": _is_bad_buffer(fields),
-    }
     form = Form(
-        **faults,
-        is_faulty=pyrtl.rtl_any(*faults.values()),
-        is_bad_length=_is_bad_length(config, fields),
+        is_unknown=~is_opcode(opcode, tuple(Opcode)),
+        is_bad_predicate=_is_bad_predicate(fields),
+        **_find_bad_lengths(config, fields),
         is_bad_width=_is_bad_width(config, fields),
+        is_reserved=fields["reserved"] != 0,
+        is_bad_buffer=_is_bad_buffer(fields),
         is_score=opcode == int(Opcode.SCORE),
         is_distance=opcode == int(Opcode.DISTANCE),
         has_slot=_has_slot(fields),
@@ -152,11 +161,20 @@ def make_instruction_check(inputs: CheckInputs) -> tuple[pyrtl.WireVector, pyrtl
     is_other_source = pyrtl.select(inputs.is_distance, form.is_score, form.is_distance)
     is_bad_slot = form.has_slot & ~inputs.is_open
     is_decided_twice = form.is_deciding & inputs.is_claimed
+    is_bad_length = pyrtl.rtl_any(
+        form.is_empty,
+        form.is_many_slots,
+        form.is_long_target,
+        form.is_long_result,
+        form.is_long_source,
+        form.is_long_vector,
+        form.is_bad_width,
+    )
     faults = (
         (ErrorCode.OPCODE, form.is_unknown | is_other_source),
         (ErrorCode.PREDICATE, form.is_bad_predicate),
         (ErrorCode.SLOT, is_bad_slot),
-        (ErrorCode.LENGTH, form.is_bad_length | form.is_bad_width),
+        (ErrorCode.LENGTH, is_bad_length),
         (ErrorCode.RESERVED, form.is_reserved),
         (ErrorCode.BUFFER, form.is_bad_buffer),
         (ErrorCode.DECIDED_TWICE, is_decided_twice),
@@ -164,8 +182,7 @@ def make_instruction_check(inputs: CheckInputs) -> tuple[pyrtl.WireVector, pyrtl
     code = pyrtl.Const(ErrorCode.NONE, ERROR_CODE_BITS)
     for fault_code, is_fault in reversed(faults):
         code = pyrtl.select(is_fault, pyrtl.Const(fault_code, ERROR_CODE_BITS), code)
-    is_ill_formed = form.is_faulty | form.is_bad_length | form.is_bad_width
-    return ~(is_ill_formed | is_other_source | is_bad_slot | is_decided_twice), code
+    return ~pyrtl.rtl_any(*(is_fault for _, is_fault in faults)), code
 
 
 def _is_bad_predicate(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
@@ -183,14 +200,6 @@ def _is_deciding(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
     return is_opcode(fields["opcode"], DECIDING_OPCODES)
 
 
-def _is_bad_length(
-    config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
-) -> pyrtl.WireVector:
-    opcode, rows = fields["opcode"], fields["rows"]
-    has_rows = (opcode >= int(Opcode.LOAD)) | (opcode == int(Opcode.BEGIN))
-    return has_rows & ((rows == 0) | _has_too_many_rows(config, fields))
-
-
 def _is_bad_width(
     config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
 ) -> pyrtl.WireVector:
@@ -199,10 +208,10 @@ def _is_bad_width(
     return is_opcode(fields["opcode"], PRODUCT_OPCODES) & is_outside
 
 
-def _has_too_many_rows(
+def _find_bad_lengths(
     config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
-) -> pyrtl.WireVector:
-    """1 where `rows` is larger than a buffer that is written or read by rows.
+) -> dict[str, pyrtl.WireVector]:
+    """The flags of the form that `rows` sets.
 
     Lengths are compared with constants before the opcode chooses: that is faster.
     """
@@ -211,19 +220,31 @@ def _has_too_many_rows(
     def exceeds(*buffers: Buffer) -> pyrtl.WireVector:
         return rows > min(get_buffer_words(config, buffer) for buffer in buffers)
 
-    exceeds_target = _exceeds(config, rows, fields["target"])
-    by_opcode = {
-        Opcode.BEGIN: rows > config.num_slots,
-        Opcode.LOAD: exceeds_target,
-        Opcode.STORE: _exceeds(config, rows, fields["source"]),
-        Opcode.GEMV: exceeds_target | exceeds(Buffer.P),
-        Opcode.GEMV_SILU: exceeds_target | exceeds(Buffer.P, Buffer.G),
-        Opcode.SCORE: exceeds(Buffer.H, Buffer.K),
+    has_rows = (opcode >= int(Opcode.LOAD)) | (opcode == int(Opcode.BEGIN))
+    vectors = (
+        ((Opcode.NORM, Opcode.ADD, Opcode.DISTANCE), exceeds(*_VECTOR_BUFFERS)),
+        ((Opcode.SCORE,), exceeds(Buffer.H, Buffer.K)),
+    )
+    results = (
+        ((Opcode.GEMV,), exceeds(Buffer.P)),
+        ((Opcode.GEMV_SILU,), exceeds(Buffer.P, Buffer.G)),
+    )
+    is_target, is_source = is_opcode(opcode, TARGET_OPCODES), opcode == int(Opcode.STORE)
+    return {
+        "is_empty": has_rows & (rows == 0),
+        "is_many_slots": (opcode == int(Opcode.BEGIN)) & (rows > config.num_slots),
+        "is_long_target": is_target & _exceeds(config, rows, fields["target"]),
+        "is_long_result": _choose(opcode, results),
+        "is_long_source": is_source & _exceeds(config, rows, fields["source"]),
+        "is_long_vector": _choose(opcode, vectors),
     }
-    others = (Opcode.NORM, Opcode.ADD, Opcode.DISTANCE)
-    smallest = exceeds(Buffer.X, Buffer.N, Buffer.Y, Buffer.K, Buffer.P)
-    chosen = [is_opcode(opcode, (one,)) & value for one, value in by_opcode.items()]
-    return pyrtl.rtl_any(is_opcode(opcode, others) & smallest, *chosen)
+
+
+def _choose(
+    opcode: pyrtl.WireVector, flags: Sequence[tuple[Sequence[Opcode], pyrtl.WireVector]]
+) -> pyrtl.WireVector:
+    """1 where the flag of the opcode is 1."""
+    return pyrtl.rtl_any(*(is_opcode(opcode, opcodes) & flag for opcodes, flag in flags))
 
 
 def _exceeds(

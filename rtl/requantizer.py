@@ -84,8 +84,11 @@ def make_requantizer(name: str, inputs: RequantizerInputs) -> RequantizerOutputs
     coarse = pyrtl.concat(inputs.shift[FINE_SHIFT_BITS:], pyrtl.Const(0, FINE_SHIFT_BITS))
     coarse_q = latch(shift_right_arithmetic(halves, coarse), f"{name}_coarse")
     fine = inputs.shift[:FINE_SHIFT_BITS]
-    quotient_q = latch(_shift_finely(coarse_q, fine), f"{name}_quotient")
-    result_q = latch(round_saturating(quotient_q), f"{name}_result")
+    sign, low = coarse_q[-1], coarse_q[:NARROW_BITS]
+    quotient_q = latch(shift_right_arithmetic(low, fine), f"{name}_quotient")
+    sign_q = latch(sign, f"{name}_sign")
+    is_wide_q = latch(_is_wide(coarse_q), f"{name}_is_wide")
+    result_q = latch(round_saturating(quotient_q, sign_q, is_wide_q), f"{name}_result")
 
     is_coming = delay(inputs.valid, LATENCY_CYCLES - 1, f"{name}_is_coming", inputs.clear)
     valid_q = delay(is_coming, 1, f"{name}_valid", inputs.clear)
@@ -112,25 +115,29 @@ def _make_product(name: str, inputs: RequantizerInputs) -> pyrtl.WireVector:
     return signed_sum(outer, inner)
 
 
-def _shift_finely(value: pyrtl.WireVector, shift: pyrtl.WireVector) -> pyrtl.WireVector:
-    """value >> shift, NARROW_BITS wide; what does not fit saturates whatever the shift: an end."""
-    sign, upper = value[-1], value[NARROW_BITS - 1 :]
-    is_narrow = pyrtl.and_all_bits(upper) | ~pyrtl.or_all_bits(upper)
-    end = pyrtl.concat(sign, (~sign).sign_extended(NARROW_BITS - 1))
-    return pyrtl.select(is_narrow, shift_right_arithmetic(value[:NARROW_BITS], shift), end)
+def _is_wide(value: pyrtl.WireVector) -> pyrtl.WireVector:
+    """1 bit: the value needs more than NARROW_BITS, so it saturates whatever the fine shift."""
+    upper = value[NARROW_BITS - 1 :]
+    return ~pyrtl.and_all_bits(upper) & pyrtl.or_all_bits(upper)
 
 
-def round_saturating(halves: pyrtl.WireVector) -> pyrtl.WireVector:
+def round_saturating(
+    halves: pyrtl.WireVector, sign: pyrtl.WireVector, is_wide: pyrtl.WireVector
+) -> pyrtl.WireVector:
     """sat16 of a signed number of halves, rounded upwards; 16 bits.
 
     The quotient alone says whether it saturates: 32767 and -32768 give the limit with a half and
     without.
+
+    Args:
+        halves: the number, counts where `is_wide` is 0.
+        sign: 1 bit, that of the number.
+        is_wide: 1 bit; the number is larger than `halves` can say, and saturates.
     """
     quotient = halves[1:]
-    sign = quotient[-1]
     upper, lower = quotient[ACTIVATION_BITS - 1 : -1], quotient[: ACTIVATION_BITS - 1]
-    is_large = ~sign & (pyrtl.or_all_bits(upper) | pyrtl.and_all_bits(lower))
-    is_small = sign & (~pyrtl.and_all_bits(upper) | (lower == 0))
+    is_large = ~sign & (is_wide | pyrtl.or_all_bits(upper) | pyrtl.and_all_bits(lower))
+    is_small = sign & (is_wide | ~pyrtl.and_all_bits(upper) | (lower == 0))
     rounded = (quotient[:ACTIVATION_BITS] + halves[0])[:ACTIVATION_BITS]
     largest = pyrtl.Const(MAX_ACTIVATION, ACTIVATION_BITS)
     smallest = pyrtl.Const(-MAX_ACTIVATION, ACTIVATION_BITS, signed=True)

@@ -5,7 +5,7 @@ decision. One decision is committed in a cycle; the commit sets Index and Mappin
 round-robin pointer.
 
 Latency: a decision that arrives at the score unit in cycle t, with all lower slots committed before
-t + 1, is committed in t + 1; Index, Mapping and the valid bit show it from t + 2 on.
+t + 2, is committed in t + 2; Index, Mapping and the valid bit show it from t + 3 on.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ class SchedulerOutputs:
         mappings: for each slot 5 bits, the core; counts where the slot computes.
         is_commit: 1 bit; the other wires describe the commit of this cycle.
         commit_slot: 6 bits, a register: the slot that is committed next.
+        next_slot: 6 bits, a register: the one after it.
         commit_computes: 1 bit.
         commit_core: 5 bits; the core of the slot: Mapping if it computes, else b mod C.
     """
@@ -71,6 +72,7 @@ class SchedulerOutputs:
     mappings: tuple[pyrtl.WireVector, ...]
     is_commit: pyrtl.WireVector
     commit_slot: pyrtl.WireVector
+    next_slot: pyrtl.WireVector
     commit_computes: pyrtl.WireVector
     commit_core: pyrtl.WireVector
 
@@ -85,19 +87,30 @@ def make_scheduler(config: AcceleratorConfig, inputs: SchedulerInputs) -> Schedu
     num_slots_q = make_register(NUM_SLOTS_BITS, "scheduler_num_slots")
     is_static_q = make_register(1, "scheduler_is_static")
     commit_slot_q = make_register(NUM_SLOTS_BITS, "scheduler_commit_slot")
+    next_slot_q = make_register(NUM_SLOTS_BITS, "scheduler_next_slot")
+    is_open_q = make_register(1, "scheduler_is_open")
     pointer_q = make_register(CORE_BITS, "scheduler_pointer")
 
     # Datapath.
     static_core = make_static_core(config, commit_slot_q[:SLOT_BITS])
     mapped_core = pyrtl.select(is_static_q, static_core, pointer_q)
-    is_commit = inputs.is_decided & (commit_slot_q != num_slots_q)
+    is_commit = inputs.is_decided & is_open_q
     is_mapped = is_commit & inputs.computes
     forget = inputs.reset | inputs.is_begin
 
     # Control.
     drive(num_slots_q, (inputs.is_begin, inputs.num_slots), clear=inputs.reset)
     drive(is_static_q, (inputs.is_begin, inputs.is_static), clear=inputs.reset)
-    drive(commit_slot_q, (is_commit, increment(commit_slot_q)), clear=forget)
+    drive(commit_slot_q, (is_commit, next_slot_q), clear=forget)
+    drive(next_slot_q, (forget, 1), (is_commit, increment(next_slot_q)))
+    # A flag of the slot, so that a commit does not wait for a comparison.
+    is_more_open = next_slot_q != num_slots_q
+    drive(
+        is_open_q,
+        (inputs.is_begin, inputs.num_slots != 0),
+        (is_commit, is_more_open),
+        clear=inputs.reset,
+    )
     is_last_core = pointer_q == config.num_cores - 1
     drive(pointer_q, (is_mapped, mask(increment(pointer_q), ~is_last_core)), clear=forget)
     return SchedulerOutputs(
@@ -107,6 +120,7 @@ def make_scheduler(config: AcceleratorConfig, inputs: SchedulerInputs) -> Schedu
         mappings=_make_mappings(config, mapped_core, is_mapped, commit_slot_q, inputs.reset),
         is_commit=is_commit,
         commit_slot=commit_slot_q,
+        next_slot=next_slot_q,
         commit_computes=inputs.computes,
         commit_core=pyrtl.select(inputs.computes, mapped_core, static_core),
     )

@@ -3,7 +3,9 @@
 Source: ours. Scores and distances arrive from the cores in any order, several in one cycle; the
 scheduler reads decisions in the order of the slots.
 
-Latency: what arrives in cycle t is at the head in t + 1.
+Latency: what arrives in cycle t is compared, kept in a register in t + 1, and at the head in t + 2.
+The head's decision stands in registers that look ahead to the slot that is at the head in the next
+cycle: everything that waits for a commit hangs behind them.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from rtl.circuits import (
     select_value,
 )
 from rtl.config import AcceleratorConfig
-from rtl.registers import drive, make_register
+from rtl.registers import drive, latch, make_register
 
 MEASURE_BITS = 48
 """Width of a score, a distance and a threshold, signed."""
@@ -61,6 +63,8 @@ class ScoreUnitInputs:
         direct_slot: 5 bits.
         direct_computes: 1 bit; the decision.
         head_slot: 6 bits, straight from a register; the slot that is committed next.
+        next_slot: 6 bits; `head_slot` + 1.
+        is_commit: 1 bit; `next_slot` is the head in the next cycle.
     """
 
     reset: pyrtl.WireVector
@@ -73,6 +77,8 @@ class ScoreUnitInputs:
     direct_slot: pyrtl.WireVector
     direct_computes: pyrtl.WireVector
     head_slot: pyrtl.WireVector
+    next_slot: pyrtl.WireVector
+    is_commit: pyrtl.WireVector
 
 
 @dataclass(frozen=True)
@@ -80,16 +86,27 @@ class ScoreUnitOutputs:
     """What is known of the slot `head_slot`.
 
     Attributes:
-        is_decided: 1 bit.
-        computes: 1 bit; counts where `is_decided` is 1, as does `score`.
+        is_decided: 1 bit, a register.
+        computes: 1 bit, a register; counts where `is_decided` is 1, as does `score`.
         score: 48 bits, the measure; 0 if the slot was decided without one.
         is_distance: 1 bit; distances decide in this run.
+        is_arriving: 1 bit; a decision is on its way to its mark.
     """
 
     is_decided: pyrtl.WireVector
     computes: pyrtl.WireVector
     score: pyrtl.WireVector
     is_distance: pyrtl.WireVector
+    is_arriving: pyrtl.WireVector
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """A decision: valid (1 bit), slot (5 bits), computes (1 bit)."""
+
+    valid: pyrtl.WireVector
+    slot: pyrtl.WireVector
+    computes: pyrtl.WireVector
 
 
 def make_score_unit(config: AcceleratorConfig, inputs: ScoreUnitInputs) -> ScoreUnitOutputs:
@@ -101,27 +118,42 @@ def make_score_unit(config: AcceleratorConfig, inputs: ScoreUnitInputs) -> Score
     drive(is_distance_q, (inputs.is_begin, inputs.is_distance), clear=inputs.reset)
 
     # Datapath: one comparator for each core, so that a measure meets the threshold of its time.
-    measured = [mark_slot(config, measure.valid, measure.slot) for measure in inputs.measures]
-    computing = [
-        mask(mark, _is_computing(measure.value, threshold_q, is_distance_q))
-        for measure, mark in zip(inputs.measures, measured, strict=True)
-    ]
-    direct = mark_slot(config, inputs.direct_valid, inputs.direct_slot)
-    computing.append(mask(direct, inputs.direct_computes))
-
     forget = inputs.reset | inputs.is_begin
-    decided_q = _make_marks("decided", forget, [*measured, direct])
+    found = [
+        _Decision(
+            measure.valid, measure.slot, _is_computing(measure.value, threshold_q, is_distance_q)
+        )
+        for measure in inputs.measures
+    ]
+    found.append(_Decision(inputs.direct_valid, inputs.direct_slot, inputs.direct_computes))
+    decisions = [_keep(decision, source, forget) for source, decision in enumerate(found)]
+
+    marks = [mark_slot(config, decision.valid, decision.slot) for decision in decisions]
+    computing = [
+        mask(mark, decision.computes) for mark, decision in zip(marks, decisions, strict=True)
+    ]
+    decided_q = _make_marks("decided", forget, marks)
     computing_q = _make_marks("computing", forget, computing)
-    measured_q = _make_marks("measured", forget, measured)
-    _require_single_decisions(config, inputs, [*measured, direct], decided_q)
+    measured_q = _make_marks("measured", forget, marks[:-1])
+    is_decided_q = make_register(1, "score_unit_head_is_decided")
+    computes_q = make_register(1, "score_unit_head_computes")
+    following, kept = (
+        _look(slot[:SLOT_BITS], (decided_q, computing_q), decisions)
+        for slot in (inputs.next_slot, inputs.head_slot)
+    )
+    for register, *cases in zip((is_decided_q, computes_q), following, kept, strict=True):
+        register_d = pyrtl.select(inputs.is_commit, *cases)
+        drive(register, (pyrtl.Const(1, 1), register_d), clear=forget)
+    _require_single_decisions(config, inputs, marks, decided_q)
     head_slot = inputs.head_slot[:SLOT_BITS]
     is_measured = read_slot(measured_q, head_slot)
     score = _make_measure_memories(config, inputs.measures, head_slot)
     return ScoreUnitOutputs(
-        is_decided=read_slot(decided_q, head_slot),
-        computes=read_slot(computing_q, head_slot),
+        is_decided=is_decided_q,
+        computes=computes_q,
         score=mask(score, is_measured),
         is_distance=is_distance_q,
+        is_arriving=pyrtl.rtl_any(*(decision.valid for decision in decisions)),
     )
 
 
@@ -140,6 +172,16 @@ def _require_single_decisions(
         require(~measure.valid | is_own, f"core{core} measures slots b with b mod C = {core}")
 
 
+def _keep(decision: _Decision, source: int, forget: pyrtl.WireVector) -> _Decision:
+    """The decision of a source (a core, or DECIDE behind all cores), one cycle later."""
+    name = f"score_unit_decision{source}"
+    valid_q = make_register(1, f"{name}_valid")
+    drive(valid_q, (pyrtl.Const(1, 1), decision.valid), clear=forget)
+    return _Decision(
+        valid_q, latch(decision.slot, f"{name}_slot"), latch(decision.computes, f"{name}_computes")
+    )
+
+
 def _is_computing(
     value: pyrtl.WireVector, threshold: pyrtl.WireVector, is_distance: pyrtl.WireVector
 ) -> pyrtl.WireVector:
@@ -156,6 +198,19 @@ def _make_marks(
     marks_q = make_register(len(marks[0]), f"score_unit_{name}")
     drive(marks_q, (pyrtl.Const(1, 1), reduce(or_, marks, marks_q)), clear=forget)
     return marks_q
+
+
+def _look(
+    slot: pyrtl.WireVector,
+    marks: Sequence[pyrtl.WireVector],
+    decisions: Sequence[_Decision],
+) -> tuple[pyrtl.WireVector, pyrtl.WireVector]:
+    """Is the slot decided, and does it compute: as the marks show from the next cycle on."""
+    decided, computing = (read_slot(mark, slot) for mark in marks)
+    for decision in decisions:
+        is_here = decision.valid & (decision.slot == slot)
+        decided, computing = decided | is_here, computing | is_here & decision.computes
+    return decided, computing
 
 
 def _make_measure_memories(

@@ -100,14 +100,16 @@ def make_silu_multiply(name: str, inputs: SiluMultiplyInputs) -> RequantizerOutp
 
     valid = pyrtl.select(is_lent, lent.valid, inputs.valid)
     valid_q = delay(valid, PRODUCT_CYCLES, f"{name}_valid", inputs.clear)
-    multiplier = inputs.multiplier.zero_extended(len(lent.multiplier))
+    multiplier = pyrtl.select(
+        is_lent, lent.multiplier, inputs.multiplier.zero_extended(len(lent.multiplier))
+    )
     return make_requantizer(
         f"{name}_requantizer",
         RequantizerInputs(
             clear=inputs.clear,
             valid=valid_q,
             accumulator=product_q,
-            multiplier=pyrtl.select(is_lent, lent.multiplier, multiplier),
+            multiplier=latch(multiplier, f"{name}_multiplier"),
             shift=pyrtl.select(is_lent, lent.shift, inputs.shift),
         ),
     )

@@ -71,12 +71,14 @@ def make_write_back(
     fields, is_starting = sequencer.fields, sequencer.is_starting
     is_load = is_one_of(fields, (Opcode.LOAD,))
     is_add = is_one_of(fields, (Opcode.ADD,))
-    is_loaded, loaded_word = _join_beats(name, is_starting, inputs, is_load)
+    is_last_word_q = make_register(1, f"{name}_is_last_word")
+    loaded = _join_beats(name, is_starting, inputs, is_load, is_last_word_q)
     sum_q = _make_sum(name, inputs.x_word, inputs.y_word)
     is_sum_q = delay(inputs.is_sum, SUM_CYCLES, f"{name}_is_sum", inputs.clear)
 
-    enable = is_loaded | is_sum_q | inputs.result_valid
-    word = pyrtl.select(is_load, loaded_word, pyrtl.select(is_add, sum_q, inputs.result_word))
+    is_computed = is_sum_q | inputs.result_valid
+    enable = loaded.is_word | is_computed
+    word = pyrtl.select(is_load, loaded.word, pyrtl.select(is_add, sum_q, inputs.result_word))
 
     index_bits = count_index_bits(config)
     index_q = make_register(index_bits, f"{name}_index")
@@ -85,15 +87,15 @@ def make_write_back(
     last_index_q = make_register(index_bits, f"{name}_last_index")
     drive(last_index_q, (is_starting, decrement(sequencer.head["rows"][:index_bits])))
     # A flag of the index, so that the end of an instruction does not wait for a comparison.
-    is_last_word_q = make_register(1, f"{name}_is_last_word")
     is_step = enable | inputs.is_word_sent
     drive(
         is_last_word_q,
         (is_starting, sequencer.head["rows"][:index_bits] == 1),
         (is_step, increment(index_q) == last_index_q),
     )
+    is_written = loaded.is_last_word | is_computed & is_last_word_q
     port = WritePort(enable, _make_target(fields), index_q, word)
-    return WriteBackOutputs(port, is_last_word_q, is_written=enable & is_last_word_q)
+    return WriteBackOutputs(port, is_last_word_q, is_written)
 
 
 def _make_sum(name: str, x_word: pyrtl.WireVector, y_word: pyrtl.WireVector) -> pyrtl.WireVector:
@@ -117,16 +119,31 @@ def _make_target(fields: dict[str, pyrtl.WireVector]) -> pyrtl.WireVector:
     return pyrtl.select(is_fixed, fixed, fields["target"])
 
 
+@dataclass(frozen=True)
+class _Loaded:
+    """A loaded word; the flags 1 bit: its upper beat is there; it is the last word."""
+
+    is_word: pyrtl.WireVector
+    is_last_word: pyrtl.WireVector
+    word: pyrtl.WireVector
+
+
 def _join_beats(
     name: str,
     is_starting: pyrtl.WireVector,
     inputs: WriteBackInputs,
     is_load: pyrtl.WireVector,
-) -> tuple[pyrtl.WireVector, pyrtl.WireVector]:
-    """1 bit, the upper beat of a word is there; and the word."""
+    is_last_word: pyrtl.WireVector,
+) -> _Loaded:
+    """Words of LOAD; whether the next beat ends it stands in a register, because beats come late in
+    the cycle.
+    """
     is_upper_q = make_register(1, f"{name}_is_upper")
+    is_end_q = make_register(1, f"{name}_is_last_beat")
     lower_beat_q = make_register(len(inputs.beat), f"{name}_lower_beat")
     is_beat = inputs.is_read_beat & is_load
     drive(is_upper_q, (is_starting, 0), (is_beat, ~is_upper_q))
+    drive(is_end_q, (is_starting, 0), (is_beat, ~is_upper_q & is_last_word))
     drive(lower_beat_q, (is_beat, inputs.beat))
-    return is_beat & is_upper_q, pyrtl.concat(inputs.beat, lower_beat_q)
+    word = pyrtl.concat(inputs.beat, lower_beat_q)
+    return _Loaded(is_beat & is_upper_q, inputs.is_read_beat & is_end_q, word)

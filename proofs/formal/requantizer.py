@@ -57,8 +57,8 @@ ROUNDING_BUGS = (
     UnitBug(
         "-32768 is not limited to -32767",
         MODULE,
-        "(~pyrtl.and_all_bits(upper) | (lower == 0))",
-        "~pyrtl.and_all_bits(upper)",
+        "(is_wide | ~pyrtl.and_all_bits(upper) | (lower == 0))",
+        "(is_wide | ~pyrtl.and_all_bits(upper))",
     ),
 )
 

@@ -79,9 +79,9 @@ BUGS = (
 
 
 def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
-    """The unit of one core between ports; the slot of the head comes from a register."""
+    """The unit of one core between ports; any slot may follow at the head."""
     head_slot = pyrtl.Register(6, "head_slot_q")
-    head_slot.next <<= wires.pop("next_head_slot")
+    head_slot.next <<= pyrtl.select(wires["is_commit"], wires["next_slot"], head_slot)
     measure = Measure(*(wires.pop(f"measure_{name}") for name in ("valid", "slot", "value")))
     outputs = make_score_unit(
         CONFIG, ScoreUnitInputs(**wires, measures=[measure], head_slot=head_slot)
@@ -104,7 +104,8 @@ UNIT = Unit(
         "direct_valid": 1,
         "direct_slot": 5,
         "direct_computes": 1,
-        "next_head_slot": 6,
+        "next_slot": 6,
+        "is_commit": 1,
     },
     {"is_decided": 1, "computes": 1, "score": MEASURE_BITS, "head_slot": 6},
 )

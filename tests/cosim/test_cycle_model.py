@@ -248,18 +248,18 @@ def test_records_of_many_cores_wait_for_each_other_and_delay_the_next() -> None:
     assert len({one.taken_cycle for one in prediction.retirements}) == len(prediction.retirements)
 
 
-def test_a_decision_is_followed_by_its_dispatch_after_two_cycles() -> None:
-    """Arrives in t, is committed in t + 1, read in t + 2, runs in t + 6; one slot in a cycle."""
+def test_a_decision_is_followed_by_its_dispatch_after_three_cycles() -> None:
+    """Arrives in t, is committed in t + 2, read in t + 3, runs in t + 7; one slot in a cycle."""
     program = [Instruction(Opcode.BEGIN, rows=2)]
     program += [Instruction(Opcode.DECIDE, slot=slot, rows=1) for slot in range(2)]
     program += [
         Instruction(Opcode.ADD, Predicate.IF_COMPUTE, slot, rows=1, is_last=1) for slot in range(2)
     ]
     prediction = predict_run(TINY, [*program, Instruction(Opcode.END)], [True, True], 1)
-    assert prediction.decision_cycles == (2, 3)
-    assert [step.pass_cycle for step in prediction.steps] == [0, 1, 2, 3, 4, 14]
-    assert [step.first_cycle for step in prediction.steps[3:5]] == [7, 8]
-    assert prediction.cycles == 15
+    assert prediction.decision_cycles == (3, 4)
+    assert [step.pass_cycle for step in prediction.steps] == [0, 1, 2, 4, 5, 15]
+    assert [step.first_cycle for step in prediction.steps[3:5]] == [8, 9]
+    assert prediction.cycles == 16
 
 
 def test_more_latency_never_makes_a_run_shorter() -> None:

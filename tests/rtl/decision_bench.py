@@ -28,6 +28,10 @@ class Commit:
     score: int
 
 
+SETTLE_CYCLES = 3
+"""Kept, committed, shown."""
+
+
 @dataclass(frozen=True)
 class Decided:
     """What one cycle shows of the registers."""
@@ -45,6 +49,8 @@ def build_decision_block(num_cores: int, num_slots: int) -> pyrtl.Block:
     with pyrtl.set_working_block(block):
         reset, is_begin = pyrtl.Input(1, "reset"), pyrtl.Input(1, "is_begin")
         head_slot = pyrtl.WireVector(NUM_SLOTS_BITS, "head_slot")
+        next_slot = pyrtl.WireVector(NUM_SLOTS_BITS, "next_slot")
+        is_commit = pyrtl.WireVector(1, "is_committing")
         score_unit = make_score_unit(
             config,
             ScoreUnitInputs(
@@ -58,6 +64,8 @@ def build_decision_block(num_cores: int, num_slots: int) -> pyrtl.Block:
                 direct_slot=pyrtl.Input(SLOT_BITS, "direct_slot"),
                 direct_computes=pyrtl.Input(1, "direct_computes"),
                 head_slot=head_slot,
+                next_slot=next_slot,
+                is_commit=is_commit,
             ),
         )
         scheduler = make_scheduler(
@@ -72,6 +80,8 @@ def build_decision_block(num_cores: int, num_slots: int) -> pyrtl.Block:
             ),
         )
         head_slot <<= scheduler.commit_slot
+        next_slot <<= scheduler.next_slot
+        is_commit <<= scheduler.is_commit
         outputs = {
             "is_commit": scheduler.is_commit,
             "commit_slot": scheduler.commit_slot,
@@ -151,6 +161,11 @@ class DecisionBench:
             inputs[f"slot{core}"] = slot
             inputs[f"value{core}"] = value & MEASURE_MASK
         self.step(inputs)
+
+    def settle(self) -> None:
+        """Cycles until the registers show the last decision that arrived, if all were in order."""
+        for _ in range(SETTLE_CYCLES):
+            self.step({})
 
     def step_direct(self, slot: int, computes: bool) -> None:
         """One cycle in which DECIDE decides a slot."""

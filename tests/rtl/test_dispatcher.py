@@ -141,30 +141,30 @@ def test_a_core_gets_no_more_than_its_queue_takes() -> None:
     assert result.counters.wait_queue == 5
 
 
-def test_dispatch_follows_a_decision_after_two_cycles() -> None:
+def test_dispatch_follows_a_decision_after_three_cycles() -> None:
     bench = get_bench()
     program = [BEGIN, decide(0, True), work(0, Predicate.IF_COMPUTE), END]
     result = bench.run(program)
-    # BEGIN is looked at in step 1, DECIDE in 2, the commit is in 3, the dispatch in 4.
-    assert result.decisions[0].cycle == 2
-    assert [one.step for one in bench.dispatched] == [4]
-    assert result.counters.wait_decision == 1
+    # BEGIN is looked at in step 1, DECIDE in 2, the commit is in 4, the dispatch in 5.
+    assert result.decisions[0].cycle == 3
+    assert [one.step for one in bench.dispatched] == [5]
+    assert result.counters.wait_decision == 2
 
 
 def test_a_score_is_waited_for() -> None:
     bench = get_bench()
     program = [BEGIN, score(0, -1, cycles=6), work(0, Predicate.IF_COMPUTE), END]
     result = bench.run(program)
-    # The score leaves its core 6 cycles after its dispatch in 2, the commit is in 9.
-    assert [one.step for one in bench.dispatched] == [2, 10]
-    assert result.counters.wait_decision == 7
+    # The score leaves its core 6 cycles after its dispatch in 2, the commit is in 10.
+    assert [one.step for one in bench.dispatched] == [2, 11]
+    assert result.counters.wait_decision == 8
 
 
 def test_excluded_instructions_cost_one_cycle_each() -> None:
     bench = get_bench()
     excluded = [work(0, Predicate.IF_REPLAY)] * 5
     result = bench.run([BEGIN, decide(0, True), *excluded, work(0, Predicate.IF_COMPUTE), END])
-    assert [one.step for one in bench.dispatched] == [4 + 5]
+    assert [one.step for one in bench.dispatched] == [5 + 5]
     assert result.counters.dropped == 5
 
 

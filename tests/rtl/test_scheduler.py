@@ -90,8 +90,7 @@ def test_every_set_of_flags_of_8_slots(num_cores: int, dispatch: Dispatch) -> No
         bench.begin(dispatch=dispatch)
         for slot, computes in enumerate(flags):
             bench.step_direct(slot, computes)
-        bench.step({})
-        bench.step({})
+        bench.settle()
         expected = compute_schedule(np.array(flags), num_cores, dispatch)
         last = bench.history[-1]
         assert last.index == expected.index_word
@@ -102,17 +101,18 @@ def test_every_set_of_flags_of_8_slots(num_cores: int, dispatch: Dispatch) -> No
 
 
 @pytest.mark.parametrize(("num_cores", "num_slots"), [(1, 3), (3, 5), (4, 32)])
-def test_a_decision_is_committed_one_cycle_after_it_arrives(num_cores: int, num_slots: int) -> None:
+def test_a_decision_is_committed_in_the_second_cycle_after_it(
+    num_cores: int, num_slots: int
+) -> None:
     bench = get_bench(num_cores, num_slots)
     bench.begin()
     for slot in range(num_slots):
         bench.step_measures([(slot, -1)])
-    bench.step({})
-    bench.step({})
-    assert [commit.cycle for commit in bench.commits] == [slot + 1 for slot in range(num_slots)]
-    # The registers show the commit of cycle t in t + 1, two cycles after the arrival.
+    bench.settle()
+    assert [commit.cycle for commit in bench.commits] == [slot + 2 for slot in range(num_slots)]
+    # The registers show the commit of cycle t in t + 1, three cycles after the arrival.
     valid = [decided.index_valid for decided in bench.history]
-    assert valid == [0, 0] + [(1 << slot + 1) - 1 for slot in range(num_slots)]
+    assert valid == [0, 0, 0] + [(1 << slot + 1) - 1 for slot in range(num_slots)]
 
 
 def test_the_last_of_many_scores_costs_one_cycle_each_at_most() -> None:
@@ -122,14 +122,14 @@ def test_the_last_of_many_scores_costs_one_cycle_each_at_most() -> None:
     bench.step_measures([(4, -1), (3, -1)])
     assert bench.commits == []
     bench.step_measures([(0, 0)])
-    for _ in range(5):
+    for _ in range(6):
         bench.step({})
     assert bench.commits == [
-        Commit(cycle=3, slot=0, computes=False, core=0, score=0),
-        Commit(cycle=4, slot=1, computes=True, core=0, score=-1),
-        Commit(cycle=5, slot=2, computes=False, core=2, score=0),
-        Commit(cycle=6, slot=3, computes=True, core=1, score=-1),
-        Commit(cycle=7, slot=4, computes=True, core=2, score=-1),
+        Commit(cycle=4, slot=0, computes=False, core=0, score=0),
+        Commit(cycle=5, slot=1, computes=True, core=0, score=-1),
+        Commit(cycle=6, slot=2, computes=False, core=2, score=0),
+        Commit(cycle=7, slot=3, computes=True, core=1, score=-1),
+        Commit(cycle=8, slot=4, computes=True, core=2, score=-1),
     ]
 
 
@@ -138,9 +138,8 @@ def test_pointer_and_registers_move_in_the_cycle_of_the_commit() -> None:
     bench.begin()
     for slot in range(4):
         bench.step_direct(slot, computes=True)
-    bench.step({})
-    bench.step({})
-    assert [decided.index for decided in bench.history] == [0, 0, 1, 3, 7, 15]
+    bench.settle()
+    assert [decided.index for decided in bench.history] == [0, 0, 0, 1, 3, 7, 15]
     assert bench.history[-1].mappings == (0, 1, 0, 1)
 
 
@@ -150,12 +149,11 @@ def test_a_slot_that_replays_leaves_its_mapping_register() -> None:
     bench.begin()
     for slot in range(4):
         bench.step_direct(slot, computes=True)
-    bench.step({})
+    bench.settle()
     bench.begin()
     for slot in range(4):
         bench.step_direct(slot, computes=slot == 3)
-    bench.step({})
-    bench.step({})
+    bench.settle()
     assert bench.history[-1].mappings == (0, 1, 0, 0)
     assert bench.history[-1].index == 8
 
@@ -165,7 +163,7 @@ def test_static_mode_maps_a_slot_to_b_mod_c() -> None:
     bench.begin(dispatch=Dispatch.STATIC)
     for slot in range(5):
         bench.step_direct(slot, computes=slot != 1)
-    bench.step({})
+    bench.settle()
     cores = [commit.core for commit in bench.commits]
     assert cores == [get_static_core(SlotIndex(slot), 3) for slot in range(5)]
 
@@ -178,8 +176,8 @@ def test_reset_at_any_cycle_forgets_everything(reset_cycle: int) -> None:
         inputs = {"direct_valid": 1, "direct_slot": cycle, "direct_computes": 1}
         bench.step(inputs | {"reset": int(cycle == reset_cycle)})
     bench.commits.clear()
-    bench.step({})
+    bench.settle()
     assert bench.history[-1].index_valid == bench.history[-1].index == 0
     bench.step_direct(0, computes=True)
-    bench.step({})
+    bench.settle()
     assert bench.commits == []  # No slots before BEGIN.

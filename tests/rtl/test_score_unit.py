@@ -28,7 +28,7 @@ def measure(threshold: int, values: list[int], is_distance: bool) -> list[tuple[
     bench.begin(threshold=threshold, is_distance=is_distance)
     for slot, value in reversed(list(enumerate(values))):
         bench.step_measures([(slot, value)])
-    for _ in values:
+    for _ in range(len(values) + 1):
         bench.step({})
     return [(commit.computes, commit.score) for commit in bench.commits]
 
@@ -62,7 +62,7 @@ def test_a_measure_meets_the_threshold_of_its_time() -> None:
     bench.step_measures([(1, 4)])
     bench.step({"is_threshold": 1, "threshold": 0})
     bench.step_measures([(0, 4)])
-    for _ in range(2):
+    for _ in range(3):
         bench.step({})
     assert [(commit.slot, commit.computes) for commit in bench.commits] == [(0, False), (1, True)]
 
@@ -72,9 +72,11 @@ def test_a_direct_decision_has_score_0_also_where_a_measure_stood_before() -> No
     bench.begin()
     bench.step_measures([(0, -7)])
     bench.step({})
+    bench.step({})
     assert bench.commits[-1].score == -7
     bench.begin()
     bench.step_direct(0, computes=True)
+    bench.step({})
     bench.step({})
     assert (bench.commits[-1].score, bench.commits[-1].computes) == (0, True)
 
@@ -83,7 +85,7 @@ def test_several_cores_decide_in_one_cycle() -> None:
     bench = get_bench()
     bench.begin()
     bench.step_measures([(0, -1), (1, -2), (2, -3)])
-    for _ in range(3):
+    for _ in range(4):
         bench.step({})
     assert [commit.score for commit in bench.commits] == [-1, -2, -3]
 
@@ -94,8 +96,8 @@ def test_begin_forgets_measures_that_were_not_committed() -> None:
     bench.step_measures([(1, 0), (2, 0)])
     bench.begin()
     bench.step_direct(0, computes=False)
-    bench.step({})
-    bench.step({})
+    for _ in range(4):
+        bench.step({})
     assert [commit.slot for commit in bench.commits] == [0]
 
 
@@ -103,8 +105,9 @@ def test_a_second_decision_of_a_slot_is_caught() -> None:
     bench = DecisionBench(num_cores=3, num_slots=5)
     bench.begin()
     bench.step_direct(2, computes=True)
+    bench.step_measures([(2, 0)])
     with pytest.raises(ProtocolError, match=r"^source 2 decides a slot once$"):
-        bench.step_measures([(2, 0)])
+        bench.step({})
 
 
 def test_a_measure_from_a_foreign_core_is_caught() -> None:
