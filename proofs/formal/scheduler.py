@@ -34,8 +34,8 @@ PROOF = ControlProof(
         Bug(
             "slots are committed beyond those of the run",
             _MODULE,
-            "is_commit = inputs.is_decided & (commit_slot_q != num_slots_q)",
-            "is_commit = inputs.is_decided",
+            "(is_commit, is_more_open),",
+            "(is_commit, 1),",
         ),
         Bug(
             "BEGIN keeps the decisions of the layer before",
