@@ -95,20 +95,20 @@ KERNEL_MUTANTS = (
     _bug(
         "products",
         "scale of the first row for all rows",
-        "np.float32(sums[row, output]) * x_scales[row] * scales[output]",
-        "np.float32(sums[row, output]) * x_scales[0] * scales[output]",
+        "np.float32(total) * x_scales[row] * scales[output]",
+        "np.float32(total) * x_scales[0] * scales[output]",
     ),
     _bug(
         "products",
         "scales multiplied in another order",
-        "np.float32(sums[row, output]) * x_scales[row] * scales[output]",
-        "np.float32(sums[row, output]) * (x_scales[row] * scales[output])",
+        "np.float32(total) * x_scales[row] * scales[output]",
+        "np.float32(total) * (x_scales[row] * scales[output])",
     ),
     _bug(
         "products",
         "activations cut off instead of rounded",
-        "np.int16((quotient + _ROUNDER) - _ROUNDER)",
-        "np.int16(quotient)",
+        "np.int32((quotient + _ROUNDER) - _ROUNDER)",
+        "np.int32(quotient)",
     ),
     _bug(
         "products",
@@ -149,8 +149,8 @@ KERNEL_MUTANTS = (
     _bug(
         "attention",
         "sinks ignore padding",
-        "padding[row] + num_sinks,\n                window_start",
-        "num_sinks,\n                window_start",
+        "padding[row] + num_sinks,",
+        "num_sinks,",
     ),
     _bug(
         "attention",
@@ -179,8 +179,8 @@ KERNEL_MUTANTS = (
     _bug(
         "engine",
         "norm of the MLP before the attention",
-        "normed = self.rms_norm(x, layer.attention_norm, eps)",
-        "normed = self.rms_norm(x, layer.mlp_norm, eps)",
+        "operands = (rows, layer.attention_norm, eps,",
+        "operands = (rows, layer.mlp_norm, eps,",
     ),
     _bug(
         "engine",

@@ -142,6 +142,36 @@ def attend_task(
             context[head, place] /= running[1, head]
 
 
+@device
+def attend_head(
+    row: int,
+    head: int,
+    query: Array,
+    keys: Array,
+    values: Array,
+    padding: Array,
+    num_sinks: int,
+    window_start: int,
+    num_slots: int,
+    tap_slot: int,
+    context: Array,
+    tapped: Array,
+) -> None:
+    """The task of one key head of one row."""
+    attend_task(
+        query[row, head],
+        keys[row, head],
+        values[row, head],
+        padding[row],
+        padding[row] + num_sinks,
+        window_start,
+        num_slots,
+        tap_slot,
+        context[row, head],
+        tapped[row, head],
+    )
+
+
 @kernel()
 def attend(
     query: Array,
@@ -169,20 +199,22 @@ def attend(
         context: [B, H_kv, G, d], result.
         tapped: [B, H_kv, G], result.
     """
-    for row in range(keys.shape[0]):
-        for head in range(keys.shape[1]):
-            attend_task(
-                query[row, head],
-                keys[row, head],
-                values[row, head],
-                padding[row],
-                padding[row] + num_sinks,
-                window_start,
-                num_slots,
-                tap_slot,
-                context[row, head],
-                tapped[row, head],
-            )
+    heads = keys.shape[1]
+    for task in range(keys.shape[0] * heads):
+        attend_head(
+            task // heads,
+            task % heads,
+            query,
+            keys,
+            values,
+            padding,
+            num_sinks,
+            window_start,
+            num_slots,
+            tap_slot,
+            context,
+            tapped,
+        )
 
 
 @kernel(parallel=True)
@@ -201,16 +233,17 @@ def attend_parallel(
     """The same, tasks shared between threads."""
     heads = keys.shape[1]
     for task in prange(keys.shape[0] * heads):
-        row, head = task // heads, task % heads
-        attend_task(
-            query[row, head],
-            keys[row, head],
-            values[row, head],
-            padding[row],
-            padding[row] + num_sinks,
+        attend_head(
+            task // heads,
+            task % heads,
+            query,
+            keys,
+            values,
+            padding,
+            num_sinks,
             window_start,
             num_slots,
             tap_slot,
-            context[row, head],
-            tapped[row, head],
+            context,
+            tapped,
         )

@@ -70,6 +70,11 @@ def device(function: Function) -> Any:
     return numba.njit(nogil=True)(function)
 
 
+def choose_by_types(function: Function) -> Callable[[Function], Any]:
+    """What kernels that call `function` run, of a function from argument types to a function."""
+    return numba.extending.overload(function)
+
+
 def intrinsic(function: Function) -> Any:
     """A function that kernels call and that says itself which instructions it becomes."""
     return numba.extending.intrinsic(function)

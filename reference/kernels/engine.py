@@ -19,21 +19,15 @@ from reference.errors import ArgumentError
 from reference.int8_matrix import Int8Matrix
 from reference.kernels.attention import attend, attend_parallel
 from reference.kernels.compilation import announce_compilation
-from reference.kernels.products import (
-    multiply_float,
-    multiply_float_parallel,
-    multiply_int8,
-    multiply_int8_parallel,
-    quantize_activations,
-)
+from reference.kernels.products import multiply, multiply_parallel, project, project_parallel
 from reference.kernels.rms_norm import normalize_rows
 from reference.kernels.rotary import rotate
 from reference.kernels.sampling import draw_tokens
 from reference.kernels.swiglu import (
-    activate_float,
-    activate_float_parallel,
-    activate_int8,
-    activate_int8_parallel,
+    activate,
+    activate_parallel,
+    compute_mlp,
+    compute_mlp_parallel,
 )
 from reference.kv_cache import KVCache
 from reference.linear import check_int8_width
@@ -44,9 +38,9 @@ from reference.sparse_attention import SparseAttention
 from reference.swiglu import Activations
 from reference.weights import Float, FloatArray
 
-PARALLEL_MULTIPLICATIONS = 1 << 21
-"""Work from which on threads share it: about fifty microseconds on one. Below, a core that another
-program holds would cost more than the second thread saves."""
+PARALLEL_BYTES, PARALLEL_MULTIPLICATIONS = 1 << 20, 1 << 21
+"""Work from which on threads share it, by either measure: thirty to fifty microseconds on one.
+Below, a core that another program holds would cost more than the second thread saves."""
 
 NO_TAP = -1
 
@@ -66,25 +60,35 @@ class NumbaEngine:
 
     def linear(self, x: FloatArray, weight: Matrix) -> FloatArray:
         """Twin of `compute_linear`."""
-        return _multiply(_prepare(x, weight), weight).reshape(*x.shape[:-1], weight.shape[0])
+        _check(weight)
+        rows = _get_rows(x)
+        out = np.empty((len(rows), weight.shape[0]), np.float32)
+        if _is_large(weight.nbytes, out.size * rows.shape[1]):
+            multiply_parallel(_get_storage(weight), rows, out, numba.get_num_threads())
+        else:
+            multiply(_get_storage(weight), rows, out)
+        return out.reshape(*x.shape[:-1], weight.shape[0])
 
     def rms_norm(self, x: FloatArray, gain: FloatArray, eps: float) -> FloatArray:
         """Twin of `compute_rms_norm`."""
-        rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
-        out = np.empty_like(rows)
-        normalize_rows(rows, gain, eps, out)
-        return out.reshape(x.shape)
+        normed: FloatArray = normalize_rows(_get_rows(x), gain, eps)
+        return normed.reshape(x.shape)
 
     def project(
         self, x: FloatArray, layer: DecoderLayer, eps: float
     ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """The norm and, of its rows, three products."""
-        normed = self.rms_norm(x, layer.attention_norm, eps)
-        operand = _prepare(normed, layer.q_proj)
-        query, key, value = (
-            _multiply(operand, weight).reshape(*x.shape[:-1], -1)
-            for weight in (layer.q_proj, layer.k_proj, layer.v_proj)
-        )
+        weights = layer.q_proj, layer.k_proj, layer.v_proj
+        _check(layer.q_proj)
+        rows = _get_rows(x)
+        outs = tuple(np.empty((len(rows), weight.shape[0]), np.float32) for weight in weights)
+        operands = (rows, layer.attention_norm, eps, *map(_get_storage, weights), *outs)
+        num_bytes = sum(weight.nbytes for weight in weights)
+        if _is_large(num_bytes, sum(out.size for out in outs) * rows.shape[1]):
+            project_parallel(*operands, numba.get_num_threads())
+        else:
+            project(*operands)
+        query, key, value = (out.reshape(*x.shape[:-1], -1) for out in outs)
         return query, key, value
 
     def rotate(self, table: RotaryTable, x: FloatArray, positions: NDArray[np.int64]) -> FloatArray:
@@ -114,7 +118,8 @@ class NumbaEngine:
         context = np.empty_like(grouped)
         tapped = np.empty(grouped.shape[:3], np.float32)
         visible = min(cache.num_slots, sinks + cache.num_slots - start)
-        run = attend_parallel if _is_large(2 * query.size, visible) else attend
+        num_bytes = 2 * visible * keys.nbytes // keys.shape[2]
+        run = attend_parallel if _is_large(num_bytes, 2 * query.size * visible) else attend
         run(
             grouped,
             keys,
@@ -133,24 +138,38 @@ class NumbaEngine:
     def activate(self, normed: FloatArray, layer: DecoderLayer) -> Activations:
         """Twin of `compute_activations`."""
         gate_proj, up_proj = layer.gate_proj, layer.up_proj
-        x = _prepare(normed, gate_proj)
-        shape = len(normed), gate_proj.shape[0]
-        gate, up, hidden = (np.empty(shape, np.float32) for _ in range(3))
-        is_large = _is_large(2 * shape[0] * shape[1], normed.shape[1])
-        operands = _get_storage(gate_proj) + _get_storage(up_proj) + x + (gate, up, hidden)
-        is_integer = isinstance(gate_proj, Int8Matrix)
-        if is_large:
-            run = activate_int8_parallel if is_integer else activate_float_parallel
-            run(*operands, numba.get_num_threads())
+        _check(gate_proj)
+        gate, up, hidden = np.empty((3, len(normed), gate_proj.shape[0]), np.float32)
+        operands = (
+            _get_storage(gate_proj),
+            _get_storage(up_proj),
+            np.ascontiguousarray(normed),
+            gate,
+            up,
+            hidden,
+        )
+        if _is_large(2 * gate_proj.nbytes, 2 * gate.size * normed.shape[1]):
+            activate_parallel(*operands, numba.get_num_threads())
         else:
-            (activate_int8 if is_integer else activate_float)(*operands)
+            activate(*operands)
         return Activations(gate, up, hidden)
 
     def swiglu(self, normed: FloatArray, layer: DecoderLayer) -> FloatArray:
         """Twin of `compute_swiglu`."""
         if not len(normed):
             return normed
-        return self.linear(self.activate(normed, layer).hidden, layer.down_proj)
+        weights = layer.gate_proj, layer.up_proj, layer.down_proj
+        _check(layer.gate_proj)
+        _check(layer.down_proj)
+        num_bytes = sum(weight.nbytes for weight in weights)
+        size = len(normed) * sum(weight.shape[0] * weight.shape[1] for weight in weights)
+        operands = (*map(_get_storage, weights), np.ascontiguousarray(normed))
+        output: FloatArray
+        if _is_large(num_bytes, size):
+            output = compute_mlp_parallel(*operands, numba.get_num_threads())
+        else:
+            output = compute_mlp(*operands)
+        return output
 
     def draw(
         self, sampling: Sampling, logits: FloatArray, streams: Sequence[np.random.Generator]
@@ -170,9 +189,10 @@ class NumbaEngine:
         return token_ids
 
 
-def _is_large(outputs: int, width: int) -> bool:
+def _is_large(num_bytes: int, multiplications: int) -> bool:
     """Whether threads share the work."""
-    return outputs * width >= PARALLEL_MULTIPLICATIONS and numba.get_num_threads() > 1
+    is_large = num_bytes >= PARALLEL_BYTES or multiplications >= PARALLEL_MULTIPLICATIONS
+    return is_large and numba.get_num_threads() > 1
 
 
 def _get_storage(weight: Matrix) -> tuple[NDArray[Any], ...]:
@@ -182,26 +202,12 @@ def _get_storage(weight: Matrix) -> tuple[NDArray[Any], ...]:
     return (weight.bits if isinstance(weight, BFloat16Matrix) else weight,)
 
 
-def _prepare(x: FloatArray, weight: Matrix) -> tuple[NDArray[Any], ...]:
-    """Rows [R, in] as products of such a matrix take them; for int8 also sums and scales [R]."""
-    rows = np.ascontiguousarray(x).reshape(-1, x.shape[-1])
-    if not isinstance(weight, Int8Matrix):
-        return (rows,)
-    check_int8_width(weight)
-    values, sums = np.empty(rows.shape, np.int8), np.empty(len(rows), np.int32)
-    scales = np.empty(len(rows), np.float32)
-    quantize_activations(rows, values, sums, scales)
-    return values, sums, scales
+def _get_rows(x: FloatArray) -> FloatArray:
+    """[R, in] of [..., in]."""
+    return np.ascontiguousarray(x).reshape(-1, x.shape[-1])
 
 
-def _multiply(x: tuple[NDArray[Any], ...], weight: Matrix) -> FloatArray:
-    """Product of prepared rows, [R, out]."""
-    out = np.empty((len(x[0]), weight.shape[0]), np.float32)
-    operands = (*_get_storage(weight), *x, out)
-    is_integer = isinstance(weight, Int8Matrix)
-    if _is_large(out.size, weight.shape[1]):
-        run = multiply_int8_parallel if is_integer else multiply_float_parallel
-        run(*operands, numba.get_num_threads())
-    else:
-        (multiply_int8 if is_integer else multiply_float)(*operands)
-    return out
+def _check(weight: Matrix) -> None:
+    """Whether the sums of a matrix fit into their type."""
+    if isinstance(weight, Int8Matrix):
+        check_int8_width(weight)

@@ -12,13 +12,18 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from reference.kernels.compilation import device, kernel
+from reference.kernels.compilation import choose_by_types, device, kernel
 from reference.kernels.lanes import get_bits, make_float
+from reference.kernels.rms_norm import normalize
 from reference.kernels.tiles import RAISED, make_tile
 
 Array = Any
+Matrix = tuple[Array, ...]
+"""Weights [out, in] alone: float32 or bits of bfloat16; or int8 with one scale per output."""
+Operand = tuple[Array, ...]
+"""Rows [R, in] of float32 alone; or of int8 with the sum and the scale of each."""
 
-RESIDENT_BYTES = 1 << 20
+RESIDENT_BYTES = 1 << 18
 """Weights up to this size may stay in a core's second cache from one token to the next."""
 
 _tile_1x1, _tile_1x2 = make_tile(1, 1), make_tile(1, 2)
@@ -71,18 +76,14 @@ def fill_four(weight: Array, x: Array, out: Array, output: int) -> None:
 
 @device
 def scale_sums(
-    sums: Array,
-    x_sums: Array,
-    x_scales: Array,
-    scales: Array,
-    out: Array,
-    start: int,
-    stop: int,
+    x_sums: Array, x_scales: Array, scales: Array, out: Array, start: int, stop: int
 ) -> None:
     """Columns start to stop of out = float32(sums) x_scales scales, rounded in this order.
 
-    The sums are those of raised weights, modulo 2^32; without what the raise added they fit.
+    The sums lie in the memory of `out`. They are those of raised weights, modulo 2^32; without what
+    the raise added they fit.
     """
+    sums = out.view(np.int32)
     for row in range(len(sums)):
         added = np.int32(RAISED * x_sums[row])
         for output in range(start, stop):
@@ -110,51 +111,113 @@ def quantize(x: Array, values: Array, x_sums: Array, scales: Array) -> None:
         x_sums[row] = total
 
 
-@kernel()
-def quantize_activations(x: Array, values: Array, x_sums: Array, scales: Array) -> None:
-    """`quantize` on its own."""
-    quantize(x, values, x_sums, scales)
+def prepare(matrix: Matrix, x: Array) -> Operand:
+    """Kernels call it: rows as products with this matrix take them, `Operand`."""
+    raise NotImplementedError
+
+
+@choose_by_types(prepare)
+def _choose_prepare(matrix: Matrix, x: Array) -> Any:
+    def prepare_float(matrix: Matrix, x: Array) -> Operand:
+        return (x,)
+
+    def prepare_int8(matrix: Matrix, x: Array) -> Operand:
+        values, scales = np.empty(x.shape, np.int8), np.empty(len(x), np.float32)
+        sums = np.empty(len(x), np.int32)
+        quantize(x, values, sums, scales)
+        return values, sums, scales
+
+    return prepare_int8 if len(matrix) > 1 else prepare_float
+
+
+def multiply_columns(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
+    """Kernels call it: columns start to stop of out = x @ matrix.T, of any kind of matrix."""
+    raise NotImplementedError
+
+
+@choose_by_types(multiply_columns)
+def _choose_multiply(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> Any:
+    def multiply_float(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
+        fill(matrix[0], x[0], out, start, stop)
+
+    def multiply_int8(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
+        fill(matrix[0], x[0], out.view(np.int32), start, stop)
+        scale_sums(x[1], x[2], matrix[1], out, start, stop)
+
+    return multiply_int8 if len(matrix) > 1 else multiply_float
+
+
+@device
+def multiply_chunk(matrix: Matrix, x: Operand, out: Array, chunk: int, num_chunks: int) -> None:
+    """A share of the columns."""
+    outputs = out.shape[1]
+    start, stop = chunk * outputs // num_chunks, (chunk + 1) * outputs // num_chunks
+    multiply_columns(matrix, x, out, start, stop)
 
 
 @kernel()
-def multiply_float(weight: Array, x: Array, out: Array) -> None:
-    """out = x @ weight.T on one thread."""
-    fill(weight, x, out, 0, len(weight))
+def multiply(matrix: Matrix, x: Array, out: Array) -> None:
+    """out [R, out] = x [R, in] @ matrix.T on one thread."""
+    multiply_columns(matrix, prepare(matrix, x), out, 0, out.shape[1])
 
 
 @kernel(parallel=True)
-def multiply_float_parallel(weight: Array, x: Array, out: Array, num_chunks: int) -> None:
-    """out = x @ weight.T, the outputs in chunks."""
-    outputs = len(weight)
+def multiply_parallel(matrix: Matrix, x: Array, out: Array, num_chunks: int) -> None:
+    """The same, the outputs in chunks."""
+    operand = prepare(matrix, x)
     for chunk in prange(num_chunks):
-        start, stop = chunk * outputs // num_chunks, (chunk + 1) * outputs // num_chunks
-        fill(weight, x, out, start, stop)
+        multiply_chunk(matrix, operand, out, chunk, num_chunks)
 
 
-@kernel()
-def multiply_int8(
-    values: Array, scales: Array, x: Array, x_sums: Array, x_scales: Array, out: Array
-) -> None:
-    """The integer product on one thread."""
-    sums = np.empty(out.shape, np.int32)
-    fill(values, x, sums, 0, len(values))
-    scale_sums(sums, x_sums, x_scales, scales, out, 0, len(values))
-
-
-@kernel(parallel=True)
-def multiply_int8_parallel(
-    values: Array,
-    scales: Array,
-    x: Array,
-    x_sums: Array,
-    x_scales: Array,
-    out: Array,
+@device
+def project_chunk(
+    q_proj: Matrix,
+    k_proj: Matrix,
+    v_proj: Matrix,
+    normed: Operand,
+    query: Array,
+    key: Array,
+    value: Array,
+    chunk: int,
     num_chunks: int,
 ) -> None:
-    """The integer product, the outputs in chunks."""
-    outputs = len(values)
-    sums = np.empty(out.shape, np.int32)
+    """A share of the columns of three products."""
+    multiply_chunk(q_proj, normed, query, chunk, num_chunks)
+    multiply_chunk(k_proj, normed, key, chunk, num_chunks)
+    multiply_chunk(v_proj, normed, value, chunk, num_chunks)
+
+
+@kernel()
+def project(
+    x: Array,
+    gain: Array,
+    eps: float,
+    q_proj: Matrix,
+    k_proj: Matrix,
+    v_proj: Matrix,
+    query: Array,
+    key: Array,
+    value: Array,
+) -> None:
+    """Norm of x [R, D] and its products with three matrices [out, D] of one kind."""
+    normed = prepare(q_proj, normalize(x, gain, eps))
+    project_chunk(q_proj, k_proj, v_proj, normed, query, key, value, 0, 1)
+
+
+@kernel(parallel=True)
+def project_parallel(
+    x: Array,
+    gain: Array,
+    eps: float,
+    q_proj: Matrix,
+    k_proj: Matrix,
+    v_proj: Matrix,
+    query: Array,
+    key: Array,
+    value: Array,
+    num_chunks: int,
+) -> None:
+    """The same, the outputs in chunks."""
+    normed = prepare(q_proj, normalize(x, gain, eps))
     for chunk in prange(num_chunks):
-        start, stop = chunk * outputs // num_chunks, (chunk + 1) * outputs // num_chunks
-        fill(values, x, sums, start, stop)
-        scale_sums(sums, x_sums, x_scales, scales, out, start, stop)
+        project_chunk(q_proj, k_proj, v_proj, normed, query, key, value, chunk, num_chunks)

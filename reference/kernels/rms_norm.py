@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.kernels.compilation import kernel
+from reference.kernels.compilation import device, kernel
 from reference.kernels.tiles import make_tile
 
 Array = Any
@@ -14,10 +14,11 @@ Array = Any
 _tile_1x1 = make_tile(1, 1)
 
 
-@kernel()
-def normalize_rows(x: Array, gain: Array, eps: float, out: Array) -> None:
-    """out = x / sqrt(mean(x^2) + eps) * gain, row by row; x and out [rows, D], gain [D]."""
+@device
+def normalize(x: Array, gain: Array, eps: float) -> Array:
+    """x / sqrt(mean(x^2) + eps) * gain, row by row; x [rows, D], gain [D]."""
     rows, width = x.shape
+    out = np.empty(x.shape, np.float32)
     squares = np.empty((rows, 1), np.float32)
     for row in range(rows):
         _tile_1x1(x, row, x, row, squares, 0)
@@ -25,3 +26,10 @@ def normalize_rows(x: Array, gain: Array, eps: float, out: Array) -> None:
         root = np.float32(np.sqrt(mean_square + np.float32(eps)))
         for place in range(width):
             out[row, place] = x[row, place] / root * gain[place]
+    return out
+
+
+@kernel()
+def normalize_rows(x: Array, gain: Array, eps: float) -> Array:
+    """`normalize` on its own."""
+    return normalize(x, gain, eps)

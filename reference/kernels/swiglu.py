@@ -12,7 +12,13 @@ from numba import prange
 
 from reference.kernels.compilation import device, kernel
 from reference.kernels.exponential import compute_exp
-from reference.kernels.products import fill, scale_sums
+from reference.kernels.products import (
+    Matrix,
+    Operand,
+    multiply_chunk,
+    multiply_columns,
+    prepare,
+)
 
 Array = Any
 _ONE, _ZERO = np.float32(1), np.float32(0)
@@ -29,21 +35,37 @@ def multiply_silu(gate: Array, up: Array, hidden: Array, start: int, stop: int) 
             hidden[row, place] = x * numerator / (_ONE + decay) * up[row, place]
 
 
-@kernel()
-def activate_float(
-    gate_proj: Array, up_proj: Array, x: Array, gate: Array, up: Array, hidden: Array
+@device
+def activate_chunk(
+    gate_proj: Matrix,
+    up_proj: Matrix,
+    x: Operand,
+    gate: Array,
+    up: Array,
+    hidden: Array,
+    chunk: int,
+    num_chunks: int,
 ) -> None:
-    """Float32 or bfloat16 weights, one thread; x [R, D], gate, up and hidden [R, F]."""
-    outputs = len(gate_proj)
-    fill(gate_proj, x, gate, 0, outputs)
-    fill(up_proj, x, up, 0, outputs)
-    multiply_silu(gate, up, hidden, 0, outputs)
+    """A share of the columns of gate, up and hidden [R, F]."""
+    outputs = gate.shape[1]
+    start, stop = chunk * outputs // num_chunks, (chunk + 1) * outputs // num_chunks
+    multiply_columns(gate_proj, x, gate, start, stop)
+    multiply_columns(up_proj, x, up, start, stop)
+    multiply_silu(gate, up, hidden, start, stop)
+
+
+@kernel()
+def activate(
+    gate_proj: Matrix, up_proj: Matrix, x: Array, gate: Array, up: Array, hidden: Array
+) -> None:
+    """Gate, up and hidden activations [R, F] of rows [R, D] on one thread."""
+    activate_chunk(gate_proj, up_proj, prepare(gate_proj, x), gate, up, hidden, 0, 1)
 
 
 @kernel(parallel=True)
-def activate_float_parallel(
-    gate_proj: Array,
-    up_proj: Array,
+def activate_parallel(
+    gate_proj: Matrix,
+    up_proj: Matrix,
     x: Array,
     gate: Array,
     up: Array,
@@ -51,58 +73,34 @@ def activate_float_parallel(
     num_chunks: int,
 ) -> None:
     """The same, the outputs in chunks."""
-    outputs = len(gate_proj)
+    operand = prepare(gate_proj, x)
     for chunk in prange(num_chunks):
-        start, stop = chunk * outputs // num_chunks, (chunk + 1) * outputs // num_chunks
-        fill(gate_proj, x, gate, start, stop)
-        fill(up_proj, x, up, start, stop)
-        multiply_silu(gate, up, hidden, start, stop)
+        activate_chunk(gate_proj, up_proj, operand, gate, up, hidden, chunk, num_chunks)
 
 
 @kernel()
-def activate_int8(
-    gate_proj: Array,
-    gate_scales: Array,
-    up_proj: Array,
-    up_scales: Array,
-    x: Array,
-    x_sums: Array,
-    x_scales: Array,
-    gate: Array,
-    up: Array,
-    hidden: Array,
-) -> None:
-    """Int8 weights, one thread; x [R, D] int8 with sums and scales [R]."""
-    outputs = len(gate_proj)
-    sums = np.empty(gate.shape, np.int32)
-    fill(gate_proj, x, sums, 0, outputs)
-    scale_sums(sums, x_sums, x_scales, gate_scales, gate, 0, outputs)
-    fill(up_proj, x, sums, 0, outputs)
-    scale_sums(sums, x_sums, x_scales, up_scales, up, 0, outputs)
-    multiply_silu(gate, up, hidden, 0, outputs)
+def compute_mlp(gate_proj: Matrix, up_proj: Matrix, down_proj: Matrix, x: Array) -> Array:
+    """MLP output [R, D] of rows [R, D] on one thread."""
+    shape = len(x), len(gate_proj[0])
+    gate, up = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    activate_chunk(gate_proj, up_proj, prepare(gate_proj, x), gate, up, gate, 0, 1)
+    out = np.empty((len(x), len(down_proj[0])), np.float32)
+    multiply_chunk(down_proj, prepare(down_proj, gate), out, 0, 1)
+    return out
 
 
 @kernel(parallel=True)
-def activate_int8_parallel(
-    gate_proj: Array,
-    gate_scales: Array,
-    up_proj: Array,
-    up_scales: Array,
-    x: Array,
-    x_sums: Array,
-    x_scales: Array,
-    gate: Array,
-    up: Array,
-    hidden: Array,
-    num_chunks: int,
-) -> None:
-    """The same, the outputs in chunks."""
-    outputs = len(gate_proj)
-    sums = np.empty(gate.shape, np.int32)
+def compute_mlp_parallel(
+    gate_proj: Matrix, up_proj: Matrix, down_proj: Matrix, x: Array, num_chunks: int
+) -> Array:
+    """The same, the outputs of both steps in chunks."""
+    shape = len(x), len(gate_proj[0])
+    gate, up = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    operand = prepare(gate_proj, x)
     for chunk in prange(num_chunks):
-        start, stop = chunk * outputs // num_chunks, (chunk + 1) * outputs // num_chunks
-        fill(gate_proj, x, sums, start, stop)
-        scale_sums(sums, x_sums, x_scales, gate_scales, gate, start, stop)
-        fill(up_proj, x, sums, start, stop)
-        scale_sums(sums, x_sums, x_scales, up_scales, up, start, stop)
-        multiply_silu(gate, up, hidden, start, stop)
+        activate_chunk(gate_proj, up_proj, operand, gate, up, gate, chunk, num_chunks)
+    hidden = prepare(down_proj, gate)
+    out = np.empty((len(x), len(down_proj[0])), np.float32)
+    for chunk in prange(num_chunks):
+        multiply_chunk(down_proj, hidden, out, chunk, num_chunks)
+    return out

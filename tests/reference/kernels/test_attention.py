@@ -48,7 +48,8 @@ class Case:
     def attend(self, tap_slot: int | None = None, parallel: bool = False) -> tuple[FloatArray, ...]:
         """Context, and tapped logits if there are any."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(engine_module, "PARALLEL_MULTIPLICATIONS", 0 if parallel else 1 << 62)
+            for limit in ("PARALLEL_BYTES", "PARALLEL_MULTIPLICATIONS"):
+                patch.setattr(engine_module, limit, 0 if parallel else 1 << 62)
             context, tapped = ENGINE.attend(self.query, self.cache, 0, tap_slot, self.sparse)
         return (context,) if tapped is None else (context, tapped)
 

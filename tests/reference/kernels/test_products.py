@@ -34,7 +34,8 @@ widths = st.integers(1, 100)
 def multiply(x: FloatArray, weight: Matrix, parallel: bool) -> FloatArray:
     """The product by one thread or by several."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine_module, "PARALLEL_MULTIPLICATIONS", 0 if parallel else 1 << 62)
+        for limit in ("PARALLEL_BYTES", "PARALLEL_MULTIPLICATIONS"):
+            patch.setattr(engine_module, limit, 0 if parallel else 1 << 62)
         return ENGINE.linear(x, weight)
 
 

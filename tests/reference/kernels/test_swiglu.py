@@ -29,7 +29,8 @@ LIPSCHITZ = 1.0999
 
 def activate(normed: FloatArray, layer: CompressedLayer, parallel: bool) -> Activations:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine_module, "PARALLEL_MULTIPLICATIONS", 0 if parallel else 1 << 62)
+        for limit in ("PARALLEL_BYTES", "PARALLEL_MULTIPLICATIONS"):
+            patch.setattr(engine_module, limit, 0 if parallel else 1 << 62)
         return ENGINE.activate(normed, layer)
 
 
