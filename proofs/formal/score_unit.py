@@ -19,9 +19,13 @@ CONFIG = AcceleratorConfig(1, 4, 4, 4, 4, 4, 2)
 MODULE = "rtl.score_unit"
 BODY = """
 reg is_decided = 0, computes, is_measured = 0, is_distance_run = 0;
-reg signed [47:0] threshold_now = 0, measure;
+reg signed [47:0] threshold_now = 0;
+// What came in the cycle before.
+reg has_come = 0, came_measured, came_computes;
 (* anyconst *) reg [1:0] any_slot;
 wire [4:0] slot = any_slot;
+wire comes_0 = score_unit_decision0_valid_q && score_unit_decision0_slot_q == slot;
+wire comes_1 = score_unit_decision1_valid_q && score_unit_decision1_slot_q == slot;
 wire is_measure = measure_valid && measure_slot == slot;
 wire is_direct = direct_valid && direct_slot == slot;
 wire signed [47:0] value = measure_value;
@@ -34,14 +38,24 @@ always @(posedge clk) begin
         if (is_threshold) threshold_now <= threshold;
         if (is_begin) is_distance_run <= is_distance;
     end
-    if (reset || is_begin) {is_decided, is_measured} <= 0;
-    else if (is_measure) {is_decided, is_measured, computes, measure} <= {2'b11, !replays, value};
-    else if (is_direct) {is_decided, computes} <= {1'b1, direct_computes};
+    if (reset || is_begin) {is_decided, is_measured, has_come} <= 0;
+    else begin
+        has_come <= is_measure || is_direct;
+        came_measured <= is_measure;
+        came_computes <= is_measure ? !replays : direct_computes;
+        if (has_come) {is_decided, is_measured, computes} <= {1'b1, came_measured, came_computes};
+    end
     one_decision_for_a_slot: assume (reset || !(is_measure && is_direct)
-        && !((is_measure || is_direct) && is_decided));
+        && !((is_measure || is_direct) && (is_decided || has_come)));
     if (was_reset) begin
         invariant_threshold: assert ($signed(score_unit_threshold_q) == threshold_now);
         invariant_mode: assert (score_unit_is_distance_q == is_distance_run);
+        invariant_once: assert (!(is_decided && has_come));
+        invariant_measures_decide: assert (!is_measured || is_decided);
+        invariant_came_measured: assert (comes_0 == (has_come && came_measured));
+        invariant_came_directly: assert (comes_1 == (has_come && !came_measured));
+        invariant_came_0: assert (!comes_0 || score_unit_decision0_computes_q == came_computes);
+        invariant_came_1: assert (!comes_1 || score_unit_decision1_computes_q == came_computes);
         invariant_measured: assert (score_unit_measured_q[any_slot] == is_measured);
         invariant_decided: assert (score_unit_decided_q[any_slot] == is_decided);
         invariant_computing: assert (!is_decided || score_unit_computing_q[any_slot] == computes);
@@ -55,7 +69,10 @@ always @(posedge clk) begin
     directly: cover (was_reset && is_shown && !is_measured);
 end
 """
+DECISION = ("valid", "slot", "computes")
+"""Registers of what has come from a source: 0 is the core, 1 is DECIDE."""
 INNER = (
+    *(f"score_unit_decision{source}_{name}_q" for source in (0, 1) for name in DECISION),
     "score_unit_threshold_q",
     "score_unit_is_distance_q",
     "score_unit_measured_q",

@@ -25,7 +25,7 @@ OBLIGATIONS = {
     "silu factors": (3, 0, 1),
     "silu product": (1, 1, 2),
     "saturating add": (1, 0, 2),
-    "score unit": (9, 1, 3),
+    "score unit": (15, 1, 3),
     "read channel": (11, 4, 4),
     "write channel": (15, 4, 4),
     "rms norm normalised": (2, 0, 2),
