@@ -78,14 +78,20 @@ _SCHEDULER = (
     _bug(
         "scheduler",
         "commit skips an undecided slot",
-        "(is_commit, increment(commit_slot_q))",
-        "(commit_slot_q != num_slots_q, increment(commit_slot_q))",
+        "(is_commit, next_slot_q)",
+        "(is_open_q, next_slot_q)",
     ),
     _bug(
         "scheduler",
         "commits slots that the run does not have",
-        "inputs.is_decided & (commit_slot_q != num_slots_q)",
+        "inputs.is_decided & is_open_q",
         "inputs.is_decided",
+    ),
+    _bug(
+        "scheduler",
+        "the last slot of a run is never committed",
+        "is_more_open = next_slot_q != num_slots_q",
+        "is_more_open = increment(next_slot_q) != num_slots_q",
     ),
     _bug(
         "scheduler",
@@ -138,6 +144,19 @@ _SCORE = (
         "direct decision shows an earlier score",
         "score=mask(score, is_measured)",
         "score=score",
+    ),
+    _bug(
+        "score_unit",
+        "a decision that arrives is not seen ahead",
+        "decided | is_here, computing",
+        "decided, computing",
+    ),
+    _bug(
+        "score_unit",
+        "the head does not move with a commit",
+        "pyrtl.select(inputs.is_commit, *cases)",
+        "cases[1]",
+        "scheduler",
     ),
     _bug(
         "score_unit",
@@ -270,8 +289,8 @@ _CHECK = (
     _bug(
         "instruction_check",
         "length 0 accepted",
-        "((rows == 0) | _has_too_many_rows(config, fields))",
-        "_has_too_many_rows(config, fields)",
+        "has_rows & (rows == 0)",
+        "has_rows & ~has_rows",
     ),
     _bug(
         "instruction_check",
@@ -282,8 +301,8 @@ _CHECK = (
     _bug(
         "instruction_check",
         "product longer than its gates accepted",
-        "exceeds_target | exceeds(Buffer.P, Buffer.G)",
-        "exceeds_target | exceeds(Buffer.P)",
+        "exceeds(Buffer.P, Buffer.G)",
+        "exceeds(Buffer.P)",
         "control_gaps",
     ),
     _bug(
@@ -307,8 +326,8 @@ _CHECK = (
     _bug(
         "instruction_check",
         "instruction for a slot that the run has not is dispatched",
-        "~(is_ill_formed | is_other_source | is_bad_slot | is_decided_twice)",
-        "~(is_ill_formed | is_other_source | is_decided_twice)",
+        "*(is_fault for _, is_fault in faults)",
+        "*(is_fault for one, is_fault in faults if one != ErrorCode.SLOT)",
     ),
     _bug("instruction_check", "highest code is given", "in reversed(faults):", "in faults:"),
 )
@@ -366,8 +385,15 @@ _RUNS = (
     _bug(
         "accelerator",
         "BEGIN overtakes commits",
-        " & ~scheduler.is_commit",
-        "",
+        "is_deciding = score_unit.is_arriving | scheduler.is_commit",
+        "is_deciding = score_unit.is_arriving",
+        "dispatcher",
+    ),
+    _bug(
+        "accelerator",
+        "BEGIN overtakes a decision that is kept",
+        "is_deciding = score_unit.is_arriving | scheduler.is_commit",
+        "is_deciding = scheduler.is_commit",
         "dispatcher",
     ),
     _bug(

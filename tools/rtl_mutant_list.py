@@ -44,8 +44,8 @@ _ARITHMETIC = (
     _bug(
         "requantizer",
         "32767 and a half wraps around",
-        "(pyrtl.or_all_bits(upper) | pyrtl.and_all_bits(lower))",
-        "pyrtl.or_all_bits(upper)",
+        "(is_wide | pyrtl.or_all_bits(upper) | pyrtl.and_all_bits(lower))",
+        "(is_wide | pyrtl.or_all_bits(upper))",
     ),
     _bug(
         "lanes",

@@ -80,7 +80,7 @@ def name_free_cores(config: AcceleratorConfig) -> dict[str, int]:
         for core in range(config.num_cores)
         for name, num_bits in widths.items()
     }
-    return free | {"score_unit_computing_q": config.num_slots}
+    return free | {"score_unit_head_is_decided_q": 1, "score_unit_head_computes_q": 1}
 
 
 def name_outputs(config: AcceleratorConfig) -> dict[str, int]:
@@ -115,6 +115,8 @@ def name_visible(config: AcceleratorConfig) -> dict[str, int]:
         "dispatcher_is_threshold": 1,
         "dispatcher_is_decide": 1,
         "scheduler_commit_slot_q": 6,
+        "scheduler_next_slot_q": 6,
+        "scheduler_is_open_q": 1,
         "scheduler_num_slots_q": 6,
         "scheduler_pointer_q": CORE_BITS,
         "scheduler_is_static_q": 1,
@@ -129,16 +131,17 @@ def _declare_form() -> Iterator[str]:
     known = " | ".join(f"(held_opcode == {opcode.name})" for opcode in Opcode)
     yield (
         f"wire form_agrees = (form_is_unknown == ~({known}))"
-        " & (form_is_faulty == (form_is_unknown | form_is_bad_predicate | form_is_reserved"
-        " | form_is_bad_buffer))"
         " & (form_is_for_core == (held_opcode >= LOAD))"
         " & (form_has_slot == (held_opcode >= LOAD | held_opcode == DECIDE))"
-        " & (held_opcode != BEGIN | form_is_bad_length == (held_rows == 0 | held_rows > B));"
+        " & (held_opcode != BEGIN | (form_is_empty == (held_rows == 0))"
+        " & (form_is_many_slots == held_rows > B));"
     )
 
 
 def _declare_view() -> Iterator[str]:
-    """Whether Index holds committed slots only and the dispatcher knows that of its instruction."""
+    """Whether the scheduler's registers fit together, Index holds committed slots only, and the
+    dispatcher knows that of its instruction.
+    """
     yield "wire [32:0] committed_slots = (33'd1 << scheduler_commit_slot_q) - 33'd1;"
     yield (
         "wire slot_agrees = (dispatcher_is_open_q == held_slot < scheduler_num_slots_q)"
@@ -148,7 +151,9 @@ def _declare_view() -> Iterator[str]:
         " | (dispatcher_mapped_core_q == mappings[held_slot]));"
     )
     yield (
-        "wire view_agrees = (index_valid_register == committed_slots[31:0])"
+        "wire view_agrees = (scheduler_next_slot_q == scheduler_commit_slot_q + 6'd1)"
+        " & (scheduler_is_open_q == (scheduler_commit_slot_q != scheduler_num_slots_q))"
+        " & (index_valid_register == committed_slots[31:0])"
         " & ((index_register & ~index_valid_register) == 0)"
         " & (~dispatcher_is_held_q | slot_agrees);"
     )

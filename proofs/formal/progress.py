@@ -49,20 +49,32 @@ def _name_free(config: AcceleratorConfig) -> dict[str, int]:
         for core in range(config.num_cores)
         for name, num_bits in _FREE.values()
     }
-    return free | {"score_unit_computing_q": config.num_slots}
+    return free | {"score_unit_head_is_decided_q": 1, "score_unit_head_computes_q": 1}
+
+
+def _name_arriving(config: AcceleratorConfig) -> list[str]:
+    """Registers that say that a decision arrives, of each core and of DECIDE."""
+    return [f"score_unit_decision{source}_valid_q" for source in range(config.num_cores + 1)]
 
 
 def _name_visible(config: AcceleratorConfig) -> dict[str, int]:
-    return name_visible(config) | {
-        f"core{core}_{name}": num_bits
-        for core in range(config.num_cores)
-        for name, num_bits in _get_read(config).values()
-    }
+    return (
+        name_visible(config)
+        | dict.fromkeys(_name_arriving(config), 1)
+        | {
+            f"core{core}_{name}": num_bits
+            for core in range(config.num_cores)
+            for name, num_bits in _get_read(config).values()
+        }
+    )
 
 
 def _declare(config: AcceleratorConfig) -> str:
     """One vector for each wire of the cores."""
-    lines = [f"localparam DEPTH = {config.queue_depth};"]
+    lines = [
+        f"localparam DEPTH = {config.queue_depth};",
+        f"wire arriving = {' | '.join(_name_arriving(config))};",
+    ]
     for name, (wire, num_bits) in (_FREE | _get_read(config)).items():
         of_cores = [f"core{core}_{wire}" for core in reversed(range(config.num_cores))]
         bits = f"[{num_bits - 1}:0]" if num_bits > 1 else ""
@@ -73,8 +85,8 @@ def _declare(config: AcceleratorConfig) -> str:
 PROOF = ControlProof(
     unit="progress",
     claim="unless nothing is asked for, something progresses (an instruction is accepted, passes, "
-    "starts, ends or is dropped, a decision is committed, a slot retires, an error stops) within "
-    "the longest time that an instruction runs, and within 2 cycles where that is shorter; an idle "
+    "starts, ends or is dropped, a decision arrives or is committed, a slot retires, an error "
+    "stops) within the longest time that an instruction runs, and within 2 cycles where that is shorter; an idle "
     "machine progresses at once",
     argument="how long nothing progressed is bounded by the age of what runs or waits in each core",
     bugs=(

@@ -27,7 +27,7 @@ wire leaves = was_held & ~dispatcher_is_held_q;
 wire stops = error & ~was_error;
 wire accepts = instruction_valid & instruction_ready;
 wire passes = dispatcher_is_held_q & instruction_ready;
-wire event_now = leaves | stops | accepts | passes | decision_valid | retire_valid
+wire event_now = leaves | stops | accepts | passes | arriving | decision_valid | retire_valid
     | |starting | |finishing | |forgetting;
 // Nothing is asked for.
 wire is_busy = |queued | |running;

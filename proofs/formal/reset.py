@@ -36,7 +36,7 @@ PAYLOADS = {
     "core0_write_": "core0_write_valid",
 }
 """Prefix of a payload, and the output that says whether it counts."""
-FREE = {"score_unit_computing_q": CONFIG.num_slots}
+FREE = {"score_unit_head_computes_q": 1}
 MEMORY_RULES = """
 reg [16:0] num_read = 0, num_written = 0;
 wire is_requested = one_core0_read_request_valid && core0_read_request_ready;
