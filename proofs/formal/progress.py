@@ -86,8 +86,8 @@ PROOF = ControlProof(
     unit="progress",
     claim="unless nothing is asked for, something progresses (an instruction is accepted, passes, "
     "starts, ends or is dropped, a decision arrives or is committed, a slot retires, an error "
-    "stops) within the longest time that an instruction runs, and within 2 cycles where that is shorter; an idle "
-    "machine progresses at once",
+    "stops) within the longest time that an instruction runs, and within 2 cycles where that is "
+    "shorter; an idle machine progresses at once",
     argument="how long nothing progressed is bounded by the age of what runs or waits in each core",
     bugs=(
         Bug(
