@@ -144,7 +144,9 @@ class Tally:
         soonest = min(starts[record.slot] - record.cycle for record in run.result.decisions)
         self._note("soonest start after commit", soonest)
         computes = [record.computes for record in run.result.decisions]
-        with mock.patch.multiple(cycle_recursion, COMMIT_CYCLES=0, VISIBLE_CYCLES=0):
+        with mock.patch.multiple(
+            cycle_recursion, COMPARE_CYCLES=0, COMMIT_CYCLES=0, VISIBLE_CYCLES=0
+        ):
             ideal = predict_run(self.config, run.program, computes, LATENCY_CYCLES).cycles
         self._note("exposed overhead", prediction.cycles - ideal)
 
