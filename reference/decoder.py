@@ -144,7 +144,7 @@ class Decoder:
             query, key, value = self._project(layer, x)
             query = engine.rotate(self._rotary, query, positions)
             key = engine.rotate(self._rotary, key, positions)
-            cache.update(layer_index, 0, key, value)
+            engine.store(cache, layer_index, 0, key, value)
             keys = cache.get_keys(layer_index, 0, length)
             values = cache.get_values(layer_index, 0, length)
             context = compute_prompt_attention(query, keys, values, visible)
@@ -218,7 +218,7 @@ class Decoder:
         positions = slot - cache.padding_tokens  # [B]
         query = self.float_engine.rotate(self._rotary, plain_query, positions)
         key = self.float_engine.rotate(self._rotary, key, positions)
-        cache.update(layer_index, slot, key[:, None], value[:, None])
+        self.float_engine.store(cache, layer_index, slot, key[:, None], value[:, None])
         aligned_slot = slot - self.replay.tokens_per_frame
         is_scored = self.mlp.needs_score(layer_index) and self.replay.is_eligible(token_index)
         tap_slot = None

@@ -56,6 +56,12 @@ class Engine(Protocol):
         """x [..., heads, d] turned by its positions [...]."""
         ...
 
+    def store(
+        self, cache: KVCache, layer_index: int, start: int, keys: FloatArray, values: FloatArray
+    ) -> None:
+        """Write keys and values [B, T, H_kv, d] of one layer to the slots from `start` on."""
+        ...
+
     def attend(
         self,
         query: FloatArray,
@@ -122,6 +128,12 @@ class NumpyEngine:
     def rotate(self, table: RotaryTable, x: FloatArray, positions: NDArray[np.int64]) -> FloatArray:
         """`RotaryTable.rotate`."""
         return table.rotate(x, positions)
+
+    def store(
+        self, cache: KVCache, layer_index: int, start: int, keys: FloatArray, values: FloatArray
+    ) -> None:
+        """`KVCache.update`."""
+        cache.update(layer_index, start, keys, values)
 
     def attend(
         self,

@@ -141,6 +141,18 @@ KERNEL_MUTANTS = (
         "second * cosine - first * sine",
     ),
     _bug(
+        "storage",
+        "ties rounded up",
+        "(bits + _HALF_BELOW + ((bits >> 16) & 1)) >> 16",
+        "(bits + _HALF_BELOW + 1) >> 16",
+    ),
+    _bug(
+        "storage",
+        "infinite keys are kept",
+        "return are_keys_finite and are_values_finite",
+        "return are_values_finite",
+    ),
+    _bug(
         "attention",
         "sum not rescaled by a larger peak",
         "running[1, head] * rescale + running[2, head]",

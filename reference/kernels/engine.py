@@ -23,6 +23,7 @@ from reference.kernels.products import multiply, multiply_parallel, project, pro
 from reference.kernels.rms_norm import normalize_rows
 from reference.kernels.rotary import rotate
 from reference.kernels.sampling import draw_tokens
+from reference.kernels.storage import store_tokens
 from reference.kernels.swiglu import (
     activate,
     activate_parallel,
@@ -97,6 +98,17 @@ class NumbaEngine:
         out = np.empty_like(tokens)
         rotate(tokens, positions.reshape(-1), table.cos, table.sin, out)
         return out.reshape(x.shape)
+
+    def store(
+        self, cache: KVCache, layer_index: int, start: int, keys: FloatArray, values: FloatArray
+    ) -> None:
+        """Twin of `KVCache.update`."""
+        stored_keys, stored_values = cache.keys[layer_index], cache.values[layer_index]
+        if stored_keys.dtype == np.uint16:
+            given = np.ascontiguousarray(keys), np.ascontiguousarray(values)
+            if store_tokens(*given, stored_keys, stored_values, start):
+                return
+        cache.update(layer_index, start, keys, values)
 
     def attend(
         self,

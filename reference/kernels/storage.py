@@ -1,0 +1,45 @@
+"""Writing keys and values to a cache of bfloat16; twin of `reference.kv_cache.KVCache.update`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from reference.kernels.compilation import device, kernel
+from reference.kernels.lanes import get_bits
+
+Array = Any
+
+_HALF_BELOW, _INFINITY_BITS = 0x7FFF, 0x7F80
+"""What rounds up all but the lower half, ties apart; the exponent bits of bfloat16."""
+
+
+@device
+def round_tokens(given: Array, stored: Array, start: int) -> bool:
+    """Nearest bfloat16 numbers, ties to even; whether all are finite."""
+    rows, tokens, heads, head_dim = given.shape
+    is_finite = True
+    for row in range(rows):
+        for token in range(tokens):
+            for head in range(heads):
+                for place in range(head_dim):
+                    bits = np.int64(np.uint32(get_bits(given[row, token, head, place])))
+                    rounded = (bits + _HALF_BELOW + ((bits >> 16) & 1)) >> 16
+                    is_finite &= (rounded & _INFINITY_BITS) != _INFINITY_BITS
+                    stored[row, head, start + token, place] = np.uint16(rounded)
+    return is_finite
+
+
+@kernel()
+def store_tokens(
+    keys: Array, values: Array, stored_keys: Array, stored_values: Array, start: int
+) -> bool:
+    """Write keys and values [B, T, H_kv, d] to slots start, .. of [B, H_kv, capacity, d] uint16.
+
+    Returns:
+        Whether all numbers are finite as bfloat16; if not, what was written means nothing.
+    """
+    are_keys_finite = round_tokens(keys, stored_keys, start)
+    are_values_finite: bool = round_tokens(values, stored_values, start)
+    return are_keys_finite and are_values_finite
