@@ -106,8 +106,9 @@ def describe_overhead(histograms: Json) -> str:
     """What a scheduler that takes no time would save, and the soonest start of a slot."""
     exposed, soonest = histograms["exposed overhead"], histograms["soonest start after commit"]
     return (
-        "exposed scheduling overhead per layer step, against a scheduler that compares, commits and "
-        f"shows decisions in no time: {describe_range(exposed)} (target: at most {MAX_OVERHEAD_CYCLES}: "
+        "exposed scheduling overhead per layer step, against a scheduler that compares, commits "
+        f"and shows decisions in no time: {describe_range(exposed)} (target: at most "
+        f"{MAX_OVERHEAD_CYCLES}: "
         f"{_judge(exposed[-1][0] <= MAX_OVERHEAD_CYCLES)}); no slot starts earlier than "
         f"{soonest[0][0]} cycles after its commit."
     )
