@@ -3,6 +3,7 @@
     python -m tools.formal                    # all tasks; writes docs/signoff_formal.json
     python -m tools.formal --quick            # small configurations, no planted bugs, no file
     python -m tools.formal scheduler "C=8"    # tasks whose name contains all the words, no file
+    python -m tools.formal progress --update  # the same, and replace their results in the file
     python -m tools.formal --list             # names only
 
 Exit code 0 if every claim holds, every cover is reached, the numbers of obligations are as
@@ -90,6 +91,19 @@ def make_report(results: Sequence[Json], seconds: float) -> Json:
     return {"versions": get_versions(), "seconds": round(seconds), "tasks": tasks}
 
 
+def read_others(report: Path, names: Sequence[str]) -> tuple[list[Json], float]:
+    """Results of all other tasks that a file has and that still exist, and its seconds.
+
+    Raises:
+        ArgumentError: other versions of the tools made it.
+    """
+    found = json.loads(report.read_text(encoding="utf-8"))
+    if found["versions"] != get_versions():
+        raise ArgumentError("--update", str(report), "made by these versions of the tools")
+    known = {task.name for task in list_tasks()} - set(names)
+    return [task for task in found["tasks"] if task["name"] in known], found["seconds"]
+
+
 def run(arguments: argparse.Namespace) -> int:
     """Run what the command line asks for; the exit code."""
     tasks = choose_tasks(arguments.words, arguments.quick)
@@ -97,20 +111,24 @@ def run(arguments: argparse.Namespace) -> int:
         print("\n".join(task.name for task in tasks))
         return 0
     is_complete = not (arguments.quick or arguments.words)
-    report = arguments.out or (REPORT if is_complete else None)
+    report = arguments.out or (REPORT if is_complete or arguments.update else None)
     if report is not None:
         check_writable(report)
     get_versions()
+    names = [task.name for task in tasks]
+    others: list[Json] = []
+    seconds_before = 0.0
+    if arguments.update:
+        others, seconds_before = read_others(report or REPORT, names)
     started = time.perf_counter()
     results = []
-    names = [task.name for task in tasks]
     for result in run_all(names, not arguments.quick, arguments.processes):
         results.append(result)
         print(format_line(result), flush=True)
     seconds = time.perf_counter() - started
     if report is not None:
         with write_atomically(report) as partial_file:
-            text = json.dumps(make_report(results, seconds), indent=1)
+            text = json.dumps(make_report(results + others, seconds + seconds_before), indent=1)
             partial_file.write_text(text + "\n", encoding="utf-8")
     num_bad = sum(bool(result["complaints"]) for result in results)
     print(f"{len(results) - num_bad} of {len(results)} tasks as expected, {seconds:.0f} s")
@@ -123,6 +141,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("words", nargs="*", help="parts of the names of tasks")
     parser.add_argument("--quick", action="store_true", help="small ones without planted bugs")
     parser.add_argument("--list", action="store_true", help="names only")
+    parser.add_argument("--update", action="store_true", help="replace these results in the file")
     parser.add_argument("--out", type=Path, help="JSON file for the results")
     parser.add_argument("--processes", type=int, default=get_process_count(), help="workers")
     arguments = parser.parse_args(words)

@@ -70,6 +70,7 @@ class ControlProof:
         queue_depth: instructions that a core queues.
         name_free: wires that are cut.
         name_visible: inner wires that are read.
+        name_solver: for how many cores.
         declare: SystemVerilog in front of the checker's body.
     """
 
@@ -83,6 +84,7 @@ class ControlProof:
     name_free: Callable[[AcceleratorConfig], dict[str, int]] = name_free_cores
     name_visible: Callable[[AcceleratorConfig], dict[str, int]] = name_visible
     declare: Callable[[AcceleratorConfig], str] | None = None
+    name_solver: Callable[[int], str] = lambda num_cores: "z3"
 
     def list_tasks(self) -> Iterator[FormalTask]:
         """One task for each C and B."""
@@ -121,6 +123,7 @@ class ControlProof:
             shown=self.shown,
             argument=self.argument,
             is_quick=sizes == QUICK_SIZES,
+            solver=self.name_solver(config.num_cores),
         )
 
 

@@ -30,6 +30,9 @@ _FREE = {
 """Wires of a core that are cut, by the name that the checker gives them."""
 
 
+MANY_CORES = 8
+
+
 def _get_read(config: AcceleratorConfig) -> dict[str, tuple[str, int]]:
     """Wires of a core that are read, by the name that the checker gives them."""
     number_bits = config.queue_depth.bit_length()
@@ -82,6 +85,11 @@ def _declare(config: AcceleratorConfig) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _name_solver(num_cores: int) -> str:
+    """Ages of many cores are sums and comparisons of 32 bits: z3 does not end with eight."""
+    return "bitwuzla" if num_cores >= MANY_CORES else "z3"
+
+
 PROOF = ControlProof(
     unit="progress",
     claim="unless nothing is asked for, something progresses (an instruction is accepted, passes, "
@@ -132,6 +140,7 @@ PROOF = ControlProof(
     name_free=_name_free,
     name_visible=_name_visible,
     declare=_declare,
+    name_solver=_name_solver,
 )
 
 

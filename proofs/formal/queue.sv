@@ -28,6 +28,8 @@ end
 
 // Where the tagged instruction must be: at the head, in the register behind it, or in the memory.
 wire [BITS:0] num_outside = head_valid + next_valid;
+// Wide enough not to wrap around where the queue has two places.
+wire [BITS+1:0] num_all = num_stored + num_outside;
 wire [BITS-1:0] place = read_pointer + ahead - num_outside;
 wire [127:0] found = (ahead == 0) & head_valid ? head
     : ahead < num_outside ? next : words[place];
@@ -39,7 +41,7 @@ always @(posedge clk) if (was_reset) begin
     never_overflows: assert (num_queued <= DEPTH);
     never_loses: assert (~is_tagged | (ahead < num_queued));
     shows_in_three_cycles: assert (hidden <= 2);
-    invariant_numbers: assert ((num_queued == num_stored + num_outside) & (num_stored <= DEPTH));
+    invariant_numbers: assert ((num_queued == num_all) & (num_stored <= DEPTH));
     invariant_pointers: assert (write_pointer == read_pointer + num_stored[BITS-1:0]);
     invariant_value: assert (~is_tagged | (found == tag));
     invariant_hidden: assert ((hidden == 0) | head_valid | (hidden == 1) & next_valid);

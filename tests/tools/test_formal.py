@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,3 +107,14 @@ def test_section() -> None:
     assert "**survived**" in text
     assert "```text\ncycle  0\ncore   3\n```" in text
     assert "- scheduler C=3 B=4: bad" in text
+
+
+def test_an_update_keeps_all_other_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    report = tmp_path / "report.json"
+    tasks = [{"name": name, "status": "old"} for name in ("score unit", "reset", "no such task")]
+    report.write_text(json.dumps({"versions": {"yosys": "1"}, "seconds": 5, "tasks": tasks}))
+    monkeypatch.setattr(formal, "get_versions", lambda: {"yosys": "1"})
+    assert formal.read_others(report, ["reset"]) == ([tasks[0]], 5)
+    monkeypatch.setattr(formal, "get_versions", lambda: {"yosys": "2"})
+    with pytest.raises(ArgumentError, match="must be made by these versions of the tools"):
+        formal.read_others(report, ["reset"])
