@@ -23,10 +23,10 @@ ERROR_CODE_BITS = 4
 DISPATCHER_OPCODES = (Opcode.BEGIN, Opcode.THRESHOLD, Opcode.DECIDE, Opcode.END)
 DECIDING_OPCODES = (Opcode.DECIDE, Opcode.SCORE, Opcode.DISTANCE)
 PRODUCT_OPCODES = (Opcode.GEMV, Opcode.GEMV_SILU)
-_VECTOR_BUFFERS = (Buffer.X, Buffer.N, Buffer.Y, Buffer.K, Buffer.P)
-"""Of NORM, ADD and DISTANCE."""
 TARGET_OPCODES = (Opcode.LOAD, *PRODUCT_OPCODES)
 SOURCE_OPCODES = (Opcode.STORE, *PRODUCT_OPCODES)
+_VECTOR_BUFFERS = (Buffer.X, Buffer.N, Buffer.Y, Buffer.K, Buffer.P)
+"""Of NORM, ADD and DISTANCE."""
 
 
 class ErrorCode(IntEnum):
@@ -63,16 +63,16 @@ class Form:
         is_unknown: no such opcode.
         is_score: SCORE.
         is_distance: DISTANCE.
-        is_bad_predicate: see `ErrorCode`; so are the next three.
-        is_empty: `rows` is 0, but counts.
+        is_bad_predicate: see `ErrorCode.PREDICATE`.
+        is_empty: `rows` is 0, but counts; this and the next six are `ErrorCode.LENGTH`.
         is_many_slots: `rows` of BEGIN is too large.
-        is_long_target: `rows` is too large for the buffer that is written.
-        is_long_result: likewise, for the buffers that a product reads beside its weights.
-        is_long_source: likewise, for the buffer that is read.
-        is_long_vector: likewise, for the buffers of the opcode.
-        is_bad_width: length of `columns`.
-        is_reserved:
-        is_bad_buffer:
+        is_long_target: `rows` is too large for the target of LOAD or a product.
+        is_long_result: `rows` is too large for the parameters or gates of a product.
+        is_long_source: `rows` is too large for the source of STORE.
+        is_long_vector: `rows` is too large for the buffers that the opcode itself names.
+        is_bad_width: `columns` of a product is 0 or too large for its source.
+        is_reserved: see `ErrorCode.RESERVED`.
+        is_bad_buffer: see `ErrorCode.BUFFER`.
         has_slot: the slot counts.
         is_deciding: it decides a slot.
         is_for_core: a core executes it.

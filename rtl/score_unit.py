@@ -205,7 +205,16 @@ def _look(
     marks: Sequence[pyrtl.WireVector],
     decisions: Sequence[_Decision],
 ) -> tuple[pyrtl.WireVector, pyrtl.WireVector]:
-    """Is the slot decided, and does it compute: as the marks show from the next cycle on."""
+    """Is the slot decided, and does it compute: as the marks show from the next cycle on.
+
+    Args:
+        slot: 5 bits.
+        marks: decided and computing, B bits each.
+        decisions: that are marked in this cycle.
+
+    Returns:
+        Two wires of 1 bit.
+    """
     decided, computing = (read_slot(mark, slot) for mark in marks)
     for decision in decisions:
         is_here = decision.valid & (decision.slot == slot)
