@@ -147,6 +147,12 @@ _SCORE = (
     ),
     _bug(
         "score_unit",
+        "a decision that is kept outlives BEGIN",
+        "decision.valid), clear=forget)",
+        "decision.valid))",
+    ),
+    _bug(
+        "score_unit",
         "a decision that arrives is not seen ahead",
         "decided | is_here, computing",
         "decided, computing",

@@ -104,6 +104,13 @@ INT8_MUTANTS = (
         "keys = cache.get_keys(layer_index, 0, length)",
         "keys = key.swapaxes(1, 2)",
     ),
+    Mutant(
+        "cache: videos are decoded with an exact cache whatever was asked for",
+        "reference/generate.py",
+        "cache_storage=options.cache_storage",
+        "cache_storage=CacheStorage.EXACT",
+        ("tests/fastcar/test_engine_option.py",),
+    ),
     _cache_bug(
         "bfloat16_matrix", "keys and values cut, not rounded", "0x7FFF + (bits >> 16 & 1)", "0"
     ),

@@ -43,6 +43,12 @@ _ARITHMETIC = (
     ),
     _bug(
         "requantizer",
+        "what is wider than the narrow shift wraps around",
+        "is_large = ~sign & (is_wide | ",
+        "is_large = ~sign & (",
+    ),
+    _bug(
+        "requantizer",
         "32767 and a half wraps around",
         "(is_wide | pyrtl.or_all_bits(upper) | pyrtl.and_all_bits(lower))",
         "(is_wide | pyrtl.or_all_bits(upper))",

@@ -1,4 +1,4 @@
-"""`--engine`: the same videos from both, and what is refused."""
+"""`--engine` and `--kv-cache`: the same videos from both engines, and what is refused."""
 
 from __future__ import annotations
 
@@ -32,6 +32,18 @@ def test_float64_is_refused_by_numba(capsys: Capture, tmp_path: Path) -> None:
     outcome = run_command(capsys, "generate", *arguments, "--out", tmp_path / "out")
     check_refused(outcome, ("dtype", "float64", "float32 with the numba engine"))
     assert not (tmp_path / "out").exists()
+
+
+def test_a_bfloat16_cache_reaches_the_decoder_and_is_refused_with_float64(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    arguments = ("--prompt", "3 up", "--kv-cache", "bfloat16", *QUICK, "--out", tmp_path / "out")
+    outcome = run_command(capsys, "generate", *arguments, "--dtype", "float64")
+    check_refused(outcome, ("kv_cache", "bfloat16", "exact with float64"))
+    assert not (tmp_path / "out").exists()
+    outcome = run_command(capsys, "generate", *arguments, "--json")
+    assert outcome.status == 0, outcome.err
+    assert json.loads(outcome.out)["request"]["kv_cache"] == "bfloat16"
 
 
 def test_an_unknown_engine_is_refused(capsys: Capture, tmp_path: Path) -> None:

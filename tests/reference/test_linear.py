@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from fractions import Fraction
 from typing import Any
 
@@ -88,3 +89,27 @@ def test_leading_axes_are_kept() -> None:
     product = compute_linear(x.reshape(2, 3, 4), weight)
     assert product.shape == (2, 3, 5)
     assert np.array_equal(product.reshape(6, 5), compute_linear(x, weight))
+
+
+class Stack(ctypes.Structure):
+    """Passed by value, its words stay behind on the stack."""
+
+    _fields_ = (("words", ctypes.c_uint32 * 2**14),)
+
+
+def test_what_the_stack_held_before_raises_no_warning() -> None:
+    """OpenBLAS's kernel for AVX-512 and rows of 5 adds lanes that nobody wrote: the flag lies."""
+    stack = Stack((0x7FA00000,) * 2**14)  # signalling NaNs
+    leave = ctypes.CDLL(None).labs
+    leave.argtypes = (Stack,)
+    for outputs in range(1, 12):
+        x, weight = draw_operands(outputs, 2, 5, outputs, np.float32)
+        expected = compute_linear(x, weight)
+        leave(stack)
+        np.testing.assert_array_equal(compute_linear(x, weight), expected)
+
+
+def test_a_sum_that_overflows_still_warns() -> None:
+    huge = np.full((1, 5), 3e38, np.float32)
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        assert np.isinf(compute_linear(huge, huge)).all()

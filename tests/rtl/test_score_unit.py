@@ -101,6 +101,14 @@ def test_begin_forgets_measures_that_were_not_committed() -> None:
     assert [commit.slot for commit in bench.commits] == [0]
 
 
+def test_a_decision_in_the_cycle_of_begin_is_forgotten() -> None:
+    bench = get_bench()
+    bench.begin()
+    bench.step({"is_begin": 1, "num_slots": 5, "direct_valid": 1, "direct_slot": 0})
+    bench.settle()
+    assert bench.commits == []
+
+
 def test_a_second_decision_of_a_slot_is_caught() -> None:
     bench = DecisionBench(num_cores=3, num_slots=5)
     bench.begin()
