@@ -49,6 +49,12 @@ _ARITHMETIC = (
     ),
     _bug(
         "requantizer",
+        "what is wider than the narrow shift wraps around below",
+        "is_small = sign & (is_wide | ",
+        "is_small = sign & (",
+    ),
+    _bug(
+        "requantizer",
         "32767 and a half wraps around",
         "(is_wide | pyrtl.or_all_bits(upper) | pyrtl.and_all_bits(lower))",
         "(is_wide | pyrtl.or_all_bits(upper))",

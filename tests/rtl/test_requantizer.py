@@ -70,6 +70,14 @@ def test_ties_go_upwards(shift: int, quotient: int) -> None:
     assert run(build(), [(tie, 1), (tie - 1, 1)], shift) == [quotient + 1, quotient]
 
 
+@given(st.integers(16, 46), st.integers(-3, 3), st.integers(0, 63))
+def test_a_value_around_a_power_of_two_saturates(power: int, offset: int, shift: int) -> None:
+    """Its lower bits alone, all that a narrow step would keep, are a small number."""
+    value = (1 << power) + offset
+    pairs = [(value, 1), (-value, 1)]
+    assert run(build(), pairs, shift) == [naive.requantize(a, m, shift) for a, m in pairs]
+
+
 def test_saturates_symmetrically() -> None:
     pairs = [
         (32767, 1),
