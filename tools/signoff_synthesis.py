@@ -18,13 +18,14 @@ from tools.synthesis.report import (
     get_control_share,
     get_resources,
 )
+from tools.synthesis.timing import ECP5_RESOURCES
 
 Json = dict[str, Any]
 
 METHOD = """\
 `make synth` takes the exported Verilog through public tools: Yosys for UltraScale+
 (`synth_xilinx -family xcup`) and ECP5 (`synth_ecp5`), nextpnr for place and route on an ECP5-85.
-Nothing is added but two attributes. `ram_style = "block"` on every scratchpad and table: left
+Nothing is added to it but two attributes. `ram_style = "block"` on every scratchpad and table: left
 alone, Yosys puts the few words of a scratchpad into LUTs. `no_rw_check` on scratchpads: no
 instruction uses a word that is read in the cycle in which it is written
 (`tests/rtl/test_read_collision.py`), so nothing is built for that case. Results are kept in the
@@ -41,6 +42,11 @@ WRAPPER = """\
 The ports of the accelerator are more than the package has pins. A wrapper registers all of them: a
 shift register drives the inputs, another one captures the outputs. Its flip-flops and multiplexers
 are in the counts below.
+
+A multiplier and a block RAM of ECP5 have a register at their outputs. The vendor's tools use it;
+Yosys does not, and leaves the registers that the design has there as flip-flops at the end of a
+wire. So before placement they are moved into the blocks (`tools/synthesis/block_registers.py`), but
+only where nothing can tell; the tests compare a small netlist with what it was made from.
 """
 RESOURCE_NAMES = {
     "lut": "LUT",
@@ -177,10 +183,16 @@ def _format_ecp5(ecp5: Json) -> Iterator[str]:
         f"{one['used']:,} of {one['available']:,} {RESOURCE_NAMES[name]}"
         for name, one in ecp5["use"].items()
     ]
+    absorbed = [
+        f"{count} of {ecp5['use'][name]['used']} {RESOURCE_NAMES[name]}"
+        for name, kind in ECP5_RESOURCES.items()
+        if (count := ecp5["absorbed"].get(kind))
+    ]
     speeds = [one["mhz"] for one in ecp5["seeds"]]
     yield (
         f"C = {ecp5['cores']}, L = {ecp5['lanes']} on an LFE5U-85F-6: {', '.join(use)} (a block "
-        f"RAM has 18 kbit). Over {len(speeds)} seeds {min(speeds):.1f} to {max(speeds):.1f} MHz, "
+        f"RAM has 18 kbit). Registers were moved into {', '.join(absorbed)}. Over "
+        f"{len(speeds)} seeds {min(speeds):.1f} to {max(speeds):.1f} MHz, "
         f"median {statistics.median(speeds):.1f}. The critical path of each seed:"
     )
     header = ["seed", "MHz", "from", "to", "logic levels", "logic, ns", "routing, ns"]

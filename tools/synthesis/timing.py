@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from tools.synthesis.design import INSTANCE_NAME
@@ -19,15 +20,22 @@ CLOCKED = "posedge"
 
 _FLIP_FLOP = re.compile(r"_TRELLIS_FF_Q.*$")
 _PART_OF_MEMORY = re.compile(r"\.\d+\.\d+$")
+_PART_OF_NET = re.compile(r"^ +assign (net_\d+) = \((\w+)\[[\d:]+\]\);$", re.MULTILINE)
 
 
-def read_timing(report: Json) -> Json:
-    """Frequency in MHz, and the critical path between two registers with its parts in ns."""
+def read_timing(report: Json, aliases: Mapping[str, str]) -> Json:
+    """Frequency in MHz, and the critical path between two registers with its parts in ns.
+
+    Args:
+        report: of nextpnr.
+        aliases: see `find_aliases`.
+    """
     [clock] = report["fmax"].values()
-    return {"mhz": clock["achieved"], "path": read_critical_path(report["critical_paths"])}
+    path = read_critical_path(report["critical_paths"], aliases)
+    return {"mhz": clock["achieved"], "path": path}
 
 
-def read_critical_path(paths: list[Json]) -> Json:
+def read_critical_path(paths: list[Json], aliases: Mapping[str, str]) -> Json:
     """The longest path from register to register: its ends, its logic levels and its delays."""
     clocked = [
         one["path"]
@@ -39,22 +47,38 @@ def read_critical_path(paths: list[Json]) -> Json:
     for step in steps:
         delays["routing" if step["type"] == "routing" else "logic"] += step["delay"]
     return {
-        "from": name_register(steps[0]["from"]["cell"]),
-        "to": name_register(steps[-1]["to"]["cell"]),
+        "from": name_register(steps[0]["from"]["cell"], aliases),
+        "to": name_register(steps[-1]["to"]["cell"], aliases),
         "levels": sum(step["type"] == "logic" for step in steps),
         "logic_ns": delays["logic"],
         "routing_ns": delays["routing"],
     }
 
 
-def name_register(cell: str) -> str:
+def find_aliases(verilog: str) -> dict[str, str]:
+    r"""Nets without a name of their own that are bits of another one, and that one.
+
+    Yosys may call a register after any of them.
+
+    >>> find_aliases("    assign net_7 = (word_q[15:0]);\n    assign net_8 = (net_7[0]);")
+    {'net_7': 'word_q', 'net_8': 'word_q'}
+    """
+    aliases: dict[str, str] = {}
+    for net, source in _PART_OF_NET.findall(verilog):
+        aliases[net] = aliases.get(source, source)
+    return aliases
+
+
+def name_register(cell: str, aliases: Mapping[str, str]) -> str:
     """Register or memory of the design that a cell belongs to.
 
-    >>> [name_register(f"design.{cell}") for cell in ("left_2_q_TRELLIS_FF_Q_15", "table.0.1")]
-    ['left_2_q', 'table']
+    >>> cells = ("left_2_q_TRELLIS_FF_Q_15", "table.0.1", "net_7_TRELLIS_FF_Q")
+    >>> [name_register(f"design.{cell}", {"net_7": "word_q"}) for cell in cells]
+    ['left_2_q', 'table', 'word_q']
     """
     name = _FLIP_FLOP.sub("", cell.removeprefix(f"{INSTANCE_NAME}."))
-    return _PART_OF_MEMORY.sub("", name)
+    name = _PART_OF_MEMORY.sub("", name)
+    return aliases.get(name, name)
 
 
 def read_use(report: Json) -> dict[str, dict[str, int]]:
