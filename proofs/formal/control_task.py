@@ -20,7 +20,7 @@ from proofs.formal.control import (
     name_visible,
 )
 from proofs.formal.design import make_planted
-from proofs.formal.task import FormalTask, Method, PlantedBug
+from proofs.formal.task import FormalTask, Method, PlantedBug, count_obligations
 from rtl.config import AcceleratorConfig
 
 NUM_CORES = (1, 2, 3, 4, 8)
@@ -34,7 +34,6 @@ MAX_COVERED = 16
 """Largest C times B in which all covers are searched; in larger ones the first one alone."""
 
 _COVER = re.compile(r"^ *\w+: cover .*\n", re.MULTILINE)
-_OBLIGATION = re.compile(r"^ *\w+: (assert|assume|cover) \(", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -125,12 +124,6 @@ class ControlProof:
             is_quick=sizes == QUICK_SIZES,
             solver=self.name_solver(config.num_cores),
         )
-
-
-def count_obligations(body: str) -> dict[str, int]:
-    """Labelled assertions, assumptions and covers in the text of a checker, one on a line."""
-    kinds = _OBLIGATION.findall(body)
-    return {kind: kinds.count(kind) for kind in ("assert", "assume", "cover")}
 
 
 def keep_first_cover(body: str) -> str:

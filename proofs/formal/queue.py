@@ -13,8 +13,8 @@ from pathlib import Path
 
 from cosim.verilog import MODULE_NAME
 from proofs.formal.control import export_once, get_range, make_config, wrap_accelerator
-from proofs.formal.control_task import Bug, count_obligations, plant
-from proofs.formal.task import FormalTask, Method
+from proofs.formal.control_task import Bug, plant
+from proofs.formal.task import FormalTask, Method, count_obligations
 from rtl.config import AcceleratorConfig
 from rtl.instruction import INSTRUCTION_BITS
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -12,6 +13,7 @@ DEFAULT_LIMIT_SECONDS = 600
 
 INVARIANT_PREFIX = "invariant_"
 """Label of an assertion, on one line of a checker, that is no claim but carries an induction."""
+_OBLIGATION = re.compile(r"\b\w+: (assert|assume|cover) ?\(")
 
 
 class Method(Enum):
@@ -99,3 +101,13 @@ class FormalTask:
                 raise ArgumentError(argument, getattr(self, argument), "at least 1")
         if self.num_assumptions and not self.num_covers:
             raise ArgumentError("num_covers", 0, "at least 1 where something is assumed")
+
+
+def count_obligations(checker: str) -> dict[str, int]:
+    """Labelled assertions, assumptions and covers in the text of a checker.
+
+    >>> count_obligations("  narrow: assert (a < 8);")
+    {'assert': 1, 'assume': 0, 'cover': 0}
+    """
+    kinds = _OBLIGATION.findall(checker)
+    return {kind: kinds.count(kind) for kind in ("assert", "assume", "cover")}

@@ -1,18 +1,16 @@
-"""Tasks about units alone: a frame for checkers of pipelines, and the obligations in their text."""
+"""Tasks about units alone: a frame for checkers of pipelines."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from proofs.formal.control import get_range
 from proofs.formal.design import make_planted
-from proofs.formal.task import FormalTask, Method, PlantedBug
+from proofs.formal.task import FormalTask, Method, PlantedBug, count_obligations
 from proofs.formal.unit import DESIGN, Ports, Unit
 
-_OBLIGATION = re.compile(r"\b\w+: (assert|assume|cover) ?\(")
 _WAS_RESET = (
     "reg was_reset = 0;",
     "always @(posedge clk) was_reset <= was_reset | reset;",
@@ -87,15 +85,6 @@ def _delay(name: str, num_bits: int, num_cycles: int) -> Iterator[str]:
     yield f"always @(posedge clk) {before} <= {{{earlier}{name}}};"
 
 
-def count(checker: str, kind: str) -> int:
-    """Obligations of one kind (assert, assume, cover) in a checker.
-
-    >>> count("  narrow: assert (a < 8);", "assert")
-    1
-    """
-    return _OBLIGATION.findall(checker).count(kind)
-
-
 def read_body(stem: str) -> str:
     """The SystemVerilog beside this file."""
     return (Path(__file__).parent / f"{stem}.sv").read_text(encoding="utf-8")
@@ -137,6 +126,7 @@ def make_unit_task(
     widths = unit.read_register_bits(*free, *visible)
     cut, seen = ({name: widths[name] for name in names} for names in (free, visible))
     checker = make_checker(top, unit, body, delays, constants, cut, seen)
+    kinds = count_obligations(checker)
     return FormalTask(
         name=name,
         claim=claim,
@@ -147,9 +137,9 @@ def make_unit_task(
         top=top,
         method=method,
         depth_cycles=depth_cycles,
-        num_assertions=count(checker, "assert"),
-        num_assumptions=count(checker, "assume"),
-        num_covers=count(checker, "cover"),
+        num_assertions=kinds["assert"],
+        num_assumptions=kinds["assume"],
+        num_covers=kinds["cover"],
         cover_depth_cycles=max(12, depth_cycles + 2),
         free=free,
         visible=visible,
