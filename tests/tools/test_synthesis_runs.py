@@ -22,7 +22,13 @@ from tools.synthesis.design import (
     make_design,
     make_wrapper,
 )
-from tools.synthesis.flow import NETLIST_FILE, make_ecp5_script, place_and_route, synthesise
+from tools.synthesis.flow import (
+    NETLIST_FILE,
+    make_ecp5_script,
+    place_and_route,
+    read_placement,
+    synthesise,
+)
 from tools.synthesis.owners import Owner
 
 BUFFER = "core0_datapath_buffer_x"
@@ -68,7 +74,9 @@ def test_a_small_design_is_mapped_placed_and_timed(tmp_path: Path) -> None:
     assert result["memories"][BUFFER]["cells"] == {"DP16KD": 1}
     assert result["products"] == {"mac_array": {"total": 4, "unmapped": 0}}
 
-    placed = place_and_route(design, folders[0] / NETLIST_FILE, 1, folders[1])
+    placed = place_and_route(folders[0] / NETLIST_FILE, 1, folders[1])
+    assert placed == {"seed": 1, "absorbed": {}}
+    placed = read_placement(design, folders[1])
     path = placed["path"]
     assert placed["mhz"] == pytest.approx(1000 / (path["logic_ns"] + path["routing_ns"]), rel=0.02)
     registers = {BUFFER, "mac_left_0_q", "word_q", "sum", "port_in", "port_out", "capture_q"}

@@ -91,8 +91,11 @@ def synthesise(design: Design, script: str, top: str, folder: Path) -> Json:
     }
 
 
-def place_and_route(design: Design, netlist: Path, seed: int, folder: Path) -> Json:
-    """Frequency, critical path and use of the device for one seed, registers in their blocks."""
+def place_and_route(netlist: Path, seed: int, folder: Path) -> Json:
+    """Place one netlist with one seed, registers in their blocks; says how many blocks took one.
+
+    Leaves nextpnr's report in the folder.
+    """
     contents = json.loads(netlist.read_text(encoding="utf-8"))
     absorbed = absorb_registers(contents["modules"][WRAPPER_NAME])
     (folder / NETLIST_FILE).write_text(json.dumps(contents), encoding="utf-8")
@@ -100,6 +103,10 @@ def place_and_route(design: Design, netlist: Path, seed: int, folder: Path) -> J
     files = ["--json", NETLIST_FILE, "--report", REPORT_FILE, "--seed", str(seed)]
     run_tool([nextpnr, "-q", *PLACE_OPTIONS, *files], folder, folder / "nextpnr.log")
     (folder / NETLIST_FILE).unlink()
+    return {"seed": seed, "absorbed": absorbed}
+
+
+def read_placement(design: Design, folder: Path) -> Json:
+    """Frequency, critical path and use of the device, from nextpnr's report in a folder."""
     report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
-    timing = read_timing(report, find_aliases(design.verilog))
-    return {"seed": seed, **timing, "use": read_use(report), "absorbed": absorbed}
+    return {**read_timing(report, find_aliases(design.verilog)), "use": read_use(report)}

@@ -27,6 +27,7 @@ from tools.synthesis.flow import (
     make_ecp5_script,
     make_xilinx_script,
     place_and_route,
+    read_placement,
     synthesise,
 )
 from tools.synthesis.split import make_flat_commands, make_split_commands, synthesise_units
@@ -145,8 +146,10 @@ def run_ecp5(design: Design, options: str = "") -> tuple[Path, Json]:
 def run_place(design: Design, netlist: Path, seed: int) -> Json:
     """Place and route with one seed."""
     inputs = make_ecp5_script(design.memories), *PLACE_OPTIONS, str(seed), ABSORPTION
-    run = partial(place_and_route, design, netlist, seed)
-    return _run(design, f"ECP5, place and route, seed {seed}", (YOSYS, NEXTPNR, *inputs), run)[1]
+    run = partial(place_and_route, netlist, seed)
+    label = f"ECP5, place and route, seed {seed}"
+    folder, result = _run(design, label, (YOSYS, NEXTPNR, *inputs), run)
+    return result | read_placement(design, folder)
 
 
 def run_whole(design: Design) -> Json:

@@ -20,7 +20,9 @@ CLOCKED = "posedge"
 
 _FLIP_FLOP = re.compile(r"_TRELLIS_FF_Q.*$")
 _PART_OF_MEMORY = re.compile(r"\.\d+\.\d+$")
-_PART_OF_NET = re.compile(r"^ +assign (net_\d+) = \((\w+)\[[\d:]+\]\);$", re.MULTILINE)
+_WIRING = re.compile(r"^ +assign (net_\d+) = ([\w\[\]:{}(), ']+);$", re.MULTILINE)
+_CONSTANT = re.compile(r"\d+'[a-z]\w+")
+_NAME = re.compile(r"[a-z]\w*")
 
 
 def read_timing(report: Json, aliases: Mapping[str, str]) -> Json:
@@ -56,16 +58,18 @@ def read_critical_path(paths: list[Json], aliases: Mapping[str, str]) -> Json:
 
 
 def find_aliases(verilog: str) -> dict[str, str]:
-    r"""Nets without a name of their own that are bits of another one, and that one.
+    r"""Nets without a name of their own that are bits of others, and those others.
 
     Yosys may call a register after any of them.
 
-    >>> find_aliases("    assign net_7 = (word_q[15:0]);\n    assign net_8 = (net_7[0]);")
-    {'net_7': 'word_q', 'net_8': 'word_q'}
+    >>> text = "    assign net_7 = (word_q[15:0]);\n    assign net_8 = {1'd0, net_7, (sum_q[3])};"
+    >>> find_aliases(text)
+    {'net_7': 'word_q', 'net_8': 'word_q, sum_q'}
     """
     aliases: dict[str, str] = {}
-    for net, source in _PART_OF_NET.findall(verilog):
-        aliases[net] = aliases.get(source, source)
+    for net, parts in _WIRING.findall(verilog):
+        sources = _NAME.findall(_CONSTANT.sub("", parts))
+        aliases[net] = ", ".join(dict.fromkeys(aliases.get(one, one) for one in sources)) or net
     return aliases
 
 
