@@ -55,6 +55,7 @@ RESOURCE_NAMES = {
     "bram": "RAMB36",
     "uram": "URAM",
 }
+ECP5_NAMES = RESOURCE_NAMES | {"bram": "block RAM of 18 kbit"}
 
 
 def format_section(report: Json) -> list[str]:
@@ -180,18 +181,18 @@ def _join(unit: Json | None, resources: tuple[str, ...]) -> str:
 
 def _format_ecp5(ecp5: Json) -> Iterator[str]:
     use = [
-        f"{one['used']:,} of {one['available']:,} {RESOURCE_NAMES[name]}"
+        f"{one['used']:,} of {one['available']:,} {ECP5_NAMES[name]}"
         for name, one in ecp5["use"].items()
     ]
     absorbed = [
-        f"{count} of {ecp5['use'][name]['used']} {RESOURCE_NAMES[name]}"
+        f"{count} of {ecp5['use'][name]['used']} {ECP5_NAMES[name]}"
         for name, kind in ECP5_RESOURCES.items()
         if (count := ecp5["absorbed"].get(kind))
     ]
     speeds = [one["mhz"] for one in ecp5["seeds"]]
     yield (
-        f"C = {ecp5['cores']}, L = {ecp5['lanes']} on an LFE5U-85F-6: {', '.join(use)} (a block "
-        f"RAM has 18 kbit). Registers were moved into {', '.join(absorbed)}. Over "
+        f"C = {ecp5['cores']}, L = {ecp5['lanes']} on an LFE5U-85F-6: {', '.join(use)}. "
+        f"Registers were moved into {', '.join(absorbed)}. Over "
         f"{len(speeds)} seeds {min(speeds):.1f} to {max(speeds):.1f} MHz, "
         f"median {statistics.median(speeds):.1f}. The critical path of each seed:"
     )
