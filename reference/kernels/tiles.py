@@ -34,8 +34,7 @@ from reference.kernels.lanes import (
 RAISED = 128
 """What is added to int8 weights: the machine multiplies unsigned by signed bytes."""
 STREAM_AHEAD_BYTES = {1: 2048, 2: 8192}
-"""How far ahead one stream of bytes is asked for, by the number of rows, as measured: with one row
-more than a page costs a quarter of the speed, with two less does."""
+"""How far ahead one stream of bytes is asked for, by the number of rows, as measured."""
 INTEGER_CHAINS = 4
 """Integer sums in hand at once, so that an addition need not wait for the one before."""
 

@@ -40,12 +40,12 @@ module {MODULE_NAME} (input clk, input [31:0] word, input [4:0] index, output re
     reg [31:0] {BUFFER} [31:0];
     reg [31:0] word_q;
     reg [7:0] mac_left_0_q;
-    wire [15:0] product_0, product_1, product_2, product_3;
-    assign product_0 = mac_left_0_q * word_q[7:0];
-    assign product_1 = mac_left_0_q * word_q[15:8];
-    assign product_2 = mac_left_0_q * word_q[23:16];
-    assign product_3 = mac_left_0_q * word_q[31:24];
+    reg [15:0] product_0, product_1, product_2, product_3;
     always @(posedge clk) begin
+        product_0 <= mac_left_0_q * word_q[7:0];
+        product_1 <= mac_left_0_q * word_q[15:8];
+        product_2 <= mac_left_0_q * word_q[23:16];
+        product_3 <= mac_left_0_q * word_q[31:24];
         {BUFFER}[index] <= word;
         word_q <= {BUFFER}[index];
         mac_left_0_q <= word_q[7:0] ^ word_q[15:8];
@@ -75,11 +75,12 @@ def test_a_small_design_is_mapped_placed_and_timed(tmp_path: Path) -> None:
     assert result["products"] == {"mac_array": {"total": 4, "unmapped": 0}}
 
     placed = place_and_route(folders[0] / NETLIST_FILE, 1, folders[1])
-    assert placed == {"seed": 1, "absorbed": {}}
+    assert placed == {"seed": 1, "absorbed": {"MULT18X18D": 4}}
     placed = read_placement(design, folders[1])
     path = placed["path"]
     assert placed["mhz"] == pytest.approx(1000 / (path["logic_ns"] + path["routing_ns"]), rel=0.02)
-    registers = {BUFFER, "mac_left_0_q", "word_q", "sum", "port_in", "port_out", "capture_q"}
+    registers = {f"product_{lane}" for lane in range(4)}
+    registers |= {BUFFER, "mac_left_0_q", "word_q", "sum", "port_in", "port_out", "capture_q"}
     assert {path["from"], path["to"]} <= registers
     assert path["levels"] >= 0
     assert placed["use"]["dsp"]["used"] == 4

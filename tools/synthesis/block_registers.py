@@ -3,9 +3,10 @@
 Each block has a register at its outputs. The tools of the vendor use it; Yosys maps the block
 without it and leaves a flip-flop for every bit outside, at the end of a wire. A register moves only
 where nothing can tell: every output of the block that is read goes to one flip-flop and nowhere
-else, all of them have the clock of the block and one enable, start at 0 and are never reset.
+else, all of them have the clock of the block and one enable, start at 0 and are never reset, and
+neither is the block.
 
-A block that takes a register is named after it from then on.
+A multiplier that takes a register is named after it from then on, a block RAM keeps its name.
 """
 
 from __future__ import annotations
@@ -31,15 +32,17 @@ class Block:
         outputs: names of the outputs, of one bit each.
         clock: name of the clock of the register.
         enables: inputs that enable the register.
-        settings: further inputs and parameters, as they are with a register.
-        parameters: likewise.
+        inputs: further inputs and their constants.
+        parameters: that switch the register on.
+        required: parameters and inputs without which the register would behave otherwise.
     """
 
     outputs: re.Pattern[str]
     clock: str
     enables: tuple[str, ...]
-    settings: dict[str, str]
+    inputs: dict[str, str]
     parameters: dict[str, str]
+    required: dict[str, str]
 
 
 BLOCKS = {
@@ -47,19 +50,21 @@ BLOCKS = {
         outputs=re.compile(r"P\d+"),
         clock="CLK0",
         enables=("CE0",),
-        settings={"RST0": "0"},
+        inputs={"RST0": "0"},
         parameters={
             "REG_OUTPUT_CLK": "CLK0",
             "REG_OUTPUT_CE": "CE0",
             "REG_OUTPUT_RST": "RST0",
         },
+        required={},
     ),
     "DP16KD": Block(
         outputs=re.compile(r"DO[AB]\d+"),
         clock="CLKB",
         enables=("OCEA", "OCEB"),
-        settings={},
+        inputs={},
         parameters={"REGMODE_A": "OUTREG", "REGMODE_B": "OUTREG"},
+        required={"CLKBMUX": "CLKB", "RSTA": "0", "RSTB": "0"},
     ),
 }
 
@@ -114,14 +119,14 @@ def _find_register(
 ) -> _Register | None:
     """The register behind a block, or None where there is none or it does not fit."""
     block = BLOCKS.get(cell["type"])
-    if block is None or _has_register(cell, block) or not _has_one_read_port(cell):
+    if block is None or not _takes_register(cell, block) or not _has_one_read_port(cell):
         return None
     flip_flops, controls = {}, set()
     for port, bits in cell["connections"].items():
         if not block.outputs.fullmatch(port) or not readers[bits[0]]:
             continue
         [(name, input_name), *others] = readers[bits[0]]
-        if others or input_name != "DI" or not _fits(cells[name]):
+        if others or input_name != "DI" or not _fits(cells.get(name)):
             return None
         flip_flops[port] = name
         controls.add((cells[name]["connections"]["CLK"][0], _get_enable(cells[name])))
@@ -133,8 +138,11 @@ def _find_register(
     return _Register(flip_flops, clock, enable)
 
 
-def _has_register(cell: Json, block: Block) -> bool:
-    return any(cell["parameters"].get(name) == value for name, value in block.parameters.items())
+def _takes_register(cell: Json, block: Block) -> bool:
+    """Whether a block has no register yet, and is as it has to be for one."""
+    settings = {name: bits[0] for name, bits in cell["connections"].items()} | cell["parameters"]
+    is_used = any(settings.get(name) == value for name, value in block.parameters.items())
+    return not is_used and all(settings[name] == value for name, value in block.required.items())
 
 
 def _has_one_read_port(cell: Json) -> bool:
@@ -145,9 +153,9 @@ def _has_one_read_port(cell: Json) -> bool:
     return widths == [WIDE, WIDE]
 
 
-def _fits(cell: Json) -> bool:
-    """Whether a cell is a flip-flop that starts at 0 and has no reset."""
-    if cell["type"] != FLIP_FLOP:
+def _fits(cell: Json | None) -> bool:
+    """Whether a reader is a flip-flop that starts at 0 and has no reset; None is a port."""
+    if cell is None or cell["type"] != FLIP_FLOP:
         return False
     parameters = cell["parameters"]
     return (
@@ -171,7 +179,7 @@ def _configure(cell: Json, register: _Register, cells: dict[str, Json]) -> None:
     connections = cell["connections"]
     for port, name in register.flip_flops.items():
         connections[port] = cells[name]["connections"]["Q"]
-    inputs = {block.clock: register.clock, **block.settings}
+    inputs = {block.clock: register.clock, **block.inputs}
     inputs |= dict.fromkeys(block.enables, register.enable)
     for port, bit in inputs.items():
         connections[port] = [bit]
