@@ -6,6 +6,7 @@ instruction port that always offers one. Cycle 0 is the one in which the dispatc
 first instruction. Notation, in cycles:
 
     look_i   the dispatcher sees instruction i          = pass_{i-1} + 1
+                                                        or + DRAIN_CYCLES behind BEGIN and THRESHOLD
     pass_i   it leaves the dispatcher, the largest of
                look_i
                visible_b         predicated: the decision of its slot b can be read
@@ -49,6 +50,8 @@ from rtl.sequencer import DECISION_OPCODES
 
 RECORD_CYCLES = 2
 """From the cycle in which a record is taken to the first cycle of the next last instruction."""
+DRAIN_CYCLES = 2
+"""From BEGIN or THRESHOLD to the next instruction, which is accepted in between."""
 COMPARE_CYCLES = 1
 """A decision is kept in a register before it is marked."""
 COMMIT_CYCLES = 1
@@ -112,7 +115,7 @@ class Recursion:
         self.config, self.computes = config, computes
         self.latency_cycles, self.taken_cycles = latency_cycles, taken_cycles
         self.cores = [CoreCourse() for _ in range(config.num_cores)]
-        self.pass_cycle = -1
+        self.pass_cycle, self.look_cycle = -1, 0
         self.arrivals: dict[int, int] = {}
         self.commits: list[int] = []
         self.mappings: list[int] = []
@@ -123,10 +126,16 @@ class Recursion:
 
     def advance(self, instruction: Instruction) -> None:
         """One more instruction."""
-        look = self.pass_cycle + 1
+        look = self.look_cycle
+        is_draining = instruction.opcode in DRAINING_OPCODES
         if Opcode(instruction.opcode).is_for_core:
             self._route(instruction, look)
-            return
+        else:
+            self._execute(instruction, look)
+        self.look_cycle = self.pass_cycle + (DRAIN_CYCLES if is_draining else 1)
+
+    def _execute(self, instruction: Instruction, look: int) -> None:
+        """What the dispatcher does itself."""
         self.pass_cycle = look
         if instruction.opcode in DRAINING_OPCODES:
             self.pass_cycle = max(look, self._find_idle_cycle())

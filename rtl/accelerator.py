@@ -241,8 +241,7 @@ def _make_errors(
     reports = [
         ErrorReport(core.error_valid, core.error_code, core.error_instruction) for core in cores
     ]
-    code = dispatcher.error_code
-    reports.append(ErrorReport(code != 0, code, dispatcher.instruction))
+    reports.append(ErrorReport(dispatcher.is_error, dispatcher.error_code, dispatcher.instruction))
     return make_error_register(reports, wires.stopped, wires.reset)
 
 

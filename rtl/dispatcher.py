@@ -1,7 +1,8 @@
 """Dispatcher: looks at one instruction in a cycle and sends it to a core, drops it or waits.
 
 Source: docs/accelerator.md, sections 2 and 3. A register holds the instruction that is looked at:
-`instruction_ready` depends on nothing of its port, and one instruction passes in every cycle.
+`instruction_ready` depends on nothing of its port, and one instruction passes in every cycle. Only
+what waits for an idle machine takes a cycle more: whether the machine is idle comes late.
 
 Latency: an instruction that is accepted in cycle t is looked at from t + 1 on; a core queues it in
 the cycle in which it is dispatched.
@@ -87,6 +88,7 @@ class DispatcherOutputs:
         is_dropped: 1 bit; the predicate excludes the instruction.
         is_wait_decision: 1 bit; the slot is undecided.
         is_wait_queue: 1 bit; the queue of the core is full.
+        is_error: 1 bit; something is wrong.
         error_code: 4 bits, an `ErrorCode`; 0 where nothing is wrong.
     """
 
@@ -102,6 +104,7 @@ class DispatcherOutputs:
     is_dropped: pyrtl.WireVector
     is_wait_decision: pyrtl.WireVector
     is_wait_queue: pyrtl.WireVector
+    is_error: pyrtl.WireVector
     error_code: pyrtl.WireVector
 
 
@@ -147,13 +150,13 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
         for opcode in (Opcode.BEGIN, Opcode.THRESHOLD, Opcode.END)
     )
     is_decide = is_legal & (fields["opcode"] == int(Opcode.DECIDE))
-    is_passed = pyrtl.rtl_any(
-        is_begin, is_threshold, is_decide, route.is_excluded, route.is_dispatched
-    )
-    # Nothing is accepted in the cycle of END, so that `done` is seen for one cycle at least.
+    is_passed = is_decide | route.is_excluded | route.is_dispatched
+    # Nothing is accepted in the cycle of one of these: BEGIN is over before a slot is looked up,
+    # and `done` of END is seen for one cycle at least.
+    is_drained = is_begin | is_threshold | is_end
     instruction_ready = inputs.is_stopped | ~is_held_q | is_passed
     is_accepted = inputs.instruction_valid & instruction_ready
-    is_held_d = is_accepted | is_held_q & ~is_passed & ~is_end
+    is_held_d = is_accepted | is_held_q & ~is_passed & ~is_drained
     is_claim = is_passed & split_form(form_q).is_deciding
     claimed_d = claimed_q | mark_slot(config, is_claim, fields["slot"])
     drive(is_held_q, (pyrtl.Const(1, 1), is_held_d), clear=inputs.reset | inputs.is_stopped)
@@ -171,7 +174,7 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     # What decides is replaced only when it passes.
     is_claiming = is_held_q & split_form(form_q).is_deciding
     accepted_slot = split(inputs.instruction)["slot"]
-    events = ViewEvents(~is_held_q | is_passed, is_begin, is_claiming, accepted_slot, fields)
+    events = ViewEvents(~is_held_q | is_passed, is_claiming, accepted_slot, fields["slot"])
     drive_slot_view(view_q, slots, events)
 
     # What nothing under way can decide would wait for ever.
@@ -190,6 +193,7 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
         is_dropped=route.is_excluded,
         is_wait_decision=route.is_undecided,
         is_wait_queue=route.is_wanted & ~route.is_dispatched,
+        is_error=is_looking & ~is_right | is_never_decided,
         error_code=pyrtl.select(is_never_decided, never_decided, mask(check_code, is_looking)),
     )
 

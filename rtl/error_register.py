@@ -3,7 +3,9 @@
 Source: docs/accelerator.md, section 5. If several are found in one cycle, that of the core with the
 lowest number counts, and that of the dispatcher last.
 
-Latency: what is found in cycle t is shown from t + 1 on.
+Latency: what is found in cycle t is shown from t + 1 on. Code and instruction follow the reports in
+every cycle until then and count where `valid` is 1: so a register enables them, not the long way of
+what is found.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ class ErrorReport:
 
     Attributes:
         valid: 1 bit.
-        code: 4 bits.
-        instruction: 128 bits, the offending one.
+        code: 4 bits; counts where `valid` is 1.
+        instruction: 128 bits, the offending one; likewise.
     """
 
     valid: pyrtl.WireVector
@@ -51,9 +53,8 @@ def make_error_register(
     for report in reversed(reports[:-1]):
         code = pyrtl.select(report.valid, report.code, code)
         instruction = pyrtl.select(report.valid, report.instruction, instruction)
-    is_first = ~valid_q & pyrtl.rtl_any(*(report.valid for report in reports))
-    drive(valid_q, (is_first, 1), clear=reset)
-    drive(code_q, (is_first, code), clear=reset)
-    drive(instruction_q, (is_first, instruction), clear=reset)
+    drive(valid_q, (pyrtl.rtl_any(*(report.valid for report in reports)), 1), clear=reset)
+    drive(code_q, (~valid_q, code), clear=reset)
+    drive(instruction_q, (~valid_q, instruction), clear=reset)
     connect(stopped, valid_q)
     return ErrorReport(valid_q, code_q, instruction_q)

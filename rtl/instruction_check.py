@@ -76,6 +76,7 @@ class Form:
         has_slot: the slot counts.
         is_deciding: it decides a slot.
         is_for_core: a core executes it.
+        is_faulty: it is illegal whatever the state of the run.
     """
 
     is_unknown: pyrtl.WireVector
@@ -94,6 +95,7 @@ class Form:
     has_slot: pyrtl.WireVector
     is_deciding: pyrtl.WireVector
     is_for_core: pyrtl.WireVector
+    is_faulty: pyrtl.WireVector
 
 
 FORM_BITS = len(dataclass_fields(Form))
@@ -127,16 +129,20 @@ def make_form(
 ) -> pyrtl.WireVector:
     """The form of an instruction, FORM_BITS wide.
 
-    Each bit is a short path from the instruction; what they say together is for the next cycle.
+    Which fault it is takes until the next cycle; that there is one is known in this one.
     """
     opcode = fields["opcode"]
-    form = Form(
-        is_unknown=~is_opcode(opcode, tuple(Opcode)),
-        is_bad_predicate=_is_bad_predicate(fields),
+    faults = {
+        "is_unknown": ~is_opcode(opcode, tuple(Opcode)),
+        "is_bad_predicate": _is_bad_predicate(fields),
         **_find_bad_lengths(config, fields),
-        is_bad_width=_is_bad_width(config, fields),
-        is_reserved=fields["reserved"] != 0,
-        is_bad_buffer=_is_bad_buffer(fields),
+        "is_bad_width": _is_bad_width(config, fields),
+        "is_reserved": fields["reserved"] != 0,
+        "is_bad_buffer": _is_bad_buffer(fields),
+    }
+    form = Form(
+        **faults,
+        is_faulty=pyrtl.rtl_any(*faults.values()),
         is_score=opcode == int(Opcode.SCORE),
         is_distance=opcode == int(Opcode.DISTANCE),
         has_slot=_has_slot(fields),
@@ -182,7 +188,7 @@ def make_instruction_check(inputs: CheckInputs) -> tuple[pyrtl.WireVector, pyrtl
     code = pyrtl.Const(ErrorCode.NONE, ERROR_CODE_BITS)
     for fault_code, is_fault in reversed(faults):
         code = pyrtl.select(is_fault, pyrtl.Const(fault_code, ERROR_CODE_BITS), code)
-    return ~pyrtl.rtl_any(*(is_fault for _, is_fault in faults)), code
+    return ~(form.is_faulty | is_other_source | is_bad_slot | is_decided_twice), code
 
 
 def _is_bad_predicate(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:

@@ -2,13 +2,13 @@
 
 Source: ours. The registers equal the entries of that slot in the arrays of scheduler and dispatcher
 in every cycle in which an instruction is looked at: they are loaded with it, and a commit of the
-same cycle reaches them and the arrays together. So no decision is seen later, and no array stands
-between the instruction and its way.
+same cycle reaches them and the arrays together; when BEGIN clears the arrays nothing is loaded. So
+no decision is seen later, and no array stands between the instruction and its way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pyrtl
@@ -73,17 +73,15 @@ class ViewEvents:
 
     Attributes:
         is_free: 1 bit; an instruction is taken from the port, if one is there.
-        is_begin: 1 bit; BEGIN is executed: all slots are forgotten.
-        is_claim: 1 bit; what decides the slot of `fields` is dispatched before another is taken.
+        is_claim: 1 bit; what decides `slot` is dispatched before another is taken.
         accepted_slot: 5 bits, of the instruction at the port.
-        fields: of the instruction that is looked at.
+        slot: 5 bits, of the instruction that is looked at.
     """
 
     is_free: pyrtl.WireVector
-    is_begin: pyrtl.WireVector
     is_claim: pyrtl.WireVector
     accepted_slot: pyrtl.WireVector
-    fields: Mapping[str, pyrtl.WireVector]
+    slot: pyrtl.WireVector
 
 
 def make_slot_view() -> SlotView:
@@ -95,16 +93,13 @@ def make_slot_view() -> SlotView:
 
 def drive_slot_view(view: SlotView, slots: SlotArrays, events: ViewEvents) -> None:
     """Load the registers with an instruction, and let commits reach them."""
-    slot, fields = events.accepted_slot, events.fields
-    is_kept = ~events.is_begin
-    num_begun = fields["rows"][: len(slots.num_slots)]
-    is_open = pyrtl.select(events.is_begin, slot < num_begun, slot < slots.num_slots)
-    is_claimed = read_slot(slots.claimed, slot) | events.is_claim & (slot == fields["slot"])
-    drive(view.is_open, (events.is_free, is_open))
-    drive(view.is_claimed, (events.is_free, is_kept & is_claimed))
+    slot = events.accepted_slot
+    is_claimed = read_slot(slots.claimed, slot) | events.is_claim & (slot == events.slot)
+    drive(view.is_open, (events.is_free, slot < slots.num_slots))
+    drive(view.is_claimed, (events.is_free, is_claimed))
 
-    accepted, held = _look(slots, slot), _look(slots, fields["slot"])
-    drive(view.is_decided, (events.is_free, is_kept & accepted[0]), (pyrtl.Const(1, 1), held[0]))
+    accepted, held = _look(slots, slot), _look(slots, events.slot)
+    drive(view.is_decided, (events.is_free, accepted[0]), (pyrtl.Const(1, 1), held[0]))
     for register, late, early in zip(
         (view.computes, view.mapped_core), accepted[1:], held[1:], strict=True
     ):

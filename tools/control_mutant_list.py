@@ -244,6 +244,12 @@ _DISPATCHER = (
     ),
     _bug(
         "dispatcher",
+        "an instruction is taken in the cycle of BEGIN, with the slots of the run before",
+        "is_passed = is_decide |",
+        "is_passed = is_begin | is_decide |",
+    ),
+    _bug(
+        "dispatcher",
         "error while a score is under way",
         "route.is_undecided & inputs.is_machine_idle",
         "route.is_undecided",
@@ -260,13 +266,6 @@ _CHECK = (
     ),
     _bug(
         "slot_view",
-        "slots behind BEGIN checked against the run before",
-        "pyrtl.select(events.is_begin, slot < num_begun, slot < slots.num_slots)",
-        "slot < slots.num_slots",
-        "dispatcher",
-    ),
-    _bug(
-        "slot_view",
         "commit of the cycle in which an instruction is taken not seen",
         "commit.valid & (commit.slot[:SLOT_BITS] == slot)",
         "commit.valid & (slots.num_slots == 0)",
@@ -274,15 +273,8 @@ _CHECK = (
     ),
     _bug(
         "slot_view",
-        "decision of the run before seen behind BEGIN",
-        "is_kept & accepted[0]",
-        "accepted[0]",
-        "dispatcher",
-    ),
-    _bug(
-        "slot_view",
         "slot decided twice in a row",
-        ' | events.is_claim & (slot == fields["slot"])',
+        " | events.is_claim & (slot == events.slot)",
         "",
         "control_gaps",
     ),
@@ -326,14 +318,20 @@ _CHECK = (
     _bug(
         "instruction_check",
         "SCORE accepted where distances decide",
-        "form.is_unknown | is_other_source",
-        "form.is_unknown",
+        "form.is_faulty | is_other_source",
+        "form.is_faulty",
     ),
     _bug(
         "instruction_check",
         "instruction for a slot that the run has not is dispatched",
-        "*(is_fault for _, is_fault in faults)",
-        "*(is_fault for one, is_fault in faults if one != ErrorCode.SLOT)",
+        " | is_bad_slot | is_decided_twice)",
+        " | is_decided_twice)",
+    ),
+    _bug(
+        "instruction_check",
+        "a bad buffer has a code, but does not stop the instruction",
+        "pyrtl.rtl_any(*faults.values())",
+        "pyrtl.rtl_any(*list(faults.values())[:-1])",
     ),
     _bug("instruction_check", "highest code is given", "in reversed(faults):", "in faults:"),
 )
@@ -424,15 +422,15 @@ _RUNS = (
     _bug(
         "error_register",
         "error not sticky",
-        "drive(valid_q, (is_first, 1), clear=reset)",
-        "drive(valid_q, (pyrtl.Const(1, 1), is_first), clear=reset)",
+        "drive(valid_q, (pyrtl.rtl_any(*(report.valid for report in reports)), 1), clear=reset)",
+        "drive(valid_q, (pyrtl.Const(1), pyrtl.rtl_any(*(report.valid for report in reports))))",
         "accelerator",
     ),
     _bug(
         "error_register",
         "last error wins",
-        "~valid_q & pyrtl.rtl_any(",
-        "pyrtl.rtl_any(",
+        "drive(instruction_q, (~valid_q, instruction), clear=reset)",
+        "drive(instruction_q, (pyrtl.Const(1), instruction), clear=reset)",
         "accelerator",
     ),
     _bug(
@@ -445,8 +443,8 @@ _RUNS = (
     _bug(
         "error_register",
         "error outlives reset",
-        "drive(valid_q, (is_first, 1), clear=reset)",
-        "drive(valid_q, (is_first, 1))",
+        "for report in reports)), 1), clear=reset)",
+        "for report in reports)), 1))",
         "accelerator",
     ),
 )

@@ -36,7 +36,7 @@ def fill_paragraphs(page: str, width: int = 100) -> str:
     - c d
     """
     blocks = page.strip("\n").split("\n\n")
-    return "\n\n".join(_fill_block(block, width) for block in blocks) + "\n"
+    return "\n\n".join(_fill_block(block.strip("\n"), width) for block in blocks) + "\n"
 
 
 def _fill_block(block: str, width: int) -> str:

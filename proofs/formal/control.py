@@ -17,6 +17,12 @@ from rtl.config import AcceleratorConfig
 from rtl.instruction import FIELD_BITS, FIELDS, INSTRUCTION_BITS, Opcode, Predicate
 from rtl.instruction_check import FORM_BITS, Form
 
+_FAULTS = (
+    *("is_unknown", "is_bad_predicate", "is_empty", "is_many_slots", "is_long_target"),
+    *("is_long_result", "is_long_source", "is_long_vector", "is_bad_width", "is_reserved"),
+    "is_bad_buffer",
+)
+"""What in the form of an instruction makes it illegal whatever the state of the run."""
 MAX_SLOTS = 32
 """Width of the Index Register's port."""
 
@@ -133,6 +139,7 @@ def _declare_form() -> Iterator[str]:
         f"wire form_agrees = (form_is_unknown == ~({known}))"
         " & (form_is_for_core == (held_opcode >= LOAD))"
         " & (form_has_slot == (held_opcode >= LOAD | held_opcode == DECIDE))"
+        f" & (form_is_faulty == ({' | '.join(f'form_{name}' for name in _FAULTS)}))"
         " & (held_opcode != BEGIN | (form_is_empty == (held_rows == 0))"
         " & (form_is_many_slots == held_rows > B));"
     )

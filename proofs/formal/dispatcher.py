@@ -41,8 +41,8 @@ PROOF = ControlProof(
         Bug(
             "an instruction stays after it was sent",
             _MODULE,
-            "is_held_d = is_accepted | is_held_q & ~is_passed & ~is_end",
-            "is_held_d = is_accepted | is_held_q & ~is_begin & ~is_end",
+            "is_held_d = is_accepted | is_held_q & ~is_passed & ~is_drained",
+            "is_held_d = is_accepted | is_held_q & ~is_drained",
         ),
         Bug(
             "an undecided slot does not wait",

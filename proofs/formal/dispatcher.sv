@@ -56,6 +56,7 @@ end
 reg was_reset_before = 0;
 always @(posedge clk) was_reset_before <= was_reset;
 wire is_known = was_reset_before & was_held & ~was_clear & ~error;
+wire was_drained = was_begin | was_threshold | (last_opcode == END) & done;
 wire is_of_slot = is_known & was_of_slot & (last_opcode >= LOAD);
 
 // Copies of the instruction that is looked at which went to a core.
@@ -82,15 +83,15 @@ always @(posedge clk) if (was_reset) begin
     sent_when_it_leaves: assert (~|sent | instruction_ready);
     refused_is_not_sent: assert (~(was_reset_before & was_held & ~was_clear & error & ~was_core_error) | (last_offered == 0));
     // Fate of all others.
-    begin_is_executed: assert (~(is_known & (last_opcode == BEGIN)) | (was_ready == was_begin));
-    threshold_is_executed: assert (~(is_known & (last_opcode == THRESHOLD)) | (was_ready == was_threshold));
+    begin_is_executed: assert (~(is_known & (last_opcode == BEGIN)) | (dispatcher_is_held_q == ~was_begin));
+    threshold_is_executed: assert (~(is_known & (last_opcode == THRESHOLD)) | (dispatcher_is_held_q == ~was_threshold));
     decide_is_executed: assert (~(is_known & (last_opcode == DECIDE)) | was_ready & was_decide);
     only_begin_begins: assert (~dispatcher_is_begin | dispatcher_is_held_q & (held_opcode == BEGIN) & ~error);
     only_threshold_sets_it: assert (~dispatcher_is_threshold | dispatcher_is_held_q & (held_opcode == THRESHOLD) & ~error);
     only_decide_decides: assert (~dispatcher_is_decide | dispatcher_is_held_q & (held_opcode == DECIDE) & ~error);
     // The port: nothing is lost, changed or invented under back-pressure.
     accepted_is_held: assert (~(was_reset_before & was_accepting & ~was_clear) | dispatcher_is_held_q & (dispatcher_instruction == last_accepted));
-    waiting_is_kept: assert (~(is_known & ~was_ready & ~(last_opcode == END & done)) | dispatcher_is_held_q & (dispatcher_instruction == last_instruction));
+    waiting_is_kept: assert (~(is_known & ~was_ready & ~was_drained) | dispatcher_is_held_q & (dispatcher_instruction == last_instruction));
     passed_is_gone: assert (~(was_reset_before & ~was_clear & was_ready & ~was_accepting) | ~dispatcher_is_held_q);
     stopped_discards: assert (~error | instruction_ready & (offered == 0));
     // What carries the induction.

@@ -256,10 +256,10 @@ def test_a_decision_is_followed_by_its_dispatch_after_three_cycles() -> None:
         Instruction(Opcode.ADD, Predicate.IF_COMPUTE, slot, rows=1, is_last=1) for slot in range(2)
     ]
     prediction = predict_run(TINY, [*program, Instruction(Opcode.END)], [True, True], 1)
-    assert prediction.decision_cycles == (3, 4)
-    assert [step.pass_cycle for step in prediction.steps] == [0, 1, 2, 4, 5, 15]
-    assert [step.first_cycle for step in prediction.steps[3:5]] == [8, 9]
-    assert prediction.cycles == 16
+    assert prediction.decision_cycles == (4, 5)
+    assert [step.pass_cycle for step in prediction.steps] == [0, 2, 3, 5, 6, 16]
+    assert [step.first_cycle for step in prediction.steps[3:5]] == [9, 10]
+    assert prediction.cycles == 17
 
 
 def test_more_latency_never_makes_a_run_shorter() -> None:

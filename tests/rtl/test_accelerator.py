@@ -236,7 +236,7 @@ def test_the_first_error_stays() -> None:
     bench = ControlBench(TINY)
     later = replace(FAILING_LOAD, slot=1)
     result = bench.run([BEGIN, FAILING_LOAD, later, END])
-    assert [one.step for one in bench.dispatched] == [2, 3]
+    assert [one.step for one in bench.dispatched] == [3, 4]
     assert result.error is not None
     assert result.error.instruction == encode(FAILING_LOAD)
 
@@ -246,7 +246,7 @@ def test_of_two_cores_in_one_cycle_the_lower_number_counts() -> None:
     slow = replace(FAILING_LOAD, slot=1, columns=6)
     fast = replace(FAILING_LOAD, slot=0, columns=5)
     result = bench.run([BEGIN, slow, fast, END])
-    assert [one.step for one in bench.dispatched] == [2, 3]
+    assert [one.step for one in bench.dispatched] == [3, 4]
     assert result.error is not None
     assert result.error.instruction == encode(fast)
 

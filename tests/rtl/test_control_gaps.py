@@ -72,7 +72,7 @@ def test_every_decided_slot_stays_claimed(num_between: int) -> None:
     )
 
 
-@pytest.mark.parametrize(("before", "cycles"), [([], 3), ([WORK], 5)])
+@pytest.mark.parametrize(("before", "cycles"), [([], 4), ([WORK], 6)])
 def test_after_an_error_a_run_ends_when_the_cores_are_idle(
     before: list[Instruction], cycles: int
 ) -> None:
@@ -85,8 +85,8 @@ def test_the_port_is_ready_from_the_first_cycle_of_an_error_on() -> None:
     ports = bench.backend.stepper
     quiet = {wire.name: 0 for wire in bench.backend.block.wirevector_subset(pyrtl.Input)}
     seen = []
-    for instruction in (BEGIN, WRONG, *[WORK] * 4):
+    for instruction in (BEGIN, WRONG, WRONG, *[WORK] * 4):
         ports.step({**quiet, "instruction_valid": 1, "instruction": encode(instruction)})
         seen.append((ports.get("error"), ports.get("instruction_ready")))
-    # WRONG is looked at in cycle 2, where it blocks the port.
-    assert seen == [(0, 1), (0, 1), (0, 0), (1, 1), (1, 1), (1, 1)]
+    # BEGIN is executed in cycle 1; WRONG is taken in 2 and looked at in 3: it blocks the port.
+    assert seen == [(0, 1), (0, 0), (0, 1), (0, 0), (1, 1), (1, 1), (1, 1)]

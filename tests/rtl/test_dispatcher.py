@@ -122,22 +122,22 @@ def test_one_instruction_at_a_time_and_in_order(data: st.DataObject) -> None:
 def test_an_instruction_passes_in_every_cycle() -> None:
     bench = get_bench(4, 8)
     result = bench.run([BEGIN, *(work(slot, cycles=9) for slot in range(4)), END])
-    assert [one.step for one in bench.dispatched] == [2, 3, 4, 5]
+    assert [one.step for one in bench.dispatched] == [3, 4, 5, 6]
     assert result.counters.wait_queue == 0
 
 
 def test_cycles_of_a_run_from_the_first_look_to_the_end() -> None:
     bench = get_bench()
-    assert bench.run([BEGIN, END]).cycles == 2
+    assert bench.run([BEGIN, END]).cycles == 3
     assert bench.run([END]).cycles == 1
-    # Looked at in cycle 1, under way from 2 to 5; idle and END in cycle 6.
-    assert bench.run([BEGIN, work(0, cycles=4), END]).cycles == 7
+    # Looked at in cycle 2, under way from 3 to 6; idle and END in cycle 7.
+    assert bench.run([BEGIN, work(0, cycles=4), END]).cycles == 8
 
 
 def test_a_core_gets_no_more_than_its_queue_takes() -> None:
     bench = get_bench()
     result = bench.run([BEGIN, work(0, cycles=5), work(2, cycles=5), work(1, cycles=5), END])
-    assert [(one.step, one.core) for one in bench.dispatched] == [(2, 0), (8, 0), (9, 1)]
+    assert [(one.step, one.core) for one in bench.dispatched] == [(3, 0), (9, 0), (10, 1)]
     assert result.counters.wait_queue == 5
 
 
@@ -145,9 +145,9 @@ def test_dispatch_follows_a_decision_after_three_cycles() -> None:
     bench = get_bench()
     program = [BEGIN, decide(0, True), work(0, Predicate.IF_COMPUTE), END]
     result = bench.run(program)
-    # BEGIN is looked at in step 1, DECIDE in 2, the commit is in 4, the dispatch in 5.
-    assert result.decisions[0].cycle == 3
-    assert [one.step for one in bench.dispatched] == [5]
+    # BEGIN is looked at in step 1, DECIDE in 3, the commit is in 5, the dispatch in 6.
+    assert result.decisions[0].cycle == 4
+    assert [one.step for one in bench.dispatched] == [6]
     assert result.counters.wait_decision == 2
 
 
@@ -155,8 +155,8 @@ def test_a_score_is_waited_for() -> None:
     bench = get_bench()
     program = [BEGIN, score(0, -1, cycles=6), work(0, Predicate.IF_COMPUTE), END]
     result = bench.run(program)
-    # The score leaves its core 6 cycles after its dispatch in 2, the commit is in 10.
-    assert [one.step for one in bench.dispatched] == [2, 11]
+    # The score leaves its core 6 cycles after its dispatch in 3, the commit is in 11.
+    assert [one.step for one in bench.dispatched] == [3, 12]
     assert result.counters.wait_decision == 8
 
 
@@ -164,7 +164,7 @@ def test_excluded_instructions_cost_one_cycle_each() -> None:
     bench = get_bench()
     excluded = [work(0, Predicate.IF_REPLAY)] * 5
     result = bench.run([BEGIN, decide(0, True), *excluded, work(0, Predicate.IF_COMPUTE), END])
-    assert [one.step for one in bench.dispatched] == [5 + 5]
+    assert [one.step for one in bench.dispatched] == [6 + 5]
     assert result.counters.dropped == 5
 
 
@@ -173,8 +173,8 @@ def test_begin_and_threshold_wait_for_idle_cores(opcode: Opcode) -> None:
     bench = get_bench()
     waiting = Instruction(opcode, rows=4)
     bench.run([BEGIN, work(0, cycles=20), waiting, work(1), END])
-    # Core 0 takes its instruction in step 2 and is idle from 23 on.
-    assert [one.step for one in bench.dispatched] == [2, 24]
+    # Core 0 takes its instruction in step 3 and is idle from 24 on; nothing is accepted in 24.
+    assert [one.step for one in bench.dispatched] == [3, 26]
 
 
 def test_decisions_under_way_are_committed_before_begin() -> None:
