@@ -26,7 +26,12 @@ from rtl.mac_array import (
 )
 from rtl.operand_feed import OperandFeedInputs, OperandFeedOutputs, make_operand_feed
 from rtl.registers import delay, drive, latch, make_register
-from rtl.result_path import ResultPathInputs, ResultPathOutputs, make_result_path
+from rtl.result_path import (
+    SELECT_CYCLES,
+    ResultPathInputs,
+    ResultPathOutputs,
+    make_result_path,
+)
 from rtl.rms_norm import RmsNormInputs, RmsNormOutputs, make_rms_norm
 from rtl.sequencer import DECISION_OPCODES, PRODUCT_OPCODES, SequencerOutputs, is_one_of
 from rtl.vector_memory import (
@@ -41,6 +46,8 @@ from rtl.write_back import WriteBackInputs, make_write_back
 
 OPERAND_CYCLES = FETCH_CYCLES + 1
 """From the index of an operand to the MAC array, or to STORE."""
+# The result path takes a sum when it selects the lanes that belong to it:
+assert SOON_CYCLES == SELECT_CYCLES - 1
 
 
 @dataclass(frozen=True)

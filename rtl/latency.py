@@ -10,17 +10,18 @@ of a write beat to its acknowledgement, at least 1. With w = rows, c = columns:
 
 | opcode | cycles |
 | --- | --- |
-| LOAD | read_latency + 2 w |
+| LOAD | read_latency + 2 w + write |
 | STORE | operand + 2 w + write_latency |
-| NORM | w + operand + mac + rms_norm + w L / 2 + result + scale |
-| GEMV | read_latency + w L c + operand + mac - soon + result |
+| NORM | w + operand + mac + rms_norm + w L / 2 + result + scale + write |
+| GEMV | read_latency + w L c + operand + mac - soon + result + write |
 | GEMV_SILU | GEMV + silu_multiply |
-| ADD | w + fetch + sum |
+| ADD | w + fetch + sum + write |
 | SCORE, DISTANCE | w + operand + mac |
 
 mac, rms_norm, result, silu_multiply: the `latency_cycles` of those units. fetch: a word comes from
 its buffer. operand: it is selected, too. soon: a sum is announced before it is there, while the
-words for its result are fetched. scale: x times gain. sum: x plus y.
+words for its result are fetched. scale: x times gain. sum: x plus y. write: register of the write
+port.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from rtl.datapath import OPERAND_CYCLES
 from rtl.instruction import Instruction, Opcode
 from rtl.sequencer import DECISION_OPCODES, PRODUCT_OPCODES
 from rtl.vector_memory import FETCH_CYCLES
-from rtl.write_back import SUM_CYCLES
+from rtl.write_back import SUM_CYCLES, WRITE_CYCLES
 
 START_CYCLES = instruction_queue.LATENCY_CYCLES + 1
 """From taking an instruction to its first cycle, when the core has nothing else to do."""
@@ -48,23 +49,23 @@ def count_cycles(
 
     >>> from rtl.config import DEMO
     >>> count_cycles(DEMO, Instruction(Opcode.LOAD, rows=8), read_latency=1, write_latency=1)
-    17
+    18
     """
     for name, latency in (("read_latency", read_latency), ("write_latency", write_latency)):
         if latency < 1:
             raise ArgumentError(name, latency, "at least 1")
     words, columns = instruction.rows, instruction.columns
     mac = OPERAND_CYCLES + mac_array.latency_cycles(config)
-    result = result_path.latency_cycles(config)
+    result = result_path.latency_cycles(config) + WRITE_CYCLES
     scaling = words * config.num_lanes // result_path.NORM_LANES + result_path.SCALE_CYCLES
     gemv = read_latency + words * config.num_lanes * columns + mac - mac_array.SOON_CYCLES + result
     cycles = {
-        Opcode.LOAD: read_latency + 2 * words,
+        Opcode.LOAD: read_latency + 2 * words + WRITE_CYCLES,
         Opcode.STORE: OPERAND_CYCLES + 2 * words + write_latency,
         Opcode.NORM: words + mac + rms_norm.latency_cycles(config) + scaling + result,
         Opcode.GEMV: gemv,
         Opcode.GEMV_SILU: gemv + silu_multiply.latency_cycles(config),
-        Opcode.ADD: words + FETCH_CYCLES + SUM_CYCLES,
+        Opcode.ADD: words + FETCH_CYCLES + SUM_CYCLES + WRITE_CYCLES,
         Opcode.SCORE: words + mac,
         Opcode.DISTANCE: words + mac,
     }

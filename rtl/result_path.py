@@ -1,13 +1,14 @@
 """Result path of a core: from sums, or norm elements, to words of int16 numbers.
 
 One element in every cycle, for NORM two: its lane of P (row multiplier, or gain), of G (gate) and
-of X is selected; NORM multiplies x and gain; the requantiser follows, for GEMV_SILU also the SiLU
-multiply, which takes the odd elements of NORM; L results make a word.
+of X is selected, first the group of lanes that holds it, then the lane; NORM multiplies x and gain;
+the requantiser follows, for GEMV_SILU also the SiLU multiply, which takes the odd elements of NORM;
+L results make a word.
 
-Contract: an element is announced FETCH_CYCLES before its sum, while the words of its operands are
-fetched. The word of which the last elements are announced in cycle t is there, with `word_valid`,
-in cycle t + latency_cycles, for GEMV_SILU `silu_multiply.latency_cycles` later, for NORM
-SCALE_CYCLES.
+Contract: an element is announced SELECT_CYCLES - 1 before its sum, while the words of its operands
+are fetched. The word of which the last elements are announced in cycle t is there, with
+`word_valid`, in cycle t + latency_cycles, for GEMV_SILU `silu_multiply.latency_cycles` later, for
+NORM SCALE_CYCLES.
 """
 
 from __future__ import annotations
@@ -38,8 +39,10 @@ from rtl.silu_multiply import (
 )
 from rtl.vector_memory import FETCH_CYCLES
 
-SELECT_CYCLES = FETCH_CYCLES + 1
-"""Words of the operands, selection of the lanes."""
+GROUP_LANES = 4
+"""A lane is selected among so many in one cycle: the block RAMs of a word lie far apart."""
+SELECT_CYCLES = FETCH_CYCLES + 2
+"""Words of the operands, their groups of lanes, selection of the lanes."""
 SCALE_CYCLES = PRODUCT_CYCLES
 """Product of x and gain, as long as that of the other requantiser."""
 # The first element may be announced in the cycle after NORM_CYCLES; its multiplier is taken then:
@@ -63,8 +66,8 @@ class ResultPathInputs:
         is_silu: 1 bit.
         fields: of the instruction.
         element_valid: 1 bit, an element is announced, or two of NORM.
-        accumulator: 48 bits, signed, sum of GEMV; this and the words FETCH_CYCLES after that.
-        x_word: L int16, elements of NORM.
+        accumulator: 48 bits, signed, sum of GEMV; SELECT_CYCLES - 1 after that.
+        x_word: L int16, elements of NORM; this and the other words FETCH_CYCLES after that.
         parameter_word: L int16 or uint16, multipliers or gains.
         gate_word: L int16.
         norm: mantissa and shift of NORM.
@@ -137,11 +140,34 @@ def _count_lanes(
     return lane_q, valid & is_last
 
 
+@dataclass(frozen=True)
+class _Groups:
+    """GROUP_LANES lanes of each word, registers."""
+
+    x: pyrtl.WireVector
+    parameter: pyrtl.WireVector
+    gate: pyrtl.WireVector
+
+
+def _select_groups(
+    name: str, inputs: ResultPathInputs, lane: pyrtl.WireVector
+) -> tuple[_Groups, pyrtl.WireVector]:
+    """The groups that hold the lane, and which of their lanes it is, one cycle later."""
+    lane_bits = GROUP_LANES.bit_length() - 1
+    words = {"x": inputs.x_word, "parameter": inputs.parameter_word, "gate": inputs.gate_word}
+    groups = {}
+    for operand, word in words.items():
+        choices = split_lanes(word, GROUP_LANES * ACTIVATION_BITS)
+        group = pyrtl.mux(lane[lane_bits:], *choices) if len(choices) > 1 else word
+        groups[operand] = latch(group, f"{name}_{operand}_group")
+    return _Groups(**groups), latch(lane[:lane_bits], f"{name}_lane_of_group")
+
+
 def _make_results(name: str, inputs: ResultPathInputs, lane: pyrtl.WireVector) -> _Results:
     """Selection, product of NORM, requantisation, SiLU."""
-    lane = delay(lane, FETCH_CYCLES, f"{name}_lane")
-    multiplier = select_lane(inputs.parameter_word, lane, ACTIVATION_BITS)
-    x_q = latch(select_lane(inputs.x_word, lane, ACTIVATION_BITS), f"{name}_x")
+    groups, lane = _select_groups(name, inputs, delay(lane, FETCH_CYCLES, f"{name}_lane"))
+    multiplier = select_lane(groups.parameter, lane, ACTIVATION_BITS)
+    x_q = latch(select_lane(groups.x, lane, ACTIVATION_BITS), f"{name}_x")
     gain_q = latch(multiplier, f"{name}_gain")
     scaled_q = delay(signed_product(x_q, gain_q), SCALE_CYCLES - 1, f"{name}_scaled")
 
@@ -164,7 +190,7 @@ def _make_results(name: str, inputs: ResultPathInputs, lane: pyrtl.WireVector) -
             shift=pyrtl.select(is_norm, inputs.norm.shift, inputs.fields["shift"]),
         ),
     )
-    second = _make_second(name, inputs, (lane, selected_q), linear)
+    second = _make_second(name, inputs, (groups, lane, selected_q), linear)
     is_silu = inputs.is_silu
     return _Results(
         is_coming=pyrtl.select(is_silu, second.is_coming, linear.is_coming),
@@ -177,7 +203,7 @@ def _make_results(name: str, inputs: ResultPathInputs, lane: pyrtl.WireVector) -
 def _make_second(
     name: str,
     inputs: ResultPathInputs,
-    selection: tuple[pyrtl.WireVector, pyrtl.WireVector],
+    selection: tuple[_Groups, pyrtl.WireVector, pyrtl.WireVector],
     up: RequantizerOutputs,
 ) -> RequantizerOutputs:
     """Hidden activations of the gates and of up, which is requantised meanwhile; or odd elements.
@@ -187,12 +213,12 @@ def _make_second(
     Args:
         name: of the unit.
         inputs: of the unit.
-        selection: the lane, and 1 bit: an element was selected in the cycle before.
+        selection: groups, the lane in them, and 1 bit: an element was selected the cycle before.
         up: the other requantiser's results.
     """
-    lane, selected_q = selection
+    groups, lane, selected_q = selection
     fields = inputs.fields
-    gate_q = latch(select_lane(inputs.gate_word, lane, ACTIVATION_BITS), f"{name}_gate")
+    gate_q = latch(select_lane(groups.gate, lane, ACTIVATION_BITS), f"{name}_gate")
     cycles_to_up = requantizer.LATENCY_CYCLES - SILU_CYCLES
     return make_silu_multiply(
         f"{name}_silu_multiply",
@@ -207,8 +233,8 @@ def _make_second(
             is_lent=inputs.is_norm,
             lent=LentInputs(
                 valid=selected_q,
-                left=latch(_select_odd(inputs.x_word, lane), f"{name}_odd_x"),
-                right=latch(_select_odd(inputs.parameter_word, lane), f"{name}_odd_gain"),
+                left=latch(_select_odd(groups.x, lane), f"{name}_odd_x"),
+                right=latch(_select_odd(groups.parameter, lane), f"{name}_odd_gain"),
                 multiplier=inputs.norm.mantissa,
                 shift=inputs.norm.shift,
             ),

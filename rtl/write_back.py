@@ -1,8 +1,9 @@
 """Write-back of a core: the words that LOAD, results and ADD write, one after the other.
 
-Contract: a word of results is written in the cycle in which it is there, a loaded word in the cycle
-of its upper beat, a sum of ADD SUM_CYCLES after its operands. Every instruction that writes does so
-from word 0 on; `is_written` marks the word number rows - 1. The words of STORE are counted, too.
+Contract: a word of results is written WRITE_CYCLES after it is there, a loaded word WRITE_CYCLES
+after its upper beat, a sum of ADD SUM_CYCLES + WRITE_CYCLES after its operands. Every instruction
+that writes does so from word 0 on; `is_written` marks the word number rows - 1. The words of STORE
+are counted, too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from rtl.vector_memory import WritePort, count_index_bits
 
 SUM_CYCLES = 2
 """Sums of the lanes, their limits."""
+WRITE_CYCLES = 1
+"""The write port is a register: its wires go to all block RAMs of a core."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +97,14 @@ def make_write_back(
         (is_step, increment(index_q) == last_index_q),
     )
     is_written = loaded.is_last_word | is_computed & is_last_word_q
-    port = WritePort(enable, _make_target(fields), index_q, word)
-    return WriteBackOutputs(port, is_last_word_q, is_written)
+    port = WritePort(
+        enable=delay(enable, WRITE_CYCLES, f"{name}_enable", inputs.clear),
+        buffer=delay(_make_target(fields), WRITE_CYCLES, f"{name}_buffer"),
+        index=delay(index_q, WRITE_CYCLES, f"{name}_written_index"),
+        word=delay(word, WRITE_CYCLES, f"{name}_word"),
+    )
+    is_written_q = delay(is_written, WRITE_CYCLES, f"{name}_is_written", inputs.clear)
+    return WriteBackOutputs(port, is_last_word_q, is_written_q)
 
 
 def _make_sum(name: str, x_word: pyrtl.WireVector, y_word: pyrtl.WireVector) -> pyrtl.WireVector:

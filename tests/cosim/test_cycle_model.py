@@ -257,9 +257,9 @@ def test_a_decision_is_followed_by_its_dispatch_after_three_cycles() -> None:
     ]
     prediction = predict_run(TINY, [*program, Instruction(Opcode.END)], [True, True], 1)
     assert prediction.decision_cycles == (4, 5)
-    assert [step.pass_cycle for step in prediction.steps] == [0, 2, 3, 5, 6, 16]
+    assert [step.pass_cycle for step in prediction.steps] == [0, 2, 3, 5, 6, 17]
     assert [step.first_cycle for step in prediction.steps[3:5]] == [9, 10]
-    assert prediction.cycles == 17
+    assert prediction.cycles == 18
 
 
 def test_more_latency_never_makes_a_run_shorter() -> None:

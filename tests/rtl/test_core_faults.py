@@ -183,6 +183,6 @@ def test_a_record_is_held_until_it_is_taken(bench: CoreBench) -> None:
     for cycle in range(30):
         outputs = bench.step({"retire_ready": int(cycle in (14, 25))})
         slots.append(outputs["retire_slot"] if outputs["retire_valid"] else None)
-    assert slots[7:15] == [5] * 8
-    assert slots[21:26] == [6] * 5
+    assert slots[8:15] == [5] * 7
+    assert slots[22:26] == [6] * 4
     assert slots[-1] is None
