@@ -1,8 +1,8 @@
 """Products of activation rows with a weight matrix; twin of `reference.linear`.
 
-Threads share the outputs. The kernel is chosen by the number of rows (one, two, more) and
-by where the weights lie, as measured. Integer sums are exact, so int8 products equal the spec bit
-for bit; float products sum in the order of `reference.kernels.lanes`.
+Threads share the outputs. The kernel is chosen by the number of rows (one, two, more) and by where
+weights and activations lie, as measured. Integer sums are exact, so int8 products equal the spec
+bit for bit; float products sum in the order of `reference.kernels.lanes`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ Operand = tuple[Array, ...]
 
 RESIDENT_BYTES = 1 << 18
 """Weights up to this size may stay in a core's second cache from one token to the next."""
+NEAR_BYTES = 1 << 14
+"""Activations below this size stay in a first cache of 32 KiB while weights pass through it."""
+STREAMED_ITEM_BYTES = 2
+"""Widest weights of one stream, as measured: float32 ones come faster four outputs at once."""
 
 _tile_1x1, _tile_1x2 = make_tile(1, 1), make_tile(1, 2)
 _tile_4x1, _tile_4x2, _tile_4x3, _tile_4x4 = (make_tile(4, rows) for rows in (1, 2, 3, 4))
@@ -38,14 +42,24 @@ _ROUNDER = np.float32(1.5 * 2**23)
 
 
 @device
+def is_one_stream(weight: Array, x: Array) -> bool:
+    """Whether weights come from memory output by output, a stream that the machine foresees.
+
+    Each output then loads all activations again: only if they are near is that free.
+    """
+    is_far = weight.size * weight.itemsize > RESIDENT_BYTES
+    is_near = x.size * x.itemsize < NEAR_BYTES
+    return is_far and is_near and len(x) <= 2 and weight.itemsize <= STREAMED_ITEM_BYTES
+
+
+@device
 def fill(weight: Array, x: Array, out: Array, start: int, stop: int) -> None:
     """Columns start to stop of out = x @ weight.T, of any kind that tiles take.
 
-    One or two rows over weights that come from memory read them in one stream, which the machine
-    foresees; else four outputs share what is loaded of the activations.
+    Four outputs share what is loaded of the activations, unless `is_one_stream`.
     """
     rows = len(x)
-    if rows <= 2 and weight.size * weight.itemsize > RESIDENT_BYTES:
+    if is_one_stream(weight, x):
         for output in range(start, stop):
             if rows == 2:
                 _tile_1x2(weight, output, x, 0, out, output)

@@ -12,7 +12,7 @@ from reference.errors import ArgumentError
 from reference.int8_matrix import Int8Matrix
 from reference.kernels.engine import NumbaEngine
 from reference.kernels.lanes import count_roundings
-from reference.kernels.products import RESIDENT_BYTES
+from reference.kernels.products import NEAR_BYTES, RESIDENT_BYTES
 from reference.linear import MAX_INT8_WIDTH, compute_linear
 from reference.matrix import Matrix
 from reference.weights import FloatArray
@@ -114,6 +114,19 @@ def test_streams_of_large_matrices_give_the_bits_of_tiles(kind: str, rows: int) 
     whole = multiply(x, concatenate(*halves), parallel=False)
     parts = [multiply(x, half, parallel=False) for half in halves]
     assert np.array_equal(whole, np.concatenate(parts, axis=1))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_streamed_row_has_the_bits_of_two_that_share_weights(kind: str) -> None:
+    """One row is near enough for a stream of weights, two are not."""
+    rng = np.random.default_rng(0)
+    item_bytes = {"float32": 4, "bfloat16": 4, "int8": 1}[kind]
+    width = NEAR_BYTES // item_bytes - 1001
+    x = rng.standard_normal((2, width)).astype(np.float32)
+    weight = draw_matrix(rng, kind, RESIDENT_BYTES // width + 6, width)
+    both = multiply(x, weight, parallel=False)
+    single = [multiply(x[[row]], weight, parallel=False) for row in range(2)]
+    assert np.array_equal(both, np.concatenate(single))
 
 
 @pytest.mark.parametrize("magnitude", [127, -127])
