@@ -39,8 +39,8 @@ Answer = dict[str, Any]
 READ_BYTES = 1 << 29
 """Array that is read for the bandwidth: far larger than any cache."""
 READ_SECONDS = 0.1
-SPIN_SECONDS = 0.03
-"""Threads of OpenBLAS wait busily for about that long; nobody else is to play meanwhile."""
+SPIN_SECONDS = 0.15
+"""Threads of OpenBLAS wait busily for 0.1 s after a product; nobody else is to play meanwhile."""
 
 
 def make_engine(name: str) -> Engine:
