@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import pyrtl
 
+from rtl.assertions import require
 from rtl.circuits import make_static_core, mark_slot, mask, select_value
 from rtl.config import AcceleratorConfig
 from rtl.instruction import INSTRUCTION_BITS, Opcode, Predicate, split
@@ -133,6 +134,7 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     is_held_q = make_register(1, "dispatcher_is_held")
     instruction_q = make_register(INSTRUCTION_BITS, "dispatcher_instruction")
     form_q = make_register(FORM_BITS, "dispatcher_form")
+    is_right_q = make_register(1, "dispatcher_is_right")
     claimed_q = make_register(config.num_slots, "dispatcher_claimed")
     view_q = make_slot_view()
 
@@ -141,7 +143,9 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     check_inputs = CheckInputs(form_q, view_q.is_open, inputs.is_distance, view_q.is_claimed)
     is_right, check_code = make_instruction_check(check_inputs)
     is_looking = is_held_q & ~inputs.is_stopped
-    is_legal = is_looking & is_right
+    is_same = ~is_looking | (is_right == is_right_q)
+    require(inputs.reset | is_same, "an instruction that waits stays right or wrong")
+    is_legal = is_looking & is_right_q
     route = _make_route(config, inputs, view_q, fields, is_legal & split_form(form_q).is_for_core)
 
     # Control.
@@ -161,7 +165,8 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     claimed_d = claimed_q | mark_slot(config, is_claim, fields["slot"])
     drive(is_held_q, (pyrtl.Const(1, 1), is_held_d), clear=inputs.reset | inputs.is_stopped)
     drive(instruction_q, (is_accepted, inputs.instruction), clear=inputs.reset)
-    drive(form_q, (is_accepted, make_form(config, split(inputs.instruction))))
+    form = make_form(config, split(inputs.instruction))
+    drive(form_q, (is_accepted, form))
     drive(claimed_q, (is_claim, claimed_d), clear=inputs.reset | is_begin)
     slots = SlotArrays(
         inputs.num_slots,
@@ -175,7 +180,9 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     is_claiming = is_held_q & split_form(form_q).is_deciding
     accepted_slot = split(inputs.instruction)["slot"]
     events = ViewEvents(~is_held_q | is_passed, is_claiming, accepted_slot, fields["slot"])
-    drive_slot_view(view_q, slots, events)
+    accepted_view = drive_slot_view(view_q, slots, events)
+    is_right_d = _check_accepted(form, inputs.is_distance, *accepted_view)
+    drive(is_right_q, (is_accepted, is_right_d))
 
     # What nothing under way can decide would wait for ever.
     is_never_decided = route.is_undecided & inputs.is_machine_idle
@@ -193,9 +200,20 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
         is_dropped=route.is_excluded,
         is_wait_decision=route.is_undecided,
         is_wait_queue=route.is_wanted & ~route.is_dispatched,
-        is_error=is_looking & ~is_right | is_never_decided,
+        is_error=is_looking & ~is_right_q | is_never_decided,
         error_code=pyrtl.select(is_never_decided, never_decided, mask(check_code, is_looking)),
     )
+
+
+def _check_accepted(
+    form: pyrtl.WireVector,
+    is_distance: pyrtl.WireVector,
+    is_open: pyrtl.WireVector,
+    is_claimed: pyrtl.WireVector,
+) -> pyrtl.WireVector:
+    """1 bit: the instruction at the port is legal. What is wrong with it is said a cycle later."""
+    is_right, _ = make_instruction_check(CheckInputs(form, is_open, is_distance, is_claimed))
+    return is_right
 
 
 def _make_route(

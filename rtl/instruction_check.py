@@ -1,8 +1,8 @@
 """What is wrong with an instruction, found before it is dispatched.
 
 Source: docs/accelerator.md, section 5. Combinational, in two steps: what the instruction alone
-says, which the dispatcher keeps in registers beside it, and what the state of the run adds. The
-lowest code of all that apply is given.
+says, which the dispatcher keeps in registers beside it, and what the state of the run adds, which
+does not change while an instruction waits. The lowest code of all that apply is given.
 """
 
 from __future__ import annotations
@@ -76,7 +76,6 @@ class Form:
         has_slot: the slot counts.
         is_deciding: it decides a slot.
         is_for_core: a core executes it.
-        is_faulty: it is illegal whatever the state of the run.
     """
 
     is_unknown: pyrtl.WireVector
@@ -95,7 +94,6 @@ class Form:
     has_slot: pyrtl.WireVector
     is_deciding: pyrtl.WireVector
     is_for_core: pyrtl.WireVector
-    is_faulty: pyrtl.WireVector
 
 
 FORM_BITS = len(dataclass_fields(Form))
@@ -129,20 +127,16 @@ def make_form(
 ) -> pyrtl.WireVector:
     """The form of an instruction, FORM_BITS wide.
 
-    Which fault it is takes until the next cycle; that there is one is known in this one.
+    Each bit is a short path from the instruction.
     """
     opcode = fields["opcode"]
-    faults = {
-        "is_unknown": ~is_opcode(opcode, tuple(Opcode)),
-        "is_bad_predicate": _is_bad_predicate(fields),
-        **_find_bad_lengths(config, fields),
-        "is_bad_width": _is_bad_width(config, fields),
-        "is_reserved": fields["reserved"] != 0,
-        "is_bad_buffer": _is_bad_buffer(fields),
-    }
     form = Form(
-        **faults,
-        is_faulty=pyrtl.rtl_any(*faults.values()),
+        is_unknown=~is_opcode(opcode, tuple(Opcode)),
+        is_bad_predicate=_is_bad_predicate(fields),
+        **_find_bad_lengths(config, fields),
+        is_bad_width=_is_bad_width(config, fields),
+        is_reserved=fields["reserved"] != 0,
+        is_bad_buffer=_is_bad_buffer(fields),
         is_score=opcode == int(Opcode.SCORE),
         is_distance=opcode == int(Opcode.DISTANCE),
         has_slot=_has_slot(fields),
@@ -188,7 +182,7 @@ def make_instruction_check(inputs: CheckInputs) -> tuple[pyrtl.WireVector, pyrtl
     code = pyrtl.Const(ErrorCode.NONE, ERROR_CODE_BITS)
     for fault_code, is_fault in reversed(faults):
         code = pyrtl.select(is_fault, pyrtl.Const(fault_code, ERROR_CODE_BITS), code)
-    return ~(form.is_faulty | is_other_source | is_bad_slot | is_decided_twice), code
+    return ~pyrtl.rtl_any(*(is_fault for _, is_fault in faults)), code
 
 
 def _is_bad_predicate(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:

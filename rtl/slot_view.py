@@ -91,11 +91,18 @@ def make_slot_view() -> SlotView:
     return SlotView(**registers, mapped_core=make_register(CORE_BITS, "dispatcher_mapped_core"))
 
 
-def drive_slot_view(view: SlotView, slots: SlotArrays, events: ViewEvents) -> None:
-    """Load the registers with an instruction, and let commits reach them."""
+def drive_slot_view(
+    view: SlotView, slots: SlotArrays, events: ViewEvents
+) -> tuple[pyrtl.WireVector, pyrtl.WireVector]:
+    """Load the registers with an instruction, and let commits reach them.
+
+    Returns:
+        1 bit each: `is_open` and `is_claimed` of the slot of the instruction at the port.
+    """
     slot = events.accepted_slot
     is_claimed = read_slot(slots.claimed, slot) | events.is_claim & (slot == events.slot)
-    drive(view.is_open, (events.is_free, slot < slots.num_slots))
+    is_open = slot < slots.num_slots
+    drive(view.is_open, (events.is_free, is_open))
     drive(view.is_claimed, (events.is_free, is_claimed))
 
     accepted, held = _look(slots, slot), _look(slots, events.slot)
@@ -104,6 +111,7 @@ def drive_slot_view(view: SlotView, slots: SlotArrays, events: ViewEvents) -> No
         (view.computes, view.mapped_core), accepted[1:], held[1:], strict=True
     ):
         drive(register, (events.is_free, late), (pyrtl.Const(1, 1), early))
+    return is_open, is_claimed
 
 
 def _look(

@@ -318,20 +318,14 @@ _CHECK = (
     _bug(
         "instruction_check",
         "SCORE accepted where distances decide",
-        "form.is_faulty | is_other_source",
-        "form.is_faulty",
+        "form.is_unknown | is_other_source",
+        "form.is_unknown",
     ),
     _bug(
         "instruction_check",
         "instruction for a slot that the run has not is dispatched",
-        " | is_bad_slot | is_decided_twice)",
-        " | is_decided_twice)",
-    ),
-    _bug(
-        "instruction_check",
-        "a bad buffer has a code, but does not stop the instruction",
-        "pyrtl.rtl_any(*faults.values())",
-        "pyrtl.rtl_any(*list(faults.values())[:-1])",
+        "*(is_fault for _, is_fault in faults)",
+        "*(is_fault for one, is_fault in faults if one != ErrorCode.SLOT)",
     ),
     _bug("instruction_check", "highest code is given", "in reversed(faults):", "in faults:"),
 )

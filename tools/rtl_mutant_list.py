@@ -160,6 +160,13 @@ _FLOW = (
         "core",
     ),
     _bug(
+        "write_back",
+        "an instruction ends before its last word is in the buffer",
+        'is_written_q = delay(is_written, WRITE_CYCLES, f"{name}_is_written", inputs.clear)',
+        "is_written_q = is_written",
+        "core",
+    ),
+    _bug(
         "read_request",
         "product streams as many rows as columns",
         "(sequencer.is_starting, rows * columns)",
@@ -172,6 +179,18 @@ _FLOW = (
         "drive(lane_q, (valid, following), clear=clear)",
         "drive(lane_q, (valid, following))",
         "core_faults",
+    ),
+    _bug(
+        "result_path",
+        "lanes of the first group only",
+        "pyrtl.mux(lane[lane_bits:], *choices)",
+        "choices[0]",
+    ),
+    _bug(
+        "result_path",
+        "the lane is that of the next group's cycle",
+        'latch(lane[:lane_bits], f"{name}_lane_of_group")',
+        "lane[:lane_bits]",
     ),
     _bug(
         "result_path",

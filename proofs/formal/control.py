@@ -113,6 +113,7 @@ def name_visible(config: AcceleratorConfig) -> dict[str, int]:
         "dispatcher_instruction": INSTRUCTION_BITS,
         "dispatcher_form_q": FORM_BITS,
         "dispatcher_is_held_q": 1,
+        "dispatcher_is_right_q": 1,
         "dispatcher_is_open_q": 1,
         "dispatcher_is_decided_q": 1,
         "dispatcher_computes_q": 1,
@@ -139,9 +140,10 @@ def _declare_form() -> Iterator[str]:
         f"wire form_agrees = (form_is_unknown == ~({known}))"
         " & (form_is_for_core == (held_opcode >= LOAD))"
         " & (form_has_slot == (held_opcode >= LOAD | held_opcode == DECIDE))"
-        f" & (form_is_faulty == ({' | '.join(f'form_{name}' for name in _FAULTS)}))"
         " & (held_opcode != BEGIN | (form_is_empty == (held_rows == 0))"
-        " & (form_is_many_slots == held_rows > B));"
+        " & (form_is_many_slots == held_rows > B))"
+        " & ~(dispatcher_is_right_q & (form_has_slot & ~dispatcher_is_open_q"
+        f" | {' | '.join(f'form_{name}' for name in _FAULTS)}));"
     )
 
 

@@ -59,7 +59,7 @@ PROOF = ControlProof(
         Bug(
             "an illegal instruction is sent",
             _MODULE,
-            "is_legal = is_looking & is_right",
+            "is_legal = is_looking & is_right_q",
             "is_legal = is_looking",
         ),
     ),
