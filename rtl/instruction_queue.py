@@ -72,7 +72,8 @@ def make_instruction_queue(
 
     ready = num_queued_q != config.queue_depth
     is_pushed = inputs.valid & ready
-    memory[write_pointer_q] <<= pyrtl.MemBlock.EnabledWrite(inputs.instruction, is_pushed)
+    # The free place is written whether an instruction is offered or not: that comes late.
+    memory[write_pointer_q] <<= pyrtl.MemBlock.EnabledWrite(inputs.instruction, ready)
 
     # One instruction waits in the register of the memory, one at the head.
     is_head_free = ~head_valid_q

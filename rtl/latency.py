@@ -14,14 +14,14 @@ of a write beat to its acknowledgement, at least 1. With w = rows, c = columns:
 | STORE | operand + 2 w + write_latency |
 | NORM | w + operand + mac + rms_norm + w L / 2 + result + scale + write |
 | GEMV | read_latency + w L c + operand + mac - soon + result + write |
-| GEMV_SILU | GEMV + silu_multiply |
+| GEMV_SILU | GEMV + up + silu_multiply |
 | ADD | w + fetch + sum + write |
 | SCORE, DISTANCE | w + operand + mac |
 
 mac, rms_norm, result, silu_multiply: the `latency_cycles` of those units. fetch: a word comes from
 its buffer. operand: it is selected, too. soon: a sum is announced before it is there, while the
-words for its result are fetched. scale: x times gain. sum: x plus y. write: register of the write
-port.
+words for its result are fetched. scale: x times gain. up: it waits for silu. sum: x plus y. write:
+register of the write port.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def count_cycles(
         Opcode.STORE: OPERAND_CYCLES + 2 * words + write_latency,
         Opcode.NORM: words + mac + rms_norm.latency_cycles(config) + scaling + result,
         Opcode.GEMV: gemv,
-        Opcode.GEMV_SILU: gemv + silu_multiply.latency_cycles(config),
+        Opcode.GEMV_SILU: gemv + result_path.UP_CYCLES + silu_multiply.latency_cycles(config),
         Opcode.ADD: words + FETCH_CYCLES + SUM_CYCLES + WRITE_CYCLES,
         Opcode.SCORE: words + mac,
         Opcode.DISTANCE: words + mac,

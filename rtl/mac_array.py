@@ -28,7 +28,7 @@ from rtl.registers import delay, drive, latch, make_register
 
 OPERAND_BITS = ACTIVATION_BITS + 1
 WEIGHT_BITS = 8
-LEVELS_PER_STAGE = 2
+LEVELS_PER_STAGE = 1
 """Additions one after the other in one cycle of the adder tree."""
 SOON_CYCLES = 3
 """A sum is announced so many cycles before it is there."""
@@ -153,7 +153,10 @@ def make_factors(
 
 
 def make_adder_tree(name: str, values: list[pyrtl.WireVector]) -> pyrtl.WireVector:
-    """Sum of a power of two of signed values; registers after every second level and at the end."""
+    """Sum of a power of two of signed values.
+
+    Registers stand after every LEVELS_PER_STAGE levels and at the end.
+    """
     level = 0
     while len(values) > 1:
         values = [signed_sum(*values[i : i + 2]) for i in range(0, len(values), 2)]

@@ -7,8 +7,8 @@ L results make a word.
 
 Contract: an element is announced SELECT_CYCLES - 1 before its sum, while the words of its operands
 are fetched. The word of which the last elements are announced in cycle t is there, with
-`word_valid`, in cycle t + latency_cycles, for GEMV_SILU `silu_multiply.latency_cycles` later, for
-NORM SCALE_CYCLES.
+`word_valid`, in cycle t + latency_cycles, for GEMV_SILU UP_CYCLES and
+`silu_multiply.latency_cycles` later, for NORM SCALE_CYCLES.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ GROUP_LANES = 4
 """A lane is selected among so many in one cycle: the block RAMs of a word lie far apart."""
 SELECT_CYCLES = FETCH_CYCLES + 2
 """Words of the operands, their groups of lanes, selection of the lanes."""
+UP_CYCLES = SILU_CYCLES - requantizer.LATENCY_CYCLES
+"""Up waits for the silu of its gate, which was selected with it."""
 SCALE_CYCLES = PRODUCT_CYCLES
 """Product of x and gain, as long as that of the other requantiser."""
 # The first element may be announced in the cycle after NORM_CYCLES; its multiplier is taken then:
@@ -219,14 +221,14 @@ def _make_second(
     groups, lane, selected_q = selection
     fields = inputs.fields
     gate_q = latch(select_lane(groups.gate, lane, ACTIVATION_BITS), f"{name}_gate")
-    cycles_to_up = requantizer.LATENCY_CYCLES - SILU_CYCLES
+    is_up = delay(up.valid & inputs.is_silu, UP_CYCLES, f"{name}_up_valid", inputs.clear)
     return make_silu_multiply(
         f"{name}_silu_multiply",
         SiluMultiplyInputs(
             clear=inputs.clear,
-            valid=up.valid & inputs.is_silu,
-            gate=delay(gate_q, cycles_to_up, f"{name}_gate"),
-            up=up.result,
+            valid=is_up,
+            gate=gate_q,
+            up=delay(up.result, UP_CYCLES, f"{name}_up"),
             gate_shift=fields["gate_shift"],
             multiplier=fields["multiplier"],
             shift=fields["hidden_shift"],

@@ -22,9 +22,10 @@ from rtl.config import AcceleratorConfig
 from rtl.lanes import ACCUMULATOR_BITS
 from rtl.registers import delay, drive, latch, make_register
 from rtl.requantizer import SHIFT_BITS
+from rtl.silu_multiply import TABLE_CYCLES
 
-MANTISSA_CYCLES = 8
-"""Sum, highest pair (2), shift, table (2), step times remainder, difference."""
+MANTISSA_CYCLES = 9
+"""Sum, highest pair (2), shift, table (3), step times remainder, difference."""
 LATENCY_CYCLES = 3
 """So that the first element meets the mantissa: see `result_path`."""
 HALF_SHIFT_BITS = 5
@@ -129,7 +130,7 @@ def find_highest(bits: pyrtl.WireVector) -> pyrtl.WireVector:
 
 
 def interpolate(name: str, normalised_q: pyrtl.Register) -> pyrtl.WireVector:
-    """R of a normalised value M from 2^46 on, 3 cycles later.
+    """R of a normalised value M from 2^46 on, 4 cycles later.
 
     Args:
         name: of the unit.
@@ -146,7 +147,7 @@ def interpolate(name: str, normalised_q: pyrtl.Register) -> pyrtl.WireVector:
         asynchronous=False,
     )
     first_bit = ACCUMULATOR_BITS - INDEX_BITS
-    entry = delay(rom[normalised_q[first_bit:]], 2, f"{name}_entry")
+    entry = delay(rom[normalised_q[first_bit:]], TABLE_CYCLES, f"{name}_entry")
     value, step = entry[STEP_BITS:], entry[:STEP_BITS]
     # The sum stays until the next one: the remainder is still there when the entry comes.
     remainder = normalised_q[first_bit - REMAINDER_BITS : first_bit]

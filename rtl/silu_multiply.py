@@ -22,9 +22,12 @@ from rtl.config import AcceleratorConfig
 from rtl.lanes import signed_difference, signed_product, signed_sum
 from rtl.registers import delay, latch
 from rtl.requantizer import RequantizerInputs, RequantizerOutputs, make_requantizer
+from rtl.vector_memory import FETCH_CYCLES
 
-SILU_CYCLES = 5
-"""Magnitude, its shift, table, step times remainder; the sum is a factor at once."""
+SILU_CYCLES = 6
+"""Magnitude, its shift, table (3), step times remainder; the sum is a factor at once."""
+TABLE_CYCLES = FETCH_CYCLES + 1
+"""A register more: from a block RAM to a multiplier the way is long."""
 PRODUCT_CYCLES = 3
 """Factors, partial products, their sum."""
 LOW_BITS = 17
@@ -127,7 +130,7 @@ def make_silu(name: str, gate: pyrtl.WireVector, gate_shift: pyrtl.WireVector) -
     """Signed silu(gate) with 15 fraction bits, SILU_CYCLES later; gate_shift is constant."""
     absolute_q = latch(compute_absolute(gate), f"{name}_absolute")
     magnitude_q = latch(shift_magnitude(absolute_q, gate_shift), f"{name}_magnitude")
-    return interpolate(name, magnitude_q, delay(gate[-1], 4, f"{name}_is_negative"))
+    return interpolate(name, magnitude_q, delay(gate[-1], 5, f"{name}_is_negative"))
 
 
 def compute_absolute(gate: pyrtl.WireVector) -> pyrtl.WireVector:
@@ -152,7 +155,7 @@ def shift_to_line(magnitude: pyrtl.WireVector) -> pyrtl.WireVector:
 def interpolate(
     name: str, magnitude_q: pyrtl.Register, is_negative: pyrtl.WireVector
 ) -> pyrtl.WireVector:
-    """silu of a magnitude, or of its negative, signed with 15 fraction bits; 3 cycles later.
+    """silu of a magnitude, or of its negative, signed with 15 fraction bits; 4 cycles later.
 
     silu(-a) = silu(a) - a: the line is subtracted from the table's value, and from 16.0 on, where
     silu is the line itself, 0 is left.
@@ -160,7 +163,7 @@ def interpolate(
     Args:
         name: of the unit.
         magnitude_q: as `shift_magnitude` gives it, in a register: it addresses the table.
-        is_negative: 1 bit, 2 cycles after the magnitude.
+        is_negative: 1 bit, TABLE_CYCLES after the magnitude.
     """
     rom = pyrtl.RomBlock(
         bitwidth=VALUE_BITS + STEP_BITS,
@@ -169,8 +172,8 @@ def interpolate(
         name=f"{name}_table",
         asynchronous=False,
     )
-    entry = delay(rom[magnitude_q[REMAINDER_BITS:][:INDEX_BITS]], 2, f"{name}_entry")
-    late_magnitude = delay(magnitude_q, 2, f"{name}_magnitude")
+    entry = delay(rom[magnitude_q[REMAINDER_BITS:][:INDEX_BITS]], TABLE_CYCLES, f"{name}_entry")
+    late_magnitude = delay(magnitude_q, TABLE_CYCLES, f"{name}_magnitude")
     value, step = entry[STEP_BITS:], entry[:STEP_BITS]
 
     zero = pyrtl.Const(0, 1)

@@ -18,9 +18,9 @@ from reference.tables import RSQRT_FIRST_INDEX, RSQRT_TABLE
 from rtl.rms_norm import MANTISSA_BITS, STEP_BITS, RmsNormInputs, make_rms_norm
 
 MODULE = "rtl.rms_norm"
-NORMALISED, ENTRY = "unit_normalised_q", "unit_entry_2_q"
+NORMALISED, ENTRY = "unit_normalised_q", "unit_entry_3_q"
 SCALED, SCALED_STEP = "unit_scaled_q", "unit_scaled_step_q"
-ENTRY_CYCLES = 2
+ENTRY_CYCLES = 3
 """From the normalised sum to the table's entry."""
 NORMALISED_CYCLES = 4
 """From the sum to its normalised form: sum with E, highest pair (2), shift."""
@@ -46,21 +46,21 @@ always @(posedge clk) begin
 end
 """
 ENTRY_BODY = """
-wire [9:0] place = unit_normalised_q_before[2][47:39];
+wire [9:0] place = unit_normalised_q_before[3][47:39];
 wire [31:0] value = table_value(place);
 wire [31:0] step = table_value(place) - table_value(place + 10'd1);
-wire is_read = age >= 2 && place >= 128;
+wire is_read = age >= 3 && place >= 128;
 always @(posedge clk) begin
-    if (is_read) is_value: assert (unit_entry_2_q >> STEP_BITS == value);
-    if (is_read) is_step: assert (unit_entry_2_q[STEP_BITS-1:0] == step);
+    if (is_read) is_value: assert (unit_entry_3_q >> STEP_BITS == value);
+    if (is_read) is_step: assert (unit_entry_3_q[STEP_BITS-1:0] == step);
     last_entry: cover (is_read && place == 511);
 end
 """
 STEP_BODY = """
-wire [STEP_BITS-1:0] step = unit_entry_2_q_before[1][STEP_BITS-1:0];
+wire [STEP_BITS-1:0] step = unit_entry_3_q_before[1][STEP_BITS-1:0];
 wire [7:0] remainder = unit_normalised_q_before[1][38:31];
 wire [STEP_BITS+7:0] expected = step * remainder;
-wire [31:0] value = unit_entry_2_q_before[1] >> STEP_BITS;
+wire [31:0] value = unit_entry_3_q_before[1] >> STEP_BITS;
 always @(posedge clk) begin
     if (age >= 1) is_scaled_step: assert (unit_scaled_step_q == expected);
     if (age >= 1) is_scaled: assert (unit_scaled_q == 256 * value + 128);

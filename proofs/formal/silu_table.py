@@ -17,9 +17,9 @@ from reference.tables import SILU_TABLE
 from rtl.silu_multiply import SILU_CYCLES, STEP_BITS, make_silu
 
 MODULE = "rtl.silu_multiply"
-MAGNITUDE, ENTRY = "unit_magnitude_q", "unit_entry_2_q"
+MAGNITUDE, ENTRY = "unit_magnitude_q", "unit_entry_3_q"
 SCALED_STEP = "unit_scaled_step_q"
-MAGNITUDE_CYCLES, ENTRY_CYCLES = 2, 2
+MAGNITUDE_CYCLES, ENTRY_CYCLES = 2, 3
 """From the gate to its magnitude, from there to the table's entry."""
 
 MAGNITUDE_BODY = """
@@ -31,28 +31,28 @@ always @(posedge clk) begin
 end
 """
 ENTRY_BODY = """
-wire [9:0] place = unit_magnitude_q_before[2][14:6];
+wire [9:0] place = unit_magnitude_q_before[3][14:6];
 wire [31:0] value = table_value(place);
 wire [31:0] step = table_value(place + 10'd1) - table_value(place);
 always @(posedge clk) begin
-    if (age >= 2) is_value: assert (unit_entry_2_q >> STEP_BITS == value);
-    if (age >= 2) is_step: assert (unit_entry_2_q[STEP_BITS-1:0] == step);
-    last_entry: cover (age >= 2 && place == 511 && unit_entry_2_q != 0);
+    if (age >= 3) is_value: assert (unit_entry_3_q >> STEP_BITS == value);
+    if (age >= 3) is_step: assert (unit_entry_3_q[STEP_BITS-1:0] == step);
+    last_entry: cover (age >= 3 && place == 511 && unit_entry_3_q != 0);
 end
 """
 STEP_BODY = """
-wire [STEP_BITS-1:0] step = unit_entry_2_q_before[1][STEP_BITS-1:0];
-wire [5:0] remainder = unit_magnitude_q_before[3][5:0];
+wire [STEP_BITS-1:0] step = unit_entry_3_q_before[1][STEP_BITS-1:0];
+wire [5:0] remainder = unit_magnitude_q_before[4][5:0];
 wire [STEP_BITS+5:0] expected = step * remainder;
 always @(posedge clk) begin
-    if (age >= 3) is_scaled_step: assert (unit_scaled_step_q == expected);
-    a_step: cover (age >= 3 && step == 5 && unit_scaled_step_q == 35);
+    if (age >= 4) is_scaled_step: assert (unit_scaled_step_q == expected);
+    a_step: cover (age >= 4 && step == 5 && unit_scaled_step_q == 35);
 end
 """
 CURVE_BODY = """
 wire is_negative = gate_before[LATENCY][15];
 wire signed [47:0] magnitude = unit_magnitude_q_before[LATENCY-2];
-wire signed [47:0] value = unit_entry_2_q_before[LATENCY-4] >> STEP_BITS;
+wire signed [47:0] value = unit_entry_3_q_before[LATENCY-5] >> STEP_BITS;
 wire signed [47:0] scaled_step = unit_scaled_step_q[STEP_BITS+5:0];
 wire signed [47:0] curve = (64 * value + scaled_step + 32) >>> 6;
 wire signed [47:0] line = magnitude * 16;
@@ -152,7 +152,7 @@ def make_step_task() -> FormalTask:
         claim="the step to the table's next entry times the remainder",
         configuration=f"{STEP_BITS} x 6 bits",
         method=Method.BMC,
-        depth_cycles=5,
+        depth_cycles=6,
         delays={MAGNITUDE: 1 + ENTRY_CYCLES, ENTRY: 1},
         constants={"STEP_BITS": STEP_BITS},
         argument="complete: the first cycle of these runs is any cycle, because nothing has an "
