@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import pyrtl
 
 from rtl.assertions import require
-from rtl.circuits import make_static_core, mark_slot, mask, select_value
+from rtl.circuits import make_static_core, mark_slot, select_value
 from rtl.config import AcceleratorConfig
 from rtl.instruction import INSTRUCTION_BITS, Opcode, Predicate, split
 from rtl.instruction_check import (
@@ -90,7 +90,7 @@ class DispatcherOutputs:
         is_wait_decision: 1 bit; the slot is undecided.
         is_wait_queue: 1 bit; the queue of the core is full.
         is_error: 1 bit; something is wrong.
-        error_code: 4 bits, an `ErrorCode`; 0 where nothing is wrong.
+        error_code: 4 bits, an `ErrorCode`; counts where `is_error` is 1.
     """
 
     instruction_ready: pyrtl.WireVector
@@ -201,7 +201,7 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
         is_wait_decision=route.is_undecided,
         is_wait_queue=route.is_wanted & ~route.is_dispatched,
         is_error=is_looking & ~is_right_q | is_never_decided,
-        error_code=pyrtl.select(is_never_decided, never_decided, mask(check_code, is_looking)),
+        error_code=pyrtl.select(is_right_q, never_decided, check_code),
     )
 
 
@@ -232,6 +232,8 @@ def _make_route(
     is_wanted = is_for_core & is_decided & is_met
 
     core = pyrtl.select(is_if_compute, view.mapped_core, make_static_core(config, fields["slot"]))
+    # No core has a number of more bits than this.
+    core = core[: (config.num_cores - 1).bit_length()] if config.num_cores > 1 else pyrtl.Const(0)
     return _Route(
         is_undecided=is_for_core & ~is_decided,
         is_excluded=is_for_core & is_decided & ~is_met,

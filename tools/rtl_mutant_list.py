@@ -90,7 +90,7 @@ _ARITHMETIC = (
         "weight.zero_extended(OPERAND_BITS)",
     ),
     _bug(
-        "silu_multiply", "sign of the gate from its lowest bit", "gate[-1], 4, f", "gate[0], 4, f"
+        "silu_multiply", "sign of the gate from its lowest bit", "gate[-1], 5, f", "gate[0], 5, f"
     ),
     _bug(
         "silu_multiply",
