@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pyrtl
 
-from rtl.circuits import SLOT_BITS, connect
+from rtl.circuits import SLOT_BITS, connect, mask
 from rtl.config import MAX_SLOTS
 from rtl.core_ports import CoreOutputs
 from rtl.counters import make_counters
@@ -127,5 +127,5 @@ def make_register_outputs(scheduler: SchedulerOutputs, error: ErrorReport) -> No
     for slot, mapping in enumerate(scheduler.mappings):
         make_output(f"mapping_register_{slot}", mapping)
     make_output("error", error.valid)
-    make_output("error_code", error.code)
+    make_output("error_code", mask(error.code, error.valid))
     make_output("error_instruction", error.instruction)

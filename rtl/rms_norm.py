@@ -22,7 +22,7 @@ from rtl.config import AcceleratorConfig
 from rtl.lanes import ACCUMULATOR_BITS
 from rtl.registers import delay, drive, latch, make_register
 from rtl.requantizer import SHIFT_BITS
-from rtl.silu_multiply import TABLE_CYCLES
+from rtl.vector_memory import TABLE_CYCLES
 
 MANTISSA_CYCLES = 9
 """Sum, highest pair (2), shift, table (3), step times remainder, difference."""

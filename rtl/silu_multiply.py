@@ -22,12 +22,10 @@ from rtl.config import AcceleratorConfig
 from rtl.lanes import signed_difference, signed_product, signed_sum
 from rtl.registers import delay, latch
 from rtl.requantizer import RequantizerInputs, RequantizerOutputs, make_requantizer
-from rtl.vector_memory import FETCH_CYCLES
+from rtl.vector_memory import TABLE_CYCLES
 
 SILU_CYCLES = 6
 """Magnitude, its shift, table (3), step times remainder; the sum is a factor at once."""
-TABLE_CYCLES = FETCH_CYCLES + 1
-"""A register more: from a block RAM to a multiplier the way is long."""
 PRODUCT_CYCLES = 3
 """Factors, partial products, their sum."""
 LOW_BITS = 17

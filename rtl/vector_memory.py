@@ -18,6 +18,8 @@ from rtl.registers import drive, make_register
 
 FETCH_CYCLES = 2
 """Register of the block RAM, and one behind it: logic behind a block RAM would be too slow."""
+TABLE_CYCLES = FETCH_CYCLES + 1
+"""One register more in front of a multiplier, to which the way from a block RAM is long."""
 
 
 @dataclass(frozen=True)
