@@ -21,7 +21,7 @@ of a write beat to its acknowledgement, at least 1. With w = rows, c = columns:
 mac, rms_norm, result, silu_multiply: the `latency_cycles` of those units. fetch: a word comes from
 its buffer. operand: it is selected, too. soon: a sum is announced before it is there, while the
 words for its result are fetched. scale: x times gain. up: it waits for silu. sum: x plus y. write:
-register of the write port.
+register of the write port, where w = 1.
 """
 
 from __future__ import annotations
@@ -49,23 +49,24 @@ def count_cycles(
 
     >>> from rtl.config import DEMO
     >>> count_cycles(DEMO, Instruction(Opcode.LOAD, rows=8), read_latency=1, write_latency=1)
-    18
+    17
     """
     for name, latency in (("read_latency", read_latency), ("write_latency", write_latency)):
         if latency < 1:
             raise ArgumentError(name, latency, "at least 1")
     words, columns = instruction.rows, instruction.columns
     mac = OPERAND_CYCLES + mac_array.latency_cycles(config)
-    result = result_path.latency_cycles(config) + WRITE_CYCLES
+    write = WRITE_CYCLES if words == 1 else 0
+    result = result_path.latency_cycles(config) + write
     scaling = words * config.num_lanes // result_path.NORM_LANES + result_path.SCALE_CYCLES
     gemv = read_latency + words * config.num_lanes * columns + mac - mac_array.SOON_CYCLES + result
     cycles = {
-        Opcode.LOAD: read_latency + 2 * words + WRITE_CYCLES,
+        Opcode.LOAD: read_latency + 2 * words + write,
         Opcode.STORE: OPERAND_CYCLES + 2 * words + write_latency,
         Opcode.NORM: words + mac + rms_norm.latency_cycles(config) + scaling + result,
         Opcode.GEMV: gemv,
         Opcode.GEMV_SILU: gemv + result_path.UP_CYCLES + silu_multiply.latency_cycles(config),
-        Opcode.ADD: words + FETCH_CYCLES + SUM_CYCLES + WRITE_CYCLES,
+        Opcode.ADD: words + FETCH_CYCLES + SUM_CYCLES + write,
         Opcode.SCORE: words + mac,
         Opcode.DISTANCE: words + mac,
     }

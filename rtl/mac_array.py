@@ -28,7 +28,7 @@ from rtl.registers import delay, drive, latch, make_register
 
 OPERAND_BITS = ACTIVATION_BITS + 1
 WEIGHT_BITS = 8
-LEVELS_PER_STAGE = 1
+LEVELS_PER_STAGE = 2
 """Additions one after the other in one cycle of the adder tree."""
 SOON_CYCLES = 3
 """A sum is announced so many cycles before it is there."""

@@ -26,7 +26,7 @@ from rtl.vector_memory import TABLE_CYCLES
 
 MANTISSA_CYCLES = 9
 """Sum, highest pair (2), shift, table (3), step times remainder, difference."""
-LATENCY_CYCLES = 3
+LATENCY_CYCLES = 2
 """So that the first element meets the mantissa: see `result_path`."""
 HALF_SHIFT_BITS = 5
 GROUP_PAIRS = 4

@@ -2,8 +2,10 @@
 
 Contract: a word of results is written WRITE_CYCLES after it is there, a loaded word WRITE_CYCLES
 after its upper beat, a sum of ADD SUM_CYCLES + WRITE_CYCLES after its operands. Every instruction
-that writes does so from word 0 on; `is_written` marks the word number rows - 1. The words of STORE
-are counted, too.
+that writes does so from word 0 on. `is_written` marks the word number rows - 1 before it is in its
+buffer: the next instruction begins with word 0, and finds the last one written when it comes to it.
+Only where the last word is word 0 `is_written` waits WRITE_CYCLES. The words of STORE are counted,
+too.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ class WriteBackOutputs:
     Attributes:
         port: the write port of the buffers.
         is_last_word: 1 bit, the word that is written or stored next is the instruction's last one.
-        is_written: 1 bit, the last word is written to its buffer.
+        is_written: 1 bit, the last word is written before the next instruction reads it.
     """
 
     port: WritePort
@@ -103,8 +105,12 @@ def make_write_back(
         index=delay(index_q, WRITE_CYCLES, f"{name}_written_index"),
         word=delay(word, WRITE_CYCLES, f"{name}_word"),
     )
-    is_written_q = delay(is_written, WRITE_CYCLES, f"{name}_is_written", inputs.clear)
-    return WriteBackOutputs(port, is_last_word_q, is_written_q)
+    is_single_q = make_register(1, f"{name}_is_single")
+    drive(is_single_q, (is_starting, sequencer.head["rows"][:index_bits] == 1))
+    is_single_written_q = delay(
+        is_written & is_single_q, WRITE_CYCLES, f"{name}_is_single_written", inputs.clear
+    )
+    return WriteBackOutputs(port, is_last_word_q, is_written & ~is_single_q | is_single_written_q)
 
 
 def _make_sum(name: str, x_word: pyrtl.WireVector, y_word: pyrtl.WireVector) -> pyrtl.WireVector:

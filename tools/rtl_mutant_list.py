@@ -162,8 +162,8 @@ _FLOW = (
     _bug(
         "write_back",
         "an instruction ends before its last word is in the buffer",
-        'is_written_q = delay(is_written, WRITE_CYCLES, f"{name}_is_written", inputs.clear)',
-        "is_written_q = is_written",
+        "is_written & ~is_single_q | is_single_written_q",
+        "is_written",
         "core",
     ),
     _bug(

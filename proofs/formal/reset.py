@@ -56,8 +56,8 @@ BUGS = (
     (
         "reset forgets the error register",
         "rtl.error_register",
-        "drive(valid_q, (is_first, 1), clear=reset)",
-        "drive(valid_q, (is_first, 1))",
+        "for report in reports)), 1), clear=reset)",
+        "for report in reports)), 1))",
     ),
     (
         "reset leaves a read request standing",
