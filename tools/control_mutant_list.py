@@ -250,6 +250,13 @@ _DISPATCHER = (
     ),
     _bug(
         "dispatcher",
+        "the verdict forgets which slots are claimed",
+        "CheckInputs(form, is_open, is_distance, is_claimed)",
+        "CheckInputs(form, is_open, is_distance, is_claimed & ~is_claimed)",
+        "control_gaps",
+    ),
+    _bug(
+        "dispatcher",
         "error while a score is under way",
         "route.is_undecided & inputs.is_machine_idle",
         "route.is_undecided",
@@ -425,6 +432,13 @@ _RUNS = (
         "last error wins",
         "drive(instruction_q, (~valid_q, instruction), clear=reset)",
         "drive(instruction_q, (pyrtl.Const(1), instruction), clear=reset)",
+        "accelerator",
+    ),
+    _bug(
+        "error_register",
+        "code of the last error beside the first instruction",
+        "drive(code_q, (~valid_q, code), clear=reset)",
+        "drive(code_q, (pyrtl.Const(1), code), clear=reset)",
         "accelerator",
     ),
     _bug(
