@@ -87,15 +87,17 @@ def make_write_back(
 
     index_bits = count_index_bits(config)
     index_q = make_register(index_bits, f"{name}_index")
-    drive(index_q, (is_starting, 0), (enable | inputs.is_word_sent, increment(index_q)))
-    # Larger lengths than a buffer are refused before dispatch: the upper bits are 0.
-    last_index_q = make_register(index_bits, f"{name}_last_index")
-    drive(last_index_q, (is_starting, decrement(sequencer.head["rows"][:index_bits])))
-    # A flag of the index, so that the end of an instruction does not wait for a comparison.
     is_step = enable | inputs.is_word_sent
+    drive(index_q, (is_starting, 0), (is_step, increment(index_q)))
+    # Larger lengths than a buffer are refused before dispatch: the upper bits are 0.
+    num_words = sequencer.head["rows"][:index_bits]
+    is_single = num_words == 1
+    last_index_q = make_register(index_bits, f"{name}_last_index")
+    drive(last_index_q, (is_starting, decrement(num_words)))
+    # A flag of the index, so that the end of an instruction does not wait for a comparison.
     drive(
         is_last_word_q,
-        (is_starting, sequencer.head["rows"][:index_bits] == 1),
+        (is_starting, is_single),
         (is_step, increment(index_q) == last_index_q),
     )
     is_written = loaded.is_last_word | is_computed & is_last_word_q
@@ -106,7 +108,7 @@ def make_write_back(
         word=delay(word, WRITE_CYCLES, f"{name}_word"),
     )
     is_single_q = make_register(1, f"{name}_is_single")
-    drive(is_single_q, (is_starting, sequencer.head["rows"][:index_bits] == 1))
+    drive(is_single_q, (is_starting, is_single))
     is_single_written_q = delay(
         is_written & is_single_q, WRITE_CYCLES, f"{name}_is_single_written", inputs.clear
     )

@@ -15,6 +15,9 @@ from tools.bench_video import REPLAYED
 
 Results = dict[str, Any]
 
+LEGEND_ROOM = 1.25
+"""Height of the axes over that of the bars."""
+
 
 def save_figure(results: Results, path: Path) -> None:
     """Dense contenders against the streaming limit, replay against Amdahl, the video, growth."""
@@ -44,7 +47,8 @@ def _draw_dense(axes: Axes, results: Results) -> None:
     axes.set_ylabel("% of its own streaming limit")
     context, batch = cells[0][1]["context"], cells[0][1]["batch"]
     axes.set_title(f"dense, batch {batch}, context {context}")
-    axes.legend(fontsize=7)
+    axes.set_ylim(top=LEGEND_ROOM * axes.get_ylim()[1])
+    axes.legend(fontsize=7, ncols=3, loc="upper center")
 
 
 def _draw_replay(axes: Axes, results: Results) -> None:
