@@ -180,6 +180,7 @@ def _make_results(name: str, inputs: ResultPathInputs, lane: pyrtl.WireVector) -
         is_norm, inputs.norm.mantissa, multiplier.zero_extended(MANTISSA_BITS)
     )
     multiplier_q = latch(multiplier, f"{name}_multiplier")
+    shift = pyrtl.select(is_norm, inputs.norm.shift, inputs.fields["shift"])
     selected_q = delay(inputs.element_valid, SELECT_CYCLES, f"{name}_selected", inputs.clear)
     scaled_valid_q = delay(selected_q, SCALE_CYCLES, f"{name}_scaled_valid", inputs.clear)
     linear = make_requantizer(
@@ -189,7 +190,7 @@ def _make_results(name: str, inputs: ResultPathInputs, lane: pyrtl.WireVector) -
             valid=pyrtl.select(is_norm, scaled_valid_q, selected_q),
             accumulator=value_q,
             multiplier=multiplier_q,
-            shift=pyrtl.select(is_norm, inputs.norm.shift, inputs.fields["shift"]),
+            shift=latch(shift, f"{name}_shift"),
         ),
     )
     second = _make_second(name, inputs, (groups, lane, selected_q), linear)

