@@ -22,6 +22,10 @@ class ToolError(FastCarError):
     """A tool refused its input."""
 
 
+class ToolTimeoutError(ToolError):
+    """A tool did not end in time."""
+
+
 def find_tool(name: str, extra: str) -> str:
     """Path of a program.
 
@@ -39,31 +43,40 @@ def find_tool(name: str, extra: str) -> str:
     return found
 
 
-def run_tool(command: list[str], folder: Path, log: Path | None = None) -> str:
+def run_tool(
+    command: list[str], folder: Path, log: Path | None = None, limit_seconds: float | None = None
+) -> str:
     """Output of a program that runs in `folder`, standard output and errors together.
 
     Args:
         command: program, found by `find_tool`, and arguments. Files are named relative to `folder`.
         folder: working directory; the WebAssembly tools see files below it and in /tmp only.
         log: where the output is kept, whether the program succeeds or not.
+        limit_seconds: it is stopped after this time; None lets it run.
 
     Raises:
+        ToolTimeoutError: it was stopped; there is no log.
         ToolError: its exit status is not 0.
     """
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    name = Path(command[0]).name
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=limit_seconds,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ToolTimeoutError(f"{name}: stopped after {limit_seconds:.0f} seconds") from error
     if log is not None:
         log.write_text(done.stdout, encoding="utf-8")
     if done.returncode:
         complaint = " / ".join(done.stdout.strip().splitlines()[-MAX_COMPLAINT_LINES:])
-        raise ToolError(f"{Path(command[0]).name}: exit {done.returncode}: {complaint}")
+        raise ToolError(f"{name}: exit {done.returncode}: {complaint}")
     return done.stdout
 
 

@@ -87,6 +87,7 @@ def format_section(report: Json) -> list[str]:
 
 def _list_targets(report: Json) -> Iterator[str]:
     targets = report["targets"]
+    num_seeds = len(report["ecp5"]["seeds"]) + len(report["ecp5"]["stopped"])
     yield (
         "- MAC arrays in DSP blocks, scratchpads and tables in block RAM, without exception: "
         f"{_say(targets['mapping']['met'])} ({targets['mapping']['reached']} exceptions in "
@@ -95,8 +96,8 @@ def _list_targets(report: Json) -> Iterator[str]:
     yield (
         f"- At least {TARGET_MHZ} MHz on ECP5 for C = {report['ecp5']['cores']}, "
         f"L = {report['ecp5']['lanes']}: {_say(targets['mhz']['met'])}; "
-        f"{targets['mhz']['reached']:.1f} MHz with the worst of "
-        f"{len(report['ecp5']['seeds'])} seeds."
+        f"{targets['mhz']['num_reached']} of {num_seeds} seeds reach it, "
+        f"{targets['mhz']['reached']:.1f} MHz with the worst that was routed."
     )
     share = targets["control_share"]
     if share["reached"] is not None:
@@ -198,6 +199,10 @@ def _format_ecp5(ecp5: Json) -> Iterator[str]:
     )
     header = ["seed", "MHz", "from", "to", "logic levels", "logic, ns", "routing, ns"]
     yield format_table(header, [_list_path(one) for one in ecp5["seeds"]])
+    if ecp5["stopped"]:
+        seeds = ", ".join(str(one["seed"]) for one in ecp5["stopped"])
+        minutes = ecp5["stopped"][0]["stopped_after_seconds"] / 60
+        yield f"Stopped after {minutes:.0f} minutes, before the router ended: seed {seeds}."
 
 
 def _list_path(run: Json) -> list[str]:

@@ -21,6 +21,8 @@ from rtl.instruction import INSTRUCTION_BITS
 QUEUE_DEPTHS = (2, 4, 8, 32)
 QUICK_DEPTH = 4
 """Of the quick set and of the planted bugs."""
+LIMIT_SECONDS = 1800
+"""For a query: the cover of 32 places goes round the memory once and takes minutes."""
 
 _MODULE = "rtl.instruction_queue"
 _BUGS = (
@@ -99,6 +101,7 @@ def make_task(config: AcceleratorConfig, core: int) -> FormalTask:
         argument="the place of the tagged instruction follows from how many were before it",
         is_quick=is_quick,
         solver="bitwuzla",
+        limit_seconds=LIMIT_SECONDS,
     )
 
 

