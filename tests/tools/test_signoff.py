@@ -109,7 +109,7 @@ def test_targets_are_missed_where_they_are(
 
 def test_a_seed_whose_router_did_not_end_misses_the_target_and_is_named() -> None:
     runs = make_runs(130, 2, [])
-    runs["ecp5"]["seeds"].insert(0, {"seed": 7, "absorbed": {}, "stopped_after_seconds": 1800})
+    runs["ecp5"]["seeds"].insert(0, {"seed": 7, "stopped_after_seconds": 1800})
     report = make_report(runs, None)
     assert not report["targets"]["mhz"]["met"]
     text = " ".join(" ".join(format_section(report)).split())
@@ -119,7 +119,7 @@ def test_a_seed_whose_router_did_not_end_misses_the_target_and_is_named() -> Non
 
 def test_a_run_in_which_no_seed_was_routed_is_an_error() -> None:
     runs = make_runs(130, 2, [])
-    runs["ecp5"]["seeds"] = [{"seed": 7, "absorbed": {}, "stopped_after_seconds": 1800}]
+    runs["ecp5"]["seeds"] = [{"seed": 7, "stopped_after_seconds": 1800}]
     with pytest.raises(ToolError, match="none of 1 seeds ended in time"):
         make_report(runs, None)
 

@@ -64,18 +64,20 @@ def make_small_design() -> Design:
     return Design(SMALL, SMALL_VERILOG, make_wrapper(ports), "", memories, owners)
 
 
-def test_place_and_route_that_takes_too_long_is_stopped(
+def test_place_and_route_that_takes_too_long_is_stopped_and_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     design = make_small_design()
     synthesise(design, make_ecp5_script(design.memories), WRAPPER_NAME, tmp_path)
     netlist = (tmp_path / NETLIST_FILE).rename(tmp_path / "mapped.json")
-    monkeypatch.setattr("tools.synthesis.flow.PLACE_LIMIT_SECONDS", 0.01)
-    placed = place_and_route(netlist, 1, tmp_path)
-    assert placed["stopped_after_seconds"] == 0.01
-    monkeypatch.setattr("tools.synthesis.runs.place_and_route", lambda *_: placed)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert run_place(design, netlist, 1) == placed
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for module in ("flow", "runs"):
+        monkeypatch.setattr(f"tools.synthesis.{module}.PLACE_LIMIT_SECONDS", 0.01)
+    assert run_place(design, netlist, 1) == {"seed": 1, "stopped_after_seconds": 0.01}
+    # Not kept: with more time the same seed is routed.
+    for module in ("flow", "runs"):
+        monkeypatch.setattr(f"tools.synthesis.{module}.PLACE_LIMIT_SECONDS", 600)
+    assert run_place(design, netlist, 1)["mhz"] > 0
 
 
 def test_a_small_design_is_mapped_placed_and_timed(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cosim.verilog import MODULE_NAME
-from cosim.yosys import ToolError, get_tool_version
+from cosim.yosys import ToolError, ToolTimeoutError, get_tool_version
 from reference.errors import ArgumentError
 from rtl.config import DEMO, TINY, AcceleratorConfig
 from tools.hardware_run import show
@@ -23,6 +23,7 @@ from tools.synthesis.design import WRAPPER_NAME, Design, make_design
 from tools.synthesis.flow import (
     NETLIST_FILE,
     NEXTPNR,
+    PLACE_LIMIT_SECONDS,
     PLACE_OPTIONS,
     make_ecp5_script,
     make_xilinx_script,
@@ -144,12 +145,19 @@ def run_ecp5(design: Design, options: str = "") -> tuple[Path, Json]:
 
 
 def run_place(design: Design, netlist: Path, seed: int) -> Json:
-    """Place and route with one seed."""
+    """Place and route with one seed.
+
+    A run that was stopped is not kept: whether it ends in time depends on the machine.
+    """
     inputs = make_ecp5_script(design.memories), *PLACE_OPTIONS, str(seed), ABSORPTION
     run = partial(place_and_route, netlist, seed)
     label = f"ECP5, place and route, seed {seed}"
-    folder, result = _run(design, label, (YOSYS, NEXTPNR, *inputs), run)
-    return result if "stopped_after_seconds" in result else result | read_placement(design, folder)
+    try:
+        folder, result = _run(design, label, (YOSYS, NEXTPNR, *inputs), run)
+    except ToolTimeoutError as error:
+        show(f"{label}, {_name_sizes(design)}: {error}")
+        return {"seed": seed, "stopped_after_seconds": PLACE_LIMIT_SECONDS}
+    return result | read_placement(design, folder)
 
 
 def run_whole(design: Design) -> Json:
