@@ -18,16 +18,15 @@ import pyrtl
 from rtl.assertions import require
 from rtl.circuits import make_static_core, mark_slot, select_value
 from rtl.config import AcceleratorConfig
-from rtl.instruction import INSTRUCTION_BITS, Opcode, Predicate, split
+from rtl.instruction import INSTRUCTION_BITS, split
 from rtl.instruction_check import (
     ERROR_CODE_BITS,
-    FORM_BITS,
     CheckInputs,
     ErrorCode,
-    make_form,
+    Verdict,
     make_instruction_check,
-    split_form,
 )
+from rtl.instruction_form import FORM_BITS, Form, make_form, split_form
 from rtl.registers import drive, make_register
 from rtl.slot_view import (
     Commit,
@@ -132,41 +131,50 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     """Build the dispatcher in the working block."""
     # State.
     is_held_q = make_register(1, "dispatcher_is_held")
+    is_drained_q = make_register(1, "dispatcher_is_drained")
     instruction_q = make_register(INSTRUCTION_BITS, "dispatcher_instruction")
     form_q = make_register(FORM_BITS, "dispatcher_form")
-    is_right_q = make_register(1, "dispatcher_is_right")
+    verdict_q = Verdict(
+        make_register(1, "dispatcher_is_fitting"), make_register(1, "dispatcher_is_admitted")
+    )
     claimed_q = make_register(config.num_slots, "dispatcher_claimed")
     view_q = make_slot_view()
 
     # Datapath.
-    fields = split(instruction_q)
+    fields, form = split(instruction_q), split_form(form_q)
     check_inputs = CheckInputs(form_q, view_q.is_open, inputs.is_distance, view_q.is_claimed)
-    is_right, check_code = make_instruction_check(check_inputs)
-    is_looking = is_held_q & ~inputs.is_stopped
-    is_same = ~is_looking | (is_right == is_right_q)
+    verdict, check_code = make_instruction_check(check_inputs)
+    # What waited for an idle machine is gone in the cycle after it was executed: the register that
+    # says so stands between the state of all cores and what accepts the next instruction.
+    is_held = pyrtl.WireVector(1, "dispatcher_is_held")
+    is_held <<= is_held_q & ~is_drained_q
+    is_looking = is_held & ~inputs.is_stopped
+    is_right = verdict_q.is_fitting & verdict_q.is_admitted
+    is_same = ~is_looking | (is_right == (verdict.is_fitting & verdict.is_admitted))
     require(inputs.reset | is_same, "an instruction that waits stays right or wrong")
-    is_legal = is_looking & is_right_q
-    route = _make_route(config, inputs, view_q, fields, is_legal & split_form(form_q).is_for_core)
+    is_legal = is_looking & is_right
+    route = _make_route(config, inputs, view_q, form, fields["slot"], is_legal)
 
     # Control.
     is_begin, is_threshold, is_end = (
-        is_legal & (fields["opcode"] == int(opcode)) & inputs.is_machine_idle
-        for opcode in (Opcode.BEGIN, Opcode.THRESHOLD, Opcode.END)
+        is_legal & is_this & inputs.is_machine_idle
+        for is_this in (form.is_begin, form.is_threshold, form.is_end)
     )
-    is_decide = is_legal & (fields["opcode"] == int(Opcode.DECIDE))
+    is_decide = is_legal & form.is_decide
     is_passed = is_decide | route.is_excluded | route.is_dispatched
     # Nothing is accepted in the cycle of one of these: BEGIN is over before a slot is looked up,
     # and `done` of END is seen for one cycle at least.
     is_drained = is_begin | is_threshold | is_end
-    instruction_ready = inputs.is_stopped | ~is_held_q | is_passed
+    instruction_ready = inputs.is_stopped | ~is_held | is_passed
     is_accepted = inputs.instruction_valid & instruction_ready
-    is_held_d = is_accepted | is_held_q & ~is_passed & ~is_drained
-    is_claim = is_passed & split_form(form_q).is_deciding
+    is_held_d = inputs.instruction_valid | ~instruction_ready
+    is_claim = is_passed & form.is_deciding
     claimed_d = claimed_q | mark_slot(config, is_claim, fields["slot"])
     drive(is_held_q, (pyrtl.Const(1, 1), is_held_d), clear=inputs.reset | inputs.is_stopped)
+    drive(is_drained_q, (pyrtl.Const(1, 1), is_drained), clear=inputs.reset)
     drive(instruction_q, (is_accepted, inputs.instruction), clear=inputs.reset)
-    form = make_form(config, split(inputs.instruction))
-    drive(form_q, (is_accepted, form))
+    accepted_form = make_form(config, split(inputs.instruction))
+    drive(form_q, (is_accepted, accepted_form))
     drive(claimed_q, (is_claim, claimed_d), clear=inputs.reset | is_begin)
     slots = SlotArrays(
         inputs.num_slots,
@@ -177,12 +185,13 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
         inputs.commit,
     )
     # What decides is replaced only when it passes.
-    is_claiming = is_held_q & split_form(form_q).is_deciding
+    is_claiming = is_held & form.is_deciding
     accepted_slot = split(inputs.instruction)["slot"]
-    events = ViewEvents(~is_held_q | is_passed, is_claiming, accepted_slot, fields["slot"])
+    events = ViewEvents(~is_held | is_passed, is_claiming, accepted_slot, fields["slot"])
     accepted_view = drive_slot_view(view_q, slots, events)
-    is_right_d = _check_accepted(form, inputs.is_distance, *accepted_view)
-    drive(is_right_q, (is_accepted, is_right_d))
+    verdict_d = _check_accepted(accepted_form, inputs.is_distance, *accepted_view)
+    drive(verdict_q.is_fitting, (is_accepted, verdict_d.is_fitting))
+    drive(verdict_q.is_admitted, (is_accepted, verdict_d.is_admitted))
 
     # What nothing under way can decide would wait for ever.
     is_never_decided = route.is_undecided & inputs.is_machine_idle
@@ -200,8 +209,8 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
         is_dropped=route.is_excluded,
         is_wait_decision=route.is_undecided,
         is_wait_queue=route.is_wanted & ~route.is_dispatched,
-        is_error=is_looking & ~is_right_q | is_never_decided,
-        error_code=pyrtl.select(is_right_q, never_decided, check_code),
+        is_error=is_looking & ~is_right | is_never_decided,
+        error_code=pyrtl.select(is_right, never_decided, check_code),
     )
 
 
@@ -210,28 +219,27 @@ def _check_accepted(
     is_distance: pyrtl.WireVector,
     is_open: pyrtl.WireVector,
     is_claimed: pyrtl.WireVector,
-) -> pyrtl.WireVector:
-    """1 bit: the instruction at the port is legal. What is wrong with it is said a cycle later."""
-    is_right, _ = make_instruction_check(CheckInputs(form, is_open, is_distance, is_claimed))
-    return is_right
+) -> Verdict:
+    """Whether the instruction at the port is legal. What is wrong with it is said a cycle later."""
+    verdict, _ = make_instruction_check(CheckInputs(form, is_open, is_distance, is_claimed))
+    return verdict
 
 
 def _make_route(
     config: AcceleratorConfig,
     inputs: DispatcherInputs,
     view: SlotView,
-    fields: Mapping[str, pyrtl.WireVector],
-    is_for_core: pyrtl.WireVector,
+    form: Form,
+    slot: pyrtl.WireVector,
+    is_legal: pyrtl.WireVector,
 ) -> _Route:
     """Apply the predicate; if-compute goes to core Mapping[b], all others to core b mod C."""
-    predicate = fields["predicate"]
-    is_always = predicate == int(Predicate.ALWAYS)
-    is_if_compute = predicate == int(Predicate.IF_COMPUTE)
-    is_decided = is_always | view.is_decided
-    is_met = is_always | (view.computes == is_if_compute)
+    is_for_core = is_legal & form.is_for_core
+    is_decided = form.is_always | view.is_decided
+    is_met = form.is_always | (view.computes == form.is_if_compute)
     is_wanted = is_for_core & is_decided & is_met
 
-    core = pyrtl.select(is_if_compute, view.mapped_core, make_static_core(config, fields["slot"]))
+    core = pyrtl.select(form.is_if_compute, view.mapped_core, make_static_core(config, slot))
     # No core has a number of more bits than this.
     core = core[: (config.num_cores - 1).bit_length()] if config.num_cores > 1 else pyrtl.Const(0)
     return _Route(

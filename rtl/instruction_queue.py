@@ -62,6 +62,7 @@ def make_instruction_queue(
     write_pointer_q = make_register(pointer_bits, f"{name}_write_pointer")
     num_stored_q = make_register(pointer_bits + 1, f"{name}_num_stored")
     num_queued_q = make_register(pointer_bits + 1, f"{name}_num_queued")
+    has_any_q = make_register(1, f"{name}_has_any")
     next_q = make_register(INSTRUCTION_BITS, f"{name}_next")
     next_valid_q = make_register(1, f"{name}_next_valid")
     head_q = make_register(INSTRUCTION_BITS, f"{name}_head")
@@ -70,7 +71,8 @@ def make_instruction_queue(
         INSTRUCTION_BITS, pointer_bits, f"{name}_memory", asynchronous=False, max_write_ports=1
     )
 
-    ready = num_queued_q != config.queue_depth
+    # A power of two: of the numbers up to it only the depth itself has this bit.
+    ready = ~num_queued_q[pointer_bits]
     is_pushed = inputs.valid & ready
     # The free place is written whether an instruction is offered or not: that comes late.
     memory[write_pointer_q] <<= pyrtl.MemBlock.EnabledWrite(inputs.instruction, ready)
@@ -88,7 +90,9 @@ def make_instruction_queue(
     drive(read_pointer_q, (is_read, increment(read_pointer_q)), clear=inputs.clear)
     _count(num_stored_q, is_pushed, is_read, inputs.clear)
     _count(num_queued_q, is_pushed, inputs.pop, inputs.clear)
-    return InstructionQueueOutputs(ready, num_queued_q == 0, head_valid_q, head_q)
+    # A flag, so that whether the machine is idle does not wait for a comparison.
+    drive(has_any_q, (is_pushed, 1), (inputs.pop, num_queued_q != 1), clear=inputs.clear)
+    return InstructionQueueOutputs(ready, ~has_any_q, head_valid_q, head_q)
 
 
 def _count(

@@ -133,6 +133,12 @@ _FLOW = (
         "_count(num_queued_q, is_pushed, inputs.pop, pyrtl.Const(0, 1))",
     ),
     _bug(
+        "instruction_queue",
+        "queue of two says that it is empty when one is taken",
+        "(inputs.pop, num_queued_q != 1)",
+        "(inputs.pop, num_queued_q == 1)",
+    ),
+    _bug(
         "operand_feed",
         "operand starts again one word late",
         "(decrement(head[name][:index_bits]) for",

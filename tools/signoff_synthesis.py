@@ -10,7 +10,7 @@ from tools.markdown import fill_paragraphs, format_table
 from tools.synthesis.figures import FIGURE_NAME
 from tools.synthesis.netlist import RESOURCES
 from tools.synthesis.report import (
-    CHECK_UNIT,
+    CHECK_UNITS,
     CONTROL_CORES,
     CONTROL_UNITS,
     TARGET_CONTROL_SHARE,
@@ -116,7 +116,8 @@ def _say(is_met: bool) -> str:
 def _describe_check(report: Json) -> str:
     sizes = [size for size in report["xilinx"] if size["cores"] == CONTROL_CORES]
     share = max(get_control_share(size)[1] for size in sizes)
-    return f"With the check that refuses illegal instructions ({CHECK_UNIT}): {share:.2%}."
+    names = ", ".join(CHECK_UNITS)
+    return f"With what decodes instructions and refuses illegal ones ({names}): {share:.2%}."
 
 
 def _describe_sizes(report: Json) -> str:

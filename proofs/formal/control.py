@@ -15,7 +15,7 @@ from cosim.verilog import MODULE_NAME, export_verilog
 from rtl.circuits import CORE_BITS
 from rtl.config import AcceleratorConfig
 from rtl.instruction import FIELD_BITS, FIELDS, INSTRUCTION_BITS, Opcode, Predicate
-from rtl.instruction_check import FORM_BITS, Form
+from rtl.instruction_form import DISPATCHER_OPCODES, FORM_BITS, Form
 
 _FAULTS = (
     *("is_unknown", "is_bad_predicate", "is_empty", "is_many_slots", "is_long_target"),
@@ -23,6 +23,8 @@ _FAULTS = (
     "is_bad_buffer",
 )
 """What in the form of an instruction makes it illegal whatever the state of the run."""
+_ROUTING_PREDICATES = (Predicate.ALWAYS, Predicate.IF_COMPUTE)
+"""Predicates that have a flag in the form of an instruction."""
 MAX_SLOTS = 32
 """Width of the Index Register's port."""
 
@@ -72,6 +74,7 @@ def name_free_cores(config: AcceleratorConfig) -> dict[str, int]:
     queue_bits = config.queue_depth.bit_length()
     widths = {
         "queue_num_queued_q": queue_bits,
+        "queue_has_any_q": 1,
         "sequencer_is_running_q": 1,
         "sequencer_instruction_q": INSTRUCTION_BITS,
         "sequencer_marks_q": max(Opcode) + 1,
@@ -112,8 +115,9 @@ def name_visible(config: AcceleratorConfig) -> dict[str, int]:
     wires = {
         "dispatcher_instruction": INSTRUCTION_BITS,
         "dispatcher_form_q": FORM_BITS,
-        "dispatcher_is_held_q": 1,
-        "dispatcher_is_right_q": 1,
+        "dispatcher_is_held": 1,
+        "dispatcher_is_fitting_q": 1,
+        "dispatcher_is_admitted_q": 1,
         "dispatcher_is_open_q": 1,
         "dispatcher_is_decided_q": 1,
         "dispatcher_computes_q": 1,
@@ -136,13 +140,19 @@ def _declare_form() -> Iterator[str]:
     for place, member in enumerate(fields(Form)):
         yield f"wire form_{member.name} = dispatcher_form_q[{place}];"
     known = " | ".join(f"(held_opcode == {opcode.name})" for opcode in Opcode)
+    flags = " & ".join(
+        f"(form_is_{one.name.lower()} == (held_{kind} == {one.name}))"
+        for kind, ones in (("opcode", DISPATCHER_OPCODES), ("predicate", _ROUTING_PREDICATES))
+        for one in ones
+    )
     yield (
-        f"wire form_agrees = (form_is_unknown == ~({known}))"
+        f"wire form_agrees = {flags} & (form_is_unknown == ~({known}))"
         " & (form_is_for_core == (held_opcode >= LOAD))"
         " & (form_has_slot == (held_opcode >= LOAD | held_opcode == DECIDE))"
         " & (held_opcode != BEGIN | (form_is_empty == (held_rows == 0))"
         " & (form_is_many_slots == held_rows > B))"
-        " & ~(dispatcher_is_right_q & (form_has_slot & ~dispatcher_is_open_q"
+        " & ~(dispatcher_is_fitting_q & dispatcher_is_admitted_q"
+        " & (form_has_slot & ~dispatcher_is_open_q"
         f" | {' | '.join(f'form_{name}' for name in _FAULTS)}));"
     )
 
@@ -164,7 +174,7 @@ def _declare_view() -> Iterator[str]:
         " & (scheduler_is_open_q == (scheduler_commit_slot_q != scheduler_num_slots_q))"
         " & (index_valid_register == committed_slots[31:0])"
         " & ((index_register & ~index_valid_register) == 0)"
-        " & (~dispatcher_is_held_q | slot_agrees);"
+        " & (~dispatcher_is_held | slot_agrees);"
     )
 
 
@@ -219,7 +229,7 @@ def make_frame(
     mappings = ", ".join(f"mapping_register_{slot}" for slot in reversed(range(config.num_slots)))
     cores = list(reversed(range(config.num_cores)))
     offered = ", ".join(f"core{core}_instruction_valid" for core in cores)
-    full = ", ".join(f"core{core}_queue_num_queued_q == {config.queue_depth}" for core in cores)
+    full = ", ".join(f"core{core}_queue_num_queued_q >= {config.queue_depth}" for core in cores)
     errors = ", ".join(f"core{core}_error_valid_q" for core in cores)
     symbols = ", ".join(f"{one.name} = {one.value}" for kind in (Opcode, Predicate) for one in kind)
     word = "dispatcher_instruction"

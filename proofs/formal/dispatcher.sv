@@ -30,7 +30,7 @@ reg [127:0] last_instruction, last_accepted;
 reg [C-1:0] last_offered, last_sent, last_wanted;
 reg [4:0] last_opcode;
 always @(posedge clk) begin
-    was_held <= dispatcher_is_held_q & ~reset;
+    was_held <= dispatcher_is_held & ~reset;
     was_ready <= instruction_ready;
     was_accepting <= accepts;
     was_stopped <= error;
@@ -73,7 +73,7 @@ always @(posedge clk) if (was_reset) begin
     replaying_only_if_decided_so: assert (~(|sent & (held_slot == slot) & (held_predicate == IF_REPLAY)) | is_committed & ~computes);
     others_on_their_own_core: assert (~(|offered & (held_slot == slot) & (held_predicate != IF_COMPUTE)) | (offered == 1 << static_core));
     to_one_core: assert ((offered & (offered - 1)) == 0);
-    only_core_instructions: assert (~|offered | dispatcher_is_held_q & is_for_core & ~error);
+    only_core_instructions: assert (~|offered | dispatcher_is_held & is_for_core & ~error);
     // Fate of a legal instruction for a core: sent exactly once, dropped, or kept.
     wanted_is_offered: assert (~(is_of_slot & was_wanted) | (last_offered == last_wanted));
     wanted_passes_when_sent: assert (~(is_of_slot & was_wanted) | (was_ready == |last_sent) & (was_ready == ~was_full));
@@ -83,19 +83,19 @@ always @(posedge clk) if (was_reset) begin
     sent_when_it_leaves: assert (~|sent | instruction_ready);
     refused_is_not_sent: assert (~(was_reset_before & was_held & ~was_clear & error & ~was_core_error) | (last_offered == 0));
     // Fate of all others.
-    begin_is_executed: assert (~(is_known & (last_opcode == BEGIN)) | (dispatcher_is_held_q == ~was_begin));
-    threshold_is_executed: assert (~(is_known & (last_opcode == THRESHOLD)) | (dispatcher_is_held_q == ~was_threshold));
+    begin_is_executed: assert (~(is_known & (last_opcode == BEGIN)) | (dispatcher_is_held == ~was_begin));
+    threshold_is_executed: assert (~(is_known & (last_opcode == THRESHOLD)) | (dispatcher_is_held == ~was_threshold));
     decide_is_executed: assert (~(is_known & (last_opcode == DECIDE)) | was_ready & was_decide);
-    only_begin_begins: assert (~dispatcher_is_begin | dispatcher_is_held_q & (held_opcode == BEGIN) & ~error);
-    only_threshold_sets_it: assert (~dispatcher_is_threshold | dispatcher_is_held_q & (held_opcode == THRESHOLD) & ~error);
-    only_decide_decides: assert (~dispatcher_is_decide | dispatcher_is_held_q & (held_opcode == DECIDE) & ~error);
+    only_begin_begins: assert (~dispatcher_is_begin | dispatcher_is_held & (held_opcode == BEGIN) & ~error);
+    only_threshold_sets_it: assert (~dispatcher_is_threshold | dispatcher_is_held & (held_opcode == THRESHOLD) & ~error);
+    only_decide_decides: assert (~dispatcher_is_decide | dispatcher_is_held & (held_opcode == DECIDE) & ~error);
     // The port: nothing is lost, changed or invented under back-pressure.
-    accepted_is_held: assert (~(was_reset_before & was_accepting & ~was_clear) | dispatcher_is_held_q & (dispatcher_instruction == last_accepted));
-    waiting_is_kept: assert (~(is_known & ~was_ready & ~was_drained) | dispatcher_is_held_q & (dispatcher_instruction == last_instruction));
-    passed_is_gone: assert (~(was_reset_before & ~was_clear & was_ready & ~was_accepting) | ~dispatcher_is_held_q);
+    accepted_is_held: assert (~(was_reset_before & was_accepting & ~was_clear) | dispatcher_is_held & (dispatcher_instruction == last_accepted));
+    waiting_is_kept: assert (~(is_known & ~was_ready & ~was_drained) | dispatcher_is_held & (dispatcher_instruction == last_instruction));
+    passed_is_gone: assert (~(was_reset_before & ~was_clear & was_ready & ~was_accepting) | ~dispatcher_is_held);
     stopped_discards: assert (~error | instruction_ready & (offered == 0));
     // What carries the induction.
-    invariant_form: assert (~dispatcher_is_held_q | form_agrees);
+    invariant_form: assert (~dispatcher_is_held | form_agrees);
     invariant_view: assert (view_agrees);
     invariant_index_valid: assert (index_valid_register[slot] == is_committed);
     invariant_index: assert (index_register[slot] == (is_committed & computes));
@@ -103,7 +103,7 @@ always @(posedge clk) if (was_reset) begin
     invariant_pointer: assert (scheduler_pointer_q < C);
     invariant_committed: assert (is_committed == (slot < scheduler_commit_slot_q));
     invariant_commits: assert ((scheduler_commit_slot_q <= scheduler_num_slots_q) & (scheduler_num_slots_q <= B));
-    invariant_not_sent: assert (~dispatcher_is_held_q | (num_sent == 0));
+    invariant_not_sent: assert (~dispatcher_is_held | (num_sent == 0));
 
     waiting_for_a_queue: cover (is_of_slot & was_wanted & was_full);
     computing_sent: cover (is_of_slot & was_wanted & |last_sent & computes & (core == LAST_MAPPED));

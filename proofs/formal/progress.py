@@ -43,6 +43,7 @@ def _get_read(config: AcceleratorConfig) -> dict[str, tuple[str, int]]:
         "next_valid": ("queue_next_valid_q", 1),
         "num_queued": ("queue_num_queued_q", number_bits),
         "num_stored": ("queue_num_stored_q", number_bits),
+        "has_any": ("queue_has_any_q", 1),
     }
 
 
@@ -113,15 +114,15 @@ PROOF = ControlProof(
         Bug(
             "BEGIN waits for a machine that works",
             "rtl.dispatcher",
-            'is_legal & (fields["opcode"] == int(opcode)) & inputs.is_machine_idle',
-            'is_legal & (fields["opcode"] == int(opcode)) & ~inputs.is_machine_idle',
+            "is_legal & is_this & inputs.is_machine_idle",
+            "is_legal & is_this & ~inputs.is_machine_idle",
         ),
     ),
     shown=(
         "reset",
         "instruction_valid",
         "instruction_ready",
-        "dispatcher_is_held_q",
+        "dispatcher_is_held",
         "held_opcode",
         "held_predicate",
         "queued",

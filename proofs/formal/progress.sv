@@ -23,19 +23,19 @@ end endgenerate
 
 // Something progresses.
 reg was_held, was_error;
-wire leaves = was_held & ~dispatcher_is_held_q;
+wire leaves = was_held & ~dispatcher_is_held;
 wire stops = error & ~was_error;
 wire accepts = instruction_valid & instruction_ready;
-wire passes = dispatcher_is_held_q & instruction_ready;
+wire passes = dispatcher_is_held & instruction_ready;
 wire event_now = leaves | stops | accepts | passes | arriving | decision_valid | retire_valid
     | |starting | |finishing | |forgetting;
 // Nothing is asked for.
 wire is_busy = |queued | |running;
-wire rests = ~dispatcher_is_held_q & ~instruction_valid & ~is_busy;
+wire rests = ~dispatcher_is_held & ~instruction_valid & ~is_busy;
 // Cycles since something progressed.
 reg [32:0] stalled;
 always @(posedge clk) begin
-    was_held <= dispatcher_is_held_q & ~reset;
+    was_held <= dispatcher_is_held & ~reset;
     was_error <= error;
     stalled <= reset | event_now | rests ? 0 : stalled + 1;
 end
@@ -46,7 +46,8 @@ generate for (core = 0; core < C; core = core + 1) begin : carried
     wire [6:0] total = num_stored[core] + head_valid[core] + next_valid[core];
     assign runs_well[core] = ~running[core] | (stalled <= ages[core]) & (ages[core] <= LIMIT);
     assign waits_well[core] = running[core] | ~queued[core] | (stalled <= hidden[core]);
-    assign counts_well[core] = (num_queued[core] == total) & (total <= DEPTH);
+    assign counts_well[core] = (num_queued[core] == total) & (total <= DEPTH)
+        & (has_any[core] == queued[core]);
     assign shows_well[core] = (hidden[core] == 0) | (hidden[core] == 2) & head_valid[core]
         | (hidden[core] == 1) & (head_valid[core] | next_valid[core]);
 end endgenerate
@@ -55,7 +56,7 @@ always @(posedge clk) if (was_reset) begin
     memory_is_fair: assume (~|late);
     something_progresses: assert ((stalled <= LIMIT) | (stalled <= 2));
     an_idle_machine_progresses_at_once: assert (is_busy | (stalled == 0) | (stalled == 1) & event_now);
-    invariant_form: assert (~dispatcher_is_held_q | form_agrees);
+    invariant_form: assert (~dispatcher_is_held | form_agrees);
     invariant_view: assert (view_agrees);
     invariant_commits: assert ((scheduler_commit_slot_q <= scheduler_num_slots_q) & (scheduler_num_slots_q <= B));
     invariant_running: assert (&runs_well);
@@ -64,8 +65,8 @@ always @(posedge clk) if (was_reset) begin
     invariant_hidden: assert (&shows_well);
 
     longest_wait: cover ((LIMIT == 4) & (stalled == 4));
-    full_queue_waits: cover ((num_queued[0] == DEPTH) & dispatcher_is_held_q & ~instruction_ready);
-    waits_for_a_decision: cover (dispatcher_is_held_q & (held_predicate == IF_COMPUTE) & (stalled == 1));
+    full_queue_waits: cover ((num_queued[0] == DEPTH) & dispatcher_is_held & ~instruction_ready);
+    waits_for_a_decision: cover (dispatcher_is_held & (held_predicate == IF_COMPUTE) & (stalled == 1));
     stopped_and_done: cover (error & done);
     ended: cover (done & ~error & leaves);
 end

@@ -29,14 +29,20 @@ _BUGS = (
     Bug(
         "a full queue takes one more",
         _MODULE,
-        "ready = num_queued_q != config.queue_depth",
-        "ready = num_queued_q != config.queue_depth + 1",
+        "ready = ~num_queued_q[pointer_bits]",
+        "ready = ~num_queued_q[pointer_bits] | (num_queued_q == config.queue_depth)",
     ),
     Bug(
         "reads one place too far while something is pushed",
         _MODULE,
         "(is_read, increment(read_pointer_q))",
         "(is_read | is_pushed, increment(read_pointer_q))",
+    ),
+    Bug(
+        "a queue of two says that it is empty when one is taken",
+        _MODULE,
+        "(inputs.pop, num_queued_q != 1)",
+        "(inputs.pop, num_queued_q == 1)",
     ),
     Bug(
         "clear leaves the head",
@@ -49,6 +55,7 @@ _SHOWN = (
     "reset",
     "valid",
     "num_queued",
+    "has_any",
     "read_pointer",
     "write_pointer",
     "next_valid",
@@ -127,6 +134,7 @@ def _name_visible(prefix: str, pointer_bits: int) -> Named:
     return {
         "num_queued": (f"{prefix}queue_num_queued_q", pointer_bits + 1),
         "num_stored": (f"{prefix}queue_num_stored_q", pointer_bits + 1),
+        "has_any": (f"{prefix}queue_has_any_q", 1),
         "read_pointer": (f"{prefix}queue_read_pointer_q", pointer_bits),
         "write_pointer": (f"{prefix}queue_write_pointer_q", pointer_bits),
         "next_valid": (f"{prefix}queue_next_valid_q", 1),

@@ -40,6 +40,7 @@ always @(posedge clk) if (was_reset) begin
     takes_what_is_there: assert (~pop | (num_queued != 0) & head_valid);
     never_overflows: assert (num_queued <= DEPTH);
     never_loses: assert (~is_tagged | (ahead < num_queued));
+    says_whether_it_is_empty: assert (has_any == (num_queued != 0));
     shows_in_three_cycles: assert (hidden <= 2);
     invariant_numbers: assert ((num_queued == num_all) & (num_stored <= DEPTH));
     invariant_pointers: assert (write_pointer == read_pointer + num_stored[BITS-1:0]);

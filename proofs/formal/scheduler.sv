@@ -55,7 +55,7 @@ always @(posedge clk) if (was_reset) begin
     index_is_kept: assert (index_register[slot] == (is_committed & computes));
     mapping_is_kept: assert (~(is_committed & computes) | (mapping == core));
     // What carries the induction.
-    invariant_form: assert (~dispatcher_is_held_q | form_agrees);
+    invariant_form: assert (~dispatcher_is_held | form_agrees);
     invariant_view: assert (view_agrees);
     invariant_slots_fit: assert (num_slots <= B);
     invariant_commits_fit: assert (num_commits <= num_slots);

@@ -12,7 +12,7 @@ import pyrtl
 from rtl.config import AcceleratorConfig
 from rtl.core import CoreInputs, CoreOutputs
 from rtl.instruction import INSTRUCTION_BITS, Opcode, split
-from rtl.instruction_check import DECIDING_OPCODES, is_opcode
+from rtl.instruction_form import DECIDING_OPCODES, is_opcode
 from rtl.registers import drive, increment, latch, make_register
 
 COLUMN_BITS = 12

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from rtl.config import TINY, AcceleratorConfig
 from rtl.instruction import FIELDS, INSTRUCTION_BITS, Buffer, Instruction, Opcode, encode, split
-from rtl.instruction_check import CheckInputs, ErrorCode, make_form, make_instruction_check
+from rtl.instruction_check import CheckInputs, ErrorCode, make_instruction_check
+from rtl.instruction_form import make_form
 from tests.rtl.naive_check import check
 
 WIDE_QUERY = AcceleratorConfig(3, 4, 5, 8, 12, 40)
@@ -48,10 +49,10 @@ def get_simulation(config: AcceleratorConfig) -> pyrtl.FastSimulation:
             is_claimed=pyrtl.Input(1, "is_claimed"),
         )
         code = pyrtl.Output(4, "code")
-        is_right, found = make_instruction_check(inputs)
+        verdict, found = make_instruction_check(inputs)
         code <<= found
         right = pyrtl.Output(1, "is_right")
-        right <<= is_right
+        right <<= verdict.is_fitting & verdict.is_admitted
     return pyrtl.FastSimulation(tracer=None, block=block)
 
 

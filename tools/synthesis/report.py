@@ -19,7 +19,8 @@ CONTROL_CORES = 8
 """Number of cores for which the share of the control is held to its target."""
 CONTROL_UNITS = ("scheduler", "dispatcher", "slot_view")
 """DRS; the dispatcher, and what it keeps of the slot of its instruction."""
-CHECK_UNIT = "instruction_check"
+CHECK_UNITS = ("instruction_form", "instruction_check")
+"""Decode an instruction when it is accepted; refuse an illegal one."""
 
 
 def make_report(runs: Json, videos: Json | None) -> Json:
@@ -102,7 +103,8 @@ def get_control_share(size: Json) -> tuple[float, float]:
     """
     units, num_luts = size["common_units"], get_resources(size)["lut"]
     control = sum(units[name]["lut"] for name in CONTROL_UNITS)
-    return control / num_luts, (control + units[CHECK_UNIT]["lut"]) / num_luts
+    check = sum(units[name]["lut"] for name in CHECK_UNITS)
+    return control / num_luts, (control + check) / num_luts
 
 
 def judge(report: Json) -> Json:

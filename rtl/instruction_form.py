@@ -1,0 +1,207 @@
+"""The form of an instruction: what it says on its own, decoded once, when it is accepted.
+
+Source: docs/accelerator.md, sections 4 and 5. Combinational; the dispatcher keeps the form in
+registers beside the instruction, so that opcode, predicate and lengths are not decoded again where
+time is short.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import fields as dataclass_fields
+
+import pyrtl
+
+from rtl.circuits import select_value
+from rtl.config import AcceleratorConfig
+from rtl.instruction import FIELD_BITS, Buffer, Opcode, Predicate, get_buffer_words
+
+DISPATCHER_OPCODES = (Opcode.BEGIN, Opcode.THRESHOLD, Opcode.DECIDE, Opcode.END)
+DECIDING_OPCODES = (Opcode.DECIDE, Opcode.SCORE, Opcode.DISTANCE)
+PRODUCT_OPCODES = (Opcode.GEMV, Opcode.GEMV_SILU)
+TARGET_OPCODES = (Opcode.LOAD, *PRODUCT_OPCODES)
+SOURCE_OPCODES = (Opcode.STORE, *PRODUCT_OPCODES)
+_VECTOR_BUFFERS = (Buffer.X, Buffer.N, Buffer.Y, Buffer.K, Buffer.P)
+"""Of NORM, ADD and DISTANCE."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the instruction alone says, each 1 bit; in this order from bit 0 up.
+
+    Attributes:
+        is_unknown: no such opcode.
+        is_begin: BEGIN.
+        is_threshold: THRESHOLD.
+        is_decide: DECIDE.
+        is_end: END.
+        is_score: SCORE.
+        is_distance: DISTANCE.
+        is_always: the predicate is `always`.
+        is_if_compute: the predicate is `if-compute`.
+        is_bad_predicate: see `ErrorCode.PREDICATE`.
+        is_empty: `rows` is 0, but counts; this and the next six are `ErrorCode.LENGTH`.
+        is_many_slots: `rows` of BEGIN is too large.
+        is_long_target: `rows` is too large for the target of LOAD or a product.
+        is_long_result: `rows` is too large for the parameters or gates of a product.
+        is_long_source: `rows` is too large for the source of STORE.
+        is_long_vector: `rows` is too large for the buffers that the opcode itself names.
+        is_bad_width: `columns` of a product is 0 or too large for its source.
+        is_reserved: see `ErrorCode.RESERVED`.
+        is_bad_buffer: see `ErrorCode.BUFFER`.
+        has_slot: the slot counts.
+        is_deciding: it decides a slot.
+        is_for_core: a core executes it.
+    """
+
+    is_unknown: pyrtl.WireVector
+    is_begin: pyrtl.WireVector
+    is_threshold: pyrtl.WireVector
+    is_decide: pyrtl.WireVector
+    is_end: pyrtl.WireVector
+    is_score: pyrtl.WireVector
+    is_distance: pyrtl.WireVector
+    is_always: pyrtl.WireVector
+    is_if_compute: pyrtl.WireVector
+    is_bad_predicate: pyrtl.WireVector
+    is_empty: pyrtl.WireVector
+    is_many_slots: pyrtl.WireVector
+    is_long_target: pyrtl.WireVector
+    is_long_result: pyrtl.WireVector
+    is_long_source: pyrtl.WireVector
+    is_long_vector: pyrtl.WireVector
+    is_bad_width: pyrtl.WireVector
+    is_reserved: pyrtl.WireVector
+    is_bad_buffer: pyrtl.WireVector
+    has_slot: pyrtl.WireVector
+    is_deciding: pyrtl.WireVector
+    is_for_core: pyrtl.WireVector
+
+
+FORM_BITS = len(dataclass_fields(Form))
+"""Width of the form of an instruction."""
+
+
+def is_opcode(opcode: pyrtl.WireVector, wanted: Sequence[Opcode]) -> pyrtl.WireVector:
+    """1 where the opcode is one of `wanted`."""
+    return pyrtl.rtl_any(*(opcode == int(one) for one in wanted))
+
+
+def make_form(
+    config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
+) -> pyrtl.WireVector:
+    """The form of an instruction, FORM_BITS wide.
+
+    Each bit is a short path from the instruction.
+    """
+    opcode, predicate = fields["opcode"], fields["predicate"]
+    form = Form(
+        is_unknown=~is_opcode(opcode, tuple(Opcode)),
+        is_begin=opcode == int(Opcode.BEGIN),
+        is_threshold=opcode == int(Opcode.THRESHOLD),
+        is_decide=opcode == int(Opcode.DECIDE),
+        is_end=opcode == int(Opcode.END),
+        is_score=opcode == int(Opcode.SCORE),
+        is_distance=opcode == int(Opcode.DISTANCE),
+        is_always=predicate == int(Predicate.ALWAYS),
+        is_if_compute=predicate == int(Predicate.IF_COMPUTE),
+        is_bad_predicate=_is_bad_predicate(fields),
+        **_find_bad_lengths(config, fields),
+        is_bad_width=_is_bad_width(config, fields),
+        is_reserved=fields["reserved"] != 0,
+        is_bad_buffer=_is_bad_buffer(fields),
+        has_slot=_has_slot(fields),
+        is_deciding=_is_deciding(fields),
+        is_for_core=opcode >= int(Opcode.LOAD),
+    )
+    return pyrtl.concat_list([getattr(form, member.name) for member in dataclass_fields(Form)])
+
+
+def split_form(form: pyrtl.WireVector) -> Form:
+    """The bits of a form by name."""
+    return Form(*(form[place] for place in range(FORM_BITS)))
+
+
+def _is_bad_predicate(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
+    predicate = fields["predicate"]
+    must_be_always = is_opcode(fields["opcode"], DISPATCHER_OPCODES) | _is_deciding(fields)
+    return (predicate > max(Predicate)) | must_be_always & (predicate != int(Predicate.ALWAYS))
+
+
+def _has_slot(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
+    opcode = fields["opcode"]
+    return (opcode >= int(Opcode.LOAD)) | (opcode == int(Opcode.DECIDE))
+
+
+def _is_deciding(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
+    return is_opcode(fields["opcode"], DECIDING_OPCODES)
+
+
+def _is_bad_width(
+    config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
+) -> pyrtl.WireVector:
+    columns = fields["columns"]
+    is_outside = (columns == 0) | _exceeds(config, columns, fields["source"])
+    return is_opcode(fields["opcode"], PRODUCT_OPCODES) & is_outside
+
+
+def _find_bad_lengths(
+    config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
+) -> dict[str, pyrtl.WireVector]:
+    """The flags of the form that `rows` sets.
+
+    Lengths are compared with constants before the opcode chooses: that is faster.
+    """
+    opcode, rows = fields["opcode"], fields["rows"]
+
+    def exceeds(*buffers: Buffer) -> pyrtl.WireVector:
+        return rows > min(get_buffer_words(config, buffer) for buffer in buffers)
+
+    has_rows = (opcode >= int(Opcode.LOAD)) | (opcode == int(Opcode.BEGIN))
+    vectors = (
+        ((Opcode.NORM, Opcode.ADD, Opcode.DISTANCE), exceeds(*_VECTOR_BUFFERS)),
+        ((Opcode.SCORE,), exceeds(Buffer.H, Buffer.K)),
+    )
+    results = (
+        ((Opcode.GEMV,), exceeds(Buffer.P)),
+        ((Opcode.GEMV_SILU,), exceeds(Buffer.P, Buffer.G)),
+    )
+    is_target, is_source = is_opcode(opcode, TARGET_OPCODES), opcode == int(Opcode.STORE)
+    return {
+        "is_empty": has_rows & (rows == 0),
+        "is_many_slots": (opcode == int(Opcode.BEGIN)) & (rows > config.num_slots),
+        "is_long_target": is_target & _exceeds(config, rows, fields["target"]),
+        "is_long_result": _choose(opcode, results),
+        "is_long_source": is_source & _exceeds(config, rows, fields["source"]),
+        "is_long_vector": _choose(opcode, vectors),
+    }
+
+
+def _choose(
+    opcode: pyrtl.WireVector, flags: Sequence[tuple[Sequence[Opcode], pyrtl.WireVector]]
+) -> pyrtl.WireVector:
+    """1 where the flag of the opcode is 1."""
+    return pyrtl.rtl_any(*(is_opcode(opcode, opcodes) & flag for opcodes, flag in flags))
+
+
+def _exceeds(
+    config: AcceleratorConfig, length: pyrtl.WireVector, buffer: pyrtl.WireVector
+) -> pyrtl.WireVector:
+    """1 where a length is larger than a buffer; 0 for one that does not exist: another error."""
+    capacities = {int(one): get_buffer_words(config, one) for one in Buffer}
+    flags = [
+        length > capacities[number] if number in capacities else pyrtl.Const(0, 1)
+        for number in range(1 << FIELD_BITS["target"])
+    ]
+    return select_value(flags, buffer)
+
+
+def _is_bad_buffer(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
+    opcode, target, source = fields["opcode"], fields["target"], fields["source"]
+    is_unknown = is_opcode(opcode, TARGET_OPCODES) & (target > max(Buffer)) | is_opcode(
+        opcode, SOURCE_OPCODES
+    ) & (source > max(Buffer))
+    is_shared = (target == source) | (target == int(Buffer.P)) | (source == int(Buffer.P))
+    is_gate_used = (opcode == int(Opcode.GEMV_SILU)) & (source == int(Buffer.G))
+    return is_unknown | is_opcode(opcode, PRODUCT_OPCODES) & is_shared | is_gate_used
