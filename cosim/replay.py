@@ -25,9 +25,9 @@ import pyrtl
 
 from cosim.pin_trace import PinTrace, Stimulus, format_line, parse_line
 from cosim.pyrtl_backend import PyrtlBackend
+from cosim.tool import run_tool
 from cosim.verilog import MODULE_NAME, VERILOG_FILE
 from cosim.verilog_ports import Port
-from cosim.yosys import run_tool
 from reference.errors import ArgumentError
 from rtl.config import AcceleratorConfig
 

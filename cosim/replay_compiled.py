@@ -17,10 +17,11 @@ from pathlib import Path
 
 from cosim.pin_trace import PinTrace, Stimulus
 from cosim.replay import STIMULUS_FILE, TRACE_FILE
+from cosim.tool import find_tool, get_tool_version, run_tool
 from cosim.verilator_build import find_verilator
 from cosim.verilog import MODULE_NAME, VERILOG_FILE
 from cosim.verilog_ports import Port
-from cosim.yosys import find_tool, get_tool_version, run_tool, run_yosys
+from cosim.yosys import run_yosys
 from reference.errors import ArgumentError
 
 HARNESS_FILE = "replay_harness.cpp"

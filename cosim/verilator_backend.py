@@ -50,7 +50,7 @@ class VerilatorBackend:
 
     Raises:
         ArgumentError: Verilator or a tool that it needs is missing.
-        BuildError: the design could not be built.
+        ToolError: the design could not be built.
     """
 
     def __init__(

@@ -11,7 +11,6 @@ import importlib.util
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,8 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata, resources
 from pathlib import Path
 
+from cosim.tool import run_tool
 from cosim.verilog import MODULE_NAME, VERILOG_FILE, VerilogDesign
-from reference.errors import ArgumentError, FastCarError
+from reference.errors import ArgumentError
 
 HARNESS_FILE = "verilator_harness.cpp"
 PORTS_FILE = "accelerator_ports.h"
@@ -38,10 +38,6 @@ FAST, SLOW = "-O2", "-O0"
 
 
 _COMPLAINT = re.compile(r"^%(Error|Warning)|\berror\b|FAIL")
-
-
-class BuildError(FastCarError):
-    """Verilator or the compiler refused."""
 
 
 def find_verilator() -> list[str]:
@@ -81,7 +77,7 @@ def build_library(design: VerilogDesign) -> Path:
 
     Raises:
         ArgumentError: Verilator is missing, or the cache cannot be written.
-        BuildError: with the first line of what went wrong.
+        ToolError: with the first line of what went wrong.
     """
     verilator = find_verilator()
     sources = {
@@ -110,8 +106,8 @@ def _build(verilator: Sequence[str], sources: dict[str, str], folder: Path) -> P
     """
     for name, text in sources.items():
         (folder / name).write_text(text, encoding="utf-8")
-    run_tool([*verilator, *_list_arguments()], folder)
-    root = Path(run_tool([*verilator, "--getenv", "VERILATOR_ROOT"], folder).strip())
+    run_build_tool([*verilator, *_list_arguments()], folder)
+    root = Path(run_build_tool([*verilator, "--getenv", "VERILATOR_ROOT"], folder).strip())
     include = root / "include"
     generated = sorted(path.name for path in folder.glob("V*.cpp"))
     is_slow = {name: "__Slow" in name for name in generated}
@@ -129,9 +125,9 @@ def _build(verilator: Sequence[str], sources: dict[str, str], folder: Path) -> P
         unit.write_text("".join(f'#include "{member}"\n' for member in members), encoding="utf-8")
         commands.append(["g++", optimisation, *COMPILER_OPTIONS, *folders, "-c", unit.name])
     with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda command: run_tool(command, folder), commands))
+        list(pool.map(lambda command: run_build_tool(command, folder), commands))
     objects = [f"unit{optimisation}.o" for optimisation in units]
-    run_tool(["g++", "-shared", "-pthread", "-o", LIBRARY_FILE, *objects], folder)
+    run_build_tool(["g++", "-shared", "-pthread", "-o", LIBRARY_FILE, *objects], folder)
     return folder / LIBRARY_FILE
 
 
@@ -150,27 +146,13 @@ def make_ports_header(design: VerilogDesign) -> str:
     return "\n".join(lines) + "\n"
 
 
-def run_tool(command: Sequence[str], folder: Path) -> str:
-    """Run a tool in a folder; gives what it wrote.
+def run_build_tool(command: Sequence[str], folder: Path) -> str:
+    """Output of Verilator, a compiler or what they built, in a folder.
 
     Raises:
-        BuildError: exit code other than 0, with the first line that complains.
+        ToolError: exit code other than 0, with the first line that complains.
     """
-    done = subprocess.run(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        check=False,
-    )
-    if done.returncode != 0:
-        lines = done.stdout.splitlines() or [f"exit code {done.returncode}"]
-        named = [line for line in lines if _COMPLAINT.search(line)]
-        raise BuildError((named or lines)[0].strip())
-    return done.stdout
+    return run_tool(command, folder, complaint=_COMPLAINT)
 
 
 def _list_arguments() -> list[str]:
@@ -189,4 +171,4 @@ def _compute_key(verilator: Sequence[str], sources: dict[str, str]) -> str:
 def _get_version(command: Sequence[str]) -> str:
     if command[1:] == ["-m", "verilator"]:  # It starts slowly, and does not know its version.
         return metadata.version("verilator")
-    return run_tool([*command, "--version"], Path.cwd())
+    return run_build_tool([*command, "--version"], Path.cwd())

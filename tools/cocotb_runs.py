@@ -14,8 +14,8 @@ from xml.etree import ElementTree
 from cosim.export import ExportRequest, make_package
 from cosim.replay import get_icarus_version
 from cosim.replay_compiled import get_verilator_version
+from cosim.tool import ToolError, find_tool
 from cosim.verilog import VERILOG_FILE
-from cosim.yosys import ToolError, find_tool
 from reference.video.model import load_video_model
 
 Json = dict[str, Any]

@@ -7,7 +7,7 @@ import time
 from functools import cache
 from pathlib import Path
 
-from cosim.yosys import find_tool, get_tool_version, run_tool
+from cosim.tool import find_tool, get_tool_version, run_tool
 from proofs.formal.bitwuzla_solver import get_version as get_bitwuzla_version
 from proofs.formal.result import BugResult, FormalResult, Obligations, Status
 from proofs.formal.smt import EXTRA, Answer, Question, ask, build_smt

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from cosim.yosys import ToolError, find_tool, run_tool
+from cosim.tool import ToolError, find_tool, run_tool
 from proofs.formal.bitwuzla_solver import make_solver
 from proofs.formal.counterexample import Counterexample, read_counterexample
 from proofs.formal.result import Obligations

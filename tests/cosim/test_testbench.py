@@ -26,7 +26,7 @@ from cosim.testbench import (
     format_changes,
     make_testbench,
 )
-from cosim.verilator_build import find_verilator, is_verilator_installed, run_tool
+from cosim.verilator_build import find_verilator, is_verilator_installed, run_build_tool
 from cosim.verilog import VERILOG_FILE, WAIVER_FILE, export_verilog, make_waivers
 from rtl.config import TINY
 from rtl.instruction import Opcode, decode
@@ -61,10 +61,10 @@ def compile_bench(folder: Path) -> list[str]:
     """Compile with Icarus, or Verilator where that is missing; gives what runs the bench."""
     if HAS_ICARUS:
         sources = (TESTBENCH_FILE, VERILOG_FILE)
-        run_tool(["iverilog", "-g2012", "-Wall", "-o", "bench.vvp", *sources], folder)
+        run_build_tool(["iverilog", "-g2012", "-Wall", "-o", "bench.vvp", *sources], folder)
         return ["vvp", "-n", str(folder / "bench.vvp")]
     options = ("--binary", "--output-split", "0", "--top-module", BENCH_NAME, WAIVER_FILE)
-    run_tool([*find_verilator(), *options, VERILOG_FILE, TESTBENCH_FILE], folder)
+    run_build_tool([*find_verilator(), *options, VERILOG_FILE, TESTBENCH_FILE], folder)
     return [str(folder / "obj_dir" / f"V{BENCH_NAME}")]
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pyrtl
 import pytest
 
-from cosim.verilator_build import BuildError, find_verilator, is_verilator_installed, run_tool
+from cosim.tool import ToolError
+from cosim.verilator_build import find_verilator, is_verilator_installed, run_build_tool
 from cosim.verilog import (
     MODULE_NAME,
     VERILOG_FILE,
@@ -133,7 +134,7 @@ def lint(folder: Path, design: VerilogDesign, waivers: str) -> None:
     (folder / VERILOG_FILE).write_text(design.text, encoding="utf-8")
     (folder / WAIVER_FILE).write_text(waivers, encoding="utf-8")
     options = ["--lint-only", "-Wall", "--top-module", MODULE_NAME]
-    run_tool([*find_verilator(), *options, WAIVER_FILE, VERILOG_FILE], folder)
+    run_build_tool([*find_verilator(), *options, WAIVER_FILE, VERILOG_FILE], folder)
 
 
 @needs_verilator
@@ -147,7 +148,7 @@ def test_every_waiver_is_needed(tiny: VerilogDesign, tmp_path: Path) -> None:
     lines = make_waivers().splitlines(keepends=True)
     for place in range(len(WAIVERS)):
         others = [*lines[: 1 + 2 * place], *lines[3 + 2 * place :]]
-        with pytest.raises(BuildError, match=WAIVERS[place][0]):
+        with pytest.raises(ToolError, match=WAIVERS[place][0]):
             lint(tmp_path, tiny, "".join(others))
 
 
@@ -164,7 +165,7 @@ def test_lint_finds_a_planted_fault(
 ) -> None:
     assert tiny.text.count(old) == 1
     text = tiny.text.replace(old, new)
-    with pytest.raises(BuildError, match=rule):
+    with pytest.raises(ToolError, match=rule):
         lint(tmp_path, VerilogDesign(TINY, text, tiny.ports, tiny.assertions), make_waivers())
 
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from cosim.yosys import ToolError, find_tool, run_tool, run_yosys
+from cosim.tool import ToolError, find_tool, run_tool
+from cosim.yosys import run_yosys
 from tools.synthesis.block_registers import absorb_registers
 from tools.synthesis.netlist import count_types
 

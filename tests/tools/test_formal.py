@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cosim.yosys import ToolError
+from cosim.tool import ToolError
 from proofs.formal import run
 from reference.errors import ArgumentError
 from tools import formal

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from cosim.yosys import ToolError
+from cosim.tool import ToolError
 from tools.signoff import DOCS, PAGE_NAME, SECTIONS, make_page
 from tools.signoff_synthesis import format_section
 from tools.synthesis.__main__ import REPORT_NAME, main

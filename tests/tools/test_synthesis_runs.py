@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from cosim.tool import ToolError
 from cosim.verilog import MODULE_NAME
 from cosim.verilog_ports import Port
-from cosim.yosys import ToolError
 from rtl.config import TINY, AcceleratorConfig
 from tools.synthesis.__main__ import REPORT_NAME, main
 from tools.synthesis.design import (

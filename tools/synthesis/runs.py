@@ -11,8 +11,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+from cosim.tool import ToolError, ToolTimeoutError, get_tool_version
 from cosim.verilog import MODULE_NAME
-from cosim.yosys import ToolError, ToolTimeoutError, get_tool_version
 from reference.errors import ArgumentError
 from rtl.config import DEMO, TINY, AcceleratorConfig
 from tools.hardware_run import show

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cosim.yosys import ToolError
+from cosim.tool import ToolError
 from proofs.formal import smt
 from proofs.formal.counterexample import Counterexample, read_counterexample
 from proofs.formal.design import make_planted, planted, replace_once

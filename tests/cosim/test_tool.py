@@ -6,14 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cosim.yosys import (
-    ToolError,
-    ToolTimeoutError,
-    find_tool,
-    get_tool_version,
-    run_tool,
-    run_yosys,
-)
+from cosim.tool import ToolError, ToolTimeoutError, find_tool, get_tool_version, run_tool
+from cosim.yosys import run_yosys
 from reference.errors import ArgumentError
 
 
