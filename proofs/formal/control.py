@@ -116,6 +116,8 @@ def name_visible(config: AcceleratorConfig) -> dict[str, int]:
         "dispatcher_instruction": INSTRUCTION_BITS,
         "dispatcher_form_q": FORM_BITS,
         "dispatcher_is_held": 1,
+        "dispatcher_is_held_q": 1,
+        "dispatcher_is_drained_q": 1,
         "dispatcher_is_fitting_q": 1,
         "dispatcher_is_admitted_q": 1,
         "dispatcher_is_open_q": 1,

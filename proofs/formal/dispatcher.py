@@ -51,6 +51,12 @@ PROOF = ControlProof(
             "is_decided = form.is_always | ~form.is_always",
         ),
         Bug(
+            "ready waits for valid",
+            _MODULE,
+            "inputs.is_stopped | ~is_held | is_passed",
+            "inputs.is_stopped | ~is_held & inputs.instruction_valid | is_passed",
+        ),
+        Bug(
             "every instruction is accepted",
             _MODULE,
             "instruction_ready = inputs.is_stopped | ~is_held | is_passed",

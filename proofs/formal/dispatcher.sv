@@ -22,6 +22,16 @@ wire is_conditional = held_predicate != ALWAYS;
 wire is_met = held_predicate == ALWAYS | is_committed & (computes == (held_predicate == IF_COMPUTE));
 wire [4:0] target_core = held_predicate == IF_COMPUTE ? core : static_core;
 
+// Rule 3 of the channels: ready follows from registers alone, so from nothing that the port offers.
+wire is_right = dispatcher_is_fitting_q & dispatcher_is_admitted_q;
+wire is_looking = dispatcher_is_held_q & ~dispatcher_is_drained_q & ~error;
+wire knows_way = form_is_always | dispatcher_is_decided_q;
+wire takes_way = form_is_always | (dispatcher_computes_q == form_is_if_compute);
+wire [4:0] way = form_is_if_compute ? dispatcher_mapped_core_q : held_slot % C;
+wire passes_core = form_is_for_core & knows_way & (~takes_way | ~full[way]);
+wire is_judged = held_slot == slot | ~(form_is_for_core & is_right);
+wire ready_from_registers = ~is_looking | is_right & (form_is_decide | passes_core);
+
 // The cycle before: what was looked at, what was done with it, what was offered.
 reg was_held, was_ready, was_accepting, was_stopped, was_clear, was_of_slot;
 reg was_wanted, was_excluded, was_waiting, was_full;
@@ -93,6 +103,7 @@ always @(posedge clk) if (was_reset) begin
     accepted_is_held: assert (~(was_reset_before & was_accepting & ~was_clear) | dispatcher_is_held & (dispatcher_instruction == last_accepted));
     waiting_is_kept: assert (~(is_known & ~was_ready & ~was_drained) | dispatcher_is_held & (dispatcher_instruction == last_instruction));
     passed_is_gone: assert (~(was_reset_before & ~was_clear & was_ready & ~was_accepting) | ~dispatcher_is_held);
+    ready_follows_from_registers: assert (~is_judged | (instruction_ready == ready_from_registers));
     stopped_discards: assert (~error | instruction_ready & (offered == 0));
     // What carries the induction.
     invariant_form: assert (~dispatcher_is_held | form_agrees);
