@@ -168,7 +168,8 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     instruction_ready = inputs.is_stopped | ~is_held | is_passed
     is_accepted = inputs.instruction_valid & instruction_ready
     is_held_d = inputs.instruction_valid | ~instruction_ready
-    is_claim = is_passed & form.is_deciding
+    # What decides claims its slot from the first look on: it is replaced only when it passes.
+    is_claim = is_legal & form.is_deciding
     claimed_d = claimed_q | mark_slot(config, is_claim, fields["slot"])
     drive(is_held_q, (pyrtl.Const(1, 1), is_held_d), clear=inputs.reset | inputs.is_stopped)
     drive(is_drained_q, (pyrtl.Const(1, 1), is_drained), clear=inputs.reset)
@@ -184,7 +185,6 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
         inputs.mappings,
         inputs.commit,
     )
-    # What decides is replaced only when it passes.
     is_claiming = is_held & form.is_deciding
     accepted_slot = split(inputs.instruction)["slot"]
     events = ViewEvents(~is_held | is_passed, is_claiming, accepted_slot, fields["slot"])

@@ -74,20 +74,19 @@ def make_retirement(
 ) -> RetirementOutputs:
     """Build the record of the slot under way and the one that is offered."""
     is_begun_q = make_register(1, f"{name}_is_begun")
+    is_ended_q = make_register(1, f"{name}_is_ended")
     start_cycle_q = make_register(CYCLE_BITS, f"{name}_start_cycle")
     digest_q = make_register(DIGEST_BITS, f"{name}_digest")
 
     fields = sequencer.fields
-    is_beginning = sequencer.is_first_cycle & ~is_begun_q
+    # The end comes late: a register holds it, and the record is over in the cycle after it.
+    is_beginning = sequencer.is_first_cycle & (~is_begun_q | is_ended_q)
     is_retiring = sequencer.is_finished & fields["is_last"]
     is_ending = is_retiring | sequencer.is_finished & is_one_of(fields, DECISION_OPCODES)
 
-    drive(
-        is_begun_q,
-        (is_ending, 0),
-        (is_beginning, 1),
-        clear=inputs.reset | inputs.is_dropping | ~inputs.is_running,
-    )
+    forget = inputs.reset | inputs.is_dropping | ~inputs.is_running
+    drive(is_begun_q, (is_beginning, 1), (is_ended_q, 0), clear=forget)
+    drive(is_ended_q, (pyrtl.Const(1, 1), is_ending), clear=forget)
     drive(start_cycle_q, (is_beginning, inputs.cycle))
     # No beat is sent in an instruction's first cycle, in which its operands are read.
     drive(digest_q, (inputs.is_beat_sent, update_digest(digest_q, inputs.beat)), (is_beginning, 0))
@@ -118,10 +117,11 @@ def _offer(
         (inputs.ready, 0),
         clear=inputs.reset,
     )
-    drive(slot_q, (is_retiring, slot))
-    drive(record_start_cycle_q, (is_retiring, start_cycle))
-    drive(record_end_cycle_q, (is_retiring, inputs.cycle))
-    drive(record_digest_q, (is_retiring, digest))
+    # Until there is a record they follow, so that they need not know that it comes.
+    drive(slot_q, (~valid_q, slot))
+    drive(record_start_cycle_q, (~valid_q, start_cycle))
+    drive(record_end_cycle_q, (~valid_q, inputs.cycle))
+    drive(record_digest_q, (~valid_q, digest))
 
     payload = pyrtl.concat(slot_q, record_start_cycle_q, record_end_cycle_q, record_digest_q)
     require_stable(f"{name}_record", inputs.reset, valid_q, inputs.ready, payload)

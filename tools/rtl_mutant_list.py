@@ -335,6 +335,18 @@ _RETIREMENT = (
     ),
     _bug(
         "retirement",
+        "record is kept open when it ends",
+        "(is_beginning, 1), (is_ended_q, 0)",
+        "(is_beginning, 1)",
+    ),
+    _bug(
+        "retirement",
+        "a record that waits follows the next slot",
+        "(~valid_q, digest)",
+        "(pyrtl.Const(1, 1), digest)",
+    ),
+    _bug(
+        "retirement",
         "record goes on in the next run",
         "inputs.is_dropping | ~inputs.is_running",
         "inputs.is_dropping",
