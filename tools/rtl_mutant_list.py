@@ -344,6 +344,7 @@ _RETIREMENT = (
         "a record that waits follows the next slot",
         "(~valid_q, digest)",
         "(pyrtl.Const(1, 1), digest)",
+        "core_faults",
     ),
     _bug(
         "retirement",
