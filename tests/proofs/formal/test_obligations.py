@@ -13,8 +13,8 @@ from proofs.formal.task import INVARIANT_PREFIX, FormalTask
 
 OBLIGATIONS = {
     "scheduler": (23, 0, 4),
-    "dispatcher": (32, 0, 7),
-    "queue": (10, 0, 4),
+    "dispatcher": (33, 0, 7),
+    "queue": (11, 0, 4),
     "progress": (9, 1, 5),
     "requantizer products": (3, 0, 1),
     "requantizer rounding": (2, 0, 2),
