@@ -32,7 +32,7 @@ from cosim.replay import IcarusReplayer, Replayer
 from cosim.replay_compiled import CxxrtlReplayer, VerilatorReplayer
 from cosim.stimulus import Recorder, draw_jobs
 from cosim.verilog import VerilogDesign
-from fastcar.output import write_atomically
+from fastcar.output import check_writable, write_atomically
 from reference.errors import ArgumentError, FastCarError
 from rtl.config import PRESETS
 from tools.cocotb_runs import run_cocotb
@@ -174,6 +174,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--out", type=Path, default=REPORT, help="the report")
     options = parser.parse_args(arguments)
     try:
+        check_writable(options.out)
         report = (
             measure(QUICK_PROGRAMS, QUICK_COCOTB_RUNS)
             if options.quick

@@ -144,3 +144,11 @@ def test_a_missing_simulator_is_one_line_and_exit_code_2(
     assert simulators.main(["--quick", "--out", str(tmp_path / "report.json")]) == 2
     assert capsys.readouterr().err.startswith("iverilog = 'not found': ")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_directory_is_refused_before_anything_is_simulated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert simulators.main(["--quick", "--out", str(tmp_path / "missing" / "report.json")]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.endswith("missing does not")

@@ -245,6 +245,15 @@ def test_a_missing_tool_is_one_line_and_exit_code_2(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_missing_directory_is_refused_before_the_hours_of_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--quick", "--out", str(tmp_path / "missing")]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: output = ")
+    assert line.endswith("missing does not")
+
+
 def test_a_plan_is_limited() -> None:
     assert len(FULL.xilinx) == 8
     limited = FULL.limit(num_seeds=2, max_cores=2, max_lanes=16)

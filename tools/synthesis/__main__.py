@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from fastcar.output import write_atomically
+from fastcar.output import check_writable, write_atomically
 from reference.errors import FastCarError
 from tools.hardware_run import Json, Settings, show
 from tools.synthesis.figures import FIGURE_NAME, draw_growth
@@ -31,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rewrite", action="store_true", help="the figure from the numbers alone")
     given = parser.parse_args(arguments)
     try:
+        for name in (REPORT_NAME, FIGURE_NAME):
+            check_writable(given.out / name)
         report = _load(given.out) if given.rewrite else _measure(given)
     except FastCarError as error:
         print(f"error: {error}", file=sys.stderr)
