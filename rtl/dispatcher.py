@@ -185,6 +185,7 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
         inputs.mappings,
         inputs.commit,
     )
+    # For the instruction at the port, before the array shows it; an illegal one ends the run.
     is_claiming = is_held & form.is_deciding
     accepted_slot = split(inputs.instruction)["slot"]
     events = ViewEvents(~is_held | is_passed, is_claiming, accepted_slot, fields["slot"])

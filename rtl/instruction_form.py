@@ -1,6 +1,6 @@
 """The form of an instruction: what it says on its own, decoded once, when it is accepted.
 
-Source: docs/accelerator.md, sections 4 and 5. Combinational; the dispatcher keeps the form in
+Source: docs/accelerator.md, sections 2 and 5. Combinational; the dispatcher keeps the form in
 registers beside the instruction, so that opcode, predicate and lengths are not decoded again where
 time is short.
 """

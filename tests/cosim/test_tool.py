@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,14 @@ def test_the_version_is_one_line() -> None:
 def test_run_tool_stops_a_program_after_its_time(tmp_path: Path) -> None:
     with pytest.raises(ToolTimeoutError, match="sleep: stopped after 1 seconds"):
         run_tool(["sleep", "600"], tmp_path, limit_seconds=1)
+
+
+def test_an_error_repeats_the_first_line_that_complains(tmp_path: Path) -> None:
+    command = ["sh", "-c", "echo fine; echo '%Error: one'; echo '%Error: two'; exit 3"]
+    with pytest.raises(ToolError, match=r"^sh: exit 3: %Error: one$"):
+        run_tool(command, tmp_path, complaint=re.compile("^%Error"))
+    with pytest.raises(ToolError, match=r"^sh: exit 3: fine / %Error: one / %Error: two$"):
+        run_tool(command, tmp_path, complaint=re.compile("^%Warning"))
 
 
 def test_run_tool_gives_standard_output_and_errors(tmp_path: Path) -> None:

@@ -246,8 +246,9 @@ def test_a_missing_tool_is_one_line_and_exit_code_2(
 
 
 def test_a_missing_directory_is_refused_before_the_hours_of_work(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setattr("tools.synthesis.__main__.run_plan", lambda *_: pytest.fail("synthesised"))
     assert main(["--quick", "--out", str(tmp_path / "missing")]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: output = ")
