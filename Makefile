@@ -4,6 +4,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The package as it is installed, as links: for tools that look for files.
+TREE := $(VENV)/tree
+# Files of tools/ that import PyTorch, which tests do not install.
+WITH_TORCH := bench/transformers make_golden moving_digits/torch_llama moving_digits/train
 PIP_QUIET := $(if $(MAKE_TERMOUT),,--quiet)# bars on a terminal, one line per step in a log
 PYTEST_ARGS ?=
 # A process per core, each with one thread for its matrix products.
@@ -46,8 +50,9 @@ test-all: $(VENV)/stamp-test ## fast and slow tests | make test-all
 nightly: $(VENV)/stamp-test ## all tests, random examples, seed in the header | make nightly
 	FASTCAR_HYPOTHESIS=nightly $(BIN)/python -m pytest $(PARALLEL) -m "" $(PYTEST_ARGS)
 doctest: $(VENV)/stamp-test ## examples in docstrings, README.md and docs/ | make doctest
-	$(BIN)/python -m pytest --doctest-modules --doctest-glob="*.md" reference rtl cosim proofs fastcar \
-	    $(wildcard README.md docs) $(PYTEST_ARGS)
+	$(BIN)/python -m tools.package_tree $(TREE)
+	$(BIN)/python -m pytest --doctest-modules --doctest-glob="*.md" $(TREE)/fastcar $(TREE)/tools \
+	    $(WITH_TORCH:%=--ignore=$(TREE)/tools/%.py) $(wildcard README.md docs) $(PYTEST_ARGS)
 mutants: $(VENV)/stamp-test ## planted bugs, each must be caught by a test | make mutants
 	$(BIN)/python -m tools.mutants $(MUTANTS_ARGS)
 coverage: $(VENV)/stamp-test ## lines and branches that no test reaches | make coverage
@@ -56,7 +61,9 @@ coverage: $(VENV)/stamp-test ## lines and branches that no test reaches | make c
 lint: $(VENV)/stamp-test $(VENV)/stamp-lint ## ruff, formatting, mypy --strict | make lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict reference rtl cosim proofs fastcar tools tests
+	$(BIN)/python -m tools.package_tree $(TREE)
+	cd $(TREE) && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/setup.cfg \
+	    --cache-dir $(CURDIR)/.mypy_cache --strict fastcar tools tests
 format: $(VENV)/stamp-lint ## apply ruff's formatting and safe fixes | make format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -95,9 +102,9 @@ signoff: $(VENV)/stamp-test ## docs/signoff.md from what formal, simulators, syn
 golden: $(VENV)/stamp-golden ## vectors of Hugging Face transformers | make golden
 	$(BIN)/python -m tools.make_golden
 train: $(VENV)/stamp-train ## train the moving-digits model | make train MODEL_OUT=out/model
-	$(BIN)/python -m tools.train_moving_digits --out $(MODEL_OUT)
+	$(BIN)/python -m tools.moving_digits.train --out $(MODEL_OUT)
 evaluate: $(VENV)/stamp-test ## held-out quality of the shipped model | make evaluate
-	$(BIN)/python -m tools.evaluate_model
+	$(BIN)/python -m tools.moving_digits.evaluate
 
 ## -- housekeeping
 clean: ## remove .venv, caches and out/ | make clean

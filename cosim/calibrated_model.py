@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from reference.calibration import calibrate_per_layer, compute_ceiling
-from reference.errors import ArgumentError
-from reference.gate_factory import make_calibrated_gate
-from reference.gates import Gate, ThresholdGate
-from reference.generate import DecodeOptions, generate
-from reference.integer_model import IntegerModel
-from reference.mlp_engine import DecisionSource
-from reference.quantization import quantize_checkpoint
-from reference.records import DecisionRecord
-from reference.replay import ReplayConfig
-from reference.sampling import Sampling
-from reference.video.model import Clips, VideoModel
+from fastcar.reference.calibration import calibrate_per_layer, compute_ceiling
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gate_factory import make_calibrated_gate
+from fastcar.reference.gates import Gate, ThresholdGate
+from fastcar.reference.generate import DecodeOptions, generate
+from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.integer.model import IntegerModel
+from fastcar.reference.integer.quantization import quantize_checkpoint
+from fastcar.reference.records import DecisionRecord
+from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.sampling import Sampling
+from fastcar.reference.video.model import Clips, VideoModel
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, tokens fed, tokens to feed)."""

@@ -11,19 +11,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from cosim.assembler import format_instruction
-from cosim.backend import Backend, RunResult, RunSettings
-from cosim.compiler import LayerCompiler, LayerStep
-from cosim.memory_image import Beats, MemoryImage, make_memory_image
-from cosim.memory_map import CachePart, MemoryMap, SlotPart
-from reference.errors import ArgumentError, FastCarError
-from reference.fixed_point import Int16Array
-from reference.integer_engine import IntegerMlpEngine
-from reference.integer_model import IntegerModel
-from reference.mlp_engine import MlpRequest, MlpResult
-from reference.scheduler import Dispatch
-from rtl.config import AcceleratorConfig
-from rtl.instruction import Instruction, decode, encode
+from fastcar.cosim.backends.backend import Backend, RunResult, RunSettings
+from fastcar.cosim.program.assembler import format_instruction
+from fastcar.cosim.program.compiler import LayerCompiler, LayerStep
+from fastcar.cosim.program.memory_image import Beats, MemoryImage, make_memory_image
+from fastcar.cosim.program.memory_map import CachePart, MemoryMap, SlotPart
+from fastcar.reference.errors import ArgumentError, FastCarError
+from fastcar.reference.integer.engine import IntegerMlpEngine
+from fastcar.reference.integer.fixed_point import Int16Array
+from fastcar.reference.integer.mlp_engine import MlpRequest, MlpResult
+from fastcar.reference.integer.model import IntegerModel
+from fastcar.reference.scheduler import Dispatch
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import Instruction, decode, encode
 
 
 class HardwareError(FastCarError):
@@ -61,7 +61,7 @@ class LayerRun(LayerStart):
 
 
 class AcceleratorEngine:
-    """Runs the MLP phase on a back end; implements `reference.mlp_engine.MlpEngine`.
+    """Runs the MLP phase on a back end; implements `mlp_engine.MlpEngine`.
 
     Args:
         model: integer constants of all layers.
@@ -120,7 +120,8 @@ class AcceleratorEngine:
 
         Raises:
             HardwareError: the accelerator reported an error, or a slot has no record.
-            FastCarError: the run broke a rule or did not end (`cosim.backend.Backend.run`).
+            FastCarError: the run broke a rule or did not end
+            (`fastcar.cosim.backends.backend.Backend.run`).
         """
         self._hand_over(request)
         program = tuple(self.compile(layer_index, request))

@@ -14,15 +14,15 @@ from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
-from cosim.backend import RunSettings
-from cosim.cycle_model import Prediction, bound_cycles, predict_run
-from cosim.engine import AcceleratorEngine, LayerRun
-from cosim.records import Counters, DecisionRecord, RetireRecord
-from reference.errors import FastCarError
-from reference.fixed_point import Int16Array
-from reference.integer_engine import IntegerMlpEngine
-from reference.mlp_engine import MlpRequest, MlpResult
-from reference.scheduler import Dispatch, SlotIndex, compute_schedule, get_static_core
+from fastcar.cosim.backends.backend import RunSettings
+from fastcar.cosim.cycles.cycle_model import Prediction, bound_cycles, predict_run
+from fastcar.cosim.engine import AcceleratorEngine, LayerRun
+from fastcar.cosim.records import Counters, DecisionRecord, RetireRecord
+from fastcar.reference.errors import FastCarError
+from fastcar.reference.integer.engine import IntegerMlpEngine
+from fastcar.reference.integer.fixed_point import Int16Array
+from fastcar.reference.integer.mlp_engine import MlpRequest, MlpResult
+from fastcar.reference.scheduler import Dispatch, SlotIndex, compute_schedule, get_static_core
 
 OnRun = Callable[[LayerRun, Prediction], None]
 """Called with every layer that was run and found equal, and what the cycle model says of it on
@@ -73,7 +73,7 @@ class LockstepError(FastCarError):
 
 
 class LockstepEngine:
-    """Reference and accelerator side by side; implements `reference.mlp_engine.MlpEngine`.
+    """Reference and accelerator side by side; implements `mlp_engine.MlpEngine`.
 
     Tokens before the first one run on the reference alone; the accelerator then takes over the
     replay cache. From there on the decoder continues with what the hardware computed.

@@ -12,16 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from cosim.cycle_model import Prediction
-from cosim.planner import Planner
-from cosim.request import make_accelerator_config
-from cosim.workload import WORKLOADS, Workload
-from reference.errors import ArgumentError
-from reference.mlp_engine import DecisionSource
-from reference.scheduler import Dispatch
-from reference.thresholds import check_ratio
-from rtl.config import AcceleratorConfig
-from rtl.latency import count_read_beats, count_written_beats
+from fastcar.cosim.cycles.cycle_model import Prediction
+from fastcar.cosim.cycles.planner import Planner
+from fastcar.cosim.cycles.workload import WORKLOADS, Workload
+from fastcar.cosim.request import make_accelerator_config
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.scheduler import Dispatch
+from fastcar.reference.thresholds import check_ratio
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.latency import count_read_beats, count_written_beats
 
 Report = dict[str, Any]
 Progress = Callable[[str, int, int], None]

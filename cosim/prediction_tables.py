@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cosim.prediction import Report
-from cosim.report_tables import Row, format_table
+from fastcar.cosim.prediction import Report
+from fastcar.cosim.report_tables import Row, format_table
 
 
 def format_report(report: Report) -> str:

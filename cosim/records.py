@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from reference.errors import FastCarError
-from rtl.config import AcceleratorConfig
-from rtl.instruction_check import ErrorCode
-from rtl.score_unit import MEASURE_BITS
+from fastcar.reference.errors import FastCarError
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction_check import ErrorCode
+from fastcar.rtl.score_unit import MEASURE_BITS
 
 GetPort = Callable[[str], int]
 """Value of an output port in the current cycle, unsigned."""
@@ -55,7 +55,7 @@ class RetireRecord:
         core: core that finished it.
         start_cycle: in which the core began its first instruction.
         end_cycle: in which the core ended its last instruction.
-        digest: of the beats that it stored, `reference.digest`.
+        digest: of the beats that it stored, `fastcar.reference.integer.digest`.
     """
 
     order: int

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from cosim.lockstep import LockstepError
-from cosim.run import Cosim
-from cosim.timeline import PHASES
-from reference.errors import FastCarError
+from fastcar.cosim.cycles.timeline import PHASES
+from fastcar.cosim.lockstep import LockstepError
+from fastcar.cosim.run import Cosim
+from fastcar.reference.errors import FastCarError
 
 Report = dict[str, Any]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cosim.report import Report
+from fastcar.cosim.report import Report
 
 Row = Sequence[object]
 

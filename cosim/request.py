@@ -6,16 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from cosim.backend import Backend, RunSettings
-from cosim.memory_model import ChannelSettings
-from cosim.pyrtl_backend import PyrtlBackend
-from cosim.verilator_backend import VerilatorBackend
-from reference.config import ModelConfig
-from reference.errors import ArgumentError
-from reference.mlp_engine import DecisionSource
-from reference.scheduler import Dispatch
-from reference.thresholds import check_ratio
-from rtl.config import AcceleratorConfig
+from fastcar.cosim.backends.backend import Backend, RunSettings
+from fastcar.cosim.backends.memory_model import ChannelSettings
+from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
+from fastcar.cosim.backends.verilator_backend import VerilatorBackend
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.scheduler import Dispatch
+from fastcar.reference.thresholds import check_ratio
+from fastcar.rtl.config import AcceleratorConfig
 
 BACKENDS: dict[str, Callable[[AcceleratorConfig], Backend]] = {
     "pyrtl": PyrtlBackend,

@@ -12,19 +12,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cosim.calibrated_model import Progress, calibrate_gate, quantize_video_model, take_clips
-from cosim.engine import AcceleratorEngine
-from cosim.lockstep import LockstepEngine
-from cosim.planner import Planner
-from cosim.request import BACKENDS, CosimRequest, Mode
-from cosim.statistics import RunStatistics
-from reference.decoder import TokenIds
-from reference.errors import ArgumentError
-from reference.integer_decoder import IntegerDecoder
-from reference.integer_engine import IntegerMlpEngine
-from reference.replay import ReplayConfig
-from reference.video.model import VideoModel
-from rtl.config import AcceleratorConfig
+from fastcar.cosim.calibrated_model import (
+    Progress,
+    calibrate_gate,
+    quantize_video_model,
+    take_clips,
+)
+from fastcar.cosim.cycles.planner import Planner
+from fastcar.cosim.engine import AcceleratorEngine
+from fastcar.cosim.lockstep import LockstepEngine
+from fastcar.cosim.request import BACKENDS, CosimRequest, Mode
+from fastcar.cosim.statistics import RunStatistics
+from fastcar.reference.decoder import TokenIds
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.integer.decoder import IntegerDecoder
+from fastcar.reference.integer.engine import IntegerMlpEngine
+from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.video.model import VideoModel
+from fastcar.rtl.config import AcceleratorConfig
 
 
 @dataclass

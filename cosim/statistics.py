@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
-from cosim.compiler import BEGIN_STATIC
-from cosim.cycle_model import Prediction, bound_cycles, predict_run
-from cosim.cycle_recursion import Step
-from cosim.engine import LayerRun
-from cosim.timeline import PHASES, Timeline, list_spans
-from rtl.config import AcceleratorConfig
-from rtl.instruction import Instruction, Opcode, Predicate
-from rtl.latency import count_mac_beats
+from fastcar.cosim.cycles.cycle_model import Prediction, bound_cycles, predict_run
+from fastcar.cosim.cycles.cycle_recursion import Step
+from fastcar.cosim.cycles.timeline import PHASES, Timeline, list_spans
+from fastcar.cosim.engine import LayerRun
+from fastcar.cosim.program.compiler import BEGIN_STATIC
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import Instruction, Opcode, Predicate
+from fastcar.rtl.latency import count_mac_beats
 
 
 @dataclass

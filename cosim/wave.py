@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pyrtl
 
-from cosim.engine import LayerStart
-from cosim.memory_model import SharedMemory
-from cosim.pyrtl_backend import PyrtlBackend
-from reference.errors import ArgumentError, FastCarError
-from rtl.config import AcceleratorConfig
-from rtl.instruction import encode
+from fastcar.cosim.backends.memory_model import SharedMemory
+from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
+from fastcar.cosim.engine import LayerStart
+from fastcar.reference.errors import ArgumentError, FastCarError
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import encode
 
 WINDOW_CYCLES = 500
 """Cycles shown before and behind the one that is looked at."""
@@ -28,7 +28,7 @@ STEPS_BEFORE_RUN = 2
 
 
 class TracingStepper:
-    """FastSimulation that keeps every step; implements `cosim.pyrtl_backend.Stepper`.
+    """FastSimulation that keeps every step; implements `pyrtl_backend.Stepper`.
 
     Attributes:
         trace: inputs, outputs, registers and `cycle` in every step.

@@ -1,6 +1,8 @@
 """Cache attentive replay (FastCar, arXiv:2505.14709v1) for autoregressive video generation.
 
-The public names; everything else is reached through `reference`.
+The public names. What they are made of lies below: `fastcar.reference` (the specification),
+`fastcar.rtl`, `fastcar.cosim` and `fastcar.proofs`. A name is imported when it is first used, so
+that `import fastcar` costs nothing.
 
 >>> import fastcar
 >>> model = fastcar.load_model()
@@ -14,19 +16,52 @@ A refusal names argument, value and limit:
 
 >>> fastcar.generate(model, "3 right-down", frames=99)
 Traceback (most recent call last):
-reference.errors.ArgumentError: frames = 99: must be at most 32, the model's position limit
+fastcar.reference.errors.ArgumentError: frames = 99: must be at most 32, the model's position limit
 """
 
-from fastcar.generation import Generation, generate, run_generation
-from fastcar.request import GenerationRequest
-from reference.checkpoint import load_checkpoint
-from reference.errors import ArgumentError, CheckpointError, FastCarError, OutputError
-from reference.replay import ReplayConfig, Semantics
-from reference.sampling import Sampling
-from reference.trace import Trace, make_score_gate
-from reference.trace import run_trace as trace
-from reference.video.model import SHIPPED_MODEL, VideoModel
-from reference.video.model import load_video_model as load_model
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastcar.generation import Generation, generate, run_generation
+    from fastcar.reference.errors import (
+        ArgumentError,
+        CheckpointError,
+        FastCarError,
+        OutputError,
+    )
+    from fastcar.reference.files.checkpoint import load_checkpoint
+    from fastcar.reference.replay import ReplayConfig, Semantics
+    from fastcar.reference.sampling import Sampling
+    from fastcar.reference.trace import Trace, make_score_gate
+    from fastcar.reference.trace import run_trace as trace
+    from fastcar.reference.video.model import SHIPPED_MODEL, VideoModel
+    from fastcar.reference.video.model import load_video_model as load_model
+    from fastcar.request import GenerationRequest
+
+_HOMES = {
+    "SHIPPED_MODEL": "reference.video.model",
+    "ArgumentError": "reference.errors",
+    "CheckpointError": "reference.errors",
+    "FastCarError": "reference.errors",
+    "Generation": "generation",
+    "GenerationRequest": "request",
+    "OutputError": "reference.errors",
+    "ReplayConfig": "reference.replay",
+    "Sampling": "reference.sampling",
+    "Semantics": "reference.replay",
+    "Trace": "reference.trace",
+    "VideoModel": "reference.video.model",
+    "generate": "generation",
+    "load_checkpoint": "reference.files.checkpoint",
+    "load_model": "reference.video.model:load_video_model",
+    "make_score_gate": "reference.trace",
+    "run_generation": "generation",
+    "trace": "reference.trace:run_trace",
+}
+"""Module of every public name, and the name there if it is another."""
 
 __all__ = [
     "SHIPPED_MODEL",
@@ -48,3 +83,18 @@ __all__ = [
     "run_generation",
     "trace",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, from the module that defines it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'fastcar' has no attribute {name!r}")
+    home, _, other = _HOMES[name].partition(":")
+    value = getattr(import_module(f"fastcar.{home}"), other or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names, whether they have been used or not."""
+    return sorted({*globals(), *__all__})

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastcar.request import GenerationRequest
-from proofs.certificate import CERTIFICATES, make_certificate
-from reference.calibration import (
+from fastcar.proofs.certificate import CERTIFICATES, make_certificate
+from fastcar.reference.calibration import (
     RatioCurve,
     calibrate_per_layer,
     calibrate_uniform,
@@ -21,21 +20,22 @@ from reference.calibration import (
     compute_ratio_curve,
     correct_in_closed_loop,
 )
-from reference.certified_gate import CertifiedGate
-from reference.errors import ArgumentError
-from reference.gate_factory import (
+from fastcar.reference.certified_gate import CertifiedGate
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gate_factory import (
     THRESHOLD_GATES,
     make_measuring_gate,
     make_ratio_gate,
     make_threshold_gate,
 )
-from reference.gates import Gate
-from reference.generate import generate
-from reference.records import DecisionRecord
-from reference.replay import Semantics
-from reference.sampling import Sampling
-from reference.thresholds import AdaptiveThresholds, FixedThresholds
-from reference.video.model import VideoModel
+from fastcar.reference.gates import Gate
+from fastcar.reference.generate import generate
+from fastcar.reference.records import DecisionRecord
+from fastcar.reference.replay import Semantics
+from fastcar.reference.sampling import Sampling
+from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds
+from fastcar.reference.video.model import VideoModel
+from fastcar.request import GenerationRequest
 
 Progress = Callable[[str, int, int], None]
 """Called with (stage, tokens fed, tokens to feed)."""

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.gate_choice import GateChoice, Progress, choose_gate
+from fastcar.reference.decoder import TokenIds
+from fastcar.reference.gates import Gate
+from fastcar.reference.generate import DecodeResult
+from fastcar.reference.generate import generate as decode
+from fastcar.reference.video.model import VideoModel
 from fastcar.request import GenerationRequest, VideoSources, get_sources
-from reference.decoder import TokenIds
-from reference.gates import Gate
-from reference.generate import DecodeResult
-from reference.generate import generate as decode
-from reference.video.model import VideoModel
 
 Pixels = NDArray[np.float32]
 
@@ -110,7 +110,7 @@ def generate(model: VideoModel, *prompts: str, **options: Any) -> Generation:
         prompts: texts such as "3 right-down".
         options: further attributes of `GenerationRequest`.
 
-    >>> from reference.video.model import load_video_model
+    >>> from fastcar.reference.video.model import load_video_model
     >>> videos = generate(load_video_model(), "3 right-down", frames=2, tau=(0.0,), repeats=1)
     >>> videos.replay_pixels.shape
     (1, 2, 32, 32)

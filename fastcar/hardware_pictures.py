@@ -36,7 +36,8 @@ def draw_timelines(panels: Sequence[Axes], timelines: Mapping[str, Json], num_co
 
     Args:
         panels: as many as timelines.
-        timelines: by title, `cycles` of the layer and `spans` (`cosim.timeline.Span` as JSON).
+        timelines: by title, `cycles` of the layer and `spans`
+            (`fastcar.cosim.cycles.timeline.Span` as JSON).
         num_cores: C.
     """
     width = max(timeline["cycles"] for timeline in timelines.values())
@@ -78,7 +79,7 @@ def _draw_span(panel: Axes, span: Json, width: int) -> None:
 
 
 def draw_cosim(report: Json, path: Path) -> None:
-    """The report of a co-simulation (`cosim.report.build_report`) in six panels, as PNG."""
+    """The report of a co-simulation (`fastcar.cosim.report.build_report`) in six panels, as PNG."""
     figure = _draw_panels(report) if report["runs"] else _draw_failure()
     save_figure(figure, path)
 

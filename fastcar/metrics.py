@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
-from reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError
 
 Pixels = NDArray[np.floating]
 Values = NDArray[np.float64]

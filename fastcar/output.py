@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reference.errors import OutputError
+from fastcar.reference.errors import OutputError
 
 
 def check_writable(path: str | os.PathLike[str]) -> None:

@@ -16,15 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from fastcar.proofs import scheduler
+from fastcar.proofs.arithmetic import to_balls
+from fastcar.proofs.decoded_run import DecodedPair, decode, load_rows
+from fastcar.proofs.instances import GENERATORS
+from fastcar.proofs.registry import STEMS, get_statement
+from fastcar.proofs.statement import Check, HypothesisError, Statement, Verdict
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.video.model import SHIPPED_MODEL
 from fastcar.workers import open_pool
-from proofs import scheduler
-from proofs.arithmetic import to_balls
-from proofs.decoded_run import DecodedPair, decode, load_rows
-from proofs.instances import GENERATORS
-from proofs.registry import STEMS, get_statement
-from proofs.statement import Check, HypothesisError, Statement, Verdict
-from reference.errors import ArgumentError
-from reference.video.model import SHIPPED_MODEL
 
 Json = dict[str, Any]
 Progress = Callable[[str, int, int], None]
@@ -200,7 +200,7 @@ def prove_scheduler() -> dict[str, int]:
     if hasattr(signal, "siginterrupt"):
         # z3 puts Ctrl-C back so that it no longer ends a wait for other processes.
         signal.siginterrupt(signal.SIGINT, True)
-    from proofs.scheduler_model import NUM_OBLIGATIONS  # needs z3, which was found just now
+    from fastcar.proofs.scheduler_model import NUM_OBLIGATIONS  # needs z3, which was found just now
 
     discharged = sum(obligation.is_discharged for obligation in found)
     return {"expected": NUM_OBLIGATIONS, "found": len(found), "discharged": discharged}

@@ -11,8 +11,8 @@ import numpy as np
 from fastcar import statistics
 from fastcar.generation import Generation, Pixels
 from fastcar.metrics import Values, cap_psnr, compute_psnr, compute_ssim
-from proofs.certificate import CERTIFICATES
-from reference.certified_gate import CertifiedGate
+from fastcar.proofs.certificate import CERTIFICATES
+from fastcar.reference.certified_gate import CertifiedGate
 
 SCHEMA_VERSION = 1
 """Raised when a field changes its meaning or goes; new fields leave it."""

@@ -7,22 +7,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from proofs.certificate import CERTIFICATES
-from reference.decoder import TokenIds
-from reference.engine_factory import ENGINE_NAMES, make_engine
-from reference.errors import ArgumentError
-from reference.gate_factory import GATE_NAMES, THRESHOLD_GATES
-from reference.gates import Gate, InputGate
-from reference.generate import DecodeOptions, Prompts
-from reference.guidance import check_scale
-from reference.kv_cache import CacheStorage
-from reference.replay import ReplayConfig, Semantics
-from reference.sampling import Sampling
-from reference.sparse_attention import SparseAttention
-from reference.temporal_attention_score import HeadAggregation
-from reference.thresholds import check_ratio
-from reference.video.model import VideoModel
-from reference.video.prompt import Prompt, parse_prompt
+from fastcar.proofs.certificate import CERTIFICATES
+from fastcar.reference.decoder import TokenIds
+from fastcar.reference.engine_factory import ENGINE_NAMES, make_engine
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gate_factory import GATE_NAMES, THRESHOLD_GATES
+from fastcar.reference.gates import Gate, InputGate
+from fastcar.reference.generate import DecodeOptions, Prompts
+from fastcar.reference.guidance import check_scale
+from fastcar.reference.kv_cache import CacheStorage
+from fastcar.reference.replay import ReplayConfig, Semantics
+from fastcar.reference.sampling import Sampling
+from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.temporal_attention_score import HeadAggregation
+from fastcar.reference.thresholds import check_ratio
+from fastcar.reference.video.model import VideoModel
+from fastcar.reference.video.prompt import Prompt, parse_prompt
 
 DEFAULT_TARGET_RATIO = 0.5
 """Replay ratio where neither a threshold nor a ratio is asked for."""
@@ -51,8 +51,8 @@ class GenerationRequest:
         tau: thresholds, one or one per layer, None = the layer never replays.
         max_error: guaranteed error of a replayed MLP output (Euclidean norm), one or one per layer,
             None = the layer never replays; with the input gate, in place of `tau`.
-        certificate: of `proofs.certificate.CERTIFICATES`, what guarantees `max_error`; None =
-            distance.
+        certificate: of `fastcar.proofs.certificate.CERTIFICATES`, what guarantees `max_error`;
+            None = distance.
         target_ratio: replayed share of all fed tokens and layers that `tau` is calibrated to.
         per_layer: calibrate every layer to the ratio instead of all together.
         closed_loop_runs: corrective runs of the calibration.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.certified_gate import Certificate
-from reference.config import ModelConfig
-from reference.laps import PARTS
-from reference.records import DecisionRecord
+from fastcar.reference.certified_gate import Certificate
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.laps import PARTS
+from fastcar.reference.records import DecisionRecord
 
 Values = NDArray[np.float64]
 

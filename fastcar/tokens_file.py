@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.attention import BoolArray
-from reference.decoder import TokenIds
-from reference.errors import ArgumentError, CheckpointError
-from reference.json_file import describe_path, get_file_size
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.decoder import TokenIds
+from fastcar.reference.errors import ArgumentError, CheckpointError
+from fastcar.reference.files.json_file import describe_path, get_file_size
 
 MAX_TOKENS_BYTES = 2**28
 """Largest array that is unpacked: a zip file can expand to a thousand times its size."""

@@ -29,13 +29,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from proofs.spectral_norm import SMALLEST, compute_gamma, compute_root_above
-from reference.attention import BoolArray
-from reference.errors import ArgumentError
-from reference.gates import GateQuery
-from reference.linear import compute_linear
-from reference.thresholds import Measures
-from reference.weights import Float, FloatArray, LayerWeights, ModelWeights
+from fastcar.proofs.spectral_norm import SMALLEST, compute_gamma, compute_root_above
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import GateQuery
+from fastcar.reference.linear import compute_linear
+from fastcar.reference.thresholds import Measures
+from fastcar.reference.weights import Float, FloatArray, LayerWeights, ModelWeights
 
 Numbers = NDArray[np.float64]
 
@@ -171,7 +171,7 @@ class ActivationCertificate:
         self._hidden = np.full((*places, inner), np.nan, self._dtype)
 
     def bound(self, query: GateQuery) -> Measures:
-        """See `reference.certified_gate.Certificate`."""
+        """See `fastcar.reference.certified_gate.Certificate`."""
         last = self._hidden[query.layer_index, :, query.location_index]
         everything = np.ones(len(last), bool)
         hidden = query.compute_activations(everything).hidden

@@ -1,6 +1,6 @@
 """A decoded token and the aligned token one frame earlier: what the statements are about.
 
-Notation as in `proofs.decoded_run`; j- = j - N is the aligned token of token j.
+Notation as in `fastcar.proofs.decoded_run`; j- = j - N is the aligned token of token j.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofs.arithmetic import Array
-from proofs.decoded_run import DecodedPair, DecodedRun
-from reference.rms_norm import compute_rms_norm
-from reference.weights import LayerWeights
+from fastcar.proofs.arithmetic import Array
+from fastcar.proofs.decoded_run import DecodedPair, DecodedRun
+from fastcar.reference.rms_norm import compute_rms_norm
+from fastcar.reference.weights import LayerWeights
 
 
 @dataclass(frozen=True)

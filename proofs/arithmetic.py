@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError
 
 Array = NDArray[Any]
 """float64, or object with a ball in every place."""

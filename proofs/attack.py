@@ -16,8 +16,8 @@ from typing import Any, Generic
 
 import numpy as np
 
-from proofs.statement import Check, HypothesisError, InstanceT, Statement
-from reference.errors import FastCarError
+from fastcar.proofs.statement import Check, HypothesisError, InstanceT, Statement
+from fastcar.reference.errors import FastCarError
 
 CLIMBS = 4
 """Climbs that start from different random instances."""

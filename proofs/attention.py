@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofs import softmax
-from proofs.arithmetic import (
+from fastcar.proofs import softmax
+from fastcar.proofs.arithmetic import (
     Array,
     Scalar,
     compute_norm,
@@ -30,10 +30,10 @@ from proofs.arithmetic import (
     sqrt,
     to_float,
 )
-from proofs.attention_rounding import compute_bound_rounding
-from proofs.attention_rounding import compute_head_rounding as compute_head_rounding
-from proofs.attention_rounding import compute_softmax_rounding as compute_softmax_rounding
-from proofs.statement import Check, Hypothesis, Sides, Statement, make_finite_hypothesis
+from fastcar.proofs.attention_rounding import compute_bound_rounding
+from fastcar.proofs.attention_rounding import compute_head_rounding as compute_head_rounding
+from fastcar.proofs.attention_rounding import compute_softmax_rounding as compute_softmax_rounding
+from fastcar.proofs.statement import Check, Hypothesis, Sides, Statement, make_finite_hypothesis
 
 
 @dataclass(frozen=True)

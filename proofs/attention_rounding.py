@@ -1,15 +1,15 @@
 """What float64 does to the attention of one head, and to the bounds on it (P-03, P-04, P-12).
 
 u is the unit roundoff. Terms of the order u^2 are left to what the limits have to spare.
-`proofs.attention` offers the limits of one head beside `compute_head`.
+`fastcar.proofs.attention` offers the limits of one head beside `compute_head`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from proofs.arithmetic import Array, compute_norm, compute_row_norms, get_maximum
-from proofs.statement import UNIT_ROUNDOFF
+from fastcar.proofs.arithmetic import Array, compute_norm, compute_row_norms, get_maximum
+from fastcar.proofs.statement import UNIT_ROUNDOFF
 
 
 def compute_softmax_rounding(query: Array, keys: Array) -> float:

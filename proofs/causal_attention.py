@@ -26,10 +26,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofs import attention
-from proofs.arithmetic import Array, Scalar, compute_norm, compute_row_norms, get_maximum
-from proofs.attention_rounding import compute_bound_rounding, compute_head_rounding
-from proofs.statement import Check, Hypothesis, Sides, Statement, make_finite_hypothesis
+from fastcar.proofs import attention
+from fastcar.proofs.arithmetic import Array, Scalar, compute_norm, compute_row_norms, get_maximum
+from fastcar.proofs.attention_rounding import compute_bound_rounding, compute_head_rounding
+from fastcar.proofs.statement import Check, Hypothesis, Sides, Statement, make_finite_hypothesis
 
 
 @dataclass(frozen=True)

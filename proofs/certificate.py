@@ -2,9 +2,9 @@
 
 Claim. Let y0 be the MLP output that the decoder computed for input n0, and y the one that it would
 compute for n, both in its own floating point. Then |y - y0| <= bound(n0, n), for the distance
-certificate (`proofs.distance_bound`) and for the activation certificate
-(`proofs.activation_certificate`). Hypotheses: the float exp is within 5 unit roundoffs, and a sum
-of k products within gamma_k of the exact one, whatever its order.
+certificate (`fastcar.proofs.distance_bound`) and for the activation certificate
+(`fastcar.proofs.activation_certificate`). Hypotheses: the float exp is within 5 unit roundoffs, and
+a sum of k products within gamma_k of the exact one, whatever its order.
 
 Proof. In the two files: each bounds the difference in exact arithmetic and adds a limit on what
 rounding does to y0 and to y. A gate that replays iff bound <= epsilon therefore guarantees
@@ -20,13 +20,13 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from proofs import activation_certificate, distance_bound, distance_certificate
-from proofs.arithmetic import Array, compute_norm, is_ball_array, to_balls, to_floats
-from proofs.statement import UNIT_ROUNDOFF, Check, Sides, Statement, make_finite_hypothesis
-from reference.certified_gate import Certificate
-from reference.errors import ArgumentError
-from reference.swiglu import compute_activations, compute_swiglu
-from reference.weights import FloatArray, LayerWeights, ModelWeights
+from fastcar.proofs import activation_certificate, distance_bound, distance_certificate
+from fastcar.proofs.arithmetic import Array, compute_norm, is_ball_array, to_balls, to_floats
+from fastcar.proofs.statement import UNIT_ROUNDOFF, Check, Sides, Statement, make_finite_hypothesis
+from fastcar.reference.certified_gate import Certificate
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.swiglu import compute_activations, compute_swiglu
+from fastcar.reference.weights import FloatArray, LayerWeights, ModelWeights
 
 CERTIFICATES = (
     distance_certificate.DistanceCertificate.name,

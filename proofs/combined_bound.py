@@ -33,19 +33,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from proofs import causal_attention, multi_head_attention, swiglu
-from proofs.arithmetic import Scalar, compute_norm, compute_row_norms, get_maximum
-from proofs.attention import compute_diameter, compute_root
-from proofs.combined_layer import LayerPair as LayerPair
-from proofs.combined_layer import (
+from fastcar.proofs import causal_attention, multi_head_attention, swiglu
+from fastcar.proofs.arithmetic import Scalar, compute_norm, compute_row_norms, get_maximum
+from fastcar.proofs.attention import compute_diameter, compute_root
+from fastcar.proofs.combined_layer import LayerPair as LayerPair
+from fastcar.proofs.combined_layer import (
     compute_attention_gap,
     compute_lipschitz,
     compute_mlp_pair,
     compute_query_gaps,
 )
-from proofs.combined_rounding import compute_combined_rounding
-from proofs.multi_head_attention import BlockPair, compute_output_norms, get_heads
-from proofs.statement import Check, Hypothesis, Sides, Statement, make_finite_hypothesis
+from fastcar.proofs.combined_rounding import compute_combined_rounding
+from fastcar.proofs.multi_head_attention import BlockPair, compute_output_norms, get_heads
+from fastcar.proofs.statement import Check, Hypothesis, Sides, Statement, make_finite_hypothesis
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofs import causal_attention, multi_head_attention, rms_norm, swiglu
-from proofs import temporal_attention_score as score_bound
-from proofs.arithmetic import Array, Scalar, compute_norm, compute_row_norms, get_maximum
-from proofs.attention import compute_diameter
-from proofs.causal_attention import CausalPair
-from proofs.multi_head_attention import BlockPair, compute_output_norms, get_heads
-from proofs.rms_norm import compute_radius
-from proofs.swiglu import SwiGLUPair, compute_extent
-from reference.rms_norm import compute_rms_norm
+from fastcar.proofs import causal_attention, multi_head_attention, rms_norm, swiglu
+from fastcar.proofs import temporal_attention_score as score_bound
+from fastcar.proofs.arithmetic import Array, Scalar, compute_norm, compute_row_norms, get_maximum
+from fastcar.proofs.attention import compute_diameter
+from fastcar.proofs.causal_attention import CausalPair
+from fastcar.proofs.multi_head_attention import BlockPair, compute_output_norms, get_heads
+from fastcar.proofs.rms_norm import compute_radius
+from fastcar.proofs.swiglu import SwiGLUPair, compute_extent
+from fastcar.reference.rms_norm import compute_rms_norm
 
 
 @dataclass(frozen=True)

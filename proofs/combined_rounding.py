@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs import multi_head_attention, rms_norm, swiglu
-from proofs import temporal_attention_score as score_bound
-from proofs.arithmetic import Array, compute_norm, compute_row_norms, get_maximum
-from proofs.attention import compute_diameter
-from proofs.causal_attention import CausalPair
-from proofs.combined_layer import (
+from fastcar.proofs import multi_head_attention, rms_norm, swiglu
+from fastcar.proofs import temporal_attention_score as score_bound
+from fastcar.proofs.arithmetic import Array, compute_norm, compute_row_norms, get_maximum
+from fastcar.proofs.attention import compute_diameter
+from fastcar.proofs.causal_attention import CausalPair
+from fastcar.proofs.combined_layer import (
     LayerPair,
     compute_attention_gap,
     compute_mid,
     compute_mlp_pair,
     compute_query_gaps,
 )
-from proofs.multi_head_attention import get_heads
-from proofs.rms_norm import compute_radius, compute_root_mean_square
-from proofs.spectral_norm import compute_gamma
-from proofs.swiglu import Propagation, compute_extent, compute_propagation
+from fastcar.proofs.multi_head_attention import get_heads
+from fastcar.proofs.rms_norm import compute_radius, compute_root_mean_square
+from fastcar.proofs.spectral_norm import compute_gamma
+from fastcar.proofs.swiglu import Propagation, compute_extent, compute_propagation
 
 
 def compute_combined_rounding(pair: LayerPair) -> float:

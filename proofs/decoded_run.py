@@ -4,8 +4,8 @@ Both runs keep what the statements speak about: residual streams, queries, keys,
 outputs, scores and decisions of every token and layer. A directory with clips (the video format) is
 fed true clips; any other Llama directory is fed random tokens, and the run says so.
 
-Notation as in `reference.decoder`: L layers, B rows, S fed tokens, P prompt tokens, H heads, H_kv
-key heads, d head width, D width, V vocabulary, N tokens per frame.
+Notation as in `fastcar.reference.decoder`: L layers, B rows, S fed tokens, P prompt tokens, H
+heads, H_kv key heads, d head width, D width, V vocabulary, N tokens per frame.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.attention import BoolArray
-from reference.calibration import calibrate_uniform
-from reference.checkpoint import load_checkpoint
-from reference.config import ModelConfig
-from reference.decoder import Decoder, LayerObservation, TokenIds
-from reference.errors import ArgumentError
-from reference.gates import GateQuery, TemporalAttentionScoreGate
-from reference.linear import compute_linear
-from reference.records import DecisionRecord
-from reference.replay import ReplayConfig
-from reference.rms_norm import compute_rms_norm
-from reference.rotary import make_rotary_table
-from reference.thresholds import FixedThresholds, Measures
-from reference.video.model import SHIPPED_MODEL, load_video_model
-from reference.weights import FloatArray, ModelWeights
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.calibration import calibrate_uniform
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.decoder import Decoder, LayerObservation, TokenIds
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.files.checkpoint import load_checkpoint
+from fastcar.reference.gates import GateQuery, TemporalAttentionScoreGate
+from fastcar.reference.linear import compute_linear
+from fastcar.reference.records import DecisionRecord
+from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.rms_norm import compute_rms_norm
+from fastcar.reference.rotary import make_rotary_table
+from fastcar.reference.thresholds import FixedThresholds, Measures
+from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
+from fastcar.reference.weights import FloatArray, ModelWeights
 
 TARGET_RATIO = 0.4
 """Replayed share of all decisions, calibrated on the scores of the dense run."""

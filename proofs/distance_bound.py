@@ -33,15 +33,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proofs.spectral_norm import (
+from fastcar.proofs.spectral_norm import (
     SMALLEST,
     compute_gamma,
     compute_root_above,
     compute_upper_bound,
 )
-from proofs.swiglu import SILU_SLOPE
-from reference.swiglu import Activations, compute_silu
-from reference.weights import FloatArray, LayerWeights
+from fastcar.proofs.swiglu import SILU_SLOPE
+from fastcar.reference.swiglu import Activations, compute_silu
+from fastcar.reference.weights import FloatArray, LayerWeights
 
 Numbers = NDArray[np.float64]
 

@@ -1,18 +1,24 @@
 """The distance certificate: remembers inputs and polynomials, one frame per layer and row (P-17).
 
-The mathematics is in `proofs.distance_bound`.
+The mathematics is in `fastcar.proofs.distance_bound`.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from proofs.distance_bound import DEGREE, DistanceState, bound, compute_state, make_constants
-from proofs.spectral_norm import compute_gamma, compute_root_above
-from reference.attention import BoolArray
-from reference.gates import GateQuery
-from reference.thresholds import Measures
-from reference.weights import Float, ModelWeights
+from fastcar.proofs.distance_bound import (
+    DEGREE,
+    DistanceState,
+    bound,
+    compute_state,
+    make_constants,
+)
+from fastcar.proofs.spectral_norm import compute_gamma, compute_root_above
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.gates import GateQuery
+from fastcar.reference.thresholds import Measures
+from fastcar.reference.weights import Float, ModelWeights
 
 STATE_MULTIPLICATIONS = 48
 """About as many per neuron make the polynomials of a computing token; a replayed one needs none."""
@@ -44,7 +50,7 @@ class DistanceCertificate:
         self._magnitudes = np.full((*places, DEGREE), np.nan)
 
     def bound(self, query: GateQuery) -> Measures:
-        """See `reference.certified_gate.Certificate`."""
+        """See `fastcar.reference.certified_gate.Certificate`."""
         place = query.layer_index, slice(None), query.location_index
         gap = query.mlp_input.astype(np.float64) - self._inputs[place]
         # Each difference, square and sum rounds once: D + 4 operations on the longest path.

@@ -4,7 +4,7 @@ Claim. Queries q and keys k in R^(H x d), steps s_q, s_k > 0, no element saturat
 steps they are q' and k'. The mean score s = sum q.k / (H sqrt(d)) and s', the same of q' and k',
 satisfy |s' - s| <= (s_q |k|_1 / 2 + s_k |q|_1 / 2 + H d s_q s_k / 4) / (H sqrt(d)) = margin. So
 whenever |s - tau| > margin, both are on the same side of tau and decide alike; the accelerator's
-integer comparison is exactly the one of s' with tau (`reference.fixed_point`).
+integer comparison is exactly the one of s' with tau (`fastcar.reference.integer.fixed_point`).
 
 Proof. e = q' - q and f = k' - k have no element above s_q / 2 and s_k / 2: that is the most that
 rounding to nearest moves. q'.k' - q.k = e.k + q.f + e.f, and each product is at most the largest
@@ -20,9 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofs.arithmetic import Array, Scalar, get_maximum, is_ball_array, to_balls, to_float
-from proofs.attention import compute_root
-from proofs.statement import (
+from fastcar.proofs.arithmetic import Array, Scalar, get_maximum, is_ball_array, to_balls, to_float
+from fastcar.proofs.attention import compute_root
+from fastcar.proofs.statement import (
     UNIT_ROUNDOFF,
     Check,
     Hypothesis,
@@ -30,7 +30,7 @@ from proofs.statement import (
     Statement,
     make_finite_hypothesis,
 )
-from reference.fixed_point import MAX_ACTIVATION, choose_scale, quantize
+from fastcar.reference.integer.fixed_point import MAX_ACTIVATION, choose_scale, quantize
 
 
 @dataclass(frozen=True)

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofs.arithmetic import Array, Scalar, compute_row_norms, sqrt
-from proofs.attention import compute_root
-from proofs.statement import (
+from fastcar.proofs.arithmetic import Array, Scalar, compute_row_norms, sqrt
+from fastcar.proofs.attention import compute_root
+from fastcar.proofs.statement import (
     UNIT_ROUNDOFF,
     Check,
     Hypothesis,
@@ -30,7 +30,7 @@ from proofs.statement import (
     Statement,
     make_finite_hypothesis,
 )
-from proofs.temporal_attention_score import compute_root_rounding, compute_score
+from fastcar.proofs.temporal_attention_score import compute_root_rounding, compute_score
 
 
 @dataclass(frozen=True)

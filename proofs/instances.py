@@ -12,35 +12,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from proofs.aligned_token import AlignedToken, draw_replay, draw_token, get_chain
-from proofs.attention import AttentionPair
-from proofs.causal_attention import CausalPair
-from proofs.certificate import CERTIFICATES, CertifiedPair
-from proofs.combined_layer import LayerPair
-from proofs.decoded_run import DecodedPair
-from proofs.decoder import DecoderPair
-from proofs.decoder_layer import LayerRuns
-from proofs.fixed_point import QuantizedScore
-from proofs.head_aggregation import AlignedHeads
-from proofs.integer_mlp import IntegerElement, make_element
-from proofs.integer_mlp_steps import STEP_NAMES
-from proofs.multi_head_attention import BlockPair
-from proofs.query_projection import HeadProjections
-from proofs.replay import ReplayChain
-from proofs.rms_norm import NormPair
-from proofs.rotary import RotatedPair, compute_angles
-from proofs.scheduler import Flags
-from proofs.softmax import LogitPair
-from proofs.sparse_attention import WindowPair
-from proofs.static_mapping import ReplayLoad
-from proofs.swiglu import SwiGLUPair
-from proofs.temporal_attention_score import AlignedQueries
-from reference.attention import BoolArray
-from reference.fixed_point import MAX_ACTIVATION, choose_scale, quantize
-from reference.quantization import LayerRanges
-from reference.rms_norm import compute_rms_norm
-from reference.scheduler import MAX_CORES, MAX_SLOTS
-from reference.swiglu import compute_activations
+from fastcar.proofs.aligned_token import AlignedToken, draw_replay, draw_token, get_chain
+from fastcar.proofs.attention import AttentionPair
+from fastcar.proofs.causal_attention import CausalPair
+from fastcar.proofs.certificate import CERTIFICATES, CertifiedPair
+from fastcar.proofs.combined_layer import LayerPair
+from fastcar.proofs.decoded_run import DecodedPair
+from fastcar.proofs.decoder.bound import DecoderPair
+from fastcar.proofs.decoder.layer import LayerRuns
+from fastcar.proofs.fixed_point import QuantizedScore
+from fastcar.proofs.head_aggregation import AlignedHeads
+from fastcar.proofs.integer_mlp import IntegerElement, make_element
+from fastcar.proofs.integer_mlp_steps import STEP_NAMES
+from fastcar.proofs.multi_head_attention import BlockPair
+from fastcar.proofs.query_projection import HeadProjections
+from fastcar.proofs.replay import ReplayChain
+from fastcar.proofs.rms_norm import NormPair
+from fastcar.proofs.rotary import RotatedPair, compute_angles
+from fastcar.proofs.scheduler import Flags
+from fastcar.proofs.softmax import LogitPair
+from fastcar.proofs.sparse_attention import WindowPair
+from fastcar.proofs.static_mapping import ReplayLoad
+from fastcar.proofs.swiglu import SwiGLUPair
+from fastcar.proofs.temporal_attention_score import AlignedQueries
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.integer.fixed_point import MAX_ACTIVATION, choose_scale, quantize
+from fastcar.reference.integer.quantization import LayerRanges
+from fastcar.reference.rms_norm import compute_rms_norm
+from fastcar.reference.scheduler import MAX_CORES, MAX_SLOTS
+from fastcar.reference.swiglu import compute_activations
 
 Slots = NDArray[np.int64]
 

@@ -1,9 +1,9 @@
 """P-19: the integer MLP phase stays within a computed distance of the float one.
 
 Claim. The residual rows x = s_x X, X int16, enter the float MLP of a layer and the integer MLP with
-the constants of `reference.integer_layer`. The integers of every step, times their scale, differ
-from the floats by at most `compute_bounds`, element by element, whatever the weights of the two and
-whether or not a product saturates.
+the constants of `fastcar.reference.integer.layer`. The integers of every step, times their scale,
+differ from the floats by at most `compute_bounds`, element by element, whatever the weights of the
+two and whether or not a product saturates.
 
 Proof. Hatted numbers are dequantised integers, e_z bounds |hat z - z|, all element by element.
 
@@ -22,7 +22,7 @@ rounded, where sigma' is silu of the unit: |sigma' - silu(gate)| <= `SILU_ABSOLU
 `SILU_SLOPE` e_gate. Hence e_hidden = s_h / 2 + |kappa - 1| |sigma' hat u| + |sigma'| e_u +
 |sigma' - silu(gate)| (|hat u| + e_u) + what saturation cut off.
 
-The errors of the two tables hold for every input: `proofs.tables` looks at all of them.
+The errors of the two tables hold for every input: `fastcar.proofs.tables` looks at all of them.
 
 Source: ours.
 """
@@ -33,8 +33,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from proofs.arithmetic import Scalar, is_ball_array
-from proofs.integer_mlp_steps import (
+from fastcar.proofs.arithmetic import Scalar, is_ball_array
+from fastcar.proofs.integer_mlp_steps import (
     STEP_NAMES,
     FloatMlp,
     Steps,
@@ -44,11 +44,11 @@ from proofs.integer_mlp_steps import (
     dequantize_steps,
     get_reach,
 )
-from proofs.statement import UNIT_ROUNDOFF, Check, Hypothesis, Sides, Statement
-from reference.fixed_point import MAX_ACTIVATION, Int16Array
-from reference.integer_layer import IntegerActivations, IntegerLayer
-from reference.quantization import LayerRanges, quantize_layer
-from reference.weights import LayerWeights
+from fastcar.proofs.statement import UNIT_ROUNDOFF, Check, Hypothesis, Sides, Statement
+from fastcar.reference.integer.fixed_point import MAX_ACTIVATION, Int16Array
+from fastcar.reference.integer.layer import IntegerActivations, IntegerLayer
+from fastcar.reference.integer.quantization import LayerRanges, quantize_layer
+from fastcar.reference.weights import LayerWeights
 
 PROJECTIONS = ("gate_proj", "up_proj", "down_proj")
 
@@ -111,7 +111,7 @@ def compute_rounding(element: IntegerElement) -> float:
 def make_element(
     weights: LayerWeights, ranges: LayerRanges, eps: float, x: Int16Array, place: tuple[str, int]
 ) -> IntegerElement:
-    """An element of a layer that is quantised by `reference.quantization`.
+    """An element of a layer that is quantised by `fastcar.reference.integer.quantization`.
 
     Args:
         weights: float64.

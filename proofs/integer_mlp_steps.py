@@ -1,7 +1,7 @@
 """The steps of the integer MLP phase beside the float one: values, errors and their bounds.
 
-P-19 (`proofs.integer_mlp`) states and proves the bounds. Everything here is element by element and
-computes in floats or in balls.
+P-19 (`fastcar.proofs.integer_mlp`) states and proves the bounds. Everything here is element by
+element and computes in floats or in balls.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from proofs.arithmetic import Array, Scalar, is_ball_array, sqrt, to_balls
-from proofs.swiglu import SILU_SLOPE, compute_silu
-from proofs.tables import RSQRT_RELATIVE_ERROR, SILU_ABSOLUTE_ERROR
-from reference.fixed_point import MAX_ACTIVATION, Int16Array
-from reference.integer_layer import IntegerActivations, IntegerLayer, IntegerMatrix
-from reference.integer_units import compute_integer_silu
-from reference.tables import SILU_FRACTION_BITS
+from fastcar.proofs.arithmetic import Array, Scalar, is_ball_array, sqrt, to_balls
+from fastcar.proofs.swiglu import SILU_SLOPE, compute_silu
+from fastcar.proofs.tables import RSQRT_RELATIVE_ERROR, SILU_ABSOLUTE_ERROR
+from fastcar.reference.integer.fixed_point import MAX_ACTIVATION, Int16Array
+from fastcar.reference.integer.layer import IntegerActivations, IntegerLayer, IntegerMatrix
+from fastcar.reference.integer.units import compute_integer_silu
+from fastcar.reference.tables import SILU_FRACTION_BITS
 
 
 @dataclass(frozen=True)

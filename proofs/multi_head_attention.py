@@ -20,11 +20,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofs import attention, causal_attention
-from proofs.arithmetic import Array, Scalar, compute_norm, minimum
-from proofs.causal_attention import CausalPair
-from proofs.spectral_norm import compute_error, compute_gamma, compute_spectral_norm
-from proofs.statement import Check, Hypothesis, Sides, Statement, make_finite_hypothesis
+from fastcar.proofs import attention, causal_attention
+from fastcar.proofs.arithmetic import Array, Scalar, compute_norm, minimum
+from fastcar.proofs.causal_attention import CausalPair
+from fastcar.proofs.spectral_norm import compute_error, compute_gamma, compute_spectral_norm
+from fastcar.proofs.statement import Check, Hypothesis, Sides, Statement, make_finite_hypothesis
 
 
 @dataclass(frozen=True)

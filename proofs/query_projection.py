@@ -18,8 +18,8 @@ A. gamma = |W_Q - W_K|, M the norm of the input: the bound above. It covers the 
 B. gamma = attention mass of the fresh keys, M = norm of the values: the term of P-04. It covers the
    causal mask and says nothing about |q_{j-} - k_{j-}|.
 
-Neither reading alone bounds attention (`proofs.counterexamples.query_projection`); P-15 needs both
-terms.
+Neither reading alone bounds attention (`fastcar.proofs.counterexamples.query_projection`); P-15
+needs both terms.
 
 Source: the term is the paper's (arXiv:2505.14709v1, theorem on attention), both readings are ours.
 """
@@ -30,10 +30,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofs.arithmetic import Array, Scalar, compute_norm, get_maximum
-from proofs.attention import compute_root
-from proofs.spectral_norm import compute_error, compute_gamma, compute_spectral_norm
-from proofs.statement import Check, Sides, Statement, make_finite_hypothesis
+from fastcar.proofs.arithmetic import Array, Scalar, compute_norm, get_maximum
+from fastcar.proofs.attention import compute_root
+from fastcar.proofs.spectral_norm import compute_error, compute_gamma, compute_spectral_norm
+from fastcar.proofs.statement import Check, Sides, Statement, make_finite_hypothesis
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.statement import Statement
-from reference.errors import ArgumentError
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.statement import Statement
+from fastcar.reference.errors import ArgumentError
 
 STEMS = {
     "P-01": "softmax",
@@ -25,12 +25,12 @@ STEMS = {
     "P-13": "multi_head_attention",
     "P-14": "query_projection",
     "P-15": "combined_bound",
-    "P-16": "decoder",
+    "P-16": "decoder.bound",
     "P-17": "certificate",
     "P-18": "static_mapping",
     "P-19": "integer_mlp",
 }
-"""File of every statement; numbers are never given twice."""
+"""Module of every statement, below `proofs`; numbers are never given twice."""
 
 
 def get_statement(number: str) -> Statement[Any]:
@@ -41,12 +41,12 @@ def get_statement(number: str) -> Statement[Any]:
     """
     if number not in STEMS:
         raise ArgumentError("statement", number, f"one of {', '.join(STEMS)}")
-    statement: Statement[Any] = import_module(f"proofs.{STEMS[number]}").STATEMENT
+    statement: Statement[Any] = import_module(f"fastcar.proofs.{STEMS[number]}").STATEMENT
     return statement
 
 
 def get_counterexamples() -> list[Counterexample]:
-    """What every file of `proofs.counterexamples` shows, by statement.
+    """What every file of `fastcar.proofs.counterexamples` shows, by statement.
 
     Every statement has a hypothesis that can be dropped except P-10 and P-18, which are
     about whole numbers.
@@ -54,5 +54,8 @@ def get_counterexamples() -> list[Counterexample]:
     found: list[Counterexample] = []
     for number, stem in STEMS.items():
         if number not in ("P-10", "P-18"):
-            found += import_module(f"proofs.counterexamples.{stem}").get_counterexamples()
+            concept = stem.partition(".")[0]
+            found += import_module(
+                f"fastcar.proofs.counterexamples.{concept}"
+            ).get_counterexamples()
     return found

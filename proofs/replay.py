@@ -19,13 +19,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from proofs import swiglu
-from proofs.arithmetic import Array, Scalar, compute_norm
-from proofs.replay_chain import ReplayChain as ReplayChain
-from proofs.replay_chain import bound as bound
-from proofs.replay_chain import compute_steps as compute_steps
-from proofs.spectral_norm import compute_error
-from proofs.statement import (
+from fastcar.proofs import swiglu
+from fastcar.proofs.arithmetic import Array, Scalar, compute_norm
+from fastcar.proofs.replay_chain import ReplayChain as ReplayChain
+from fastcar.proofs.replay_chain import bound as bound
+from fastcar.proofs.replay_chain import compute_steps as compute_steps
+from fastcar.proofs.spectral_norm import compute_error
+from fastcar.proofs.statement import (
     UNIT_ROUNDOFF,
     Check,
     Hypothesis,
@@ -33,9 +33,9 @@ from proofs.statement import (
     Statement,
     make_finite_hypothesis,
 )
-from proofs.swiglu_pair import Extent, compute_swiglu
-from proofs.swiglu_rounding import Propagation, compute_propagation
-from reference.rms_norm import compute_rms_norm
+from fastcar.proofs.swiglu_pair import Extent, compute_swiglu
+from fastcar.proofs.swiglu_rounding import Propagation, compute_propagation
+from fastcar.reference.rms_norm import compute_rms_norm
 
 
 def compute_direct_bound(chain: ReplayChain) -> Scalar:

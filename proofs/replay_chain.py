@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from proofs import rms_norm, swiglu
-from proofs.arithmetic import Array, Scalar, compute_norm, get_maximum
-from proofs.rms_norm import compute_radius
-from proofs.silu import compute_silu
-from proofs.spectral_norm import compute_spectral_norm
-from proofs.swiglu_pair import Extent
-from reference.rms_norm import compute_rms_norm
+from fastcar.proofs import rms_norm, swiglu
+from fastcar.proofs.arithmetic import Array, Scalar, compute_norm, get_maximum
+from fastcar.proofs.rms_norm import compute_radius
+from fastcar.proofs.silu import compute_silu
+from fastcar.proofs.spectral_norm import compute_spectral_norm
+from fastcar.proofs.swiglu_pair import Extent
+from fastcar.reference.rms_norm import compute_rms_norm
 
 
 @dataclass(frozen=True)

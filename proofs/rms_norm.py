@@ -24,8 +24,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofs.arithmetic import Array, Scalar, compute_norm, get_maximum, sqrt
-from proofs.statement import (
+from fastcar.proofs.arithmetic import Array, Scalar, compute_norm, get_maximum, sqrt
+from fastcar.proofs.statement import (
     UNIT_ROUNDOFF,
     Check,
     Hypothesis,
@@ -33,7 +33,7 @@ from proofs.statement import (
     Statement,
     make_finite_hypothesis,
 )
-from reference.rms_norm import compute_rms_norm
+from fastcar.reference.rms_norm import compute_rms_norm
 
 
 @dataclass(frozen=True)

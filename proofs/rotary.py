@@ -22,8 +22,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofs.arithmetic import Array, Scalar, compute_norm, get_maximum
-from proofs.statement import (
+from fastcar.proofs.arithmetic import Array, Scalar, compute_norm, get_maximum
+from fastcar.proofs.statement import (
     UNIT_ROUNDOFF,
     Check,
     Hypothesis,
@@ -31,7 +31,7 @@ from proofs.statement import (
     Statement,
     make_finite_hypothesis,
 )
-from proofs.temporal_attention_score import (
+from fastcar.proofs.temporal_attention_score import (
     compute_key_gap,
     compute_key_gap_rounding,
     compute_score,
@@ -83,7 +83,7 @@ def compute_angles(position: int, rope_theta: float, example: Array) -> Array:
 
 
 def rotate(x: Array, position: int, rope_theta: float) -> Array:
-    """Rotary embedding of a vector [d], half-split as `reference.rotary`."""
+    """Rotary embedding of a vector [d], half-split as `fastcar.reference.rotary`."""
     angles = compute_angles(position, rope_theta, x)
     cos, sin = np.cos(angles), np.sin(angles)
     half = len(x) // 2

@@ -15,7 +15,7 @@ ceil(n / C), together they would be at most C (ceil(n / C) - 1) < n. Fewer than 
 whose upper bits replay, which move nothing.
 
 `prove_all_words` has z3 discharge every sentence of this for each number of cores and any number of
-slots, and for some sizes all index words at once (`proofs.scheduler_model`).
+slots, and for some sizes all index words at once (`fastcar.proofs.scheduler_model`).
 
 Source: paper (the scheduler); the claim and its proof are ours.
 """
@@ -27,13 +27,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from proofs.statement import Check, Hypothesis, Sides, Statement
-from reference.attention import BoolArray
-from reference.errors import ArgumentError
-from reference.scheduler import MAX_CORES, MAX_SLOTS, compute_schedule
+from fastcar.proofs.statement import Check, Hypothesis, Sides, Statement
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.scheduler import MAX_CORES, MAX_SLOTS, compute_schedule
 
 if TYPE_CHECKING:
-    from proofs.scheduler_model import Obligation
+    from fastcar.proofs.scheduler_model import Obligation
 
 
 @dataclass(frozen=True)
@@ -74,13 +74,13 @@ def compute_rounding(flags: Flags) -> float:
 def prove_all_words() -> list[Obligation]:
     """What z3 says about every index word; needs z3-solver and some seconds.
 
-    `proofs.scheduler_model.is_complete` tells whether nothing is missing or open.
+    `fastcar.proofs.scheduler_model.is_complete` tells whether nothing is missing or open.
 
     Raises:
         ArgumentError: z3-solver is not installed.
     """
     try:
-        from proofs.scheduler_model import prove_obligations
+        from fastcar.proofs.scheduler_model import prove_obligations
     except ImportError as error:
         limit = "proved with z3-solver: pip install 'fastcar[proofs]'"
         raise ArgumentError("statement", "P-10", limit) from error

@@ -2,7 +2,7 @@
 
 The model is one function, `compute_step`: what happens to one slot. It is the step of an induction
 over any number of slots, in unbounded integers; and it is unrolled over the bits of an index word,
-in the widths of the hardware. Tests hold the unrolled model to `reference.scheduler`.
+in the widths of the hardware. Tests hold the unrolled model to `fastcar.reference.scheduler`.
 
 An obligation is a claim whose negation has no model. A cover is a situation that must have one: if
 it had none, the assumptions of the other obligations would be empty. The induction carries, for m
@@ -18,7 +18,7 @@ from typing import Any
 
 import z3
 
-from reference.scheduler import MAX_CORES
+from fastcar.reference.scheduler import MAX_CORES
 
 Term = Any
 """An expression of z3."""

@@ -17,8 +17,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs.arithmetic import Array, Scalar, is_ball_array, is_certain
-from reference import swiglu
+from fastcar.proofs.arithmetic import Array, Scalar, is_ball_array, is_certain
+from fastcar.reference import swiglu
 
 SILU_SLOPE = 1.099839320128867
 """At least max silu', and |silu'| is never above it."""

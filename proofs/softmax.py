@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofs.arithmetic import (
+from fastcar.proofs.arithmetic import (
     Array,
     Scalar,
     compute_oscillation,
@@ -27,7 +27,7 @@ from proofs.arithmetic import (
     get_maximum,
     tanh,
 )
-from proofs.statement import UNIT_ROUNDOFF, Check, Sides, Statement, make_finite_hypothesis
+from fastcar.proofs.statement import UNIT_ROUNDOFF, Check, Sides, Statement, make_finite_hypothesis
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,17 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from proofs import attention, causal_attention
-from proofs.arithmetic import Array, Scalar, compute_norm, compute_row_norms, get_maximum, maximum
-from proofs.attention_rounding import compute_bound_rounding, compute_head_rounding
-from proofs.statement import Check, Hypothesis, Sides, Statement, make_finite_hypothesis
+from fastcar.proofs import attention, causal_attention
+from fastcar.proofs.arithmetic import (
+    Array,
+    Scalar,
+    compute_norm,
+    compute_row_norms,
+    get_maximum,
+    maximum,
+)
+from fastcar.proofs.attention_rounding import compute_bound_rounding, compute_head_rounding
+from fastcar.proofs.statement import Check, Hypothesis, Sides, Statement, make_finite_hypothesis
 
 
 @dataclass(frozen=True)

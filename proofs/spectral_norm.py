@@ -23,10 +23,17 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from proofs.arithmetic import Array, Scalar, compute_norm, is_ball_array, to_balls, to_floats
-from proofs.matrix_memory import remember
-from proofs.statement import UNIT_ROUNDOFF
-from reference.errors import ArgumentError
+from fastcar.proofs.arithmetic import (
+    Array,
+    Scalar,
+    compute_norm,
+    is_ball_array,
+    to_balls,
+    to_floats,
+)
+from fastcar.proofs.matrix_memory import remember
+from fastcar.proofs.statement import UNIT_ROUNDOFF
+from fastcar.reference.errors import ArgumentError
 
 Matrix = NDArray[np.float64]
 

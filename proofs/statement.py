@@ -2,7 +2,7 @@
 
 A statement has one file. Its docstring holds claim and proof; its `STATEMENT` knows how to compute
 both sides of the claim for an instance. The same text computes in float64 and in balls
-(`proofs.arithmetic`), so nothing is written twice:
+(`fastcar.proofs.arithmetic`), so nothing is written twice:
 
 - `check` computes in float64. Its verdict allows for `rounding`, a derived limit on what rounding
   did to the two sides, and for nothing else.
@@ -20,8 +20,8 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
-from proofs.arithmetic import Scalar, is_certain, to_balls, to_float
-from reference.errors import FastCarError
+from fastcar.proofs.arithmetic import Scalar, is_certain, to_balls, to_float
+from fastcar.reference.errors import FastCarError
 
 InstanceT = TypeVar("InstanceT")
 

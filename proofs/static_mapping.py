@@ -7,9 +7,10 @@ ceil((B - c) / C) the number of slots of core c. Both are computed exactly.
 
 Proof. For every single index word the static mapping is a deal of the same n slots, and by P-10 no
 deal takes fewer than ceil(n / C) rounds. An expectation keeps the order, whatever the distribution
-of the words: the claim needs no independence (`proofs.expected_rounds` has dependent slots). The
-two values: ceil(n / C) is summed over the distribution of n; the largest of independent numbers is
-at most r with the product of their probabilities, and E[max] = sum over r >= 0 of P(max > r).
+of the words: the claim needs no independence (`fastcar.proofs.experiments.expected_rounds` has
+dependent slots). The two values: ceil(n / C) is summed over the distribution of n; the largest of
+independent numbers is at most r with the product of their probabilities, and E[max] = sum over r >=
+0 of P(max > r).
 
 Source: ours; the reviews of the paper asked for this comparison.
 """
@@ -22,8 +23,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from proofs.statement import UNIT_ROUNDOFF, Check, Hypothesis, Sides, Statement
-from reference.scheduler import MAX_CORES, MAX_SLOTS
+from fastcar.proofs.statement import UNIT_ROUNDOFF, Check, Hypothesis, Sides, Statement
+from fastcar.reference.scheduler import MAX_CORES, MAX_SLOTS
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """P-07: how far the outputs of the MLP are apart for two normalised inputs.
 
 Claim. Let y(n) = W_d (silu(W_g n) * (W_u n)), g = W_g n, u' = W_u n', silu(t) = t / (1 + e^-t) and
-L = max silu' (`proofs.silu`). Then, with spectral norms of matrices and Euclidean ones of vectors,
+L = max silu' (`fastcar.proofs.silu`). Then, with spectral norms of matrices and Euclidean ones of
+vectors,
 |y(n) - y(n')| <= |W_d| (max|silu(g)| |W_u| + L max|u'| |W_g|) |n - n'|.
 
 Proof. With g', u of the other token, element by element,
@@ -17,18 +18,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs.arithmetic import Scalar, compute_norm
-from proofs.silu import SILU_CURVATURE as SILU_CURVATURE
-from proofs.silu import SILU_SLOPE as SILU_SLOPE
-from proofs.silu import compute_silu as compute_silu
-from proofs.statement import UNIT_ROUNDOFF, Check, Sides, Statement, make_finite_hypothesis
-from proofs.swiglu_pair import Extent as Extent
-from proofs.swiglu_pair import SwiGLUPair as SwiGLUPair
-from proofs.swiglu_pair import compute_extent as compute_extent
-from proofs.swiglu_pair import compute_swiglu as compute_swiglu
-from proofs.swiglu_rounding import Propagation as Propagation
-from proofs.swiglu_rounding import compute_extent_errors as compute_extent_errors
-from proofs.swiglu_rounding import compute_propagation as compute_propagation
+from fastcar.proofs.arithmetic import Scalar, compute_norm
+from fastcar.proofs.silu import SILU_CURVATURE as SILU_CURVATURE
+from fastcar.proofs.silu import SILU_SLOPE as SILU_SLOPE
+from fastcar.proofs.silu import compute_silu as compute_silu
+from fastcar.proofs.statement import UNIT_ROUNDOFF, Check, Sides, Statement, make_finite_hypothesis
+from fastcar.proofs.swiglu_pair import Extent as Extent
+from fastcar.proofs.swiglu_pair import SwiGLUPair as SwiGLUPair
+from fastcar.proofs.swiglu_pair import compute_extent as compute_extent
+from fastcar.proofs.swiglu_pair import compute_swiglu as compute_swiglu
+from fastcar.proofs.swiglu_rounding import Propagation as Propagation
+from fastcar.proofs.swiglu_rounding import compute_extent_errors as compute_extent_errors
+from fastcar.proofs.swiglu_rounding import compute_propagation as compute_propagation
 
 
 def bound(distance: Scalar, extent: Extent) -> Scalar:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from proofs.arithmetic import Array, Scalar, get_maximum
-from proofs.silu import compute_silu
-from proofs.spectral_norm import compute_spectral_norm
+from fastcar.proofs.arithmetic import Array, Scalar, get_maximum
+from fastcar.proofs.silu import compute_silu
+from fastcar.proofs.spectral_norm import compute_spectral_norm
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from proofs.arithmetic import Array, compute_norm, get_maximum
-from proofs.silu import SILU_SLOPE, compute_silu
-from proofs.spectral_norm import compute_error, compute_gamma
-from proofs.statement import UNIT_ROUNDOFF
-from proofs.swiglu_pair import Extent, SwiGLUPair
+from fastcar.proofs.arithmetic import Array, compute_norm, get_maximum
+from fastcar.proofs.silu import SILU_SLOPE, compute_silu
+from fastcar.proofs.spectral_norm import compute_error, compute_gamma
+from fastcar.proofs.statement import UNIT_ROUNDOFF
+from fastcar.proofs.swiglu_pair import Extent, SwiGLUPair
 
 UNDERFLOW = 2.0**-900
 """What all underflowing operations (2^-1075 each) come to together, for numbers up to 10^8."""

@@ -20,11 +20,11 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from proofs.arithmetic import Scalar, get_maximum, to_balls
-from proofs.swiglu import compute_silu
-from reference.fixed_point import Int16Array, Int64Array
-from reference.integer_units import GATE_FRACTION_BITS, compute_integer_silu, compute_rsqrt
-from reference.tables import SILU_FRACTION_BITS
+from fastcar.proofs.arithmetic import Scalar, get_maximum, to_balls
+from fastcar.proofs.swiglu import compute_silu
+from fastcar.reference.integer.fixed_point import Int16Array, Int64Array
+from fastcar.reference.integer.units import GATE_FRACTION_BITS, compute_integer_silu, compute_rsqrt
+from fastcar.reference.tables import SILU_FRACTION_BITS
 
 RSQRT_RELATIVE_ERROR = 3.309e-5
 """At least |R 2^-(16 + t) sqrt(V) - 1| for every V of `compute_rsqrt`."""

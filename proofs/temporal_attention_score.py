@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from proofs.arithmetic import Array, Scalar, compute_norm, sqrt
-from proofs.attention import compute_root
-from proofs.statement import UNIT_ROUNDOFF, Check, Sides, Statement, make_finite_hypothesis
+from fastcar.proofs.arithmetic import Array, Scalar, compute_norm, sqrt
+from fastcar.proofs.attention import compute_root
+from fastcar.proofs.statement import UNIT_ROUNDOFF, Check, Sides, Statement, make_finite_hypothesis
 
 
 @dataclass(frozen=True)

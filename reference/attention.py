@@ -1,8 +1,8 @@
 """Causal grouped-query attention of one decoded token per row, and of a prompt.
 
 `compute_attention` is the spec: it materialises every logit. The Temporal Attention Score is one
-of these logits, so `tap` hands it out at no cost. `reference.fused_attention` computes the same
-without ever holding the logits.
+of these logits, so `tap` hands it out at no cost. `fastcar.reference.fused_attention` computes the
+same without ever holding the logits.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.weights import FloatArray
+from fastcar.reference.weights import FloatArray
 
 BoolArray = NDArray[np.bool_]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.errors import ArgumentError
-from reference.weights import FloatArray
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.weights import FloatArray
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.records import DecisionRecord
-from reference.thresholds import Measures, check_ratio
+from fastcar.reference.records import DecisionRecord
+from fastcar.reference.thresholds import Measures, check_ratio
 
 
 def get_never(higher_is_safer: bool) -> float:

@@ -12,11 +12,11 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from reference.attention import BoolArray
-from reference.config import ModelConfig
-from reference.errors import ArgumentError
-from reference.gates import GateQuery, InputGate, ThresholdGate
-from reference.thresholds import FixedThresholds, Measures
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import GateQuery, InputGate, ThresholdGate
+from fastcar.reference.thresholds import FixedThresholds, Measures
 
 
 class Certificate(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError
 
 
 @dataclass(frozen=True)

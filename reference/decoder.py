@@ -16,19 +16,19 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.attention import BoolArray, compute_prompt_attention
-from reference.config import ModelConfig
-from reference.engine import Engine, NumpyEngine
-from reference.errors import ArgumentError
-from reference.gates import Gate
-from reference.kv_cache import CacheStorage, KVCache
-from reference.laps import Laps
-from reference.matrix import DecoderLayer, DecoderWeights, get_dtype, take_rows
-from reference.replay import ReplayConfig, ReplayDecision, ReplayMLP, Semantics
-from reference.rotary import make_rotary_table
-from reference.sparse_attention import SparseAttention, make_prompt_visibility
-from reference.temporal_attention_score import aggregate_heads, compute_score_heads
-from reference.weights import FloatArray
+from fastcar.reference.attention import BoolArray, compute_prompt_attention
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.engine import Engine, NumpyEngine
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import Gate
+from fastcar.reference.kv_cache import CacheStorage, KVCache
+from fastcar.reference.laps import Laps
+from fastcar.reference.matrix import DecoderLayer, DecoderWeights, get_dtype, take_rows
+from fastcar.reference.replay import ReplayConfig, ReplayDecision, ReplayMLP, Semantics
+from fastcar.reference.rotary import make_rotary_table
+from fastcar.reference.sparse_attention import SparseAttention, make_prompt_visibility
+from fastcar.reference.temporal_attention_score import aggregate_heads, compute_score_heads
+from fastcar.reference.weights import FloatArray
 
 TokenIds = NDArray[np.int64]
 

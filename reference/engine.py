@@ -1,8 +1,8 @@
 """Engines: who does the arithmetic of a decoder. NumPy is the spec; the others are its twins.
 
 The decoder says what is computed of what; an engine computes it. `NumpyEngine` calls the functions
-that define each operation. `reference.kernels.engine.NumbaEngine` computes the same with compiled
-kernels, each within a derived distance of the function here, integers exactly.
+that define each operation. `fastcar.reference.kernels.engine.NumbaEngine` computes the same with
+compiled kernels, each within a derived distance of the function here, integers exactly.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.attention import BoolArray, compute_attention
-from reference.fused_attention import compute_fused_attention
-from reference.kv_cache import KVCache
-from reference.linear import compute_linear
-from reference.matrix import DecoderLayer, Matrix
-from reference.rms_norm import compute_rms_norm
-from reference.rotary import RotaryTable
-from reference.sampling import Sampling
-from reference.sparse_attention import SparseAttention
-from reference.swiglu import Activations, compute_activations, compute_swiglu
-from reference.weights import Float, FloatArray
+from fastcar.reference.attention import BoolArray, compute_attention
+from fastcar.reference.fused_attention import compute_fused_attention
+from fastcar.reference.kv_cache import KVCache
+from fastcar.reference.linear import compute_linear
+from fastcar.reference.matrix import DecoderLayer, Matrix
+from fastcar.reference.rms_norm import compute_rms_norm
+from fastcar.reference.rotary import RotaryTable
+from fastcar.reference.sampling import Sampling
+from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.swiglu import Activations, compute_activations, compute_swiglu
+from fastcar.reference.weights import Float, FloatArray
 
 
 class Engine(Protocol):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reference.engine import Engine, NumpyEngine
-from reference.errors import ArgumentError
+from fastcar.reference.engine import Engine, NumpyEngine
+from fastcar.reference.errors import ArgumentError
 
 ENGINE_NAMES = ("numpy", "numba")
 """The spec, and the compiled kernels."""
@@ -15,6 +15,6 @@ def make_engine(name: str) -> Engine:
         return NumpyEngine()
     if name not in ENGINE_NAMES:
         raise ArgumentError("engine", name, f"one of {', '.join(ENGINE_NAMES)}")
-    from reference.kernels.engine import NumbaEngine
+    from fastcar.reference.kernels.engine import NumbaEngine
 
     return NumbaEngine()

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from reference.attention import BoolArray
-from reference.weights import FloatArray
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.weights import FloatArray
 
 BLOCK_KEYS = 64
 """Keys of one block."""
@@ -24,7 +24,7 @@ def compute_fused_attention(
     tap: int | None = None,
     block_keys: int = BLOCK_KEYS,
 ) -> tuple[FloatArray, FloatArray | None]:
-    """Same arguments and results as `reference.attention.compute_attention`.
+    """Same arguments and results as `fastcar.reference.attention.compute_attention`.
 
     Per query head the running maximum m, the sum of exponentials and the weighted values are kept;
     a block with a larger maximum m' rescales them by exp(m - m').

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from reference.calibration import Calibration, calibrate_uniform, get_never
-from reference.errors import ArgumentError
-from reference.gates import (
+from fastcar.reference.calibration import Calibration, calibrate_uniform, get_never
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import (
     Gate,
     InputGate,
     OracleGate,
@@ -15,8 +15,8 @@ from reference.gates import (
     TemporalAttentionScoreGate,
     ThresholdGate,
 )
-from reference.records import DecisionRecord
-from reference.thresholds import FixedThresholds, Thresholds, check_ratio
+from fastcar.reference.records import DecisionRecord
+from fastcar.reference.thresholds import FixedThresholds, Thresholds, check_ratio
 
 THRESHOLD_GATES: dict[str, type[ThresholdGate]] = {
     gate.name: gate for gate in (TemporalAttentionScoreGate, InputGate, OracleGate)

@@ -21,14 +21,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from reference.attention import BoolArray
-from reference.config import ModelConfig
-from reference.engine import Engine, NumpyEngine
-from reference.errors import ArgumentError
-from reference.matrix import DecoderLayer
-from reference.swiglu import Activations
-from reference.thresholds import Measures, Thresholds, check_ratio
-from reference.weights import FloatArray
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.engine import Engine, NumpyEngine
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.matrix import DecoderLayer
+from fastcar.reference.swiglu import Activations
+from fastcar.reference.thresholds import Measures, Thresholds, check_ratio
+from fastcar.reference.weights import FloatArray
 
 
 @dataclass

@@ -12,21 +12,21 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.attention import BoolArray
-from reference.config import ModelConfig
-from reference.decoder import Decoder, TokenIds
-from reference.engine import Engine, NumpyEngine
-from reference.errors import ArgumentError
-from reference.gates import Gate
-from reference.guidance import check_scale, combine_logits, make_guided_rows
-from reference.kv_cache import CacheStorage
-from reference.laps import Laps
-from reference.matrix import DecoderWeights, get_dtype
-from reference.records import DecisionRecord
-from reference.replay import ReplayConfig
-from reference.sampling import Sampling, make_streams
-from reference.sparse_attention import SparseAttention
-from reference.weights import FloatArray
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.decoder import Decoder, TokenIds
+from fastcar.reference.engine import Engine, NumpyEngine
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import Gate
+from fastcar.reference.guidance import check_scale, combine_logits, make_guided_rows
+from fastcar.reference.kv_cache import CacheStorage
+from fastcar.reference.laps import Laps
+from fastcar.reference.matrix import DecoderWeights, get_dtype
+from fastcar.reference.records import DecisionRecord
+from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.sampling import Sampling, make_streams
+from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.weights import FloatArray
 
 Progress = Callable[[int, int], None]
 """Called with (tokens fed, tokens to feed)."""

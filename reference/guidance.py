@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from reference.decoder import TokenIds
-from reference.errors import ArgumentError
-from reference.weights import FloatArray
+from fastcar.reference.decoder import TokenIds
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.weights import FloatArray
 
 
 def check_scale(scale: float) -> None:

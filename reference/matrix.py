@@ -9,17 +9,17 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.bfloat16_matrix import BFloat16Matrix, round_to_bfloat16, widen_bits
-from reference.errors import ArgumentError
-from reference.int8_matrix import Int8Matrix, quantize_rows
-from reference.weights import Float, FloatArray, LayerWeights, ModelWeights
+from fastcar.reference.bfloat16_matrix import BFloat16Matrix, round_to_bfloat16, widen_bits
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.int8_matrix import Int8Matrix, quantize_rows
+from fastcar.reference.weights import Float, FloatArray, LayerWeights, ModelWeights
 
 Matrix = FloatArray | Int8Matrix | BFloat16Matrix
 """[out, in]: float32 or float64 as an array, or compressed."""
 
 
 class DecoderLayer(Protocol):
-    """One decoder layer; fields and shapes as in `reference.weights.LayerWeights`."""
+    """One decoder layer; fields and shapes as in `fastcar.reference.weights.LayerWeights`."""
 
     @property
     def attention_norm(self) -> FloatArray:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.attention import BoolArray
-from reference.config import ModelConfig
-from reference.decoder import LayerObservation
-from reference.weights import FloatArray
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.decoder import LayerObservation
+from fastcar.reference.weights import FloatArray
 
 
 class DecisionRecord:

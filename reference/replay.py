@@ -12,15 +12,15 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.attention import BoolArray
-from reference.config import ModelConfig
-from reference.engine import Engine, NumpyEngine
-from reference.errors import ArgumentError
-from reference.gates import Gate, GateQuery
-from reference.matrix import DecoderLayer
-from reference.temporal_attention_score import HeadAggregation, HeadWeights
-from reference.thresholds import Measures
-from reference.weights import FloatArray
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.engine import Engine, NumpyEngine
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import Gate, GateQuery
+from fastcar.reference.matrix import DecoderLayer
+from fastcar.reference.temporal_attention_score import HeadAggregation, HeadWeights
+from fastcar.reference.thresholds import Measures
+from fastcar.reference.weights import FloatArray
 
 
 class Semantics(Enum):

@@ -15,8 +15,8 @@ from typing import NewType
 
 import numpy as np
 
-from reference.attention import BoolArray
-from reference.errors import ArgumentError
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.errors import ArgumentError
 
 MAX_SLOTS = 32
 """Bits of the Index Register, and number of Mapping Registers."""

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.attention import BoolArray
-from reference.errors import ArgumentError
-from reference.weights import FloatArray
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.weights import FloatArray
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reference.attention import BoolArray
-from reference.linear import compute_linear
-from reference.matrix import DecoderLayer
-from reference.weights import FloatArray
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.linear import compute_linear
+from fastcar.reference.matrix import DecoderLayer
+from fastcar.reference.weights import FloatArray
 
 
 def compute_silu(x: FloatArray) -> FloatArray:

@@ -2,7 +2,7 @@
 
 A gate measures how safe a replay is (a score: higher is safer; a distance: lower is safer) and
 compares the measure with a threshold. Calibration from recorded measures is in
-`reference.calibration`.
+`fastcar.reference.calibration`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.attention import BoolArray
-from reference.errors import ArgumentError
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.errors import ArgumentError
 
 Measures = NDArray[np.float64]
 

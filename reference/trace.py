@@ -7,19 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reference.attention import BoolArray
-from reference.config import ModelConfig
-from reference.decoder import Decoder, LayerObservation, TokenIds
-from reference.engine import Engine
-from reference.errors import ArgumentError
-from reference.gates import Gate, TemporalAttentionScoreGate
-from reference.kv_cache import CacheStorage
-from reference.matrix import DecoderWeights, get_dtype
-from reference.records import DecisionRecord
-from reference.replay import ReplayConfig, Semantics
-from reference.sparse_attention import SparseAttention
-from reference.thresholds import FixedThresholds
-from reference.weights import FloatArray
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.decoder import Decoder, LayerObservation, TokenIds
+from fastcar.reference.engine import Engine
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import Gate, TemporalAttentionScoreGate
+from fastcar.reference.kv_cache import CacheStorage
+from fastcar.reference.matrix import DecoderWeights, get_dtype
+from fastcar.reference.records import DecisionRecord
+from fastcar.reference.replay import ReplayConfig, Semantics
+from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.thresholds import FixedThresholds
+from fastcar.reference.weights import FloatArray
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.config import ModelConfig
-from reference.errors import ArgumentError
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.errors import ArgumentError
 
 Float = np.floating[Any]
 FloatArray = NDArray[Float]

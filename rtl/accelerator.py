@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.accelerator_outputs import (
+from fastcar.rtl.accelerator_outputs import (
     make_counter_outputs,
     make_decision_outputs,
     make_memory_outputs,
@@ -24,16 +24,16 @@ from rtl.accelerator_outputs import (
     make_register_outputs,
     make_retire_outputs,
 )
-from rtl.circuits import connect
-from rtl.config import AcceleratorConfig
-from rtl.core import CoreInputs, CoreOutputs, make_core
-from rtl.counters import COUNTER_BITS
-from rtl.dispatcher import DispatcherInputs, DispatcherOutputs, make_dispatcher
-from rtl.error_register import ErrorReport, make_error_register
-from rtl.instruction import INSTRUCTION_BITS, split
-from rtl.registers import drive, latch, make_register
-from rtl.scheduler import NUM_SLOTS_BITS, SchedulerInputs, SchedulerOutputs, make_scheduler
-from rtl.score_unit import Measure, ScoreUnitInputs, ScoreUnitOutputs, make_score_unit
+from fastcar.rtl.circuits import connect
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.core import CoreInputs, CoreOutputs, make_core
+from fastcar.rtl.counters import COUNTER_BITS
+from fastcar.rtl.dispatcher import DispatcherInputs, DispatcherOutputs, make_dispatcher
+from fastcar.rtl.error_register import ErrorReport, make_error_register
+from fastcar.rtl.instruction import INSTRUCTION_BITS, split
+from fastcar.rtl.registers import drive, latch, make_register
+from fastcar.rtl.scheduler import NUM_SLOTS_BITS, SchedulerInputs, SchedulerOutputs, make_scheduler
+from fastcar.rtl.score_unit import Measure, ScoreUnitInputs, ScoreUnitOutputs, make_score_unit
 
 CoreFactory = Callable[[AcceleratorConfig, str, CoreInputs], CoreOutputs]
 

@@ -10,15 +10,15 @@ from collections.abc import Sequence
 
 import pyrtl
 
-from rtl.circuits import SLOT_BITS, connect, mask
-from rtl.config import MAX_SLOTS
-from rtl.core_ports import CoreOutputs
-from rtl.counters import make_counters
-from rtl.dispatcher import DispatcherOutputs
-from rtl.error_register import ErrorReport
-from rtl.record_port import Retirement, make_order, make_retire_port
-from rtl.scheduler import SchedulerOutputs
-from rtl.score_unit import ScoreUnitOutputs
+from fastcar.rtl.circuits import SLOT_BITS, connect, mask
+from fastcar.rtl.config import MAX_SLOTS
+from fastcar.rtl.core_ports import CoreOutputs
+from fastcar.rtl.counters import make_counters
+from fastcar.rtl.dispatcher import DispatcherOutputs
+from fastcar.rtl.error_register import ErrorReport
+from fastcar.rtl.record_port import Retirement, make_order, make_retire_port
+from fastcar.rtl.scheduler import SchedulerOutputs
+from fastcar.rtl.score_unit import ScoreUnitOutputs
 
 MEMORY_PORTS = (
     "read_request_valid",

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import pyrtl
 
-from reference.errors import FastCarError
-from rtl.registers import latch
+from fastcar.reference.errors import FastCarError
+from fastcar.rtl.registers import latch
 
 
 class ProtocolError(FastCarError):

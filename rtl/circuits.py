@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pyrtl
 
-from rtl.config import AcceleratorConfig
-from rtl.instruction import FIELD_BITS
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import FIELD_BITS
 
 SLOT_BITS = FIELD_BITS["slot"]
 """Width of the number of a batch slot."""

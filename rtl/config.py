@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError
 
 MAX_CORES = 32
 MAX_SLOTS = 32

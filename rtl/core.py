@@ -14,32 +14,28 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.assertions import require
-from rtl.config import AcceleratorConfig
-from rtl.core_ports import CoreInputs, CoreOutputs
-from rtl.datapath import OPERAND_CYCLES, DatapathInputs, DatapathOutputs, make_datapath
-from rtl.instruction import Opcode
-from rtl.instruction_queue import (
+from fastcar.rtl.assertions import require
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.core_ports import CoreInputs, CoreOutputs
+from fastcar.rtl.datapath import OPERAND_CYCLES, DatapathInputs, DatapathOutputs, make_datapath
+from fastcar.rtl.instruction import Opcode
+from fastcar.rtl.instruction_queue import (
     InstructionQueueInputs,
     InstructionQueueOutputs,
     make_instruction_queue,
 )
-from rtl.read_channel import (
-    ReadChannelInputs,
-    ReadChannelOutputs,
-    make_read_channel,
-)
-from rtl.read_request import check_request_size, count_beats
-from rtl.registers import delay, drive, latch, make_register
-from rtl.retirement import RetirementInputs, RetirementOutputs, make_retirement
-from rtl.sequencer import (
+from fastcar.rtl.read_channel import ReadChannelInputs, ReadChannelOutputs, make_read_channel
+from fastcar.rtl.read_request import check_request_size, count_beats
+from fastcar.rtl.registers import delay, drive, latch, make_register
+from fastcar.rtl.retirement import RetirementInputs, RetirementOutputs, make_retirement
+from fastcar.rtl.sequencer import (
     READ_OPCODES,
     SequencerInputs,
     SequencerOutputs,
     is_one_of,
     make_sequencer,
 )
-from rtl.write_channel import WriteChannelInputs, WriteChannelOutputs, make_write_channel
+from fastcar.rtl.write_channel import WriteChannelInputs, WriteChannelOutputs, make_write_channel
 
 __all__ = ["CoreInputs", "CoreOutputs", "make_core"]
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import pyrtl
 
-from rtl.registers import drive, increment, make_register
+from fastcar.rtl.registers import drive, increment, make_register
 
 COUNTER_BITS = 48
 """10^14 cycles: 10 days at 300 MHz."""

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.config import AcceleratorConfig
-from rtl.instruction import Buffer, Opcode
-from rtl.lanes import ACCUMULATOR_BITS
-from rtl.mac_array import (
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import Buffer, Opcode
+from fastcar.rtl.lanes import ACCUMULATOR_BITS
+from fastcar.rtl.mac_array import (
     MODE_BITS,
     SOON_CYCLES,
     MacArrayInputs,
@@ -24,17 +24,17 @@ from rtl.mac_array import (
     MacMode,
     make_mac_array,
 )
-from rtl.operand_feed import OperandFeedInputs, OperandFeedOutputs, make_operand_feed
-from rtl.registers import delay, drive, latch, make_register
-from rtl.result_path import (
+from fastcar.rtl.operand_feed import OperandFeedInputs, OperandFeedOutputs, make_operand_feed
+from fastcar.rtl.registers import delay, drive, latch, make_register
+from fastcar.rtl.result_path import (
     SELECT_CYCLES,
     ResultPathInputs,
     ResultPathOutputs,
     make_result_path,
 )
-from rtl.rms_norm import RmsNormInputs, RmsNormOutputs, make_rms_norm
-from rtl.sequencer import DECISION_OPCODES, PRODUCT_OPCODES, SequencerOutputs, is_one_of
-from rtl.vector_memory import (
+from fastcar.rtl.rms_norm import RmsNormInputs, RmsNormOutputs, make_rms_norm
+from fastcar.rtl.sequencer import DECISION_OPCODES, PRODUCT_OPCODES, SequencerOutputs, is_one_of
+from fastcar.rtl.vector_memory import (
     FETCH_CYCLES,
     VectorMemoryInputs,
     connect_write_port,
@@ -42,7 +42,7 @@ from rtl.vector_memory import (
     make_vector_memory,
     select_word,
 )
-from rtl.write_back import WriteBackInputs, make_write_back
+from fastcar.rtl.write_back import WriteBackInputs, make_write_back
 
 OPERAND_CYCLES = FETCH_CYCLES + 1
 """From the index of an operand to the MAC array, or to STORE."""

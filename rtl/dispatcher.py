@@ -15,20 +15,20 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.assertions import require
-from rtl.circuits import make_static_core, mark_slot, select_value
-from rtl.config import AcceleratorConfig
-from rtl.instruction import INSTRUCTION_BITS, split
-from rtl.instruction_check import (
+from fastcar.rtl.assertions import require
+from fastcar.rtl.circuits import make_static_core, mark_slot, select_value
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import INSTRUCTION_BITS, split
+from fastcar.rtl.instruction_check import (
     ERROR_CODE_BITS,
     CheckInputs,
     ErrorCode,
     Verdict,
     make_instruction_check,
 )
-from rtl.instruction_form import FORM_BITS, Form, make_form, split_form
-from rtl.registers import drive, make_register
-from rtl.slot_view import (
+from fastcar.rtl.instruction_form import FORM_BITS, Form, make_form, split_form
+from fastcar.rtl.registers import drive, make_register
+from fastcar.rtl.slot_view import (
     Commit,
     SlotArrays,
     SlotView,

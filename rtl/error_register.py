@@ -15,10 +15,10 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.circuits import connect
-from rtl.instruction import INSTRUCTION_BITS
-from rtl.instruction_check import ERROR_CODE_BITS
-from rtl.registers import drive, make_register
+from fastcar.rtl.circuits import connect
+from fastcar.rtl.instruction import INSTRUCTION_BITS
+from fastcar.rtl.instruction_check import ERROR_CODE_BITS
+from fastcar.rtl.registers import drive, make_register
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from enum import IntEnum
 
 import pyrtl
 
-from reference.errors import ArgumentError
-from rtl.config import AcceleratorConfig
+from fastcar.reference.errors import ArgumentError
+from fastcar.rtl.config import AcceleratorConfig
 
 INSTRUCTION_BITS = 128
 
@@ -82,7 +82,7 @@ class Buffer(IntEnum):
 def get_buffer_words(config: AcceleratorConfig, buffer: Buffer) -> int:
     """Capacity of a buffer in words.
 
-    >>> from rtl.config import TINY
+    >>> from fastcar.rtl.config import TINY
     >>> get_buffer_words(TINY, Buffer.X), get_buffer_words(TINY, Buffer.H)
     (2, 3)
     """

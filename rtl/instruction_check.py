@@ -12,7 +12,7 @@ from enum import IntEnum
 
 import pyrtl
 
-from rtl.instruction_form import split_form
+from fastcar.rtl.instruction_form import split_form
 
 ERROR_CODE_BITS = 4
 

@@ -13,9 +13,9 @@ from dataclasses import fields as dataclass_fields
 
 import pyrtl
 
-from rtl.circuits import select_value
-from rtl.config import AcceleratorConfig
-from rtl.instruction import FIELD_BITS, Buffer, Opcode, Predicate, get_buffer_words
+from fastcar.rtl.circuits import select_value
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import FIELD_BITS, Buffer, Opcode, Predicate, get_buffer_words
 
 DISPATCHER_OPCODES = (Opcode.BEGIN, Opcode.THRESHOLD, Opcode.DECIDE, Opcode.END)
 DECIDING_OPCODES = (Opcode.DECIDE, Opcode.SCORE, Opcode.DISTANCE)

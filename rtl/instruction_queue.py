@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.config import AcceleratorConfig
-from rtl.instruction import INSTRUCTION_BITS
-from rtl.registers import decrement, drive, increment, make_register
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import INSTRUCTION_BITS
+from fastcar.rtl.registers import decrement, drive, increment, make_register
 
 LATENCY_CYCLES = 3
 """Write to the memory, read from it, head."""

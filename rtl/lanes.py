@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import pyrtl
 
-from reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError
 
 ACTIVATION_BITS = 16
 MAX_ACTIVATION = 32767

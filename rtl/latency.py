@@ -26,14 +26,14 @@ register of the write port, where w = 1.
 
 from __future__ import annotations
 
-from reference.errors import ArgumentError
-from rtl import instruction_queue, mac_array, result_path, rms_norm, silu_multiply
-from rtl.config import AcceleratorConfig
-from rtl.datapath import OPERAND_CYCLES
-from rtl.instruction import Instruction, Opcode
-from rtl.sequencer import DECISION_OPCODES, PRODUCT_OPCODES
-from rtl.vector_memory import FETCH_CYCLES
-from rtl.write_back import SUM_CYCLES, WRITE_CYCLES
+from fastcar.reference.errors import ArgumentError
+from fastcar.rtl import instruction_queue, mac_array, result_path, rms_norm, silu_multiply
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.datapath import OPERAND_CYCLES
+from fastcar.rtl.instruction import Instruction, Opcode
+from fastcar.rtl.sequencer import DECISION_OPCODES, PRODUCT_OPCODES
+from fastcar.rtl.vector_memory import FETCH_CYCLES
+from fastcar.rtl.write_back import SUM_CYCLES, WRITE_CYCLES
 
 START_CYCLES = instruction_queue.LATENCY_CYCLES + 1
 """From taking an instruction to its first cycle, when the core has nothing else to do."""
@@ -47,7 +47,7 @@ def count_cycles(
     Raises:
         ArgumentError: a latency is below 1, or no core executes the opcode.
 
-    >>> from rtl.config import DEMO
+    >>> from fastcar.rtl.config import DEMO
     >>> count_cycles(DEMO, Instruction(Opcode.LOAD, rows=8), read_latency=1, write_latency=1)
     17
     """

@@ -18,9 +18,9 @@ from enum import IntEnum
 
 import pyrtl
 
-from rtl.circuits import mask
-from rtl.config import AcceleratorConfig
-from rtl.lanes import (
+from fastcar.rtl.circuits import mask
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.lanes import (
     ACCUMULATOR_BITS,
     ACTIVATION_BITS,
     signed_difference,
@@ -28,7 +28,7 @@ from rtl.lanes import (
     signed_sum,
     split_lanes,
 )
-from rtl.registers import delay, drive, latch, make_register
+from fastcar.rtl.registers import delay, drive, latch, make_register
 
 OPERAND_BITS = ACTIVATION_BITS + 1
 WEIGHT_BITS = 8

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.config import AcceleratorConfig
-from rtl.instruction import Opcode
-from rtl.registers import decrement, drive, increment, make_register
-from rtl.sequencer import FEED_OPCODES, PRODUCT_OPCODES, SequencerOutputs, is_one_of
-from rtl.vector_memory import count_index_bits
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import Opcode
+from fastcar.rtl.registers import decrement, drive, increment, make_register
+from fastcar.rtl.sequencer import FEED_OPCODES, PRODUCT_OPCODES, SequencerOutputs, is_one_of
+from fastcar.rtl.vector_memory import count_index_bits
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.assertions import require, require_stable
-from rtl.registers import decrement, drive, make_register
+from fastcar.rtl.assertions import require, require_stable
+from fastcar.rtl.registers import decrement, drive, make_register
 
 NUM_BEATS_BITS = 16
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.circuits import CORE_BITS, select_value
-from rtl.registers import drive, increment, make_register
+from fastcar.rtl.circuits import CORE_BITS, select_value
+from fastcar.rtl.registers import drive, increment, make_register
 
 ORDER_BITS = 32
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pyrtl
 
-from reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError
 
 
 def make_register(num_bits: int, name: str) -> pyrtl.Register:

@@ -16,15 +16,15 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.config import AcceleratorConfig
-from rtl.lanes import (
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.lanes import (
     ACTIVATION_BITS,
     MAX_ACTIVATION,
     shift_right_arithmetic,
     signed_product,
     signed_sum,
 )
-from rtl.registers import delay, latch
+from fastcar.rtl.registers import delay, latch
 
 LATENCY_CYCLES = 5
 SHIFT_BITS = 6

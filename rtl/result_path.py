@@ -17,27 +17,27 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl import requantizer
-from rtl.config import AcceleratorConfig
-from rtl.lanes import (
+from fastcar.rtl import requantizer
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.lanes import (
     ACCUMULATOR_BITS,
     ACTIVATION_BITS,
     select_lane,
     signed_product,
     split_lanes,
 )
-from rtl.registers import delay, drive, increment, latch, make_register
-from rtl.requantizer import RequantizerInputs, RequantizerOutputs, make_requantizer
-from rtl.rms_norm import LATENCY_CYCLES as NORM_CYCLES
-from rtl.rms_norm import MANTISSA_BITS, MANTISSA_CYCLES, RmsNormOutputs
-from rtl.silu_multiply import (
+from fastcar.rtl.registers import delay, drive, increment, latch, make_register
+from fastcar.rtl.requantizer import RequantizerInputs, RequantizerOutputs, make_requantizer
+from fastcar.rtl.rms_norm import LATENCY_CYCLES as NORM_CYCLES
+from fastcar.rtl.rms_norm import MANTISSA_BITS, MANTISSA_CYCLES, RmsNormOutputs
+from fastcar.rtl.silu_multiply import (
     PRODUCT_CYCLES,
     SILU_CYCLES,
     LentInputs,
     SiluMultiplyInputs,
     make_silu_multiply,
 )
-from rtl.vector_memory import FETCH_CYCLES
+from fastcar.rtl.vector_memory import FETCH_CYCLES
 
 GROUP_LANES = 4
 """A lane is selected among so many in one cycle: the block RAMs of a word lie far apart."""

@@ -17,11 +17,11 @@ from operator import xor
 
 import pyrtl
 
-from rtl.assertions import require, require_stable
-from rtl.instruction import FIELD_BITS
-from rtl.lanes import split_lanes
-from rtl.registers import drive, make_register
-from rtl.sequencer import DECISION_OPCODES, SequencerOutputs, is_one_of
+from fastcar.rtl.assertions import require, require_stable
+from fastcar.rtl.instruction import FIELD_BITS
+from fastcar.rtl.lanes import split_lanes
+from fastcar.rtl.registers import drive, make_register
+from fastcar.rtl.sequencer import DECISION_OPCODES, SequencerOutputs, is_one_of
 
 CYCLE_BITS = 48
 DIGEST_BITS = 32

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from reference.tables import RSQRT_FRACTION_BITS, RSQRT_TABLE
-from rtl.circuits import select_value
-from rtl.config import AcceleratorConfig
-from rtl.lanes import ACCUMULATOR_BITS
-from rtl.registers import delay, drive, latch, make_register
-from rtl.requantizer import SHIFT_BITS
-from rtl.vector_memory import TABLE_CYCLES
+from fastcar.reference.tables import RSQRT_FRACTION_BITS, RSQRT_TABLE
+from fastcar.rtl.circuits import select_value
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.lanes import ACCUMULATOR_BITS
+from fastcar.rtl.registers import delay, drive, latch, make_register
+from fastcar.rtl.requantizer import SHIFT_BITS
+from fastcar.rtl.vector_memory import TABLE_CYCLES
 
 MANTISSA_CYCLES = 9
 """Sum, highest pair (2), shift, table (3), step times remainder, difference."""

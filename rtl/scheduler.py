@@ -14,16 +14,10 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.circuits import (
-    CORE_BITS,
-    SLOT_BITS,
-    make_static_core,
-    mark_slot,
-    mask,
-)
-from rtl.config import AcceleratorConfig
-from rtl.registers import drive, increment, make_register
-from rtl.slot_view import Commit
+from fastcar.rtl.circuits import CORE_BITS, SLOT_BITS, make_static_core, mark_slot, mask
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.registers import drive, increment, make_register
+from fastcar.rtl.slot_view import Commit
 
 NUM_SLOTS_BITS = SLOT_BITS + 1
 """Width of a number of slots, 0 to 32."""

@@ -17,8 +17,8 @@ from operator import or_
 
 import pyrtl
 
-from rtl.assertions import require
-from rtl.circuits import (
+from fastcar.rtl.assertions import require
+from fastcar.rtl.circuits import (
     SLOT_BITS,
     make_static_core,
     mark_slot,
@@ -26,8 +26,8 @@ from rtl.circuits import (
     read_slot,
     select_value,
 )
-from rtl.config import AcceleratorConfig
-from rtl.registers import drive, latch, make_register
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.registers import drive, latch, make_register
 
 MEASURE_BITS = 48
 """Width of a score, a distance and a threshold, signed."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.instruction import INSTRUCTION_BITS, Opcode, split
-from rtl.registers import drive, latch, make_register
+from fastcar.rtl.instruction import INSTRUCTION_BITS, Opcode, split
+from fastcar.rtl.registers import drive, latch, make_register
 
 READ_OPCODES = (Opcode.LOAD, Opcode.GEMV, Opcode.GEMV_SILU)
 FEED_OPCODES = (Opcode.NORM, Opcode.ADD, Opcode.SCORE, Opcode.DISTANCE)

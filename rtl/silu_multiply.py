@@ -15,14 +15,14 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from reference.tables import SILU_TABLE
-from rtl import requantizer
-from rtl.circuits import mask
-from rtl.config import AcceleratorConfig
-from rtl.lanes import signed_difference, signed_product, signed_sum
-from rtl.registers import delay, latch
-from rtl.requantizer import RequantizerInputs, RequantizerOutputs, make_requantizer
-from rtl.vector_memory import TABLE_CYCLES
+from fastcar.reference.tables import SILU_TABLE
+from fastcar.rtl import requantizer
+from fastcar.rtl.circuits import mask
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.lanes import signed_difference, signed_product, signed_sum
+from fastcar.rtl.registers import delay, latch
+from fastcar.rtl.requantizer import RequantizerInputs, RequantizerOutputs, make_requantizer
+from fastcar.rtl.vector_memory import TABLE_CYCLES
 
 SILU_CYCLES = 6
 """Magnitude, its shift, table (3), step times remainder; the sum is a factor at once."""

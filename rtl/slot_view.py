@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.circuits import CORE_BITS, SLOT_BITS, read_slot, select_value
-from rtl.registers import drive, make_register
+from fastcar.rtl.circuits import CORE_BITS, SLOT_BITS, read_slot, select_value
+from fastcar.rtl.registers import drive, make_register
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass, fields
 
 import pyrtl
 
-from rtl.config import AcceleratorConfig
-from rtl.instruction import FIELD_BITS, Buffer, get_buffer_words
-from rtl.registers import drive, make_register
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import FIELD_BITS, Buffer, get_buffer_words
+from fastcar.rtl.registers import drive, make_register
 
 FETCH_CYCLES = 2
 """Register of the block RAM, and one behind it: logic behind a block RAM would be too slow."""

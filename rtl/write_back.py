@@ -14,12 +14,12 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.config import AcceleratorConfig
-from rtl.instruction import Buffer, Opcode
-from rtl.lanes import ACTIVATION_BITS, join_lanes, saturate, signed_sum, split_lanes
-from rtl.registers import decrement, delay, drive, increment, latch, make_register
-from rtl.sequencer import SequencerOutputs, is_one_of
-from rtl.vector_memory import WritePort, count_index_bits
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import Buffer, Opcode
+from fastcar.rtl.lanes import ACTIVATION_BITS, join_lanes, saturate, signed_sum, split_lanes
+from fastcar.rtl.registers import decrement, delay, drive, increment, latch, make_register
+from fastcar.rtl.sequencer import SequencerOutputs, is_one_of
+from fastcar.rtl.vector_memory import WritePort, count_index_bits
 
 SUM_CYCLES = 2
 """Sums of the lanes, their limits."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from rtl.assertions import require, require_stable
-from rtl.registers import decrement, drive, increment, make_register
+from fastcar.rtl.assertions import require, require_stable
+from fastcar.rtl.registers import decrement, drive, increment, make_register
 
 MAX_OPEN_BITS = 16
 ADDRESS_BITS = 32

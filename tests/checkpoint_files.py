@@ -1,6 +1,7 @@
 """Checkpoint directories made by hand, so that a test can also make a wrong one.
 
-Names, shapes and bytes are spelled out here a second time, apart from `reference.checkpoint`.
+Names, shapes and bytes are spelled out here a second time, apart from
+`fastcar.reference.files.checkpoint`.
 """
 
 from __future__ import annotations

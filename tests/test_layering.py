@@ -1,4 +1,4 @@
-"""Who may import whom: configuration -> reference -> rtl -> cosim, proofs -> fastcar.
+"""Who may import whom: configuration -> reference -> rtl -> cosim, proofs -> fastcar -> tools.
 
 `reference` must read and run without any front end, and `rtl` must not compute with the code it
 is compared with. The rules hold for every import statement, also inside functions and under
@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TREES = frozenset({"reference", "rtl", "cosim", "proofs", "fastcar", "tools", "tests"})
+INSTALLED = frozenset({"reference", "rtl", "cosim", "proofs"})
+"""Folders whose packages are imported below `fastcar`."""
+ROOTS = frozenset({"fastcar", "tools", "tests"})
 NUMERIC = frozenset({"numpy", "numba", "safetensors"})
 COMMAND_LINE = frozenset({"click", "rich", "PIL", "matplotlib", "skimage"})
 
@@ -34,21 +36,26 @@ class Layer:
     libraries: frozenset[str] | None
 
 
-CONFIGURATION = frozenset({"reference.config", "reference.errors", "reference.tables"})
+CONFIGURATION = frozenset(
+    {"fastcar.reference.config", "fastcar.reference.errors", "fastcar.reference.tables"}
+)
 """Shared by reference and rtl: sizes, refusals, contents of read-only memories; no arithmetic."""
 
-BELOW_TOOLS = TREES - {"tools", "tests"}
+
+def name_trees(*trees: str) -> frozenset[str]:
+    """Import names of trees."""
+    return frozenset(f"fastcar.{tree}" for tree in trees)
+
+
 LAYERS = {
-    "reference.config": Layer(CONFIGURATION, frozenset()),
-    "reference.errors": Layer(CONFIGURATION, frozenset()),
-    "reference.tables": Layer(CONFIGURATION, frozenset()),
-    "reference": Layer(frozenset({"reference"}), NUMERIC),
-    "rtl": Layer(CONFIGURATION | {"rtl"}, frozenset({"pyrtl"})),
-    "cosim": Layer(frozenset({"reference", "rtl", "cosim"}), None),
-    "proofs": Layer(frozenset({"reference", "rtl", "proofs"}), None),
-    "proofs.formal": Layer(frozenset({"reference", "rtl", "cosim", "proofs"}), None),
-    "fastcar": Layer(BELOW_TOOLS, NUMERIC | COMMAND_LINE | {"pyrtl"}),
-    "tools": Layer(BELOW_TOOLS | {"tools"}, None),
+    **{name: Layer(CONFIGURATION, frozenset()) for name in CONFIGURATION},
+    "fastcar.reference": Layer(name_trees("reference"), NUMERIC),
+    "fastcar.rtl": Layer(CONFIGURATION | name_trees("rtl"), frozenset({"pyrtl"})),
+    "fastcar.cosim": Layer(name_trees("reference", "rtl", "cosim"), None),
+    "fastcar.proofs": Layer(name_trees("reference", "rtl", "proofs"), None),
+    "fastcar.proofs.formal": Layer(name_trees("reference", "rtl", "cosim", "proofs"), None),
+    "fastcar": Layer(frozenset({"fastcar"}), NUMERIC | COMMAND_LINE | {"pyrtl"}),
+    "tools": Layer(frozenset({"fastcar", "tools"}), None),
 }
 """Rules by module; the longest name that contains a module counts."""
 
@@ -88,7 +95,9 @@ def get_imports(source: str, module: str, is_package: bool = False) -> Iterator[
 def is_allowed(name: str, layer: Layer) -> bool:
     """Whether the rule permits to import `name`."""
     top = name.split(".")[0]
-    if top in TREES:
+    if top in INSTALLED:
+        return False  # only `fastcar` is installed: a bare name would be somebody else's package
+    if top in ROOTS:
         return any(is_inside(name, package) for package in layer.project)
     return top in sys.stdlib_module_names or layer.libraries is None or top in layer.libraries
 
@@ -108,38 +117,64 @@ def find_trees() -> set[str]:
     return {path.parent.name for path in ROOT.glob("[a-z]*/*.py")} - {"build", "out", "docs"}
 
 
+def name_module(path: Path) -> tuple[str, bool]:
+    """Import name of a file, and whether it is a package's `__init__.py`."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    is_package = parts[-1] == "__init__"
+    prefix = ("fastcar",) if parts[0] in INSTALLED else ()
+    return ".".join((*prefix, *(parts[:-1] if is_package else parts))), is_package
+
+
 @pytest.mark.parametrize("tree", sorted(find_trees() - {"tests"}))
 def test_tree_keeps_its_layer(tree: str) -> None:
     violations = []
     for path in sorted((ROOT / tree).rglob("*.py")):
-        parts = path.relative_to(ROOT).with_suffix("").parts
-        is_package = parts[-1] == "__init__"
-        module = ".".join(parts[:-1] if is_package else parts)
+        module, is_package = name_module(path)
         violations += find_violations(path.read_text(encoding="utf-8"), module, is_package)
     assert violations == []
 
 
+def test_tests_import_nothing_by_a_bare_name() -> None:
+    found = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        imports = get_imports(path.read_text(encoding="utf-8"), *name_module(path))
+        found += [(path, name) for _, name in imports if name.split(".")[0] in INSTALLED]
+    assert found == []
+
+
 def test_every_python_tree_has_a_rule() -> None:
-    assert {"reference", "fastcar", "tools", "tests"} <= find_trees() <= TREES
+    trees = find_trees()
+    assert trees >= INSTALLED
+    assert trees - INSTALLED == ROOTS
 
 
 @pytest.mark.parametrize(
     ("module", "source", "found"),
     [
-        ("reference.replay", "import torch", "torch"),
-        ("reference.replay", "import numpy as np, PIL.Image", "PIL.Image"),
-        ("reference.replay", "from fastcar import generate", "fastcar.generate"),
-        ("reference.video.codec", "def f():\n    from sklearn import svm", "sklearn.svm"),
-        ("reference.video.codec", "from ...tests import helpers", "tests.helpers"),
-        ("reference.config", "import numpy", "numpy"),
-        ("reference.config", "from .replay import replay", "reference.replay.replay"),
-        ("reference.replay", "import importlib\nimportlib.import_module('rich')", "rich"),
-        ("reference.replay", "__import__('tools.bench')", "tools.bench"),
-        ("rtl.scheduler", "from reference.scheduler import schedule", "reference.scheduler"),
-        ("rtl.scheduler", "import reference", "reference"),
-        ("rtl.scheduler", "import numpy", "numpy"),
-        ("cosim.lockstep", "import proofs.replay", "proofs.replay"),
-        ("proofs.replay", "from cosim import compiler", "cosim.compiler"),
+        ("fastcar.reference.replay", "import torch", "torch"),
+        ("fastcar.reference.replay", "import numpy as np, PIL.Image", "PIL.Image"),
+        ("fastcar.reference.replay", "from fastcar import generate", "fastcar.generate"),
+        ("fastcar.reference.video.codec", "def f():\n    from sklearn import svm", "sklearn.svm"),
+        ("fastcar.reference.video.codec", "from ....tests import helpers", "tests.helpers"),
+        ("fastcar.reference.config", "import numpy", "numpy"),
+        (
+            "fastcar.reference.config",
+            "from .replay import replay",
+            "fastcar.reference.replay.replay",
+        ),
+        ("fastcar.reference.replay", "import importlib\nimportlib.import_module('rich')", "rich"),
+        ("fastcar.reference.replay", "__import__('tools.bench')", "tools.bench"),
+        (
+            "fastcar.rtl.scheduler",
+            "from fastcar.reference.scheduler import schedule",
+            "fastcar.reference.scheduler",
+        ),
+        ("fastcar.rtl.scheduler", "import fastcar.reference", "fastcar.reference"),
+        ("fastcar.rtl.scheduler", "import numpy", "numpy"),
+        ("fastcar.rtl.scheduler", "from rtl import registers", "rtl.registers"),
+        ("tools.bench.run", "import reference.replay", "reference.replay"),
+        ("fastcar.cosim.lockstep", "import fastcar.proofs.replay", "fastcar.proofs.replay"),
+        ("fastcar.proofs.replay", "from fastcar.cosim import program", "fastcar.cosim.program"),
         ("fastcar.api", "from tools import bench", "tools.bench"),
         ("fastcar.api", "import sklearn", "sklearn"),
         ("tools.mutants", "from tests.conftest import OFFICIAL_VECTORS", "tests.conftest"),
@@ -154,13 +189,19 @@ def test_planted_violation_is_found(module: str, source: str, found: str) -> Non
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("reference.replay", "import math\nimport numpy as np\nfrom numba import njit"),
-        ("reference.replay", "from reference.video.codec import PatchCodec"),
-        ("reference.video.codec", "from ..errors import ArgumentError\nfrom . import geometry"),
-        ("rtl.scheduler", "import pyrtl\nfrom reference.config import ModelConfig"),
-        ("rtl.scheduler", "from reference import config"),
-        ("cosim.lockstep", "import numpy, pyrtl, rtl.scheduler, reference.scheduler"),
-        ("fastcar.api", "import click, rich, PIL.Image, skimage, cosim, proofs"),
+        ("fastcar.reference.replay", "import math\nimport numpy as np\nfrom numba import njit"),
+        ("fastcar.reference.replay", "from fastcar.reference.video.codec import PatchCodec"),
+        (
+            "fastcar.reference.video.codec",
+            "from ..errors import ArgumentError\nfrom . import geometry",
+        ),
+        ("fastcar.rtl.scheduler", "import pyrtl\nfrom fastcar.reference.config import ModelConfig"),
+        ("fastcar.rtl.scheduler", "from fastcar.reference import config"),
+        (
+            "fastcar.cosim.lockstep",
+            "import numpy, pyrtl, fastcar.rtl.scheduler, fastcar.reference.scheduler",
+        ),
+        ("fastcar.api", "import click, rich, PIL.Image, skimage, fastcar.cosim, fastcar.proofs"),
         ("tools.train_moving_digits", "import torch, sklearn, fastcar"),
     ],
 )
@@ -169,6 +210,6 @@ def test_permitted_import_passes(module: str, source: str) -> None:
 
 
 def test_relative_import_in_a_package_file_names_the_package() -> None:
-    assert list(get_imports("from . import geometry", "reference.video", is_package=True)) == [
-        (1, "reference.video.geometry")
-    ]
+    assert list(
+        get_imports("from . import geometry", "fastcar.reference.video", is_package=True)
+    ) == [(1, "fastcar.reference.video.geometry")]

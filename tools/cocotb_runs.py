@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from cosim.export import ExportRequest, make_package
-from cosim.replay import get_icarus_version
-from cosim.replay_compiled import get_verilator_version
-from cosim.tool import ToolError, find_tool
-from cosim.verilog import VERILOG_FILE
-from reference.video.model import load_video_model
+from fastcar.cosim.crosscheck.playback import get_icarus_version
+from fastcar.cosim.crosscheck.playback_compiled import get_verilator_version
+from fastcar.cosim.export.export import ExportRequest, make_package
+from fastcar.cosim.verilog.tool import ToolError, find_tool
+from fastcar.cosim.verilog.verilog import VERILOG_FILE
+from fastcar.reference.video.model import load_video_model
 
 Json = dict[str, Any]
 RESULTS_FILE = "results.xml"
@@ -28,7 +28,7 @@ def run_cocotb(preset: str, simulator: str, verilog: str | None = None) -> Json:
     """Export a preset, run `make SIM=simulator` in the folder, and read what the tests said.
 
     Args:
-        preset: name of `rtl.config.PRESETS`.
+        preset: name of `fastcar.rtl.config.PRESETS`.
         simulator: icarus or verilator.
         verilog: in place of the exported module.
 

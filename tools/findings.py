@@ -19,10 +19,10 @@ from fastcar.analysis.finding import Json
 from fastcar.analysis.report import analyze, write_report
 from fastcar.analysis.settings import Settings
 from fastcar.output import write_atomically, write_directory_atomically
+from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
 from fastcar.workers import get_process_count
-from reference.video.model import SHIPPED_MODEL, load_video_model
+from tools.paths import DOCS
 
-DOCS = Path(__file__).parent.parent / "docs"
 REPORT_NAME = "findings.json"
 
 

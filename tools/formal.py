@@ -23,14 +23,15 @@ from functools import partial
 from pathlib import Path
 
 from fastcar.output import check_writable, write_atomically
+from fastcar.proofs.formal.registry import get_task, list_tasks
+from fastcar.proofs.formal.result import Json, make_failure
+from fastcar.proofs.formal.run import get_versions, run_task
+from fastcar.proofs.formal.task import FormalTask
+from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.workers import get_process_count
-from proofs.formal.registry import get_task, list_tasks
-from proofs.formal.result import Json, make_failure
-from proofs.formal.run import get_versions, run_task
-from proofs.formal.task import FormalTask
-from reference.errors import ArgumentError, FastCarError
+from tools.paths import DOCS
 
-REPORT = Path(__file__).parent.parent / "docs" / "signoff_formal.json"
+REPORT = DOCS / "signoff_formal.json"
 
 
 def choose_tasks(words: Sequence[str], is_quick: bool) -> tuple[FormalTask, ...]:

@@ -21,8 +21,10 @@ from numpy.typing import NDArray
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging
 
+from tools.paths import ROOT
+
 PINNED = {"transformers": "5.23.0", "torch": "2.13.0"}
-DESTINATION = Path(__file__).parents[1] / "tests" / "vectors" / "hugging_face"
+DESTINATION = ROOT / "tests" / "vectors" / "hugging_face"
 NUM_ROWS, NUM_PROMPT_TOKENS, NUM_STEPS = 3, 7, 12
 CACHE_TOLERANCE = 2e-5
 """Allowed difference of decode with the cache from one pass over the whole sequence."""

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cosim.pin_trace import (
+from fastcar.cosim.crosscheck.pin_trace import (
     PinTrace,
     Stimulus,
     count_compared,
@@ -28,17 +28,18 @@ from cosim.pin_trace import (
     count_undefined,
     find_difference,
 )
-from cosim.replay import IcarusReplayer, Replayer
-from cosim.replay_compiled import CxxrtlReplayer, VerilatorReplayer
-from cosim.stimulus import Recorder, draw_jobs
-from cosim.verilog import VerilogDesign
+from fastcar.cosim.crosscheck.playback import IcarusReplayer, Replayer
+from fastcar.cosim.crosscheck.playback_compiled import CxxrtlReplayer, VerilatorReplayer
+from fastcar.cosim.crosscheck.stimulus import Recorder, draw_jobs
+from fastcar.cosim.verilog.verilog import VerilogDesign
 from fastcar.output import check_writable, write_atomically
-from reference.errors import ArgumentError, FastCarError
-from rtl.config import PRESETS
+from fastcar.reference.errors import ArgumentError, FastCarError
+from fastcar.rtl.config import PRESETS
 from tools.cocotb_runs import run_cocotb
+from tools.paths import DOCS
 
 Json = dict[str, Any]
-REPORT = Path(__file__).parent.parent / "docs" / "signoff_simulators.json"
+REPORT = DOCS / "signoff_simulators.json"
 NUM_PROGRAMS = {"tiny": 1000, "demo": 60}
 QUICK_PROGRAMS = {"tiny": 20}
 COCOTB_RUNS = (("tiny", "icarus"), ("tiny", "verilator"), ("demo", "icarus"))

@@ -14,8 +14,8 @@ import numpy as np
 from fastcar.analysis.calibrated import Calibrated, CalibrationRequest
 from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.analysis.settings import Settings
+from fastcar.reference.video.model import VideoModel, load_video_model
 from fastcar.workers import open_pool
-from reference.video.model import VideoModel, load_video_model
 
 Result_co = TypeVar("Result_co", covariant=True)
 Result = TypeVar("Result")

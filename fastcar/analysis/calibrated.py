@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastcar.analysis.runs import RunRequest, Setup
-from reference.calibration import (
+from fastcar.reference.calibration import (
     Calibration,
     calibrate_per_layer,
     calibrate_uniform,
     correct_in_closed_loop,
 )
-from reference.gate_factory import THRESHOLD_GATES, make_measuring_gate, make_threshold_gate
-from reference.records import DecisionRecord
-from reference.thresholds import FixedThresholds
-from reference.video.model import VideoModel
+from fastcar.reference.gate_factory import THRESHOLD_GATES, make_measuring_gate, make_threshold_gate
+from fastcar.reference.records import DecisionRecord
+from fastcar.reference.thresholds import FixedThresholds
+from fastcar.reference.video.model import VideoModel
 
 
 @dataclass(frozen=True)

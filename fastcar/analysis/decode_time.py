@@ -9,8 +9,8 @@ from fastcar.analysis.bench import Workbench
 from fastcar.analysis.figures import add_legend, label_panel, make_panels, save_figure
 from fastcar.analysis.finding import Finding, Json, Stance, Table, to_percent
 from fastcar.analysis.runs import RunRequest, Setup
-from reference.config import ModelConfig
-from reference.laps import PARTS
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.laps import PARTS
 
 KEY = "decode_time"
 PAPER_SIZES = {"hidden": 4096, "inner": 11008, "kv_width": 4096, "mean_context_tokens": 1024}

@@ -29,7 +29,7 @@ from fastcar.analysis.finding import (
 from fastcar.analysis.runs import DENSE, RunRequest, Setup
 from fastcar.analysis.statistics import Verdict, compare
 from fastcar.metrics import FIRST_SCORED_FRAME, Values, compute_standard_error
-from reference.calibration import compute_ceiling
+from fastcar.reference.calibration import compute_ceiling
 
 KEY = "drift"
 

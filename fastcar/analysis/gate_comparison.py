@@ -32,7 +32,7 @@ from fastcar.analysis.finding import (
 from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.analysis.statistics import MATCHED_RATIO, compare, is_fair
 from fastcar.metrics import Values
-from reference.gate_factory import THRESHOLD_GATES
+from fastcar.reference.gate_factory import THRESHOLD_GATES
 
 KEY = "gate_comparison"
 CONTROLS = ("random", "periodic")

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.metrics import Values
-from reference.attention import BoolArray
-from reference.config import ModelConfig
-from reference.gates import Gate, GateQuery
-from reference.temporal_attention_score import HeadAggregation, aggregate_heads
-from reference.thresholds import Measures
-from reference.video.model import VideoModel
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.gates import Gate, GateQuery
+from fastcar.reference.temporal_attention_score import HeadAggregation, aggregate_heads
+from fastcar.reference.thresholds import Measures
+from fastcar.reference.video.model import VideoModel
 
 
 @dataclass(frozen=True)

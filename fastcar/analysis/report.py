@@ -28,7 +28,7 @@ from fastcar.analysis import (
 from fastcar.analysis.bench import Progress, Workbench
 from fastcar.analysis.finding import Finding, Json, Stance, to_nats, to_percent
 from fastcar.analysis.settings import Settings
-from reference.video.model import VideoModel
+from fastcar.reference.video.model import VideoModel
 
 SCHEMA_VERSION = 1
 """Version of report.json; changes when a field changes its meaning or disappears."""

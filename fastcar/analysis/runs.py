@@ -20,16 +20,16 @@ from fastcar.metrics import (
     compute_quality,
     compute_ssim,
 )
+from fastcar.reference.gate_factory import THRESHOLD_GATES, make_ratio_gate, make_threshold_gate
+from fastcar.reference.gates import Gate
+from fastcar.reference.generate import DecodeOptions, DecodeResult, generate
+from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.sampling import Sampling
+from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.temporal_attention_score import HeadAggregation, HeadWeights
+from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds
+from fastcar.reference.video.model import VideoModel
 from fastcar.statistics import compute_frame_ratios
-from reference.gate_factory import THRESHOLD_GATES, make_ratio_gate, make_threshold_gate
-from reference.gates import Gate
-from reference.generate import DecodeOptions, DecodeResult, generate
-from reference.replay import ReplayConfig
-from reference.sampling import Sampling
-from reference.sparse_attention import SparseAttention
-from reference.temporal_attention_score import HeadAggregation, HeadWeights
-from reference.thresholds import AdaptiveThresholds, FixedThresholds
-from reference.video.model import VideoModel
 
 DENSE = "dense"
 """Name of the run without a gate."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from reference.calibration import compute_ceiling
-from reference.errors import ArgumentError
-from reference.video.model import VideoModel
+from fastcar.reference.calibration import compute_ceiling
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.video.model import VideoModel
 
 
 @dataclass(frozen=True)

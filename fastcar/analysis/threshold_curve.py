@@ -19,7 +19,7 @@ from fastcar.analysis.finding import (
 )
 from fastcar.analysis.probe import Probe, ProbeRequest
 from fastcar.analysis.runs import RunRequest, Setup
-from reference.calibration import compute_threshold
+from fastcar.reference.calibration import compute_threshold
 
 KEY = "threshold_curve"
 TOLERATED_TOP_1 = 0.01

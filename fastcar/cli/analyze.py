@@ -18,9 +18,9 @@ from fastcar.analysis.report import write_report
 from fastcar.analysis.settings import Settings
 from fastcar.cli.options import apply_options, out_option
 from fastcar.output import check_writable_directory, write_directory_atomically
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
 from fastcar.workers import get_process_count
-from reference.errors import ArgumentError
-from reference.video.model import SHIPPED_MODEL, load_video_model
 
 _OPTIONS = (
     click.option(

@@ -8,13 +8,6 @@ from typing import Any
 
 import click
 
-from cosim.backend import WatchdogError
-from cosim.lockstep import LockstepError
-from cosim.report import build_report
-from cosim.report_tables import format_report
-from cosim.request import BACKENDS, DEFAULT_TOKENS, MAX_STALL, CosimRequest, Mode
-from cosim.run import Cosim, prepare_cosim, run_cosim
-from cosim.wave import WINDOW_CYCLES, write_wave
 from fastcar.cli.console import show_progress
 from fastcar.cli.options import (
     apply_options,
@@ -25,11 +18,18 @@ from fastcar.cli.options import (
     number_option,
     source_option,
 )
+from fastcar.cosim.backends.backend import WatchdogError
+from fastcar.cosim.lockstep import LockstepError
+from fastcar.cosim.report import build_report
+from fastcar.cosim.report_tables import format_report
+from fastcar.cosim.request import BACKENDS, DEFAULT_TOKENS, MAX_STALL, CosimRequest, Mode
+from fastcar.cosim.run import Cosim, prepare_cosim, run_cosim
+from fastcar.cosim.wave import WINDOW_CYCLES, write_wave
 from fastcar.hardware_pictures import draw_cosim
 from fastcar.output import check_writable, write_atomically
-from reference.errors import ArgumentError, FastCarError
-from reference.mlp_engine import DecisionSource
-from reference.video.model import load_video_model
+from fastcar.reference.errors import ArgumentError, FastCarError
+from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.video.model import load_video_model
 
 EXIT_DIFFERENT = 1
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from reference.engine_factory import ENGINE_NAMES
-from reference.kv_cache import CacheStorage
+from fastcar.reference.engine_factory import ENGINE_NAMES
+from fastcar.reference.kv_cache import CacheStorage
 
 engine_option = click.option(
     "--engine",

@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from cosim.export import ExportPackage, ExportRequest, make_package
 from fastcar.cli.options import (
     apply_options,
     checkpoint_option,
@@ -18,10 +17,11 @@ from fastcar.cli.options import (
     out_option,
     source_option,
 )
+from fastcar.cosim.export.export import ExportPackage, ExportRequest, make_package
 from fastcar.output import check_writable_directory, write_directory_atomically
-from reference.mlp_engine import DecisionSource
-from reference.video.model import load_video_model
-from rtl.config import PRESETS
+from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.video.model import load_video_model
+from fastcar.rtl.config import PRESETS
 
 _OPTIONS = (
     choice_option(

@@ -25,15 +25,15 @@ from fastcar.cli.tables import print_report
 from fastcar.gallery import write_results
 from fastcar.generation import run_generation
 from fastcar.output import check_writable_directory, write_directory_atomically
+from fastcar.proofs.certificate import CERTIFICATES
+from fastcar.reference.gate_factory import GATE_NAMES
+from fastcar.reference.kv_cache import CacheStorage
+from fastcar.reference.replay import Semantics
+from fastcar.reference.sampling import Sampling
+from fastcar.reference.temporal_attention_score import HeadAggregation
+from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
 from fastcar.report import build_report
 from fastcar.request import DEFAULT_TEMPERATURE, GenerationRequest
-from proofs.certificate import CERTIFICATES
-from reference.gate_factory import GATE_NAMES
-from reference.kv_cache import CacheStorage
-from reference.replay import Semantics
-from reference.sampling import Sampling
-from reference.temporal_attention_score import HeadAggregation
-from reference.video.model import SHIPPED_MODEL, load_video_model
 
 _WHAT = (
     click.option(

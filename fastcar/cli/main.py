@@ -10,7 +10,7 @@ from types import FrameType
 
 import click
 
-from reference.errors import FastCarError
+from fastcar.reference.errors import FastCarError
 
 EXIT_REFUSED = 2
 EXIT_INTERRUPTED = 128 + signal.SIGINT

@@ -9,10 +9,10 @@ from typing import Any
 import click
 import numpy as np
 
-from reference.errors import ArgumentError
-from reference.mlp_engine import DecisionSource
-from reference.replay import Semantics
-from reference.video.model import SHIPPED_MODEL
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.replay import Semantics
+from fastcar.reference.video.model import SHIPPED_MODEL
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]

@@ -7,10 +7,6 @@ from typing import Any
 
 import click
 
-from cosim.prediction import DEFAULT_RATIOS, PredictionRequest
-from cosim.prediction import predict as predict_cycles
-from cosim.prediction_tables import format_report
-from cosim.workload import WORKLOADS
 from fastcar.cli.console import show_progress
 from fastcar.cli.options import (
     apply_options,
@@ -19,7 +15,11 @@ from fastcar.cli.options import (
     number_option,
     source_option,
 )
-from reference.mlp_engine import DecisionSource
+from fastcar.cosim.cycles.workload import WORKLOADS
+from fastcar.cosim.prediction import DEFAULT_RATIOS, PredictionRequest
+from fastcar.cosim.prediction import predict as predict_cycles
+from fastcar.cosim.prediction_tables import format_report
+from fastcar.reference.integer.mlp_engine import DecisionSource
 
 _DEFAULTS = PredictionRequest()
 _KNOWN = "[the preset's, if known]"

@@ -23,8 +23,8 @@ from fastcar.output import check_writable, write_atomically
 from fastcar.proving import CERTIFIED_INSTANCES, MAX_INSTANCES, Request
 from fastcar.proving import Progress as ProgressCallback
 from fastcar.proving import prove as run_checks
+from fastcar.reference.errors import ArgumentError
 from fastcar.workers import get_process_count
-from reference.errors import ArgumentError
 
 EXIT_VIOLATED = 1
 LIMITS = ", ".join(f"{number}: at most {most}" for number, most in MAX_INSTANCES.items())

@@ -10,8 +10,8 @@ import click
 from fastcar.cli.console import show_progress
 from fastcar.cli.options import apply_options, out_option
 from fastcar.output import check_writable_directory, write_directory_atomically
-from reference.errors import OutputError
-from reference.int8_writer import quantize_checkpoint_files
+from fastcar.reference.errors import OutputError
+from fastcar.reference.files.int8_writer import quantize_checkpoint_files
 
 _OPTIONS = (
     click.option(

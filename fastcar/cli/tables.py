@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from fastcar.reference.laps import PARTS
 from fastcar.report import ON_PATH_DECIBELS, Report
-from reference.laps import PARTS
 
 LONGEST_AGE_SHOWN = 8
 TRUSTED_SPREAD = 0.05

@@ -21,15 +21,15 @@ from fastcar.cli.options import (
     semantics_option,
 )
 from fastcar.output import check_writable, write_atomically
+from fastcar.reference.engine_factory import make_engine
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.files.checkpoint import load_checkpoint
+from fastcar.reference.kv_cache import CacheStorage
+from fastcar.reference.replay import ReplayConfig, Semantics
+from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.trace import Trace, make_score_gate, run_trace
 from fastcar.request import DEFAULT_SINKS
 from fastcar.tokens_file import read_tokens
-from reference.checkpoint import load_checkpoint
-from reference.engine_factory import make_engine
-from reference.errors import ArgumentError
-from reference.kv_cache import CacheStorage
-from reference.replay import ReplayConfig, Semantics
-from reference.sparse_attention import SparseAttention
-from reference.trace import Trace, make_score_gate, run_trace
 
 _OPTIONS = (
     click.option(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs.arithmetic import compute_norm, compute_row_norms, get_maximum
-from proofs.attention import AttentionPair, bound, compute_head, compute_sides
-from proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.arithmetic import compute_norm, compute_row_norms, get_maximum
+from fastcar.proofs.attention import AttentionPair, bound, compute_head, compute_sides
+from fastcar.proofs.counterexamples.counterexample import Counterexample
 
 
 def get_counterexamples() -> list[Counterexample]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs import attention
-from proofs.arithmetic import compute_norm, compute_row_norms, get_maximum
-from proofs.causal_attention import CausalPair, bound, compute_fresh_mass, compute_sides
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.temporal_attention_score import compute_score
+from fastcar.proofs import attention
+from fastcar.proofs.arithmetic import compute_norm, compute_row_norms, get_maximum
+from fastcar.proofs.causal_attention import CausalPair, bound, compute_fresh_mass, compute_sides
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.temporal_attention_score import compute_score
 
 
 def get_counterexamples() -> list[Counterexample]:

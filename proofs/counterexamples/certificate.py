@@ -6,11 +6,11 @@ from itertools import pairwise
 
 import numpy as np
 
-from proofs.certificate import bound
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.distance_bound import compute_state, make_constants
-from reference.swiglu import compute_activations, compute_swiglu
-from reference.weights import LayerWeights
+from fastcar.proofs.certificate import bound
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.distance_bound import compute_state, make_constants
+from fastcar.reference.swiglu import compute_activations, compute_swiglu
+from fastcar.reference.weights import LayerWeights
 
 _ONE = np.ones((1, 1))
 _NOTHING = np.zeros((0, 1))

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from proofs import causal_attention
-from proofs.arithmetic import Array
-from proofs.attention import compute_diameter
-from proofs.combined_bound import LayerPair, bound, compute_sides
-from proofs.combined_layer import compute_attention_gap, compute_lipschitz
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.multi_head_attention import BlockPair
+from fastcar.proofs import causal_attention
+from fastcar.proofs.arithmetic import Array
+from fastcar.proofs.attention import compute_diameter
+from fastcar.proofs.combined_bound import LayerPair, bound, compute_sides
+from fastcar.proofs.combined_layer import compute_attention_gap, compute_lipschitz
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.multi_head_attention import BlockPair
 
 LAYER = "D = d = H = 1, x_j = x_{j-} = 1, W_O = 0.01, MLP 100 silu(2.4 n) n, n almost h"
 

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from proofs.arithmetic import Array
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.decoder import DecoderPair, compute_sides
-from proofs.decoder_layer import LayerRuns, run
-from proofs.decoder_step import bound_layer, bound_logits
-from proofs.decoder_terms import LayerTerms, NormTerms, compute_norm_terms, compute_terms
-from proofs.spectral_norm import compute_spectral_norm
-from reference.weights import LayerWeights
+from fastcar.proofs.arithmetic import Array
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.decoder.bound import DecoderPair, compute_sides
+from fastcar.proofs.decoder.layer import LayerRuns, run
+from fastcar.proofs.decoder.step import bound_layer, bound_logits
+from fastcar.proofs.decoder.terms import LayerTerms, NormTerms, compute_norm_terms, compute_terms
+from fastcar.proofs.spectral_norm import compute_spectral_norm
+from fastcar.reference.weights import LayerWeights
 
 TOKEN = "L = H = F = 1, D = d = V = 2, x = (1, 0), W_head = I"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.fixed_point import QuantizedScore, bound, compute_sides
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.fixed_point import QuantizedScore, bound, compute_sides
 
 
 def get_counterexamples() -> list[Counterexample]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.head_aggregation import AlignedHeads, bound, compute_scores, compute_sides
-from reference.temporal_attention_score import HeadAggregation, aggregate_heads
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.head_aggregation import AlignedHeads, bound, compute_scores, compute_sides
+from fastcar.reference.temporal_attention_score import HeadAggregation, aggregate_heads
 
 
 def get_counterexamples() -> list[Counterexample]:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.integer_mlp import IntegerElement, compute_sides, make_element
-from reference.fixed_point import MAX_ACTIVATION
-from reference.quantization import LayerRanges
-from reference.weights import LayerWeights
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.integer_mlp import IntegerElement, compute_sides, make_element
+from fastcar.reference.integer.fixed_point import MAX_ACTIVATION
+from fastcar.reference.integer.quantization import LayerRanges
+from fastcar.reference.weights import LayerWeights
 
 _RANGES = LayerRanges(residual=1.0, gate=4.0, up=4.0, hidden=16.0, query=1.0, key=1.0)
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from proofs.arithmetic import Array
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.multi_head_attention import (
+from fastcar.proofs.arithmetic import Array
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.multi_head_attention import (
     BlockPair,
     bound,
     compute_head_gaps,

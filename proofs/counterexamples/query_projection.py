@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs import attention, causal_attention, query_projection, temporal_attention_score
-from proofs.arithmetic import compute_norm
-from proofs.counterexamples.counterexample import Counterexample
-from reference.rotary import RotaryTable
+from fastcar.proofs import attention, causal_attention, query_projection, temporal_attention_score
+from fastcar.proofs.arithmetic import compute_norm
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.reference.rotary import RotaryTable
 
 
 def get_counterexamples() -> list[Counterexample]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs.arithmetic import to_float
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.replay import compute_sides
-from proofs.replay_chain import ReplayChain, Step, bound, compute_steps
+from fastcar.proofs.arithmetic import to_float
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.replay import compute_sides
+from fastcar.proofs.replay_chain import ReplayChain, Step, bound, compute_steps
 
 
 def get_counterexamples() -> list[Counterexample]:

@@ -7,9 +7,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs.arithmetic import compute_norm, to_float
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.rms_norm import NormPair, bound, compute_radius, compute_root_mean_square, compute_sides
+from fastcar.proofs.arithmetic import compute_norm, to_float
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.rms_norm import (
+    NormPair,
+    bound,
+    compute_radius,
+    compute_root_mean_square,
+    compute_sides,
+)
 
 EPS = 1e-6
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs.arithmetic import compute_norm
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.rotary import RotatedPair, bound, compute_sides
-from proofs.temporal_attention_score import compute_score
+from fastcar.proofs.arithmetic import compute_norm
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.rotary import RotatedPair, bound, compute_sides
+from fastcar.proofs.temporal_attention_score import compute_score
 
 
 def get_counterexamples() -> list[Counterexample]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs.arithmetic import get_maximum
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.softmax import bound, compute_total_variation
+from fastcar.proofs.arithmetic import get_maximum
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.softmax import bound, compute_total_variation
 
 
 def get_counterexamples() -> list[Counterexample]:

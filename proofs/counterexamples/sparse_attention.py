@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs import causal_attention
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.sparse_attention import WindowPair, compute_sides
+from fastcar.proofs import causal_attention
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.sparse_attention import WindowPair, compute_sides
 
 
 def get_counterexamples() -> list[Counterexample]:

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from proofs.arithmetic import compute_norm, to_float
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.silu import SILU_SLOPE
-from proofs.swiglu import bound, compute_sides
-from proofs.swiglu_pair import SwiGLUPair, compute_extent
+from fastcar.proofs.arithmetic import compute_norm, to_float
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.silu import SILU_SLOPE
+from fastcar.proofs.swiglu import bound, compute_sides
+from fastcar.proofs.swiglu_pair import SwiGLUPair, compute_extent
 
 
 def get_counterexamples() -> list[Counterexample]:

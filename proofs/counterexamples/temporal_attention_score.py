@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from proofs.arithmetic import compute_norm
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.temporal_attention_score import (
+from fastcar.proofs.arithmetic import compute_norm
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.temporal_attention_score import (
     AlignedQueries,
     compute_key_gap,
     compute_score,

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError
 
 _QUOTED = re.compile(r'\|[^|]*\||"[^"]*"')
 _TOKEN = re.compile(r"\|[^|]*\||[()]|[^\s()|]+")
@@ -38,7 +38,7 @@ def make_solver(folder: Path, limit_seconds: float, extra: str) -> None:
     program = folder / "bitwuzla"
     program.write_text(
         f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(root)!r})\n"
-        f"from proofs.formal.bitwuzla_solver import main\nmain({limit_seconds!r})\n",
+        f"from fastcar.proofs.formal.bitwuzla_solver import main\nmain({limit_seconds!r})\n",
         encoding="utf-8",
     )
     program.chmod(0o755)

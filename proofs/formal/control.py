@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from functools import cache
 
-from cosim.verilog import MODULE_NAME, export_verilog
-from rtl.circuits import CORE_BITS
-from rtl.config import AcceleratorConfig
-from rtl.instruction import FIELD_BITS, FIELDS, INSTRUCTION_BITS, Opcode, Predicate
-from rtl.instruction_form import DISPATCHER_OPCODES, FORM_BITS, Form
+from fastcar.cosim.verilog.verilog import MODULE_NAME, export_verilog
+from fastcar.rtl.circuits import CORE_BITS
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import FIELD_BITS, FIELDS, INSTRUCTION_BITS, Opcode, Predicate
+from fastcar.rtl.instruction_form import DISPATCHER_OPCODES, FORM_BITS, Form
 
 _FAULTS = (
     *("is_unknown", "is_bad_predicate", "is_empty", "is_many_slots", "is_long_target"),

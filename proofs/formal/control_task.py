@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cosim.verilog import MODULE_NAME
-from proofs.formal.control import (
+from fastcar.cosim.verilog.verilog import MODULE_NAME
+from fastcar.proofs.formal.control import (
     describe,
     export_anew,
     export_once,
@@ -19,9 +19,9 @@ from proofs.formal.control import (
     name_outputs,
     name_visible,
 )
-from proofs.formal.design import make_planted
-from proofs.formal.task import FormalTask, Method, PlantedBug, count_obligations
-from rtl.config import AcceleratorConfig
+from fastcar.proofs.formal.design import make_planted
+from fastcar.proofs.formal.task import FormalTask, Method, PlantedBug, count_obligations
+from fastcar.rtl.config import AcceleratorConfig
 
 NUM_CORES = (1, 2, 3, 4, 8)
 NUM_SLOTS = (4, 8, 32)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError
 
 CYCLE_TICKS = 10
 """Ticks of the wave file in one cycle."""

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 
 import pyrtl
 
-from reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError
 
 _UNIT_MODULE = "toplevel"
 """PyRTL's name of every module."""
-_USERS = ("rtl.", "cosim.", "proofs.formal.")
+_USERS = ("fastcar.rtl.", "fastcar.cosim.", "fastcar.proofs.formal.")
 """Packages whose modules use functions of `rtl`."""
 
 

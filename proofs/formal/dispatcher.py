@@ -1,17 +1,17 @@
 """The dispatcher in the exported accelerator: who gets which instruction, and that none is lost.
 
-Proven without any assumption, for all runs: cores are free (see `proofs.formal.control`), so
-queues may be full or empty and decisions may arrive in any cycle.
+Proven without any assumption, for all runs: cores are free (see `fastcar.proofs.formal.control`),
+so queues may be full or empty and decisions may arrive in any cycle.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proofs.formal.control_task import Bug, ControlProof
-from proofs.formal.task import FormalTask
+from fastcar.proofs.formal.control_task import Bug, ControlProof
+from fastcar.proofs.formal.task import FormalTask
 
-_MODULE = "rtl.dispatcher"
+_MODULE = "fastcar.rtl.dispatcher"
 
 PROOF = ControlProof(
     unit="dispatcher",

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proofs.formal.control import name_visible
-from proofs.formal.control_task import Bug, ControlProof
-from proofs.formal.task import FormalTask
-from rtl.config import AcceleratorConfig
-from rtl.instruction import INSTRUCTION_BITS, Opcode
+from fastcar.proofs.formal.control import name_visible
+from fastcar.proofs.formal.control_task import Bug, ControlProof
+from fastcar.proofs.formal.task import FormalTask
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import INSTRUCTION_BITS, Opcode
 
 _FREE = {
     "done_now": ("is_done", 1),
@@ -101,19 +101,19 @@ PROOF = ControlProof(
     bugs=(
         Bug(
             "a slot that nothing decides waits for ever",
-            "rtl.dispatcher",
+            "fastcar.rtl.dispatcher",
             "is_never_decided = route.is_undecided & inputs.is_machine_idle",
             "is_never_decided = route.is_undecided & inputs.is_stopped",
         ),
         Bug(
             "an instruction starts only behind another one",
-            "rtl.sequencer",
+            "fastcar.rtl.sequencer",
             "is_offered = inputs.head_valid & ~inputs.is_dropping",
             "is_offered = inputs.head_valid & ~inputs.is_dropping & is_running_q",
         ),
         Bug(
             "BEGIN waits for a machine that works",
-            "rtl.dispatcher",
+            "fastcar.rtl.dispatcher",
             "is_legal & is_this & inputs.is_machine_idle",
             "is_legal & is_this & ~inputs.is_machine_idle",
         ),

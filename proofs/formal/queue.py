@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from cosim.verilog import MODULE_NAME
-from proofs.formal.control import export_once, get_range, make_config, wrap_accelerator
-from proofs.formal.control_task import Bug, plant
-from proofs.formal.task import FormalTask, Method, count_obligations
-from rtl.config import AcceleratorConfig
-from rtl.instruction import INSTRUCTION_BITS
+from fastcar.cosim.verilog.verilog import MODULE_NAME
+from fastcar.proofs.formal.control import export_once, get_range, make_config, wrap_accelerator
+from fastcar.proofs.formal.control_task import Bug, plant
+from fastcar.proofs.formal.task import FormalTask, Method, count_obligations
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import INSTRUCTION_BITS
 
 QUEUE_DEPTHS = (2, 4, 8, 32)
 QUICK_DEPTH = 4
@@ -24,7 +24,7 @@ QUICK_DEPTH = 4
 LIMIT_SECONDS = 1800
 """For a query: the cover of 32 places goes round the memory once and takes minutes."""
 
-_MODULE = "rtl.instruction_queue"
+_MODULE = "fastcar.rtl.instruction_queue"
 _BUGS = (
     Bug(
         "a full queue takes one more",

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 import pyrtl
 
-from proofs.formal.task import FormalTask
-from proofs.formal.unit import Unit, name_outputs
-from proofs.formal.unit_task import UnitBug, make_unit_task, read_body
-from rtl.read_channel import NUM_BEATS_BITS, ReadChannelInputs, make_read_channel
+from fastcar.proofs.formal.task import FormalTask
+from fastcar.proofs.formal.unit import Unit, name_outputs
+from fastcar.proofs.formal.unit_task import UnitBug, make_unit_task, read_body
+from fastcar.rtl.read_channel import NUM_BEATS_BITS, ReadChannelInputs, make_read_channel
 
-MODULE = "rtl.read_channel"
+MODULE = "fastcar.rtl.read_channel"
 NUM_OPEN = "unit_num_beats_open_q"
 BUGS = (
     UnitBug(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from proofs.formal.task import FormalTask
-from reference.errors import ArgumentError
+from fastcar.proofs.formal.task import FormalTask
+from fastcar.reference.errors import ArgumentError
 
 MODULES = (
     "scheduler",
@@ -32,7 +32,9 @@ def list_tasks() -> tuple[FormalTask, ...]:
         ArgumentError: a name stands twice.
     """
     tasks = tuple(
-        task for name in MODULES for task in import_module(f"proofs.formal.{name}").list_tasks()
+        task
+        for name in MODULES
+        for task in import_module(f"fastcar.proofs.formal.{name}").list_tasks()
     )
     names = [task.name for task in tasks]
     for name in names:

@@ -10,16 +10,16 @@ from collections.abc import Iterator
 
 import pyrtl
 
-from proofs.formal.task import FormalTask, Method
-from proofs.formal.unit import Unit
-from proofs.formal.unit_task import UnitBug, make_unit_task, read_body
-from rtl import requantizer
-from rtl.config import TINY
-from rtl.lanes import ACCUMULATOR_BITS
-from rtl.requantizer import PART_BITS, SHIFT_BITS, RequantizerInputs, make_requantizer
-from rtl.rms_norm import MANTISSA_BITS
+from fastcar.proofs.formal.task import FormalTask, Method
+from fastcar.proofs.formal.unit import Unit
+from fastcar.proofs.formal.unit_task import UnitBug, make_unit_task, read_body
+from fastcar.rtl import requantizer
+from fastcar.rtl.config import TINY
+from fastcar.rtl.lanes import ACCUMULATOR_BITS
+from fastcar.rtl.requantizer import PART_BITS, SHIFT_BITS, RequantizerInputs, make_requantizer
+from fastcar.rtl.rms_norm import MANTISSA_BITS
 
-MODULE = "rtl.requantizer"
+MODULE = "fastcar.rtl.requantizer"
 PRODUCTS = LOW, MIDDLE, HIGH = (
     "unit_low_product_q",
     "unit_middle_product_q",

@@ -14,11 +14,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from cosim.verilog import MODULE_NAME, export_verilog
-from proofs.formal.control import export_anew, export_once
-from proofs.formal.design import make_planted
-from proofs.formal.task import FormalTask, Method, PlantedBug
-from rtl.config import AcceleratorConfig
+from fastcar.cosim.verilog.verilog import MODULE_NAME, export_verilog
+from fastcar.proofs.formal.control import export_anew, export_once
+from fastcar.proofs.formal.design import make_planted
+from fastcar.proofs.formal.task import FormalTask, Method, PlantedBug
+from fastcar.rtl.config import AcceleratorConfig
 
 CONFIG = AcceleratorConfig(1, 4, 2, 4, 4, 4, 2)
 """One core, four lanes, two slots, one word in each buffer, two queued instructions."""
@@ -55,13 +55,13 @@ end
 BUGS = (
     (
         "reset forgets the error register",
-        "rtl.error_register",
+        "fastcar.rtl.error_register",
         "for report in reports)), 1), clear=reset)",
         "for report in reports)), 1))",
     ),
     (
         "reset leaves a read request standing",
-        "rtl.read_channel",
+        "fastcar.rtl.read_channel",
         "        (is_requested, 0),\n        clear=inputs.reset,",
         "        (is_requested, 0),",
     ),

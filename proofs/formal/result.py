@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from proofs.formal.counterexample import Counterexample
-from proofs.formal.task import FormalTask
+from fastcar.proofs.formal.counterexample import Counterexample
+from fastcar.proofs.formal.task import FormalTask
 
 Json = dict[str, object]
 

@@ -1,6 +1,6 @@
 """The scale of the RMS norm equals its integer formula, for every sum from 1 on.
 
-Cut at registers like `proofs.formal.silu_table`: normalised sum, entry of the table, scaled
+Cut at registers like `fastcar.proofs.formal.silu_table`: normalised sum, entry of the table, scaled
 step. Behind a cut the register takes any value, so together the tasks are all inputs.
 """
 
@@ -11,13 +11,13 @@ from typing import Any
 
 import pyrtl
 
-from proofs.formal.task import FormalTask, Method
-from proofs.formal.unit import Unit
-from proofs.formal.unit_task import UnitBug, make_table_function, make_unit_task
-from reference.tables import RSQRT_FIRST_INDEX, RSQRT_TABLE
-from rtl.rms_norm import MANTISSA_BITS, STEP_BITS, RmsNormInputs, make_rms_norm
+from fastcar.proofs.formal.task import FormalTask, Method
+from fastcar.proofs.formal.unit import Unit
+from fastcar.proofs.formal.unit_task import UnitBug, make_table_function, make_unit_task
+from fastcar.reference.tables import RSQRT_FIRST_INDEX, RSQRT_TABLE
+from fastcar.rtl.rms_norm import MANTISSA_BITS, STEP_BITS, RmsNormInputs, make_rms_norm
 
-MODULE = "rtl.rms_norm"
+MODULE = "fastcar.rtl.rms_norm"
 NORMALISED, ENTRY = "unit_normalised_q", "unit_entry_3_q"
 SCALED, SCALED_STEP = "unit_scaled_q", "unit_scaled_step_q"
 ENTRY_CYCLES = 3

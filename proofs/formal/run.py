@@ -7,11 +7,11 @@ import time
 from functools import cache
 from pathlib import Path
 
-from cosim.tool import find_tool, get_tool_version, run_tool
-from proofs.formal.bitwuzla_solver import get_version as get_bitwuzla_version
-from proofs.formal.result import BugResult, FormalResult, Obligations, Status
-from proofs.formal.smt import EXTRA, Answer, Question, ask, build_smt
-from proofs.formal.task import FormalTask, Method, PlantedBug
+from fastcar.cosim.verilog.tool import find_tool, get_tool_version, run_tool
+from fastcar.proofs.formal.bitwuzla_solver import get_version as get_bitwuzla_version
+from fastcar.proofs.formal.result import BugResult, FormalResult, Obligations, Status
+from fastcar.proofs.formal.smt import EXTRA, Answer, Question, ask, build_smt
+from fastcar.proofs.formal.task import FormalTask, Method, PlantedBug
 
 BASE_EXTRA_CYCLES = 2
 """The base case of an induction covers some more cycles than k."""

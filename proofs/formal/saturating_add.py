@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pyrtl
 
-from proofs.formal.task import FormalTask, Method
-from proofs.formal.unit import Unit
-from proofs.formal.unit_task import UnitBug, make_unit_task
-from rtl.lanes import ACTIVATION_BITS, join_lanes, saturate, signed_sum, split_lanes
+from fastcar.proofs.formal.task import FormalTask, Method
+from fastcar.proofs.formal.unit import Unit
+from fastcar.proofs.formal.unit_task import UnitBug, make_unit_task
+from fastcar.rtl.lanes import ACTIVATION_BITS, join_lanes, saturate, signed_sum, split_lanes
 
-MODULE = "rtl.lanes"
+MODULE = "fastcar.rtl.lanes"
 BODY = """
 wire signed [31:0] x = $signed(left[15:0]);
 wire signed [31:0] y = $signed(right[15:0]);

@@ -1,17 +1,17 @@
 """DRS in the exported accelerator: order of commits, round robin, balance, Index and Mapping.
 
-Proven without any assumption, for all runs: cores are free (see `proofs.formal.control`), so
-decisions may arrive in any order, at any time, and even twice.
+Proven without any assumption, for all runs: cores are free (see `fastcar.proofs.formal.control`),
+so decisions may arrive in any order, at any time, and even twice.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from proofs.formal.control_task import Bug, ControlProof
-from proofs.formal.task import FormalTask
+from fastcar.proofs.formal.control_task import Bug, ControlProof
+from fastcar.proofs.formal.task import FormalTask
 
-_MODULE = "rtl.scheduler"
+_MODULE = "fastcar.rtl.scheduler"
 
 PROOF = ControlProof(
     unit="scheduler",

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 
 import pyrtl
 
-from proofs.formal.task import FormalTask
-from proofs.formal.unit import Unit
-from proofs.formal.unit_task import UnitBug, make_unit_task
-from rtl.config import AcceleratorConfig
-from rtl.score_unit import MEASURE_BITS, Measure, ScoreUnitInputs, make_score_unit
+from fastcar.proofs.formal.task import FormalTask
+from fastcar.proofs.formal.unit import Unit
+from fastcar.proofs.formal.unit_task import UnitBug, make_unit_task
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.score_unit import MEASURE_BITS, Measure, ScoreUnitInputs, make_score_unit
 
 CONFIG = AcceleratorConfig(1, 4, 4, 4, 4, 4, 2)
-MODULE = "rtl.score_unit"
+MODULE = "fastcar.rtl.score_unit"
 BODY = """
 reg is_decided = 0, computes, is_measured = 0, is_distance_run = 0;
 reg signed [47:0] threshold_now = 0;

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 import pyrtl
 
-from proofs.formal.task import FormalTask, Method
-from proofs.formal.unit import Unit
-from proofs.formal.unit_task import UnitBug, make_unit_task
-from rtl.silu_multiply import LOW_BITS, LentInputs, SiluMultiplyInputs, make_silu_multiply
+from fastcar.proofs.formal.task import FormalTask, Method
+from fastcar.proofs.formal.unit import Unit
+from fastcar.proofs.formal.unit_task import UnitBug, make_unit_task
+from fastcar.rtl.silu_multiply import LOW_BITS, LentInputs, SiluMultiplyInputs, make_silu_multiply
 
-MODULE = "rtl.silu_multiply"
+MODULE = "fastcar.rtl.silu_multiply"
 LEFT, RIGHT = "unit_left_q", "unit_right_q"
 LOW, HIGH, PRODUCT = "unit_low_product_q", "unit_high_product_q", "unit_product_q"
 LENT = {"valid": 1, "left": 16, "right": 16, "multiplier": 17, "shift": 6}

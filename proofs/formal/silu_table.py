@@ -10,13 +10,13 @@ from collections.abc import Iterator
 
 import pyrtl
 
-from proofs.formal.task import FormalTask, Method
-from proofs.formal.unit import Unit
-from proofs.formal.unit_task import UnitBug, make_table_function, make_unit_task
-from reference.tables import SILU_TABLE
-from rtl.silu_multiply import SILU_CYCLES, STEP_BITS, make_silu
+from fastcar.proofs.formal.task import FormalTask, Method
+from fastcar.proofs.formal.unit import Unit
+from fastcar.proofs.formal.unit_task import UnitBug, make_table_function, make_unit_task
+from fastcar.reference.tables import SILU_TABLE
+from fastcar.rtl.silu_multiply import SILU_CYCLES, STEP_BITS, make_silu
 
-MODULE = "rtl.silu_multiply"
+MODULE = "fastcar.rtl.silu_multiply"
 MAGNITUDE, ENTRY = "unit_magnitude_q", "unit_entry_3_q"
 SCALED_STEP = "unit_scaled_step_q"
 MAGNITUDE_CYCLES, ENTRY_CYCLES = 2, 3
@@ -126,7 +126,7 @@ def make_entry_task() -> FormalTask:
         depth_cycles=ENTRY_CYCLES + 1,
         delays={MAGNITUDE: ENTRY_CYCLES},
         constants={"STEP_BITS": STEP_BITS},
-        argument="the magnitude is cut and takes any value; U is that of reference.tables",
+        argument="the magnitude is cut and takes any value; U is that of fastcar.reference.tables",
         bugs=(
             UnitBug(
                 "one entry of the table is off by one",

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from cosim.tool import ToolError, find_tool, run_tool
-from proofs.formal.bitwuzla_solver import make_solver
-from proofs.formal.counterexample import Counterexample, read_counterexample
-from proofs.formal.result import Obligations
-from proofs.formal.task import INVARIANT_PREFIX, FormalTask
+from fastcar.cosim.verilog.tool import ToolError, find_tool, run_tool
+from fastcar.proofs.formal.bitwuzla_solver import make_solver
+from fastcar.proofs.formal.counterexample import Counterexample, read_counterexample
+from fastcar.proofs.formal.result import Obligations
+from fastcar.proofs.formal.task import INVARIANT_PREFIX, FormalTask
 
 EXTRA = "hdl"
 SMT_FILE = "task.smt2"

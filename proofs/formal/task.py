@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-from reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError
 
 DEFAULT_LIMIT_SECONDS = 600
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pyrtl
 
-from proofs.formal.design import export_unit
-from reference.errors import ArgumentError
+from fastcar.proofs.formal.design import export_unit
+from fastcar.reference.errors import ArgumentError
 
 DESIGN = "unit"
 """Module of every exported unit, and prefix of its registers."""

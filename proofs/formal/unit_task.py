@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from proofs.formal.control import get_range
-from proofs.formal.design import make_planted
-from proofs.formal.task import FormalTask, Method, PlantedBug, count_obligations
-from proofs.formal.unit import DESIGN, Ports, Unit
+from fastcar.proofs.formal.control import get_range
+from fastcar.proofs.formal.design import make_planted
+from fastcar.proofs.formal.task import FormalTask, Method, PlantedBug, count_obligations
+from fastcar.proofs.formal.unit import DESIGN, Ports, Unit
 
 _WAS_RESET = (
     "reg was_reset = 0;",

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 
 import pyrtl
 
-from proofs.formal.task import FormalTask
-from proofs.formal.unit import Unit, name_outputs
-from proofs.formal.unit_task import UnitBug, make_unit_task, read_body
-from rtl.write_channel import WriteChannelInputs, make_write_channel
+from fastcar.proofs.formal.task import FormalTask
+from fastcar.proofs.formal.unit import Unit, name_outputs
+from fastcar.proofs.formal.unit_task import UnitBug, make_unit_task, read_body
+from fastcar.rtl.write_channel import WriteChannelInputs, make_write_channel
 
-MODULE = "rtl.write_channel"
+MODULE = "fastcar.rtl.write_channel"
 BEAT_BITS = 32
 INNER = (
     "unit_num_open_q",

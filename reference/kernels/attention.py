@@ -1,4 +1,4 @@
-"""Fused attention of one token per row by online softmax; twin of `reference.fused_attention`.
+"""Fused attention of one token per row by online softmax; twin of `reference/fused_attention.py`.
 
 A task is one key head of one row with the query heads that share it. Keys are visited where they
 lie: the sinks, then the window, in blocks that begin at the first visible slot of the row, so the
@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from reference.kernels.compilation import device, kernel
-from reference.kernels.exponential import compute_exp
-from reference.kernels.lanes import get_bits, make_float
-from reference.kernels.tiles import add_weighted_rows, make_tile
+from fastcar.reference.kernels.compilation import device, kernel
+from fastcar.reference.kernels.exponential import compute_exp
+from fastcar.reference.kernels.lanes import get_bits, make_float
+from fastcar.reference.kernels.tiles import add_weighted_rows, make_tile
 
 Array = Any
 

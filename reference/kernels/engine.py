@@ -1,4 +1,4 @@
-"""The engine of compiled kernels: the same operations as `reference.engine.NumpyEngine`.
+"""The engine of compiled kernels: the same operations as `fastcar.reference.engine.NumpyEngine`.
 
 Arithmetic is float32 with float32, bfloat16 or int8 weights. No weight is copied: matrices are read
 where they lie, also from a memory map. Small work stays on one thread, because waking the others
@@ -14,30 +14,35 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.bfloat16_matrix import BFloat16Matrix
-from reference.errors import ArgumentError
-from reference.int8_matrix import Int8Matrix
-from reference.kernels.attention import attend, attend_parallel
-from reference.kernels.compilation import announce_compilation
-from reference.kernels.products import multiply, multiply_parallel, project, project_parallel
-from reference.kernels.rms_norm import normalize_rows
-from reference.kernels.rotary import rotate
-from reference.kernels.sampling import draw_tokens
-from reference.kernels.storage import store_tokens
-from reference.kernels.swiglu import (
+from fastcar.reference.bfloat16_matrix import BFloat16Matrix
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.int8_matrix import Int8Matrix
+from fastcar.reference.kernels.attention import attend, attend_parallel
+from fastcar.reference.kernels.compilation import announce_compilation
+from fastcar.reference.kernels.products import (
+    multiply,
+    multiply_parallel,
+    project,
+    project_parallel,
+)
+from fastcar.reference.kernels.rms_norm import normalize_rows
+from fastcar.reference.kernels.rotary import rotate
+from fastcar.reference.kernels.sampling import draw_tokens
+from fastcar.reference.kernels.storage import store_tokens
+from fastcar.reference.kernels.swiglu import (
     activate,
     activate_parallel,
     compute_mlp,
     compute_mlp_parallel,
 )
-from reference.kv_cache import KVCache
-from reference.linear import check_int8_width
-from reference.matrix import DecoderLayer, Matrix
-from reference.rotary import RotaryTable
-from reference.sampling import Sampling
-from reference.sparse_attention import SparseAttention
-from reference.swiglu import Activations
-from reference.weights import Float, FloatArray
+from fastcar.reference.kv_cache import KVCache
+from fastcar.reference.linear import check_int8_width
+from fastcar.reference.matrix import DecoderLayer, Matrix
+from fastcar.reference.rotary import RotaryTable
+from fastcar.reference.sampling import Sampling
+from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.swiglu import Activations
+from fastcar.reference.weights import Float, FloatArray
 
 PARALLEL_BYTES, PARALLEL_MULTIPLICATIONS = 1 << 20, 1 << 21
 """Work from which on threads share it, by either measure: thirty to fifty microseconds on one.

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from reference.kernels.compilation import device
-from reference.kernels.lanes import fused_multiply_add, get_bits, make_float
+from fastcar.reference.kernels.compilation import device
+from fastcar.reference.kernels.lanes import fused_multiply_add, get_bits, make_float
 
 EXP_ROUNDINGS = 4
 """Bound on the relative error of `compute_exp` in units of 2^-24."""

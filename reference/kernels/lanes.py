@@ -16,7 +16,7 @@ from typing import Any
 
 from numba import types
 
-from reference.kernels.compilation import cgutils, get_host_cpu_features, intrinsic, ir
+from fastcar.reference.kernels.compilation import cgutils, get_host_cpu_features, intrinsic, ir
 
 LANES = 16
 """Float32 numbers of one vector: 512 bits; narrower machines use two or four registers."""

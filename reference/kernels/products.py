@@ -1,8 +1,8 @@
-"""Products of activation rows with a weight matrix; twin of `reference.linear`.
+"""Products of activation rows with a weight matrix; twin of `fastcar.reference.linear`.
 
 Threads share the outputs. The kernel is chosen by the number of rows (one, two, more) and by where
 weights and activations lie, as measured. Integer sums are exact, so int8 products equal the spec
-bit for bit; float products sum in the order of `reference.kernels.lanes`.
+bit for bit; float products sum in the order of `fastcar.reference.kernels.lanes`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from reference.kernels.compilation import choose_by_types, device, kernel
-from reference.kernels.lanes import get_bits, make_float
-from reference.kernels.rms_norm import normalize
-from reference.kernels.tiles import RAISED, make_tile
+from fastcar.reference.kernels.compilation import choose_by_types, device, kernel
+from fastcar.reference.kernels.lanes import get_bits, make_float
+from fastcar.reference.kernels.rms_norm import normalize
+from fastcar.reference.kernels.tiles import RAISED, make_tile
 
 Array = Any
 Matrix = tuple[Array, ...]

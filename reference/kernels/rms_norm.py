@@ -1,4 +1,4 @@
-"""Root-mean-square normalisation; twin of `reference.rms_norm`."""
+"""Root-mean-square normalisation; twin of `fastcar.reference.rms_norm`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from reference.kernels.compilation import device, kernel
-from reference.kernels.tiles import make_tile
+from fastcar.reference.kernels.compilation import device, kernel
+from fastcar.reference.kernels.tiles import make_tile
 
 Array = Any
 

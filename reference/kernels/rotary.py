@@ -1,10 +1,10 @@
-"""Rotary position embedding; twin of `reference.rotary`, equal bit for bit."""
+"""Rotary position embedding; twin of `fastcar.reference.rotary`, equal bit for bit."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from reference.kernels.compilation import kernel
+from fastcar.reference.kernels.compilation import kernel
 
 Array = Any
 

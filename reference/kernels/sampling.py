@@ -1,4 +1,4 @@
-"""Drawing of tokens; twin of `reference.sampling`, in float64 like it."""
+"""Drawing of tokens; twin of `fastcar.reference.sampling`, in float64 like it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.kernels.compilation import device, kernel
+from fastcar.reference.kernels.compilation import device, kernel
 
 Array = Any
 

@@ -1,4 +1,4 @@
-"""Writing keys and values to a cache of bfloat16; twin of `reference.kv_cache.KVCache.update`."""
+"""Writing keys and values to a cache of bfloat16; twin of `KVCache.update`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from reference.kernels.compilation import device, kernel
-from reference.kernels.lanes import get_bits
+from fastcar.reference.kernels.compilation import device, kernel
+from fastcar.reference.kernels.lanes import get_bits
 
 Array = Any
 

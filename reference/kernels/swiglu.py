@@ -1,4 +1,4 @@
-"""Gate and up projection with the activation between them in one pass; twin of `reference.swiglu`.
+"""Gate and up projection with the activation between them in one pass; twin of `swiglu.py`.
 
 The activations of a chunk of outputs are multiplied while they are still in the cache.
 """
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from reference.kernels.compilation import device, kernel
-from reference.kernels.exponential import compute_exp
-from reference.kernels.products import (
+from fastcar.reference.kernels.compilation import device, kernel
+from fastcar.reference.kernels.exponential import compute_exp
+from fastcar.reference.kernels.products import (
     Matrix,
     Operand,
     multiply_chunk,

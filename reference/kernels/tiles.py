@@ -1,6 +1,7 @@
 """Tiles: a few inner products at once, so that weights and activations are loaded fewer times.
 
-However many a tile computes, each product has the order of summation of `reference.kernels.lanes`.
+However many a tile computes, each product has the order of summation of
+`fastcar.reference.kernels.lanes`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from typing import Any
 
 from numba import types
 
-from reference.kernels.compilation import cgutils, intrinsic, ir
-from reference.kernels.lanes import (
+from fastcar.reference.kernels.compilation import cgutils, intrinsic, ir
+from fastcar.reference.kernels.lanes import (
     FLOAT,
     INDEX,
     INT8,

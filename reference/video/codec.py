@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]

@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from reference.checkpoint import load_checkpoint
-from reference.config import ModelConfig
-from reference.errors import ArgumentError, CheckpointError
-from reference.generate import Prompts
-from reference.sampling import make_streams
-from reference.video.codec import PatchCodec
-from reference.video.geometry import VideoGeometry
-from reference.video.prompt import Prompt, PromptVocabulary, draw_start
-from reference.weights import ModelWeights
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.errors import ArgumentError, CheckpointError
+from fastcar.reference.files.checkpoint import load_checkpoint
+from fastcar.reference.generate import Prompts
+from fastcar.reference.sampling import make_streams
+from fastcar.reference.video.codec import PatchCodec
+from fastcar.reference.video.geometry import VideoGeometry
+from fastcar.reference.video.prompt import Prompt, PromptVocabulary, draw_start
+from fastcar.reference.weights import ModelWeights
 
 SHIPPED_MODEL = Path(__file__).parent / "moving_digits_16x64"
 """Directory of the model that the package ships."""

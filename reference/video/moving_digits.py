@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.errors import ArgumentError
-from reference.video.geometry import VideoGeometry
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.video.geometry import VideoGeometry
 
 FloatArray = NDArray[np.float32]
 IntArray = NDArray[np.int64]

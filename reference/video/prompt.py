@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reference.errors import ArgumentError
-from reference.video.moving_digits import VELOCITIES
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.video.moving_digits import VELOCITIES
 
 NUM_DIGITS = 10
 PROMPT_TOKENS = 6

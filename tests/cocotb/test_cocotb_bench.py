@@ -13,14 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from cosim.cocotb_export import PREFIXES, TEST_FILE
-from cosim.export import ExportPackage, ExportRequest, make_package
-from cosim.recording import Share
-from cosim.testbench import COUNTERS_FILE, DECISIONS_FILE, EXPECTED_MEMORY_FILE, RETIRES_FILE
-from cosim.verilator_build import is_verilator_installed
-from cosim.verilog import VERILOG_FILE
-from reference.mlp_engine import DecisionSource
-from reference.video.model import load_video_model
+from fastcar.cosim.backends.verilator_build import is_verilator_installed
+from fastcar.cosim.export.cocotb_export import PREFIXES, TEST_FILE
+from fastcar.cosim.export.export import ExportPackage, ExportRequest, make_package
+from fastcar.cosim.export.recording import Share
+from fastcar.cosim.export.testbench import (
+    COUNTERS_FILE,
+    DECISIONS_FILE,
+    EXPECTED_MEMORY_FILE,
+    RETIRES_FILE,
+)
+from fastcar.cosim.verilog.verilog import VERILOG_FILE
+from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.video.model import load_video_model
 
 SCRIPTS = Path(sys.executable).parent
 HAS_COCOTB = (SCRIPTS / "cocotb-config").is_file() or shutil.which("cocotb-config") is not None

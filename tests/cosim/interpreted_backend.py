@@ -6,19 +6,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from cosim.backend import RunResult, RunSettings, Traffic
-from cosim.cycle_model import predict_run
-from cosim.memory_model import SharedMemory
-from cosim.records import DecisionRecord, Registers, RetireRecord
-from rtl.config import AcceleratorConfig
-from rtl.instruction import decode
+from fastcar.cosim.backends.backend import RunResult, RunSettings, Traffic
+from fastcar.cosim.backends.memory_model import SharedMemory
+from fastcar.cosim.cycles.cycle_model import predict_run
+from fastcar.cosim.records import DecisionRecord, Registers, RetireRecord
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import decode
 from tests.cosim.interpreter import Interpreter
 
 Sabotage = Callable[[RunResult, SharedMemory], RunResult]
 
 
 class InterpretedBackend:
-    """Implements `cosim.backend.Backend`.
+    """Implements `fastcar.cosim.backends.backend.Backend`.
 
     Args:
         config: sizes.

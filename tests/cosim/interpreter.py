@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.integer_units import (
+from fastcar.reference.integer.units import (
     add_residual,
     compute_accumulators,
     compute_integer_hidden,
     compute_integer_rms_norm,
     requantize,
 )
-from rtl.config import AcceleratorConfig
-from rtl.instruction import Buffer, Instruction, Opcode, Predicate, decode
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import Buffer, Instruction, Opcode, Predicate, decode
 
 Word = NDArray[np.int16]
 

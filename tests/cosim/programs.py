@@ -11,9 +11,9 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from cosim.memory_model import SharedMemory
-from rtl.config import AcceleratorConfig
-from rtl.instruction import Buffer, Instruction, Opcode, Predicate, encode
+from fastcar.cosim.backends.memory_model import SharedMemory
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import Buffer, Instruction, Opcode, Predicate, encode
 from tests.cosim.interpreter import Interpreter
 
 

@@ -11,10 +11,10 @@ from dataclasses import astuple, dataclass, field
 
 import pyrtl
 
-from rtl.accelerator import make_accelerator
-from rtl.assertions import require
-from rtl.config import TINY
-from rtl.instruction import INSTRUCTION_BITS
+from fastcar.rtl.accelerator import make_accelerator
+from fastcar.rtl.assertions import require
+from fastcar.rtl.config import TINY
+from fastcar.rtl.instruction import INSTRUCTION_BITS
 
 CLAIM = "the puppet breaks no assertion"
 _CORE_FIELDS = (

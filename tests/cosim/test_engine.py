@@ -9,17 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.backend import RunResult, RunSettings, WatchdogError
-from cosim.engine import AcceleratorEngine, HardwareError
-from cosim.memory_model import ChannelSettings, SharedMemory
-from cosim.records import AcceleratorError
-from reference.errors import ArgumentError
-from reference.integer_engine import IntegerMlpEngine
-from reference.mlp_engine import DecisionSource, MlpResult
-from reference.scheduler import Dispatch
-from rtl.config import DEMO, TINY
-from rtl.instruction import Instruction, Opcode, encode
-from rtl.instruction_check import ErrorCode
+from fastcar.cosim.backends.backend import RunResult, RunSettings, WatchdogError
+from fastcar.cosim.backends.memory_model import ChannelSettings, SharedMemory
+from fastcar.cosim.engine import AcceleratorEngine, HardwareError
+from fastcar.cosim.records import AcceleratorError
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.integer.engine import IntegerMlpEngine
+from fastcar.reference.integer.mlp_engine import DecisionSource, MlpResult
+from fastcar.reference.scheduler import Dispatch
+from fastcar.rtl.config import DEMO, TINY
+from fastcar.rtl.instruction import Instruction, Opcode, encode
+from fastcar.rtl.instruction_check import ErrorCode
 from tests.cosim.interpreted_backend import InterpretedBackend
 from tests.cosim.tiny_model import make_model, make_request
 

@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cosim.backend import RunResult, RunSettings
-from cosim.cycle_model import Prediction
-from cosim.engine import AcceleratorEngine, LayerRun
-from cosim.lockstep import LockstepEngine, LockstepError
-from cosim.memory_map import CachePart, MemoryMap, SlotPart
-from cosim.memory_model import ChannelSettings, SharedMemory
-from reference.integer_engine import IntegerMlpEngine
-from reference.mlp_engine import DecisionSource
-from rtl.config import TINY
+from fastcar.cosim.backends.backend import RunResult, RunSettings
+from fastcar.cosim.backends.memory_model import ChannelSettings, SharedMemory
+from fastcar.cosim.cycles.cycle_model import Prediction
+from fastcar.cosim.engine import AcceleratorEngine, LayerRun
+from fastcar.cosim.lockstep import LockstepEngine, LockstepError
+from fastcar.cosim.program.memory_map import CachePart, MemoryMap, SlotPart
+from fastcar.reference.integer.engine import IntegerMlpEngine
+from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.rtl.config import TINY
 from tests.cosim.interpreted_backend import (
     InterpretedBackend,
     Sabotage,

@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.planner import Planner
-from cosim.prediction import PredictionRequest, count_bytes, predict
-from cosim.prediction_tables import format_report
-from cosim.workload import WORKLOADS
-from reference.errors import ArgumentError
-from reference.mlp_engine import DecisionSource
-from reference.scheduler import Dispatch
-from reference.video.model import load_video_model
-from rtl.config import DEMO
+from fastcar.cosim.cycles.planner import Planner
+from fastcar.cosim.cycles.workload import WORKLOADS
+from fastcar.cosim.prediction import PredictionRequest, count_bytes, predict
+from fastcar.cosim.prediction_tables import format_report
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.scheduler import Dispatch
+from fastcar.reference.video.model import load_video_model
+from fastcar.rtl.config import DEMO
 
 PAPER = PredictionRequest("vila_u_7b_u280", cores=8, lanes=16, batch=18, latency=64, draws=100)
 """What a fit of rounds to the published times guesses: 18 elements on 8 cores."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from cosim.records import (
+from fastcar.cosim.records import (
     AcceleratorError,
     CoreCounters,
     DecisionRecord,
@@ -20,8 +20,8 @@ from cosim.records import (
     read_registers,
     read_retire,
 )
-from rtl.config import TINY
-from rtl.instruction_check import ErrorCode
+from fastcar.rtl.config import TINY
+from fastcar.rtl.instruction_check import ErrorCode
 
 DECISION = DecisionRecord(order=0, slot=3, score=-5, computes=True, core=1, cycle=77)
 RETIRE = RetireRecord(order=0, slot=3, core=1, start_cycle=5, end_cycle=9, digest=0xDEADBEEF)

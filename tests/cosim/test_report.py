@@ -9,14 +9,14 @@ from typing import Any, cast
 
 import pytest
 
-from cosim.report import build_report
-from cosim.report_tables import TIMELINE_LETTERS, draw_letters, format_report
-from cosim.request import CosimRequest, Mode
-from cosim.run import Cosim
-from cosim.timeline import Span
-from reference.errors import FastCarError
-from reference.scheduler import Dispatch
-from rtl.config import TINY
+from fastcar.cosim.cycles.timeline import Span
+from fastcar.cosim.report import build_report
+from fastcar.cosim.report_tables import TIMELINE_LETTERS, draw_letters, format_report
+from fastcar.cosim.request import CosimRequest, Mode
+from fastcar.cosim.run import Cosim
+from fastcar.reference.errors import FastCarError
+from fastcar.reference.scheduler import Dispatch
+from fastcar.rtl.config import TINY
 from tests.cosim.test_statistics import NUM_SLOTS, collect
 
 DENSE_CYCLES = 1000

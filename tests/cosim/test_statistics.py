@@ -10,17 +10,17 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.backend import RunResult, RunSettings
-from cosim.cycle_model import predict_run
-from cosim.engine import AcceleratorEngine, LayerRun
-from cosim.lockstep import LockstepEngine
-from cosim.memory_model import ChannelSettings, SharedMemory
-from cosim.statistics import RunStatistics, set_mapping
-from cosim.timeline import list_spans
-from reference.integer_engine import IntegerMlpEngine
-from reference.mlp_engine import DecisionSource
-from reference.scheduler import Dispatch
-from rtl.config import TINY
+from fastcar.cosim.backends.backend import RunResult, RunSettings
+from fastcar.cosim.backends.memory_model import ChannelSettings, SharedMemory
+from fastcar.cosim.cycles.cycle_model import predict_run
+from fastcar.cosim.cycles.timeline import list_spans
+from fastcar.cosim.engine import AcceleratorEngine, LayerRun
+from fastcar.cosim.lockstep import LockstepEngine
+from fastcar.cosim.statistics import RunStatistics, set_mapping
+from fastcar.reference.integer.engine import IntegerMlpEngine
+from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.scheduler import Dispatch
+from fastcar.rtl.config import TINY
 from tests.cosim.interpreted_backend import InterpretedBackend, Sabotage
 from tests.cosim.tiny_model import make_model, make_request
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import cosim.wave
-from cosim.engine import AcceleratorEngine, LayerRun
-from cosim.wave import write_wave
-from reference.errors import ArgumentError
-from reference.mlp_engine import DecisionSource
-from rtl.config import TINY
+import fastcar.cosim.wave
+from fastcar.cosim.engine import AcceleratorEngine, LayerRun
+from fastcar.cosim.wave import write_wave
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.rtl.config import TINY
 from tests.cosim.interpreted_backend import InterpretedBackend
 from tests.cosim.tiny_model import make_model, make_request
 
@@ -46,7 +46,7 @@ def read_values(path: Path, wire: str) -> list[int]:
 
 
 def test_the_window_lies_around_the_cycle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cosim.wave, "WINDOW_CYCLES", 3)
+    monkeypatch.setattr(fastcar.cosim.wave, "WINDOW_CYCLES", 3)
     write_wave(tmp_path / "wave.vcd", TINY, make_run(), LIMIT_CYCLES, cycle=20)
     assert read_cycles(tmp_path / "wave.vcd") == list(range(17, 24))
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from reference.config import ModelConfig
-from reference.integer_layer import IntegerLayer, IntegerMatrix, LayerScales
-from reference.integer_model import IntegerModel
-from reference.mlp_engine import DecisionSource, MlpRequest
-from rtl.config import AcceleratorConfig
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.integer.layer import IntegerLayer, IntegerMatrix, LayerScales
+from fastcar.reference.integer.mlp_engine import DecisionSource, MlpRequest
+from fastcar.reference.integer.model import IntegerModel
+from fastcar.rtl.config import AcceleratorConfig
 
 
 def make_model(config: AcceleratorConfig, num_layers: int = 1, seed: int = 0) -> IntegerModel:

@@ -32,7 +32,7 @@ from fastcar.analysis.finding import (
     join_words,
 )
 from fastcar.analysis.report import QUESTIONS, analyze, make_page, write_report
-from reference.video.model import load_video_model
+from fastcar.reference.video.model import load_video_model
 from tests.fastcar.commands import check_refused, list_files, run_command
 from tests.fastcar.tiny_video_model import TINY_SETTINGS, save_tiny_video_model
 

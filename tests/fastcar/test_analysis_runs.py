@@ -18,11 +18,11 @@ from fastcar.analysis.runs import RunRequest, RunSummary, Setup
 from fastcar.analysis.settings import Settings
 from fastcar.analysis.statistics import Verdict, compare
 from fastcar.metrics import PSNR_CAP_DECIBELS
-from reference.calibration import compute_ceiling
-from reference.errors import ArgumentError
-from reference.replay import ReplayConfig, Semantics
-from reference.trace import make_score_gate, run_trace
-from reference.video.model import VideoModel, load_video_model
+from fastcar.reference.calibration import compute_ceiling
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.replay import ReplayConfig, Semantics
+from fastcar.reference.trace import make_score_gate, run_trace
+from fastcar.reference.video.model import VideoModel, load_video_model
 from tests.fastcar.tiny_video_model import (
     FRAMES,
     TINY_SETTINGS,

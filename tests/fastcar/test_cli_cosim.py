@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import cosim.request
 import fastcar.cli.cosim
-from cosim.backend import RunResult, WatchdogError
-from cosim.engine import LayerStart
-from cosim.memory_model import ChannelError, SharedMemory
-from cosim.wave import write_wave
-from reference.errors import FastCarError
-from rtl.config import AcceleratorConfig
-from rtl.instruction import encode
+import fastcar.cosim.request
+from fastcar.cosim.backends.backend import RunResult, WatchdogError
+from fastcar.cosim.backends.memory_model import ChannelError, SharedMemory
+from fastcar.cosim.engine import LayerStart
+from fastcar.cosim.wave import write_wave
+from fastcar.reference.errors import FastCarError
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import encode
 from tests.cosim.interpreted_backend import InterpretedBackend, Sabotage, change_retire
 from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
 from tests.fastcar.tiny_video_model import save_tiny_video_model
@@ -154,7 +154,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, sabotage: Sabotage) -> None:
     def make(config: AcceleratorConfig) -> InterpretedBackend:
         return InterpretedBackend(config, sabotage)
 
-    monkeypatch.setitem(cosim.request.BACKENDS, "pyrtl", make)
+    monkeypatch.setitem(fastcar.cosim.request.BACKENDS, "pyrtl", make)
 
 
 def spoil_second_digest(result: RunResult, memory: SharedMemory) -> RunResult:

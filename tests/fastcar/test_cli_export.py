@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from cosim.verilog import export_verilog
-from rtl.config import DEMO, TINY
+from fastcar.cosim.verilog.verilog import export_verilog
+from fastcar.rtl.config import DEMO, TINY
 from tests.fastcar.commands import check_refused, list_files, run_command
 
 Capture = pytest.CaptureFixture[str]

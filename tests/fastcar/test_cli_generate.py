@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reference.video.model import SHIPPED_MODEL
+from fastcar.reference.video.model import SHIPPED_MODEL
 from tests.fastcar.commands import QUICK, check_refused, list_files, run_command
 
 Capture = pytest.CaptureFixture[str]

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 import fastcar.proving
+from fastcar.proofs import scheduler
+from fastcar.proofs.registry import STEMS, get_statement
+from fastcar.proofs.scheduler_model import NUM_OBLIGATIONS, Obligation
+from fastcar.proofs.statement import Hypothesis, Sides, Statement
 from fastcar.proving import CERTIFIED_INSTANCES
-from proofs import scheduler
-from proofs.registry import STEMS, get_statement
-from proofs.scheduler_model import NUM_OBLIGATIONS, Obligation
-from proofs.statement import Hypothesis, Sides, Statement
-from reference.video.model import SHIPPED_MODEL
+from fastcar.reference.video.model import SHIPPED_MODEL
 from tests.checkpoint_files import write_checkpoint
 from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
 from tests.fastcar.tiny_video_model import save_tiny_video_model
@@ -238,7 +238,7 @@ def test_scheduler_without_its_prover_is_refused_first(
     capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "z3", None)
-    monkeypatch.delitem(sys.modules, "proofs.scheduler_model", raising=False)
+    monkeypatch.delitem(sys.modules, "fastcar.proofs.scheduler_model", raising=False)
     outcome = prove(capsys, tmp_path / "no model", "--certify", "--statement", "P-10")
     check_refused(outcome, ("P-10", "z3-solver", "fastcar[proofs]"))
 

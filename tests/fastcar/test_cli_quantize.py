@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reference.int8_checkpoint import load_int8_checkpoint
+from fastcar.reference.files.int8_checkpoint import load_int8_checkpoint
 from tests.checkpoint_files import CONFIG, make_tensors, write_shards
 from tests.fastcar.commands import check_refused, list_files, run_command
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fastcar.reference.errors import CheckpointError
 from fastcar.tokens_file import read_tokens
-from reference.errors import CheckpointError
 from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
 
 Capture = pytest.CaptureFixture[str]

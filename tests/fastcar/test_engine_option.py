@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from fastcar.reference.errors import ArgumentError
 from fastcar.request import GenerationRequest
-from reference.errors import ArgumentError
 from tests.fastcar.commands import QUICK, check_refused, run_command
 
 Capture = pytest.CaptureFixture[str]

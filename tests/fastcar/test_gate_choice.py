@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from fastcar.gate_choice import choose_gate, compute_open_loop_ratio, spread_thresholds
-from fastcar.request import GenerationRequest
-from reference.errors import ArgumentError
-from reference.gates import (
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import (
     InputGate,
     OracleGate,
     PeriodicGate,
     RandomGate,
     TemporalAttentionScoreGate,
 )
-from reference.records import DecisionRecord
-from reference.replay import Semantics
-from reference.video.model import VideoModel, load_video_model
+from fastcar.reference.records import DecisionRecord
+from fastcar.reference.replay import Semantics
+from fastcar.reference.video.model import VideoModel, load_video_model
+from fastcar.request import GenerationRequest
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from fastcar.metrics import (
     compute_ssim,
     compute_standard_error,
 )
-from reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError
 
 
 def test_psnr_of_known_noise() -> None:

@@ -11,7 +11,7 @@ from fastcar.output import (
     write_atomically,
     write_directory_atomically,
 )
-from reference.errors import OutputError
+from fastcar.reference.errors import OutputError
 
 FORBIDDEN = Path("/proc/fastcar")
 """Where even a superuser can create nothing."""

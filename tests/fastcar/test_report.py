@@ -12,9 +12,9 @@ import pytest
 
 from fastcar.gallery import write_results
 from fastcar.generation import Generation, run_generation
+from fastcar.reference.video.model import load_video_model
 from fastcar.report import build_report, compare_frames
 from fastcar.request import GenerationRequest, get_sources
-from reference.video.model import load_video_model
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "report_schema.md"
 OPAQUE = {

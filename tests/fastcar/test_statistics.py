@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from fastcar import statistics
-from proofs.activation_certificate import ActivationCertificate
-from proofs.certificate import make_certificate
-from reference.config import ModelConfig
-from reference.laps import PARTS
-from reference.records import DecisionRecord
-from reference.weights import make_random_weights
+from fastcar.proofs.activation_certificate import ActivationCertificate
+from fastcar.proofs.certificate import make_certificate
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.laps import PARTS
+from fastcar.reference.records import DecisionRecord
+from fastcar.reference.weights import make_random_weights
 
 CONFIG = ModelConfig(8, 6, 10, 2, 2, 2, 4, 1e-5, 1e4, 64)
 

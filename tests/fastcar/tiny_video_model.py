@@ -9,10 +9,10 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from fastcar.analysis.settings import Settings
-from reference.checkpoint import save_checkpoint
-from reference.config import ModelConfig
-from reference.video.prompt import DIRECTIONS, PromptVocabulary
-from reference.weights import make_random_weights
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.files.checkpoint import save_checkpoint
+from fastcar.reference.video.prompt import DIRECTIONS, PromptVocabulary
+from fastcar.reference.weights import make_random_weights
 
 NUM_CODES = 12
 FRAMES = 5

@@ -7,9 +7,9 @@ from typing import Any
 
 from hypothesis import assume, settings, target
 
-from proofs.arithmetic import to_balls, to_float
-from proofs.attack import INFORMATIVE_SHARE
-from proofs.statement import Check, HypothesisError, InstanceT, Statement, Verdict
+from fastcar.proofs.arithmetic import to_balls, to_float
+from fastcar.proofs.attack import INFORMATIVE_SHARE
+from fastcar.proofs.statement import Check, HypothesisError, InstanceT, Statement, Verdict
 
 NIGHTLY_CASES = 20_000
 CI_CASES = 300

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from proofs import arithmetic
-from proofs.arithmetic import (
+from fastcar.proofs import arithmetic
+from fastcar.proofs.arithmetic import (
     Array,
     Scalar,
     compute_norm,
@@ -32,7 +32,7 @@ from proofs.arithmetic import (
     to_balls,
     to_float,
 )
-from reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError
 from tests.proofs.strategies import Vector, vectors
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from proofs.arithmetic import Array
-from proofs.attack import AttackError, attack, perturb
-from proofs.softmax import STATEMENT, LogitPair
-from proofs.statement import Hypothesis, Sides, Statement
+from fastcar.proofs.arithmetic import Array
+from fastcar.proofs.attack import AttackError, attack, perturb
+from fastcar.proofs.softmax import STATEMENT, LogitPair
+from fastcar.proofs.statement import Hypothesis, Sides, Statement
 
 
 def weaken(factor: float) -> Statement[LogitPair]:

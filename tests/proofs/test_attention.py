@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.arithmetic import to_balls, to_float
-from proofs.attack import attack
-from proofs.attention import STATEMENT, AttentionPair, check, compute_diameter, compute_head
-from proofs.counterexamples.attention import get_counterexamples
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.statement import HypothesisError, Verdict
-from reference.attention import compute_attention
+from fastcar.proofs.arithmetic import to_balls, to_float
+from fastcar.proofs.attack import attack
+from fastcar.proofs.attention import STATEMENT, AttentionPair, check, compute_diameter, compute_head
+from fastcar.proofs.counterexamples.attention import get_counterexamples
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.statement import HypothesisError, Verdict
+from fastcar.reference.attention import compute_attention
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import Matrix, Vector, neighbours, vectors
 

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs import attention
-from proofs.attack import attack
-from proofs.causal_attention import STATEMENT, CausalPair, check, compute_fresh_mass
-from proofs.counterexamples.causal_attention import get_counterexamples
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.statement import HypothesisError, Verdict
-from reference.attention import compute_prompt_attention
+from fastcar.proofs import attention
+from fastcar.proofs.attack import attack
+from fastcar.proofs.causal_attention import STATEMENT, CausalPair, check, compute_fresh_mass
+from fastcar.proofs.counterexamples.causal_attention import get_counterexamples
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.statement import HypothesisError, Verdict
+from fastcar.reference.attention import compute_prompt_attention
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.test_attention import attention_pairs
 

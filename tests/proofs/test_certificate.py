@@ -10,18 +10,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays as float_arrays
 
-from proofs import activation_certificate, distance_bound
-from proofs.attack import attack
-from proofs.certificate import CERTIFICATES, STATEMENT, CertifiedPair, check, make_certificate
-from proofs.counterexamples.certificate import get_counterexamples
-from proofs.statement import Verdict
-from reference.certified_gate import CertifiedGate
-from reference.errors import ArgumentError
-from reference.gates import GateQuery
-from reference.replay import ReplayConfig
-from reference.swiglu import compute_silu
-from reference.thresholds import Measures
-from reference.weights import make_random_weights
+from fastcar.proofs import activation_certificate, distance_bound
+from fastcar.proofs.attack import attack
+from fastcar.proofs.certificate import (
+    CERTIFICATES,
+    STATEMENT,
+    CertifiedPair,
+    check,
+    make_certificate,
+)
+from fastcar.proofs.counterexamples.certificate import get_counterexamples
+from fastcar.proofs.statement import Verdict
+from fastcar.reference.certified_gate import CertifiedGate
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import GateQuery
+from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.swiglu import compute_silu
+from fastcar.reference.thresholds import Measures
+from fastcar.reference.weights import make_random_weights
 from tests.proofs.attacks import attack_once, attack_settings
 from tests.proofs.strategies import matrices, neighbours, units, vectors
 from tests.reference.runs import Run, decode, make_config, make_run

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.attack import attack
-from proofs.combined_bound import STATEMENT, LayerPair, check, compute_parts, compute_sides
-from proofs.combined_layer import compute_attention_gap, compute_query_gaps
-from proofs.counterexamples.combined_bound import get_counterexamples, make_layer
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.multi_head_attention import BlockPair, get_heads
-from proofs.statement import HypothesisError, Verdict
-from reference.attention import compute_attention
-from reference.rms_norm import compute_rms_norm
-from reference.swiglu import compute_silu
+from fastcar.proofs.attack import attack
+from fastcar.proofs.combined_bound import STATEMENT, LayerPair, check, compute_parts, compute_sides
+from fastcar.proofs.combined_layer import compute_attention_gap, compute_query_gaps
+from fastcar.proofs.counterexamples.combined_bound import get_counterexamples, make_layer
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.multi_head_attention import BlockPair, get_heads
+from fastcar.proofs.statement import HypothesisError, Verdict
+from fastcar.reference.attention import compute_attention
+from fastcar.reference.rms_norm import compute_rms_norm
+from fastcar.reference.swiglu import compute_silu
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import matrices, neighbours, vectors
 

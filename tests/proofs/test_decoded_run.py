@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from proofs.decoded_run import DecodedPair, DecodedRun, decode, load_rows
-from reference.attention import compute_attention
-from reference.errors import ArgumentError, CheckpointError
-from reference.linear import compute_linear
-from reference.replay import ReplayConfig, Semantics
-from reference.rms_norm import compute_rms_norm
-from reference.swiglu import compute_swiglu
-from reference.temporal_attention_score import compute_score_heads
-from reference.trace import Trace, make_score_gate, run_trace
+from fastcar.proofs.decoded_run import DecodedPair, DecodedRun, decode, load_rows
+from fastcar.reference.attention import compute_attention
+from fastcar.reference.errors import ArgumentError, CheckpointError
+from fastcar.reference.linear import compute_linear
+from fastcar.reference.replay import ReplayConfig, Semantics
+from fastcar.reference.rms_norm import compute_rms_norm
+from fastcar.reference.swiglu import compute_swiglu
+from fastcar.reference.temporal_attention_score import compute_score_heads
+from fastcar.reference.trace import Trace, make_score_gate, run_trace
 from tests.checkpoint_files import CONFIG, write_checkpoint
 from tests.fastcar.tiny_video_model import FRAMES, TOKENS_PER_FRAME, save_tiny_video_model
 
@@ -28,7 +28,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> DecodedPair:
 
 
 def trace(pair: DecodedPair, threshold: float | None) -> Trace:
-    """The same tokens by `reference.trace`."""
+    """The same tokens by `fastcar.reference.trace`."""
     given = pair.given
     gate = make_score_gate([threshold], given.config.num_hidden_layers, Semantics.PAPER)
     replay = ReplayConfig(given.tokens_per_frame)

@@ -12,17 +12,17 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from proofs.attack import attack
-from proofs.counterexamples.fixed_point import get_counterexamples
-from proofs.fixed_point import (
+from fastcar.proofs.attack import attack
+from fastcar.proofs.counterexamples.fixed_point import get_counterexamples
+from fastcar.proofs.fixed_point import (
     STATEMENT,
     QuantizedScore,
     check,
     compute_mean_score,
     is_decision_safe,
 )
-from proofs.statement import HypothesisError, Verdict
-from reference.fixed_point import (
+from fastcar.proofs.statement import HypothesisError, Verdict
+from fastcar.reference.integer.fixed_point import (
     choose_scale,
     compute_integer_score,
     compute_integer_threshold,

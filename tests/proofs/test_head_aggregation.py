@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.arithmetic import compute_norm
-from proofs.attack import attack
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.counterexamples.head_aggregation import get_counterexamples
-from proofs.head_aggregation import STATEMENT, AlignedHeads, check, compute_scores
-from proofs.statement import HypothesisError, Verdict
-from proofs.temporal_attention_score import compute_key_gap
-from reference.temporal_attention_score import compute_score_heads
+from fastcar.proofs.arithmetic import compute_norm
+from fastcar.proofs.attack import attack
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.counterexamples.head_aggregation import get_counterexamples
+from fastcar.proofs.head_aggregation import STATEMENT, AlignedHeads, check, compute_scores
+from fastcar.proofs.statement import HypothesisError, Verdict
+from fastcar.proofs.temporal_attention_score import compute_key_gap
+from fastcar.reference.temporal_attention_score import compute_score_heads
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import neighbours, vectors
 

@@ -7,19 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from proofs import attention, multi_head_attention
-from proofs.aligned_token import AlignedToken, draw_replay, draw_token, get_chain
-from proofs.arithmetic import Array
-from proofs.combined_layer import compute_mid
-from proofs.decoded_run import DecodedPair, decode, load_rows
-from proofs.decoder_layer import run
-from proofs.head_aggregation import compute_scores
-from proofs.instances import GENERATORS, NUM_SINKS
-from proofs.registry import STEMS, get_statement
-from proofs.rotary import rotate
-from proofs.temporal_attention_score import compute_score
-from reference.sparse_attention import SparseAttention
-from reference.swiglu import compute_swiglu
+from fastcar.proofs import attention, multi_head_attention
+from fastcar.proofs.aligned_token import AlignedToken, draw_replay, draw_token, get_chain
+from fastcar.proofs.arithmetic import Array
+from fastcar.proofs.combined_layer import compute_mid
+from fastcar.proofs.decoded_run import DecodedPair, decode, load_rows
+from fastcar.proofs.decoder.layer import run
+from fastcar.proofs.head_aggregation import compute_scores
+from fastcar.proofs.instances import GENERATORS, NUM_SINKS
+from fastcar.proofs.registry import STEMS, get_statement
+from fastcar.proofs.rotary import rotate
+from fastcar.proofs.temporal_attention_score import compute_score
+from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.swiglu import compute_swiglu
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 
 SEEDS = range(10)

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from proofs.attack import attack
-from proofs.counterexamples.integer_mlp import get_counterexamples
-from proofs.integer_mlp import STATEMENT, IntegerElement, check, draw
-from proofs.integer_mlp_steps import STEP_NAMES
-from proofs.statement import HypothesisError, Verdict
+from fastcar.proofs.attack import attack
+from fastcar.proofs.counterexamples.integer_mlp import get_counterexamples
+from fastcar.proofs.integer_mlp import STATEMENT, IntegerElement, check, draw
+from fastcar.proofs.integer_mlp_steps import STEP_NAMES
+from fastcar.proofs.statement import HypothesisError, Verdict
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 
 elements = st.integers(0, 2**32 - 1).map(lambda seed: draw(np.random.default_rng(seed)))

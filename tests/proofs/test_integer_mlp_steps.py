@@ -10,20 +10,20 @@ import pytest
 from hypothesis import given, settings, target
 from hypothesis import strategies as st
 
-from proofs.arithmetic import is_certain, to_balls
-from proofs.integer_mlp_steps import (
+from fastcar.proofs.arithmetic import is_certain, to_balls
+from fastcar.proofs.integer_mlp_steps import (
     STEP_NAMES,
     FloatMlp,
     compute_bounds,
     compute_errors,
     compute_float_steps,
 )
-from reference.fixed_point import Int16Array
-from reference.integer_layer import IntegerActivations, IntegerLayer
-from reference.quantization import LayerRanges, quantize_layer
-from reference.rms_norm import compute_rms_norm
-from reference.swiglu import compute_swiglu
-from reference.weights import LayerWeights
+from fastcar.reference.integer.fixed_point import Int16Array
+from fastcar.reference.integer.layer import IntegerActivations, IntegerLayer
+from fastcar.reference.integer.quantization import LayerRanges, quantize_layer
+from fastcar.reference.rms_norm import compute_rms_norm
+from fastcar.reference.swiglu import compute_swiglu
+from fastcar.reference.weights import LayerWeights
 from tests.proofs.attacks import attack_settings
 
 

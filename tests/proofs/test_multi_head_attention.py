@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.attack import attack
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.counterexamples.multi_head_attention import get_counterexamples
-from proofs.multi_head_attention import (
+from fastcar.proofs.attack import attack
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.counterexamples.multi_head_attention import get_counterexamples
+from fastcar.proofs.multi_head_attention import (
     STATEMENT,
     BlockPair,
     bound,
@@ -20,8 +20,8 @@ from proofs.multi_head_attention import (
     compute_outputs,
     compute_reach,
 )
-from proofs.statement import HypothesisError, Verdict
-from reference.attention import compute_attention
+from fastcar.proofs.statement import HypothesisError, Verdict
+from fastcar.reference.attention import compute_attention
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import matrices, neighbours, vectors
 

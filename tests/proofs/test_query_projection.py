@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.arithmetic import compute_norm
-from proofs.attack import attack
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.counterexamples.query_projection import get_counterexamples
-from proofs.query_projection import STATEMENT, HeadProjections, check, compute_normed_limit
-from proofs.statement import HypothesisError, Verdict
-from reference.rms_norm import compute_rms_norm
-from reference.rotary import RotaryTable
+from fastcar.proofs.arithmetic import compute_norm
+from fastcar.proofs.attack import attack
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.counterexamples.query_projection import get_counterexamples
+from fastcar.proofs.query_projection import STATEMENT, HeadProjections, check, compute_normed_limit
+from fastcar.proofs.statement import HypothesisError, Verdict
+from fastcar.reference.rms_norm import compute_rms_norm
+from fastcar.reference.rotary import RotaryTable
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import Vector, matrices, neighbours, vectors
 

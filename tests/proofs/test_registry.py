@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from proofs import registry
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.registry import STEMS, get_counterexamples, get_statement
-from reference.errors import ArgumentError
+from fastcar.proofs import registry
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.registry import STEMS, get_counterexamples, get_statement
+from fastcar.reference.errors import ArgumentError
+from tools.mutants.mutant import name_test_file
 
 ROOT = Path(__file__).parents[2]
 MAX_LINES = 200
@@ -34,7 +35,7 @@ def test_statement_has_the_number_of_its_place(number: str) -> None:
 
 @pytest.mark.parametrize("number", STEMS)
 def test_docstring_holds_claim_and_proof(number: str) -> None:
-    text = import_module(f"proofs.{STEMS[number]}").__doc__ or ""
+    text = import_module(f"fastcar.proofs.{STEMS[number]}").__doc__ or ""
     assert text.startswith(f"{number}: ")
     paragraphs = text.split("\n\n")
     assert any(paragraph.startswith("Claim.") for paragraph in paragraphs)
@@ -44,14 +45,17 @@ def test_docstring_holds_claim_and_proof(number: str) -> None:
 
 @pytest.mark.parametrize("stem", STEMS.values())
 def test_statement_file_is_short_and_has_its_test(stem: str) -> None:
-    lines = (ROOT / "proofs" / f"{stem}.py").read_text(encoding="utf-8").splitlines()
+    path = stem.replace(".", "/")
+    lines = (ROOT / "proofs" / f"{path}.py").read_text(encoding="utf-8").splitlines()
     assert len(lines) < MAX_LINES
-    assert (ROOT / "tests" / "proofs" / f"test_{stem}.py").is_file()
+    assert (ROOT / name_test_file(f"proofs/{path}")).is_file()
 
 
 def test_every_file_of_the_directory_is_known() -> None:
     modules = {path.stem for path in (ROOT / "proofs" / "counterexamples").glob("*.py")}
-    shown = {stem for number, stem in STEMS.items() if number not in WHOLE_NUMBERS}
+    shown = {
+        stem.partition(".")[0] for number, stem in STEMS.items() if number not in WHOLE_NUMBERS
+    }
     assert modules - {"__init__", "counterexample"} == shown
 
 

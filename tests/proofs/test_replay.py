@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.arithmetic import compute_norm
-from proofs.attack import attack
-from proofs.counterexamples.replay import get_counterexamples
-from proofs.replay import (
+from fastcar.proofs.arithmetic import compute_norm
+from fastcar.proofs.attack import attack
+from fastcar.proofs.counterexamples.replay import get_counterexamples
+from fastcar.proofs.replay import (
     STATEMENT,
     ReplayChain,
     check,
@@ -18,8 +18,8 @@ from proofs.replay import (
     compute_rounding,
     compute_steps,
 )
-from proofs.statement import HypothesisError, Verdict
-from reference.rms_norm import compute_rms_norm
+from fastcar.proofs.statement import HypothesisError, Verdict
+from fastcar.reference.rms_norm import compute_rms_norm
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import matrices, neighbours, vectors
 

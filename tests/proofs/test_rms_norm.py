@@ -7,10 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.attack import attack
-from proofs.counterexamples.rms_norm import get_counterexamples
-from proofs.rms_norm import STATEMENT, NormPair, check, compute_radius, compute_root_mean_square
-from proofs.statement import HypothesisError, Verdict
+from fastcar.proofs.attack import attack
+from fastcar.proofs.counterexamples.rms_norm import get_counterexamples
+from fastcar.proofs.rms_norm import (
+    STATEMENT,
+    NormPair,
+    check,
+    compute_radius,
+    compute_root_mean_square,
+)
+from fastcar.proofs.statement import HypothesisError, Verdict
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import neighbours, vectors
 

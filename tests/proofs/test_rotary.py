@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.arithmetic import compute_norm, to_balls, to_float
-from proofs.attack import attack
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.counterexamples.rotary import get_counterexamples
-from proofs.rotary import STATEMENT, RotatedPair, check, rotate
-from proofs.statement import HypothesisError, Verdict
-from proofs.temporal_attention_score import compute_key_gap, compute_score
-from reference.rotary import RotaryTable
+from fastcar.proofs.arithmetic import compute_norm, to_balls, to_float
+from fastcar.proofs.attack import attack
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.counterexamples.rotary import get_counterexamples
+from fastcar.proofs.rotary import STATEMENT, RotatedPair, check, rotate
+from fastcar.proofs.statement import HypothesisError, Verdict
+from fastcar.proofs.temporal_attention_score import compute_key_gap, compute_score
+from fastcar.reference.rotary import RotaryTable
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import neighbours, vectors
 

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from proofs.attack import attack
-from proofs.scheduler import STATEMENT, Flags, bound, check, prove_all_words
-from proofs.scheduler_model import (
+from fastcar.proofs.attack import attack
+from fastcar.proofs.scheduler import STATEMENT, Flags, bound, check, prove_all_words
+from fastcar.proofs.scheduler_model import (
     NUM_OBLIGATIONS,
     WHOLE_WORDS,
     Obligation,
@@ -29,9 +29,9 @@ from proofs.scheduler_model import (
     prove_whole_words,
     run_model,
 )
-from proofs.statement import HypothesisError, Verdict
-from reference.errors import ArgumentError
-from reference.scheduler import MAX_CORES, MAX_SLOTS, compute_schedule, unpack_index_word
+from fastcar.proofs.statement import HypothesisError, Verdict
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.scheduler import MAX_CORES, MAX_SLOTS, compute_schedule, unpack_index_word
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 
 
@@ -195,7 +195,7 @@ def test_bound_is_the_smallest_number_of_full_rounds() -> None:
 
 
 def test_missing_solver_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "proofs.scheduler_model", raising=False)
+    monkeypatch.delitem(sys.modules, "fastcar.proofs.scheduler_model", raising=False)
     monkeypatch.setitem(sys.modules, "z3", None)
     with pytest.raises(ArgumentError, match=r"^statement = 'P-10': must be proved with z3-solver"):
         prove_all_words()

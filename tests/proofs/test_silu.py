@@ -11,8 +11,8 @@ from flint import arb
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.arithmetic import is_certain, to_balls, to_float
-from proofs.silu import SILU_CURVATURE, SILU_MINIMUM, SILU_SLOPE, compute_silu
+from fastcar.proofs.arithmetic import is_certain, to_balls, to_float
+from fastcar.proofs.silu import SILU_CURVATURE, SILU_MINIMUM, SILU_SLOPE, compute_silu
 
 Function = Callable[[Any], Any]
 

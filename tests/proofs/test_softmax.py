@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.attack import attack
-from proofs.softmax import STATEMENT, LogitPair, check
-from proofs.statement import HypothesisError, Verdict
+from fastcar.proofs.attack import attack
+from fastcar.proofs.softmax import STATEMENT, LogitPair, check
+from fastcar.proofs.statement import HypothesisError, Verdict
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import neighbours, vectors
 

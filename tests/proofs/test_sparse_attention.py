@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs import causal_attention
-from proofs.attack import attack
-from proofs.causal_attention import CausalPair
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.counterexamples.sparse_attention import get_counterexamples
-from proofs.sparse_attention import STATEMENT, WindowPair, check
-from proofs.statement import HypothesisError, Verdict
-from reference.attention import compute_prompt_attention
-from reference.sparse_attention import SparseAttention, make_prompt_visibility
+from fastcar.proofs import causal_attention
+from fastcar.proofs.attack import attack
+from fastcar.proofs.causal_attention import CausalPair
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.counterexamples.sparse_attention import get_counterexamples
+from fastcar.proofs.sparse_attention import STATEMENT, WindowPair, check
+from fastcar.proofs.statement import HypothesisError, Verdict
+from fastcar.reference.attention import compute_prompt_attention
+from fastcar.reference.sparse_attention import SparseAttention, make_prompt_visibility
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import Vector, neighbours, vectors
 from tests.proofs.test_attention import rows

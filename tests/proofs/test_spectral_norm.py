@@ -11,14 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from proofs.arithmetic import is_certain, to_balls, to_float
-from proofs.spectral_norm import (
+from fastcar.proofs.arithmetic import is_certain, to_balls, to_float
+from fastcar.proofs.spectral_norm import (
     compute_bound_in_basis,
     compute_error,
     compute_spectral_norm,
     compute_upper_bound,
 )
-from reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError
 from tests.proofs.strategies import Matrix, matrices
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from proofs.arithmetic import Array, Scalar, get_maximum
-from proofs.statement import (
+from fastcar.proofs.arithmetic import Array, Scalar, get_maximum
+from fastcar.proofs.statement import (
     Check,
     Hypothesis,
     HypothesisError,

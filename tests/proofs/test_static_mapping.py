@@ -13,26 +13,30 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from proofs.attack import attack
-from proofs.expected_rounds import (
+from fastcar.proofs.attack import attack
+from fastcar.proofs.experiments.expected_rounds import (
     ReplayChain,
     compute_static_rounds_by_cores,
     compute_static_rounds_by_loads,
     compute_table,
 )
-from proofs.expected_rounds import compute_dynamic_rounds as compute_bursty_dynamic_rounds
-from proofs.expected_rounds import compute_static_rounds as compute_bursty_static_rounds
-from proofs.statement import HypothesisError, Verdict
-from proofs.static_mapping import (
+from fastcar.proofs.experiments.expected_rounds import (
+    compute_dynamic_rounds as compute_bursty_dynamic_rounds,
+)
+from fastcar.proofs.experiments.expected_rounds import (
+    compute_static_rounds as compute_bursty_static_rounds,
+)
+from fastcar.proofs.statement import HypothesisError, Verdict
+from fastcar.proofs.static_mapping import (
     STATEMENT,
     ReplayLoad,
     check,
     compute_dynamic_rounds,
     compute_static_rounds,
 )
-from reference.attention import BoolArray
-from reference.errors import ArgumentError
-from reference.scheduler import (
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.scheduler import (
     MAX_CORES,
     MAX_SLOTS,
     Dispatch,

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.attack import attack
-from proofs.counterexamples.swiglu import get_counterexamples
-from proofs.statement import HypothesisError, Verdict
-from proofs.swiglu import STATEMENT, check
-from proofs.swiglu_pair import SwiGLUPair
+from fastcar.proofs.attack import attack
+from fastcar.proofs.counterexamples.swiglu import get_counterexamples
+from fastcar.proofs.statement import HypothesisError, Verdict
+from fastcar.proofs.swiglu import STATEMENT, check
+from fastcar.proofs.swiglu_pair import SwiGLUPair
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import matrices, neighbours, vectors
 

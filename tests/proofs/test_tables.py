@@ -8,16 +8,16 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.arithmetic import is_certain
-from proofs.tables import (
+from fastcar.proofs.arithmetic import is_certain
+from fastcar.proofs.tables import (
     RSQRT_RELATIVE_ERROR,
     SILU_ABSOLUTE_ERROR,
     compute_silu_error,
     get_roots,
     is_rsqrt_error_below,
 )
-from reference.fixed_point import Int16Array, Int64Array
-from reference.integer_units import compute_integer_silu, compute_rsqrt
+from fastcar.reference.integer.fixed_point import Int16Array, Int64Array
+from fastcar.reference.integer.units import compute_integer_silu, compute_rsqrt
 
 
 def test_rsqrt_error_is_proven_and_nearly_reached() -> None:

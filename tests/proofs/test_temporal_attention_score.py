@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proofs.arithmetic import compute_norm, to_balls, to_float
-from proofs.attack import attack
-from proofs.counterexamples.counterexample import Counterexample
-from proofs.counterexamples.temporal_attention_score import get_counterexamples
-from proofs.statement import HypothesisError, Verdict
-from proofs.temporal_attention_score import (
+from fastcar.proofs.arithmetic import compute_norm, to_balls, to_float
+from fastcar.proofs.attack import attack
+from fastcar.proofs.counterexamples.counterexample import Counterexample
+from fastcar.proofs.counterexamples.temporal_attention_score import get_counterexamples
+from fastcar.proofs.statement import HypothesisError, Verdict
+from fastcar.proofs.temporal_attention_score import (
     STATEMENT,
     AlignedQueries,
     check,
@@ -20,7 +20,7 @@ from proofs.temporal_attention_score import (
     compute_key_gap_rounding,
     compute_score,
 )
-from reference.temporal_attention_score import compute_score_heads
+from fastcar.reference.temporal_attention_score import compute_score_heads
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import neighbours, vectors
 

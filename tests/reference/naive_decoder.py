@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from reference.config import ModelConfig
-from reference.sparse_attention import SparseAttention
-from reference.weights import ModelWeights
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.weights import ModelWeights
 
 
 @dataclass

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reference.attention import BoolArray
-from reference.config import ModelConfig
-from reference.decoder import Decoder, LayerObservation, TokenIds
-from reference.gates import Gate
-from reference.replay import ReplayConfig
-from reference.weights import FloatArray, LayerWeights, ModelWeights, make_random_weights
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.decoder import Decoder, LayerObservation, TokenIds
+from fastcar.reference.gates import Gate
+from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.weights import FloatArray, LayerWeights, ModelWeights, make_random_weights
 
 FloatType = type[np.floating[Any]]
 HEADS = {"multi-head": (2, 2), "grouped-query": (4, 2), "multi-query": (2, 1)}

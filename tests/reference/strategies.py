@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from reference.attention import BoolArray
-from reference.gates import (
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.gates import (
     Gate,
     InputGate,
     OracleGate,
@@ -16,9 +16,9 @@ from reference.gates import (
     RandomGate,
     TemporalAttentionScoreGate,
 )
-from reference.sparse_attention import SparseAttention
-from reference.thresholds import AdaptiveThresholds, FixedThresholds, Thresholds
-from reference.weights import FloatArray
+from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds, Thresholds
+from fastcar.reference.weights import FloatArray
 from tests.reference.runs import HEADS, FloatType, Run, make_config, make_run
 
 float_types: st.SearchStrategy[FloatType] = st.sampled_from([np.float32, np.float64])

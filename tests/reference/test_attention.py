@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.attention import (
+from fastcar.reference.attention import (
     BoolArray,
     compute_attention,
     compute_prompt_attention,
     compute_softmax,
 )
-from reference.temporal_attention_score import compute_score_heads
-from reference.weights import FloatArray
+from fastcar.reference.temporal_attention_score import compute_score_heads
+from fastcar.reference.weights import FloatArray
 from tests.reference.rounding import (
     EXP_ROUNDINGS,
     compute_attention_bound,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.calibration import (
+from fastcar.reference.calibration import (
     calibrate_per_layer,
     calibrate_uniform,
     compute_ceiling,
@@ -16,12 +16,12 @@ from reference.calibration import (
     correct_in_closed_loop,
     get_never,
 )
-from reference.errors import ArgumentError
-from reference.gate_factory import THRESHOLD_GATES, make_measuring_gate, make_threshold_gate
-from reference.gates import ThresholdGate
-from reference.records import DecisionRecord
-from reference.replay import ReplayConfig
-from reference.thresholds import FixedThresholds, Measures
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gate_factory import THRESHOLD_GATES, make_measuring_gate, make_threshold_gate
+from fastcar.reference.gates import ThresholdGate
+from fastcar.reference.records import DecisionRecord
+from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.thresholds import FixedThresholds, Measures
 from tests.reference.runs import Run, decode, make_run
 from tests.reference.strategies import runs
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reference.certified_gate import CertifiedGate
-from reference.errors import ArgumentError
-from reference.gates import GateQuery
+from fastcar.reference.certified_gate import CertifiedGate
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import GateQuery
 from tests.reference.runs import decode, make_run
 
 ROWS = 3

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from reference.config import ModelConfig
-from reference.errors import ArgumentError
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.errors import ArgumentError
 from tests.reference.runs import HEADS, make_config
 
 SIZES = (

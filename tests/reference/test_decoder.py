@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.errors import ArgumentError
-from reference.gates import TemporalAttentionScoreGate
-from reference.laps import PARTS, Laps
-from reference.replay import ReplayConfig, Semantics
-from reference.sparse_attention import SparseAttention
-from reference.thresholds import FixedThresholds
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import TemporalAttentionScoreGate
+from fastcar.reference.laps import PARTS, Laps
+from fastcar.reference.replay import ReplayConfig, Semantics
+from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.thresholds import FixedThresholds
 from tests.reference.naive_decoder import NaiveDecoder
 from tests.reference.rounding import compute_decode_bound
 from tests.reference.runs import Run, decode, make_decoder, make_run

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.errors import ArgumentError, CheckpointError, FastCarError, OutputError
+from fastcar.reference.errors import ArgumentError, CheckpointError, FastCarError, OutputError
 
 
 def test_each_kind_names_its_parts() -> None:

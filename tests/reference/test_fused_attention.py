@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.attention import compute_attention
-from reference.fused_attention import BLOCK_KEYS, compute_fused_attention
+from fastcar.reference.attention import compute_attention
+from fastcar.reference.fused_attention import BLOCK_KEYS, compute_fused_attention
 from tests.reference.rounding import compute_attention_bound, compute_score_bound
 from tests.reference.strategies import AttentionInput, attention_inputs
 

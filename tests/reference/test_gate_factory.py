@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.calibration import (
+from fastcar.reference.calibration import (
     Calibration,
     calibrate_per_layer,
     calibrate_uniform,
     compute_ceiling,
 )
-from reference.errors import ArgumentError
-from reference.gate_factory import (
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gate_factory import (
     GATE_NAMES,
     THRESHOLD_GATES,
     make_calibrated_gate,
@@ -22,9 +22,9 @@ from reference.gate_factory import (
     make_ratio_gate,
     make_threshold_gate,
 )
-from reference.gates import PeriodicGate, RandomGate, ThresholdGate
-from reference.records import DecisionRecord
-from reference.thresholds import FixedThresholds
+from fastcar.reference.gates import PeriodicGate, RandomGate, ThresholdGate
+from fastcar.reference.records import DecisionRecord
+from fastcar.reference.thresholds import FixedThresholds
 from tests.reference.runs import Run, decode, make_run
 from tests.reference.strategies import runs
 

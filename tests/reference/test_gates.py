@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import reference.engine as engine
-from reference.errors import ArgumentError
-from reference.gates import (
+import fastcar.reference.engine as engine
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import (
     Gate,
     GateQuery,
     InputGate,
@@ -21,10 +21,10 @@ from reference.gates import (
     RandomGate,
     TemporalAttentionScoreGate,
 )
-from reference.rms_norm import compute_rms_norm
-from reference.swiglu import compute_swiglu
-from reference.thresholds import AdaptiveThresholds, FixedThresholds, Thresholds
-from reference.weights import FloatArray, LayerWeights, make_random_weights
+from fastcar.reference.rms_norm import compute_rms_norm
+from fastcar.reference.swiglu import compute_swiglu
+from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds, Thresholds
+from fastcar.reference.weights import FloatArray, LayerWeights, make_random_weights
 from tests.reference.runs import make_config
 
 CONFIG = make_config(layers=1)

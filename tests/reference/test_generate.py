@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.errors import ArgumentError
-from reference.generate import DecodeOptions, DecodeResult, Prompts, compute_nats, generate
-from reference.replay import ReplayConfig
-from reference.sampling import Sampling
-from reference.weights import make_random_weights
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.generate import DecodeOptions, DecodeResult, Prompts, compute_nats, generate
+from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.sampling import Sampling
+from fastcar.reference.weights import make_random_weights
 from tests.reference.runs import Run, decode, make_config, make_run
 from tests.reference.strategies import GATES, GateSpec, gate_specs
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reference.checkpoint import load_checkpoint
-from reference.replay import ReplayConfig
-from reference.trace import Trace, run_trace
+from fastcar.reference.files.checkpoint import load_checkpoint
+from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.trace import Trace, run_trace
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "hugging_face"
 CASES = ("multi_head", "grouped_query", "tied_head", "left_padding", "bfloat16", "sharded")

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from reference.int8_matrix import MAX_INT8, MIN_SCALE, Int8Matrix, quantize_rows
+from fastcar.reference.int8_matrix import MAX_INT8, MIN_SCALE, Int8Matrix, quantize_rows
 
 FINITE = st.floats(-(2.0**120), 2.0**120, width=32)
 MATRICES = arrays(np.float32, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=FINITE)

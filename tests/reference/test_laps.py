@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from reference.laps import PARTS, Laps
+from fastcar.reference.laps import PARTS, Laps
 
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The time that the stopwatch reads."""
     now = [0.0]
-    monkeypatch.setattr("reference.laps.time.perf_counter", lambda: now[0])
+    monkeypatch.setattr("fastcar.reference.laps.time.perf_counter", lambda: now[0])
     return now
 
 

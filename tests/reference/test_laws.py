@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-import reference.engine as engine
-from reference.gates import (
+import fastcar.reference.engine as engine
+from fastcar.reference.gates import (
     Gate,
     InputGate,
     OracleGate,
@@ -19,10 +19,10 @@ from reference.gates import (
     RandomGate,
     TemporalAttentionScoreGate,
 )
-from reference.replay import ReplayConfig, Semantics
-from reference.swiglu import compute_swiglu
-from reference.thresholds import FixedThresholds
-from reference.weights import FloatArray, LayerWeights, ModelWeights
+from fastcar.reference.replay import ReplayConfig, Semantics
+from fastcar.reference.swiglu import compute_swiglu
+from fastcar.reference.thresholds import FixedThresholds
+from fastcar.reference.weights import FloatArray, LayerWeights, ModelWeights
 from tests.reference.runs import Decoded, Run, decode, decode_with, make_decoder, make_run
 from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import reference.linear as linear
-from reference.linear import compute_linear
+import fastcar.reference.linear as linear
+from fastcar.reference.linear import compute_linear
 from tests.reference.rounding import compute_gamma
 
 DTYPES = st.sampled_from([np.float32, np.float64])

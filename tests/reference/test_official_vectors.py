@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reference.checkpoint import load_checkpoint
-from reference.replay import ReplayConfig, Semantics
-from reference.trace import Trace, make_score_gate, run_trace
+from fastcar.reference.files.checkpoint import load_checkpoint
+from fastcar.reference.replay import ReplayConfig, Semantics
+from fastcar.reference.trace import Trace, make_score_gate, run_trace
 from tests.reference.rounding import compute_decode_bound
 from tests.reference.runs import Run, decode
 

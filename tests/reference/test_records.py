@@ -6,11 +6,11 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.gates import TemporalAttentionScoreGate
-from reference.records import DecisionRecord
-from reference.replay import ReplayConfig
-from reference.sparse_attention import SparseAttention
-from reference.thresholds import FixedThresholds
+from fastcar.reference.gates import TemporalAttentionScoreGate
+from fastcar.reference.records import DecisionRecord
+from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.thresholds import FixedThresholds
 from tests.reference.runs import Decoded, Run, decode, make_run
 from tests.reference.strategies import GateSpec, gate_specs, runs
 

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import reference.engine as engine
-from reference.attention import BoolArray
-from reference.errors import ArgumentError
-from reference.gates import Gate, GateQuery
-from reference.replay import ReplayCache, ReplayConfig, ReplayDecision, ReplayMLP
-from reference.rms_norm import compute_rms_norm
-from reference.swiglu import compute_swiglu
-from reference.temporal_attention_score import HeadAggregation
-from reference.thresholds import Measures
-from reference.weights import FloatArray, LayerWeights, make_random_weights
+import fastcar.reference.engine as engine
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import Gate, GateQuery
+from fastcar.reference.replay import ReplayCache, ReplayConfig, ReplayDecision, ReplayMLP
+from fastcar.reference.rms_norm import compute_rms_norm
+from fastcar.reference.swiglu import compute_swiglu
+from fastcar.reference.temporal_attention_score import HeadAggregation
+from fastcar.reference.thresholds import Measures
+from fastcar.reference.weights import FloatArray, LayerWeights, make_random_weights
 from tests.reference.runs import make_config
 
 CONFIG = make_config(layers=2)

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.rms_norm import compute_rms_norm
+from fastcar.reference.rms_norm import compute_rms_norm
 from tests.reference.rounding import compute_gamma
 
 DTYPES = st.sampled_from([np.float32, np.float64])

@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.rotary import make_rotary_table
+from fastcar.reference.rotary import make_rotary_table
 from tests.reference.rounding import get_unit_roundoff
 from tests.reference.runs import make_config
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from reference.errors import ArgumentError
-from reference.sampling import Sampling, make_streams
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.sampling import Sampling, make_streams
 
 samplings = st.builds(
     Sampling,

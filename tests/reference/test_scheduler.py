@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from reference.attention import BoolArray
-from reference.errors import ArgumentError
-from reference.scheduler import (
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.scheduler import (
     MAX_CORES,
     MAX_SLOTS,
     CoreIndex,

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.attention import compute_attention
-from reference.errors import ArgumentError
-from reference.sparse_attention import SparseAttention, make_prompt_visibility
+from fastcar.reference.attention import compute_attention
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.sparse_attention import SparseAttention, make_prompt_visibility
 from tests.reference.strategies import AttentionInput, attention_inputs
 
 windows = st.integers(1, 12)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import reference.swiglu as swiglu
-from reference.swiglu import compute_silu, compute_swiglu
-from reference.weights import LayerWeights, make_random_weights
+import fastcar.reference.swiglu as swiglu
+from fastcar.reference.swiglu import compute_silu, compute_swiglu
+from fastcar.reference.weights import LayerWeights, make_random_weights
 from tests.reference.rounding import EXP_ROUNDINGS, compute_gamma
 from tests.reference.runs import make_config
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from flint import arb, ctx
 
-from reference.tables import RSQRT_TABLE, SILU_TABLE
+from fastcar.reference.tables import RSQRT_TABLE, SILU_TABLE
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from reference.errors import ArgumentError
-from reference.thresholds import AdaptiveThresholds, FixedThresholds, check_ratio
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds, check_ratio
 
 orientations = st.booleans()
 

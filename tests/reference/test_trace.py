@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.errors import ArgumentError
-from reference.gates import TemporalAttentionScoreGate
-from reference.replay import ReplayConfig, Semantics
-from reference.trace import Trace, make_score_gate, run_trace
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import TemporalAttentionScoreGate
+from fastcar.reference.replay import ReplayConfig, Semantics
+from fastcar.reference.trace import Trace, make_score_gate, run_trace
 from tests.reference.runs import Run, decode, make_run
 from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
 

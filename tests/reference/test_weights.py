@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.config import ModelConfig
-from reference.errors import ArgumentError
-from reference.weights import get_layer_shapes, make_random_weights
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.weights import get_layer_shapes, make_random_weights
 from tests.reference.runs import HEADS, make_config
 
 

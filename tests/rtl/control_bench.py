@@ -9,14 +9,14 @@ from functools import cache
 import numpy as np
 import pyrtl
 
-from cosim.backend import RunResult, RunSettings
-from cosim.memory_model import SharedMemory
-from cosim.pyrtl_backend import PyrtlBackend
-from cosim.records import GetPort
-from reference.scheduler import Dispatch, compute_schedule
-from rtl.accelerator import make_accelerator
-from rtl.config import AcceleratorConfig
-from rtl.instruction import Instruction, Opcode, Predicate, decode, encode
+from fastcar.cosim.backends.backend import RunResult, RunSettings
+from fastcar.cosim.backends.memory_model import SharedMemory
+from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
+from fastcar.cosim.records import GetPort
+from fastcar.reference.scheduler import Dispatch, compute_schedule
+from fastcar.rtl.accelerator import make_accelerator
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import Instruction, Opcode, Predicate, decode, encode
 from tests.rtl.stand_in_core import make_stand_in_core
 
 LIMIT_CYCLES = 3000

@@ -13,9 +13,9 @@ from typing import Any
 
 import pyrtl
 
-from rtl.config import AcceleratorConfig
-from rtl.core import CoreInputs, CoreOutputs, make_core
-from rtl.instruction import Instruction, encode
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.core import CoreInputs, CoreOutputs, make_core
+from fastcar.rtl.instruction import Instruction, encode
 from tests.rtl.wires import make_inputs, to_signed
 
 MAX_CYCLES = 20_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from rtl.config import AcceleratorConfig
-from rtl.instruction import Buffer, Instruction, Opcode, Predicate, get_buffer_words
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import Buffer, Instruction, Opcode, Predicate, get_buffer_words
 
 NUM_BEATS = 1024
 """Beats of a test memory; addresses of loads wrap around far below it."""

@@ -8,11 +8,11 @@ from functools import cache
 
 import pyrtl
 
-from reference.scheduler import Dispatch
-from rtl.circuits import SLOT_BITS
-from rtl.config import AcceleratorConfig
-from rtl.scheduler import NUM_SLOTS_BITS, SchedulerInputs, make_scheduler
-from rtl.score_unit import MEASURE_BITS, Measure, ScoreUnitInputs, make_score_unit
+from fastcar.reference.scheduler import Dispatch
+from fastcar.rtl.circuits import SLOT_BITS
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.scheduler import NUM_SLOTS_BITS, SchedulerInputs, make_scheduler
+from fastcar.rtl.score_unit import MEASURE_BITS, Measure, ScoreUnitInputs, make_score_unit
 
 MEASURE_MASK = (1 << MEASURE_BITS) - 1
 

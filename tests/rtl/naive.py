@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isqrt
 
-from reference.tables import RSQRT_FIRST_INDEX, RSQRT_TABLE, SILU_TABLE
+from fastcar.reference.tables import RSQRT_FIRST_INDEX, RSQRT_TABLE, SILU_TABLE
 
 
 def saturate(value: int) -> int:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from rtl.config import AcceleratorConfig
-from rtl.instruction import Buffer, Instruction, Opcode, get_buffer_words
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import Buffer, Instruction, Opcode, get_buffer_words
 
 
 def check(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from rtl.config import AcceleratorConfig
-from rtl.instruction import Buffer, Instruction, Opcode, get_buffer_words
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import Buffer, Instruction, Opcode, get_buffer_words
 from tests.rtl import naive
 from tests.rtl.wires import pack, unpack
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import pyrtl
 
-from rtl.config import AcceleratorConfig
-from rtl.core import CoreInputs, CoreOutputs
-from rtl.instruction import INSTRUCTION_BITS, Opcode, split
-from rtl.instruction_form import DECIDING_OPCODES, is_opcode
-from rtl.registers import drive, increment, latch, make_register
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.core import CoreInputs, CoreOutputs
+from fastcar.rtl.instruction import INSTRUCTION_BITS, Opcode, split
+from fastcar.rtl.instruction_form import DECIDING_OPCODES, is_opcode
+from fastcar.rtl.registers import drive, increment, latch, make_register
 
 COLUMN_BITS = 12
 

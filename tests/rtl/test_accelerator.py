@@ -8,11 +8,11 @@ from functools import cache
 import pyrtl
 import pytest
 
-from cosim.backend import RunResult, RunSettings, WatchdogError
-from rtl.accelerator import make_accelerator
-from rtl.config import TINY, AcceleratorConfig
-from rtl.instruction import Instruction, Opcode, Predicate, encode
-from rtl.instruction_check import ErrorCode
+from fastcar.cosim.backends.backend import RunResult, RunSettings, WatchdogError
+from fastcar.rtl.accelerator import make_accelerator
+from fastcar.rtl.config import TINY, AcceleratorConfig
+from fastcar.rtl.instruction import Instruction, Opcode, Predicate, encode
+from fastcar.rtl.instruction_check import ErrorCode
 from tests.rtl.control_bench import ControlBench
 from tests.rtl.netlist import find_combinational_inputs
 

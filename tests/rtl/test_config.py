@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.errors import ArgumentError
-from rtl.config import DEMO, PRESETS, TINY
+from fastcar.reference.errors import ArgumentError
+from fastcar.rtl.config import DEMO, PRESETS, TINY
 
 
 @given(num_values=st.integers(1, 10_000), log2_lanes=st.integers(2, 7))

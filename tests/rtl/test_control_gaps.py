@@ -7,10 +7,10 @@ from dataclasses import replace
 import pyrtl
 import pytest
 
-from rtl.assertions import ProtocolError, require_stable
-from rtl.config import TINY, AcceleratorConfig
-from rtl.instruction import Buffer, Instruction, Opcode, encode
-from rtl.instruction_check import ErrorCode
+from fastcar.rtl.assertions import ProtocolError, require_stable
+from fastcar.rtl.config import TINY, AcceleratorConfig
+from fastcar.rtl.instruction import Buffer, Instruction, Opcode, encode
+from fastcar.rtl.instruction_check import ErrorCode
 from tests.rtl.control_bench import ControlBench
 from tests.rtl.test_instruction_check import find_code
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.errors import ArgumentError
-from rtl.config import TINY, AcceleratorConfig
-from rtl.instruction import Buffer, Instruction, Opcode
+from fastcar.reference.errors import ArgumentError
+from fastcar.rtl.config import TINY, AcceleratorConfig
+from fastcar.rtl.instruction import Buffer, Instruction, Opcode
 from tests.rtl.core_bench import BenchOptions, CoreBench, CoreRun
 from tests.rtl.core_programs import (
     draw_instruction,

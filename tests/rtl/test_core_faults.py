@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtl import latency
-from rtl.config import TINY
-from rtl.instruction import Instruction, Opcode, encode
+from fastcar.rtl import latency
+from fastcar.rtl.config import TINY
+from fastcar.rtl.instruction import Instruction, Opcode, encode
 from tests.rtl.core_bench import BenchOptions, CoreBench, CoreRun
 from tests.rtl.core_programs import (
     list_computed_slot,

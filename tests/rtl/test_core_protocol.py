@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtl import latency
-from rtl.assertions import ProtocolError
-from rtl.config import TINY
-from rtl.datapath import OPERAND_CYCLES
-from rtl.instruction import Buffer, Instruction, Opcode, encode
+from fastcar.rtl import latency
+from fastcar.rtl.assertions import ProtocolError
+from fastcar.rtl.config import TINY
+from fastcar.rtl.datapath import OPERAND_CYCLES
+from fastcar.rtl.instruction import Buffer, Instruction, Opcode, encode
 from tests.rtl.core_bench import CoreBench
 
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cosim.backend import RunSettings
-from rtl.config import AcceleratorConfig
-from rtl.instruction import Instruction, Opcode, Predicate
-from rtl.instruction_check import ErrorCode
+from fastcar.cosim.backends.backend import RunSettings
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import Instruction, Opcode, Predicate
+from fastcar.rtl.instruction_check import ErrorCode
 from tests.rtl.control_bench import LIMIT_CYCLES, ControlBench, interpret
 
 BEGIN = Instruction(Opcode.BEGIN, rows=4)

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.errors import ArgumentError
-from rtl.config import DEMO, TINY
-from rtl.instruction import (
+from fastcar.reference.errors import ArgumentError
+from fastcar.rtl.config import DEMO, TINY
+from fastcar.rtl.instruction import (
     FIELD_BITS,
     FIELDS,
     INSTRUCTION_BITS,

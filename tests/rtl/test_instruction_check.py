@@ -10,10 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtl.config import TINY, AcceleratorConfig
-from rtl.instruction import FIELDS, INSTRUCTION_BITS, Buffer, Instruction, Opcode, encode, split
-from rtl.instruction_check import CheckInputs, ErrorCode, make_instruction_check
-from rtl.instruction_form import make_form
+from fastcar.rtl.config import TINY, AcceleratorConfig
+from fastcar.rtl.instruction import (
+    FIELDS,
+    INSTRUCTION_BITS,
+    Buffer,
+    Instruction,
+    Opcode,
+    encode,
+    split,
+)
+from fastcar.rtl.instruction_check import CheckInputs, ErrorCode, make_instruction_check
+from fastcar.rtl.instruction_form import make_form
 from tests.rtl.naive_check import check
 
 WIDE_QUERY = AcceleratorConfig(3, 4, 5, 8, 12, 40)

@@ -9,9 +9,9 @@ import pyrtl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtl import instruction_queue
-from rtl.config import TINY
-from rtl.instruction_queue import InstructionQueueInputs, make_instruction_queue
+from fastcar.rtl import instruction_queue
+from fastcar.rtl.config import TINY
+from fastcar.rtl.instruction_queue import InstructionQueueInputs, make_instruction_queue
 from tests.rtl.wires import Bench, expose, make_inputs
 
 LATENCY = instruction_queue.latency_cycles(TINY)

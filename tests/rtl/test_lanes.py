@@ -6,7 +6,7 @@ import pyrtl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtl import lanes
+from fastcar.rtl import lanes
 from tests.rtl import naive
 from tests.rtl.wires import Bench, pack, to_signed
 

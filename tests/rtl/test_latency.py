@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reference.errors import ArgumentError
-from rtl import latency
-from rtl.config import DEMO, TINY, AcceleratorConfig
-from rtl.instruction import Instruction, Opcode
+from fastcar.reference.errors import ArgumentError
+from fastcar.rtl import latency
+from fastcar.rtl.config import DEMO, TINY, AcceleratorConfig
+from fastcar.rtl.instruction import Instruction, Opcode
 from tests.rtl.core_bench import BenchOptions, CoreBench
 from tests.rtl.core_programs import (
     draw_instruction,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtl import mac_array
-from rtl.config import TINY, AcceleratorConfig
-from rtl.mac_array import MacArrayInputs, MacMode, make_mac_array
+from fastcar.rtl import mac_array
+from fastcar.rtl.config import TINY, AcceleratorConfig
+from fastcar.rtl.mac_array import MacArrayInputs, MacMode, make_mac_array
 from tests.rtl import naive
 from tests.rtl.wires import Bench, expose, make_inputs, pack, to_signed
 

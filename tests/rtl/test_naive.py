@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference import integer_units
-from reference.digest import compute_digests
+from fastcar.reference.integer import units as integer_units
+from fastcar.reference.integer.digest import compute_digests
 from tests.rtl import naive, naive_core
 from tests.rtl.wires import pack
 

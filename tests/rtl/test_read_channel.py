@@ -6,7 +6,7 @@ import pyrtl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtl.read_channel import ReadChannelInputs, make_read_channel
+from fastcar.rtl.read_channel import ReadChannelInputs, make_read_channel
 from tests.rtl.wires import Bench, expose, make_inputs
 
 

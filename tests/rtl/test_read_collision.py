@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rtl.config import TINY, AcceleratorConfig
-from rtl.instruction import Buffer
-from rtl.vector_memory import FETCH_CYCLES
+from fastcar.rtl.config import TINY, AcceleratorConfig
+from fastcar.rtl.instruction import Buffer
+from fastcar.rtl.vector_memory import FETCH_CYCLES
 from tests.rtl.core_bench import BenchOptions, CoreBench
 from tests.rtl.core_programs import (
     draw_instruction,

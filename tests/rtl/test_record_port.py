@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtl.record_port import Retirement, make_retire_port
+from fastcar.rtl.record_port import Retirement, make_retire_port
 
 WIDTHS = {"slot": 5, "start_cycle": 48, "end_cycle": 48, "digest": 32}
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.errors import ArgumentError
-from rtl import registers
+from fastcar.reference.errors import ArgumentError
+from fastcar.rtl import registers
 from tests.rtl.wires import Bench
 
 flags = st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=20)

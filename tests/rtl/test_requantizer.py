@@ -6,9 +6,9 @@ import pyrtl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtl import requantizer
-from rtl.config import TINY
-from rtl.requantizer import RequantizerInputs, make_requantizer
+from fastcar.rtl import requantizer
+from fastcar.rtl.config import TINY
+from fastcar.rtl.requantizer import RequantizerInputs, make_requantizer
 from tests.rtl import naive
 from tests.rtl.wires import Bench, expose, make_inputs, to_signed
 

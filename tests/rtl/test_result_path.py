@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtl import result_path, silu_multiply
-from rtl.config import TINY, AcceleratorConfig
-from rtl.instruction import split
-from rtl.result_path import SELECT_CYCLES, ResultPathInputs, make_result_path
-from rtl.rms_norm import RmsNormOutputs
+from fastcar.rtl import result_path, silu_multiply
+from fastcar.rtl.config import TINY, AcceleratorConfig
+from fastcar.rtl.instruction import split
+from fastcar.rtl.result_path import SELECT_CYCLES, ResultPathInputs, make_result_path
+from fastcar.rtl.rms_norm import RmsNormOutputs
 from tests.rtl import naive
 from tests.rtl.wires import Bench, expose, pack, unpack
 

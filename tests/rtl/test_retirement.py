@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtl import latency
-from rtl.config import TINY
-from rtl.instruction import Buffer, Instruction, Opcode
-from rtl.retirement import update_digest
+from fastcar.rtl import latency
+from fastcar.rtl.config import TINY
+from fastcar.rtl.instruction import Buffer, Instruction, Opcode
+from fastcar.rtl.retirement import update_digest
 from tests.rtl import naive_core
 from tests.rtl.core_bench import CoreBench
 from tests.rtl.core_programs import list_replayed_slot, list_score, make_memory

@@ -6,10 +6,10 @@ import pyrtl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.tables import RSQRT_FIRST_INDEX, RSQRT_TABLE
-from rtl import rms_norm
-from rtl.config import TINY
-from rtl.rms_norm import RmsNormInputs, make_rms_norm
+from fastcar.reference.tables import RSQRT_FIRST_INDEX, RSQRT_TABLE
+from fastcar.rtl import rms_norm
+from fastcar.rtl.config import TINY
+from fastcar.rtl.rms_norm import RmsNormInputs, make_rms_norm
 from tests.rtl import naive
 from tests.rtl.wires import Bench, expose, make_inputs
 

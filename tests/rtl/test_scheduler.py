@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.scheduler import Dispatch, SlotIndex, compute_schedule, get_static_core
+from fastcar.reference.scheduler import Dispatch, SlotIndex, compute_schedule, get_static_core
 from tests.rtl.decision_bench import Commit, DecisionBench
 
 SIZES = [(1, 1), (1, 5), (2, 4), (3, 5), (3, 32), (4, 8), (5, 3), (16, 32)]

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtl.assertions import ProtocolError
-from rtl.score_unit import MEASURE_BITS
+from fastcar.rtl.assertions import ProtocolError
+from fastcar.rtl.score_unit import MEASURE_BITS
 from tests.rtl.decision_bench import DecisionBench
 
 LARGEST = (1 << MEASURE_BITS - 1) - 1

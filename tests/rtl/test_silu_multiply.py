@@ -8,9 +8,9 @@ import pyrtl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtl import silu_multiply
-from rtl.config import TINY
-from rtl.silu_multiply import LentInputs, SiluMultiplyInputs, make_silu_multiply
+from fastcar.rtl import silu_multiply
+from fastcar.rtl.config import TINY
+from fastcar.rtl.silu_multiply import LentInputs, SiluMultiplyInputs, make_silu_multiply
 from tests.rtl import naive
 from tests.rtl.wires import Bench, expose, to_signed
 

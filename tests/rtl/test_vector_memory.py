@@ -8,10 +8,10 @@ import pyrtl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtl.config import TINY
-from rtl.instruction import Buffer, get_buffer_words
-from rtl.registers import latch
-from rtl.vector_memory import (
+from fastcar.rtl.config import TINY
+from fastcar.rtl.instruction import Buffer, get_buffer_words
+from fastcar.rtl.registers import latch
+from fastcar.rtl.vector_memory import (
     FETCH_CYCLES,
     VectorMemoryInputs,
     WritePort,

@@ -8,7 +8,7 @@ import pyrtl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rtl.write_channel import WriteChannelInputs, make_write_channel
+from fastcar.rtl.write_channel import WriteChannelInputs, make_write_channel
 from tests.rtl.wires import Bench, expose, make_inputs
 
 

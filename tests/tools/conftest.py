@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from reference.video.model import SHIPPED_MODEL, VideoModel, load_video_model
-from tools.clip_sampler import GEOMETRY
-from tools.digit_images import LabelledImages, load_split
-from tools.digit_recognition import DigitClassifier
+from fastcar.reference.video.model import SHIPPED_MODEL, VideoModel, load_video_model
+from tools.moving_digits.clip_sampler import GEOMETRY
+from tools.moving_digits.digit_images import LabelledImages, load_split
+from tools.moving_digits.digit_recognition import DigitClassifier
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from cosim.tool import ToolError, find_tool, run_tool
-from cosim.yosys import run_yosys
+from fastcar.cosim.verilog.tool import ToolError, find_tool, run_tool
+from fastcar.cosim.verilog.yosys import run_yosys
 from tools.synthesis.block_registers import absorb_registers
 from tools.synthesis.netlist import count_types
 

@@ -6,9 +6,9 @@ import shutil
 
 import pytest
 
-from cosim.verilog import export_verilog
-from reference.errors import ArgumentError
-from rtl.config import TINY
+from fastcar.cosim.verilog.verilog import export_verilog
+from fastcar.reference.errors import ArgumentError
+from fastcar.rtl.config import TINY
 from tools.cocotb_runs import read_results, run_cocotb
 from tools.simulators import plant_bug
 

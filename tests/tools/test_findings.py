@@ -7,8 +7,9 @@ from pathlib import Path
 
 from fastcar.analysis.finding import Json
 from fastcar.analysis.report import QUESTIONS, describe_model, make_page
-from reference.video.model import load_video_model
-from tools.findings import DOCS, REPORT_NAME, write_findings
+from fastcar.reference.video.model import load_video_model
+from tools.findings import REPORT_NAME, write_findings
+from tools.paths import DOCS
 
 
 def load_report() -> Json:

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from cosim.tool import ToolError
-from proofs.formal import run
-from reference.errors import ArgumentError
+from fastcar.cosim.verilog.tool import ToolError
+from fastcar.proofs.formal import run
+from fastcar.reference.errors import ArgumentError
 from tools import formal
-from tools.signoff_formal import format_section
+from tools.signoff.formal import format_section
 
 BUG = {"name": "wraps late", "caught_by": ["maps"], "num_cycles": 2, "table": "cycle  0\ncore   3"}
 TASK: dict[str, Any] = {

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from cosim.replay import IcarusReplayer
-from reference.errors import ArgumentError
+from fastcar.cosim.crosscheck.playback import IcarusReplayer
+from fastcar.reference.errors import ArgumentError
 from tools import simulators
-from tools.signoff_simulators import format_section
+from tools.signoff.simulators import format_section
 
 needs_icarus = pytest.mark.skipif(
     shutil.which("iverilog") is None, reason="Icarus Verilog is not installed"

@@ -12,20 +12,14 @@ from types import ModuleType
 import pyrtl
 import pytest
 
-from cosim.verilog import export_verilog
-from cosim.verilog_ports import Port
-from rtl.config import TINY
+from fastcar.cosim.verilog.verilog import export_verilog
+from fastcar.cosim.verilog.verilog_ports import Port
+from fastcar.rtl.config import TINY
 from tools.synthesis import netlist, timing
 from tools.synthesis.__main__ import main
 from tools.synthesis.cache import compute_digest, get_cache_folder, load_or_run
 from tools.synthesis.cores import check_cores_equal
-from tools.synthesis.design import (
-    Design,
-    MemoryKind,
-    list_memories,
-    make_design,
-    make_wrapper,
-)
+from tools.synthesis.design import Design, MemoryKind, list_memories, make_design, make_wrapper
 from tools.synthesis.mapping import (
     describe_memories,
     describe_products,

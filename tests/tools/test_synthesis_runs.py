@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from cosim.tool import ToolError
-from cosim.verilog import MODULE_NAME
-from cosim.verilog_ports import Port
-from rtl.config import TINY, AcceleratorConfig
+from fastcar.cosim.verilog.tool import ToolError
+from fastcar.cosim.verilog.verilog import MODULE_NAME
+from fastcar.cosim.verilog.verilog_ports import Port
+from fastcar.rtl.config import TINY, AcceleratorConfig
 from tools.synthesis.__main__ import REPORT_NAME, main
 from tools.synthesis.design import (
     WRAPPER_NAME,

@@ -8,14 +8,14 @@ import sys
 from pathlib import Path
 
 from fastcar.output import check_writable, write_atomically
-from reference.errors import FastCarError
-from tools.hardware_run import Json, Settings, show
+from fastcar.reference.errors import FastCarError
+from tools.hardware.run import Json, Settings, show
+from tools.paths import DOCS
 from tools.synthesis.figures import FIGURE_NAME, draw_growth
 from tools.synthesis.report import list_violations, make_report
 from tools.synthesis.runs import FULL, QUICK, Plan, run_plan
 from tools.synthesis.videos import count_video_cycles
 
-DOCS = Path(__file__).parent.parent.parent / "docs"
 REPORT_NAME = "signoff_synthesis.json"
 
 

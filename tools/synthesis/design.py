@@ -13,10 +13,10 @@ from enum import StrEnum
 
 import pyrtl
 
-from cosim.verilog import MODULE_NAME, export_verilog
-from cosim.verilog_ports import Port
-from rtl.config import AcceleratorConfig
-from rtl.instruction import Buffer
+from fastcar.cosim.verilog.verilog import MODULE_NAME, export_verilog
+from fastcar.cosim.verilog.verilog_ports import Port
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import Buffer
 from tools.synthesis.owners import Owner, make_owned_block
 
 WRAPPER_NAME, INSTANCE_NAME = "registered_ports", "design"

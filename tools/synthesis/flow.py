@@ -12,9 +12,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from cosim.tool import find_tool, run_tool
-from cosim.verilog import MODULE_NAME
-from cosim.yosys import run_yosys
+from fastcar.cosim.verilog.tool import find_tool, run_tool
+from fastcar.cosim.verilog.verilog import MODULE_NAME
+from fastcar.cosim.verilog.yosys import run_yosys
 from tools.synthesis.block_registers import absorb_registers
 from tools.synthesis.design import WRAPPER_NAME, Design, Memory, MemoryKind
 from tools.synthesis.mapping import (

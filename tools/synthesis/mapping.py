@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from rtl.config import AcceleratorConfig
+from fastcar.rtl.config import AcceleratorConfig
 from tools.synthesis.design import Design, Memory, MemoryKind
 from tools.synthesis.netlist import BLOCK_RAMS, DSPS, list_lines
 

@@ -17,13 +17,13 @@ from unittest import mock
 
 import pyrtl
 
-import rtl.core
-from rtl.accelerator import CoreFactory, make_accelerator
-from rtl.config import AcceleratorConfig
-from rtl.core import make_core
-from rtl.core_ports import CoreInputs, CoreOutputs
+import fastcar.rtl.core
+from fastcar.rtl.accelerator import CoreFactory, make_accelerator
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.core import make_core
+from fastcar.rtl.core_ports import CoreInputs, CoreOutputs
 
-RTL_FOLDER = Path(rtl.core.__file__).parent
+RTL_FOLDER = Path(fastcar.rtl.core.__file__).parent
 HELPERS = frozenset({"assertions", "circuits", "instruction", "lanes", "registers"})
 """Files of small circuits that belong to the unit that asks for them."""
 COMMON = "common"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from cosim.tool import ToolError
+from fastcar.cosim.verilog.tool import ToolError
 from tools.synthesis.design import MemoryKind
 from tools.synthesis.netlist import RESOURCES, count_xilinx
 from tools.synthesis.owners import COMMON

@@ -11,11 +11,11 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from cosim.tool import ToolError, ToolTimeoutError, get_tool_version
-from cosim.verilog import MODULE_NAME
-from reference.errors import ArgumentError
-from rtl.config import DEMO, TINY, AcceleratorConfig
-from tools.hardware_run import show
+from fastcar.cosim.verilog.tool import ToolError, ToolTimeoutError, get_tool_version
+from fastcar.cosim.verilog.verilog import MODULE_NAME
+from fastcar.reference.errors import ArgumentError
+from fastcar.rtl.config import DEMO, TINY, AcceleratorConfig
+from tools.hardware.run import show
 from tools.synthesis import block_registers
 from tools.synthesis.cache import compute_digest, get_result_folder, load_or_run
 from tools.synthesis.cores import check_cores_equal

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from cosim.verilog import MODULE_NAME
-from cosim.yosys import run_yosys
+from fastcar.cosim.verilog.verilog import MODULE_NAME
+from fastcar.cosim.verilog.yosys import run_yosys
 from tools.synthesis.design import Design, Memory
 from tools.synthesis.flow import NETLIST_FILE, VERILOG_FILE, XILINX, list_read_commands
 from tools.synthesis.mapping import MAC_UNIT, describe_memories, list_memory_violations

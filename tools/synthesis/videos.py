@@ -15,22 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from cosim.planner import Planner
-from reference.attention import BoolArray
-from reference.gate_factory import make_threshold_gate
-from reference.generate import DecodeOptions, generate
-from reference.integer_decoder import IntegerDecoder
-from reference.integer_model import IntegerModel
-from reference.mlp_engine import DecisionSource
-from reference.replay import ReplayConfig
-from reference.sampling import Sampling
-from reference.scheduler import Dispatch
-from reference.thresholds import FixedThresholds
-from reference.video.model import SHIPPED_MODEL, load_video_model
-from rtl.config import AcceleratorConfig
-from tools.hardware_run import Settings, show
-from tools.hardware_tally import LATENCY_CYCLES
-from tools.integer_measures import calibrate_thresholds, quantize_video_model
+from fastcar.cosim.cycles.planner import Planner
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.gate_factory import make_threshold_gate
+from fastcar.reference.generate import DecodeOptions, generate
+from fastcar.reference.integer.decoder import IntegerDecoder
+from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.integer.model import IntegerModel
+from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.sampling import Sampling
+from fastcar.reference.scheduler import Dispatch
+from fastcar.reference.thresholds import FixedThresholds
+from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
+from fastcar.rtl.config import AcceleratorConfig
+from tools.hardware.run import Settings, show
+from tools.hardware.tally import LATENCY_CYCLES
+from tools.integer.measures import calibrate_thresholds, quantize_video_model
 
 Json = dict[str, Any]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from proofs.formal.design import replace_once
-from proofs.formal.task import FormalTask, Method, PlantedBug
+from fastcar.proofs.formal.design import replace_once
+from fastcar.proofs.formal.task import FormalTask, Method, PlantedBug
 
 DESIGN = """
 module counter(input wire clk, input wire reset, input wire step, output wire [3:0] count);

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from proofs.formal import (
+from fastcar.proofs.formal import (
     read_channel,
     requantizer,
     reset,
@@ -20,10 +20,10 @@ from proofs.formal import (
     silu_table,
     write_channel,
 )
-from proofs.formal.bitwuzla_solver import make_solver, split_commands
-from proofs.formal.run import run_task
-from proofs.formal.task import FormalTask
-from reference.tables import RSQRT_TABLE
+from fastcar.proofs.formal.bitwuzla_solver import make_solver, split_commands
+from fastcar.proofs.formal.run import run_task
+from fastcar.proofs.formal.task import FormalTask
+from fastcar.reference.tables import RSQRT_TABLE
 
 QUICK = ("read channel", "requantizer products", "saturating add")
 MODULES = (

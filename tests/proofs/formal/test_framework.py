@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from cosim.tool import ToolError
-from proofs.formal import smt
-from proofs.formal.counterexample import Counterexample, read_counterexample
-from proofs.formal.design import make_planted, planted, replace_once
-from proofs.formal.result import Obligations, Status
-from proofs.formal.run import run_task
-from proofs.formal.task import Method, PlantedBug
-from reference.errors import ArgumentError
-from rtl import accelerator, scheduler
+from fastcar.cosim.verilog.tool import ToolError
+from fastcar.proofs.formal import smt
+from fastcar.proofs.formal.counterexample import Counterexample, read_counterexample
+from fastcar.proofs.formal.design import make_planted, planted, replace_once
+from fastcar.proofs.formal.result import Obligations, Status
+from fastcar.proofs.formal.run import run_task
+from fastcar.proofs.formal.task import Method, PlantedBug
+from fastcar.reference.errors import ArgumentError
+from fastcar.rtl import accelerator, scheduler
 from tests.proofs.formal.counter import CHECKER, DESIGN, TASK, change, make_buggy, make_design
 
 WAVE = """\
@@ -116,7 +116,7 @@ def test_an_empty_run_has_no_cycles() -> None:
 
 def test_a_planted_bug_leaves_with_its_context() -> None:
     original = scheduler.make_scheduler
-    with planted("rtl.scheduler", "config.num_cores - 1", "config.num_cores"):
+    with planted("fastcar.rtl.scheduler", "config.num_cores - 1", "config.num_cores"):
         assert vars(accelerator)["make_scheduler"] is scheduler.make_scheduler
         assert scheduler.make_scheduler is not original
     assert vars(accelerator)["make_scheduler"] is scheduler.make_scheduler is original
@@ -124,7 +124,7 @@ def test_a_planted_bug_leaves_with_its_context() -> None:
 
 def test_a_bug_must_stand_once() -> None:
     with pytest.raises(ArgumentError, match=r"^old = .*exactly once"):
-        make_planted(make_design, "rtl.scheduler", "no such text", "")()
+        make_planted(make_design, "fastcar.rtl.scheduler", "no such text", "")()
 
 
 @pytest.mark.parametrize(

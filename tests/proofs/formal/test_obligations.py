@@ -6,10 +6,10 @@ from dataclasses import astuple
 
 import pytest
 
-from proofs.formal.control_task import MAX_COVERED
-from proofs.formal.registry import list_tasks
-from proofs.formal.result import get_expected
-from proofs.formal.task import INVARIANT_PREFIX, FormalTask
+from fastcar.proofs.formal.control_task import MAX_COVERED
+from fastcar.proofs.formal.registry import list_tasks
+from fastcar.proofs.formal.result import get_expected
+from fastcar.proofs.formal.task import INVARIANT_PREFIX, FormalTask
 
 OBLIGATIONS = {
     "scheduler": (23, 0, 4),

@@ -7,10 +7,10 @@ import inspect
 
 import pytest
 
-from proofs.formal.design import replace_once
-from proofs.formal.registry import get_task, list_tasks
-from proofs.formal.run import run_task
-from reference.errors import ArgumentError
+from fastcar.proofs.formal.design import replace_once
+from fastcar.proofs.formal.registry import get_task, list_tasks
+from fastcar.proofs.formal.run import run_task
+from fastcar.reference.errors import ArgumentError
 
 QUICK_NAMES = [task.name for task in list_tasks() if task.is_quick]
 
@@ -46,7 +46,7 @@ def test_every_planted_bug_fits_the_hardware(monkeypatch: pytest.MonkeyPatch) ->
         fitting.append(old)
         raise FitsError
 
-    monkeypatch.setattr("proofs.formal.design.planted", check)
+    monkeypatch.setattr("fastcar.proofs.formal.design.planted", check)
     bugs = [bug for task in list_tasks() for bug in task.bugs]
     for bug in bugs:
         with pytest.raises(FitsError):

@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import reference.kernels.engine as engine_module
-from reference.attention import BoolArray, compute_attention
-from reference.config import ModelConfig
-from reference.engine import NumpyEngine
-from reference.kernels.attention import BLOCK_KEYS
-from reference.kernels.engine import NumbaEngine
-from reference.kernels.exponential import SMALLEST
-from reference.kv_cache import CacheStorage, KVCache
-from reference.sparse_attention import SparseAttention
-from reference.weights import FloatArray
+import fastcar.reference.kernels.engine as engine_module
+from fastcar.reference.attention import BoolArray, compute_attention
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.engine import NumpyEngine
+from fastcar.reference.kernels.attention import BLOCK_KEYS
+from fastcar.reference.kernels.engine import NumbaEngine
+from fastcar.reference.kernels.exponential import SMALLEST
+from fastcar.reference.kv_cache import CacheStorage, KVCache
+from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.weights import FloatArray
 from tests.reference.rounding import compute_attention_bound, compute_score_bound
 from tests.reference.runs import HEADS
 

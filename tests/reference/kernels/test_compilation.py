@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-import reference.kernels.compilation as compilation
-from reference.kernels.compilation import NOTICE, get_digest
+import fastcar.reference.kernels.compilation as compilation
+from fastcar.reference.kernels.compilation import NOTICE, get_digest
 
 PROGRAM = """
 import numpy as np
-from reference.kernels.engine import NumbaEngine
+from fastcar.reference.kernels.engine import NumbaEngine
 engine = NumbaEngine()
 print(engine.rms_norm(np.ones((1, 4), np.float32), np.ones(4, np.float32), 1e-5).shape)
 """
@@ -52,6 +52,7 @@ def test_any_source_of_the_package_changes_the_digest(
 
 def test_numpy_users_do_not_import_numba() -> None:
     program = (
-        "import sys, reference.generate, reference.engine_factory; print('numba' in sys.modules)"
+        "import sys, fastcar.reference.generate, fastcar.reference.engine_factory; "
+        "print('numba' in sys.modules)"
     )
     assert run_program(Path("unused"), program) == ("False\n", "")

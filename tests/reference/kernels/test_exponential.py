@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from reference.kernels.compilation import kernel
-from reference.kernels.exponential import EXP_ROUNDINGS, SMALLEST, compute_exp
+from fastcar.reference.kernels.compilation import kernel
+from fastcar.reference.kernels.exponential import EXP_ROUNDINGS, SMALLEST, compute_exp
 from tests.reference.rounding import get_unit_roundoff
 
 LOWEST_BITS = int(np.float32(SMALLEST).view(np.uint32))

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import reference.kernels.lanes as lanes_module
-from reference.kernels.compilation import device, get_host_cpu_features, kernel
-from reference.kernels.lanes import LANES, count_roundings, get_pair_width
-from reference.kernels.tiles import RAISED, make_tile
+import fastcar.reference.kernels.lanes as lanes_module
+from fastcar.reference.kernels.compilation import device, get_host_cpu_features, kernel
+from fastcar.reference.kernels.lanes import LANES, count_roundings, get_pair_width
+from fastcar.reference.kernels.tiles import RAISED, make_tile
 
 _tile = make_tile(1, 1)
 

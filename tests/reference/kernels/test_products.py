@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import reference.kernels.engine as engine_module
-from reference.errors import ArgumentError
-from reference.int8_matrix import Int8Matrix
-from reference.kernels.engine import NumbaEngine
-from reference.kernels.lanes import count_roundings
-from reference.kernels.products import NEAR_BYTES, RESIDENT_BYTES
-from reference.linear import MAX_INT8_WIDTH, compute_linear
-from reference.matrix import Matrix
-from reference.weights import FloatArray
+import fastcar.reference.kernels.engine as engine_module
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.int8_matrix import Int8Matrix
+from fastcar.reference.kernels.engine import NumbaEngine
+from fastcar.reference.kernels.lanes import count_roundings
+from fastcar.reference.kernels.products import NEAR_BYTES, RESIDENT_BYTES
+from fastcar.reference.linear import MAX_INT8_WIDTH, compute_linear
+from fastcar.reference.matrix import Matrix
+from fastcar.reference.weights import FloatArray
 from tests.reference.kernels.matrices import (
     KINDS,
     compute_exact_products,

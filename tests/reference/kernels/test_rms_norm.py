@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.kernels.engine import NumbaEngine
-from reference.kernels.lanes import count_roundings
-from reference.rms_norm import compute_rms_norm
+from fastcar.reference.kernels.engine import NumbaEngine
+from fastcar.reference.kernels.lanes import count_roundings
+from fastcar.reference.rms_norm import compute_rms_norm
 from tests.reference.kernels.matrices import draw_rows
 from tests.reference.rounding import compute_gamma
 

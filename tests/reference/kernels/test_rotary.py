@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.kernels.engine import NumbaEngine
-from reference.rotary import RotaryTable
+from fastcar.reference.kernels.engine import NumbaEngine
+from fastcar.reference.rotary import RotaryTable
 
 
 @given(

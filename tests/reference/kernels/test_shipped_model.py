@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from reference.engine import NumpyEngine
-from reference.generate import DecodeOptions, Prompts, generate
-from reference.kernels.engine import NumbaEngine
-from reference.kv_cache import CacheStorage
-from reference.replay import ReplayConfig
-from reference.sampling import Sampling
-from reference.video.model import load_video_model
+from fastcar.reference.engine import NumpyEngine
+from fastcar.reference.generate import DecodeOptions, Prompts, generate
+from fastcar.reference.kernels.engine import NumbaEngine
+from fastcar.reference.kv_cache import CacheStorage
+from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.sampling import Sampling
+from fastcar.reference.video.model import load_video_model
 
 
 @pytest.mark.parametrize("storage", CacheStorage)

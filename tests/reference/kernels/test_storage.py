@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.engine import Engine, NumpyEngine
-from reference.errors import ArgumentError
-from reference.kernels.engine import NumbaEngine
-from reference.kv_cache import CacheStorage, KVCache
+from fastcar.reference.engine import Engine, NumpyEngine
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.kernels.engine import NumbaEngine
+from fastcar.reference.kv_cache import CacheStorage, KVCache
 from tests.reference.kernels.matrices import draw_rows
 from tests.reference.runs import make_run
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.errors import ArgumentError
-from reference.video.codec import PatchCodec, cut_patches
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.video.codec import PatchCodec, cut_patches
 
 
 def make_codec(seed: int, codes: int = 7, patch: int = 2) -> PatchCodec:

@@ -5,16 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reference.errors import ArgumentError
-from reference.video.geometry import VideoGeometry
-from reference.video.moving_digits import (
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.video.geometry import VideoGeometry
+from fastcar.reference.video.moving_digits import (
     VELOCITIES,
     Motion,
     compute_path,
     enlarge,
     render_clip,
 )
-from reference.video.prompt import DIRECTIONS
+from fastcar.reference.video.prompt import DIRECTIONS
 
 GEOMETRY = VideoGeometry(frames=6, canvas_pixels=20, patch_pixels=4, digit_pixels=8)
 

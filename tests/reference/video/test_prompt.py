@@ -6,9 +6,9 @@ from itertools import product
 import numpy as np
 import pytest
 
-from reference.errors import ArgumentError
-from reference.video.geometry import VideoGeometry
-from reference.video.prompt import (
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.video.geometry import VideoGeometry
+from fastcar.reference.video.prompt import (
     DIRECTIONS,
     PROMPT_TOKENS,
     Prompt,

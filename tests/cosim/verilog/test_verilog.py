@@ -1,0 +1,218 @@
+"""The exported Verilog: the same bytes always, lint-clean, and nothing hidden by a waiver."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pyrtl
+import pytest
+
+from fastcar.cosim.backends.verilator_build import (
+    find_verilator,
+    is_verilator_installed,
+    run_build_tool,
+)
+from fastcar.cosim.verilog.tool import ToolError
+from fastcar.cosim.verilog.verilog import (
+    MODULE_NAME,
+    VERILOG_FILE,
+    WAIVER_FILE,
+    WAIVERS,
+    VerilogDesign,
+    export_verilog,
+    make_waivers,
+)
+from fastcar.cosim.verilog.verilog_ports import MEANINGS, Port, list_ports
+from fastcar.reference.errors import ArgumentError
+from fastcar.rtl.accelerator import make_accelerator
+from fastcar.rtl.config import PRESETS, TINY
+
+ROOT = Path(__file__).parents[3]
+PRESETS_AS_TESTED = ["tiny", pytest.param("demo", marks=pytest.mark.slow)]
+needs_verilator = pytest.mark.skipif(
+    not is_verilator_installed(), reason="Verilator, g++ or perl is missing: fastcar[hdl]"
+)
+
+
+@pytest.fixture(scope="module")
+def tiny() -> VerilogDesign:
+    return export_verilog(TINY)
+
+
+def hash_in_fresh_process(preset: str, hash_seed: int) -> str:
+    code = (
+        "import hashlib; from fastcar.cosim.verilog.verilog import export_verilog; "
+        "from fastcar.rtl.config import PRESETS;"
+        f"text = export_verilog(PRESETS['{preset}']).text;"
+        "print(hashlib.sha256(text.encode()).hexdigest())"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": str(hash_seed), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", code]
+    return subprocess.check_output(command, env=environment, cwd=ROOT, text=True).strip()
+
+
+@pytest.mark.parametrize("preset", PRESETS_AS_TESTED)
+def test_fresh_processes_write_the_same_bytes(preset: str) -> None:
+    here = hashlib.sha256(export_verilog(PRESETS[preset]).text.encode()).hexdigest()
+    assert {hash_in_fresh_process(preset, seed) for seed in (1, 2)} == {here}
+
+
+def test_one_process_writes_the_same_bytes_twice(tiny: VerilogDesign) -> None:
+    assert export_verilog(TINY) == tiny
+
+
+def test_ports_are_those_of_the_accelerator_and_the_clock(tiny: VerilogDesign) -> None:
+    declared = re.findall(r"^    (input |output) wire (?:\[(\d+):0\] )?(\w+),?$", tiny.text, re.M)
+    block = make_accelerator(TINY)
+    assertions = set(block.rtl_assert_dict)
+    expected = {("input ", 1, "clk")}
+    for kind, direction in ((pyrtl.Input, "input "), (pyrtl.Output, "output")):
+        wires = block.wirevector_subset(kind) - assertions
+        expected |= {(direction, len(wire), wire.name) for wire in wires}
+    found = [(direction, int(top or 0) + 1, name) for direction, top, name in declared]
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+
+
+def test_header_lists_parameters_and_ports(tiny: VerilogDesign) -> None:
+    header = tiny.text.split("`default_nettype none")[0]
+    assert all(line.startswith("//") for line in header.splitlines() if line)
+    for name in ("num_cores          2", "hidden_size        8", "queue_depth        32"):
+        assert name in header
+    for port in tiny.ports:
+        assert re.search(rf"^//   {port.name} .*{re.escape(port.meaning)}$", header, re.M)
+
+
+def test_every_meaning_belongs_to_a_port(tiny: VerilogDesign) -> None:
+    assert {port.meaning for port in tiny.ports} >= {
+        meaning for meaning in MEANINGS.values() if "#" not in meaning
+    }
+
+
+def test_a_port_without_meaning_is_refused() -> None:
+    block = pyrtl.Block()
+    with pyrtl.set_working_block(block):
+        wire = pyrtl.Output(3, "surprise")
+        wire <<= pyrtl.Const(1, 3)
+    with pytest.raises(ArgumentError, match=r"^port = 'surprise': "):
+        list_ports(block)
+
+
+def test_registers_have_no_initial_value_and_no_name_is_a_counter_of_the_process(
+    tiny: VerilogDesign,
+) -> None:
+    assert "tmp" not in tiny.text
+    assert "const_" not in tiny.text
+    assert not re.search(r"^    reg[^=\n]*=", tiny.text, re.M)
+    initialised = re.findall(r"initial begin\n +(\w+)\[0\]", tiny.text)
+    roms = re.findall(r"(\w+)\[\d+:0\];  // RomBlock", tiny.text)
+    assert sorted(initialised) == sorted(roms)
+    assert tiny.text.count("initial ") == len(roms)
+
+
+def find_register(text: str, index: str) -> str:
+    """The register that an index is, or is part of, through wires that only pass it on."""
+    passed = re.search(rf"^    assign {index} = \(?(\w+)(?:\[[\d:]+\]\))?;$", text, re.M)
+    return index if passed is None else find_register(text, passed[1])
+
+
+def test_memories_are_written_on_the_edge_and_read_at_a_register(tiny: VerilogDesign) -> None:
+    """So that synthesis finds block RAM."""
+    text = tiny.text
+    memories = re.findall(r"^    reg\[\d+:0\] (\w+)\[\d+:0\];  // MemBlock$", text, re.M)
+    assert len(memories) == TINY.num_cores * 9
+    for memory in memories:
+        reads = re.findall(rf"^    assign \w+ = {memory}\[\(?(\w+)", text, re.M)
+        writes = re.findall(rf"^            {memory}\[.*\] <= ", text, re.M)
+        assert len(writes) == 1, memory
+        for index in reads:
+            register = find_register(text, index)
+            assert re.search(rf"^    reg(\[\d+:0\])? {register};$", text, re.M), memory
+
+
+def lint(folder: Path, design: VerilogDesign, waivers: str) -> None:
+    (folder / VERILOG_FILE).write_text(design.text, encoding="utf-8")
+    (folder / WAIVER_FILE).write_text(waivers, encoding="utf-8")
+    options = ["--lint-only", "-Wall", "--top-module", MODULE_NAME]
+    run_build_tool([*find_verilator(), *options, WAIVER_FILE, VERILOG_FILE], folder)
+
+
+@needs_verilator
+@pytest.mark.parametrize("preset", PRESETS_AS_TESTED)
+def test_verilator_finds_nothing_to_say(preset: str, tmp_path: Path) -> None:
+    lint(tmp_path, export_verilog(PRESETS[preset]), make_waivers())
+
+
+@needs_verilator
+def test_every_waiver_is_needed(tiny: VerilogDesign, tmp_path: Path) -> None:
+    lines = make_waivers().splitlines(keepends=True)
+    for place in range(len(WAIVERS)):
+        others = [*lines[: 1 + 2 * place], *lines[3 + 2 * place :]]
+        with pytest.raises(ToolError, match=WAIVERS[place][0]):
+            lint(tmp_path, tiny, "".join(others))
+
+
+@needs_verilator
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ("    // Combinational logic", "    wire forgotten = done;", "UNUSEDSIGNAL"),
+        ("    // Combinational logic", "    wire [3:0] cut = index_register;", "WIDTHTRUNC"),
+    ],
+)
+def test_lint_finds_a_planted_fault(
+    tiny: VerilogDesign, old: str, new: str, rule: str, tmp_path: Path
+) -> None:
+    assert tiny.text.count(old) == 1
+    text = tiny.text.replace(old, new)
+    with pytest.raises(ToolError, match=rule):
+        lint(tmp_path, VerilogDesign(TINY, text, tiny.ports, tiny.assertions), make_waivers())
+
+
+def test_assertions_of_the_hardware_are_in_the_text(tiny: VerilogDesign) -> None:
+    assert len(tiny.assertions) == len(make_accelerator(TINY).rtl_assert_dict) > 20
+    for number, claim in enumerate(tiny.assertions):
+        assert f'$fatal(1, "assertion_{number}: {claim}");' in tiny.text
+
+
+def test_a_result_is_as_wide_as_its_readers_and_operands_need() -> None:
+    block = pyrtl.Block()
+    with pyrtl.set_working_block(block):
+        data = pyrtl.Input(8, "core0_read_response_data")
+        other = pyrtl.Input(8, "core1_read_response_data")
+        low, half, whole = data + other, data * other, data - other
+        for name, wire in (
+            ("error_code", low[:4]),
+            ("index_register", half[2:12]),
+            ("decision_slot", whole[:5]),
+            ("decision_cycle", whole),
+        ):
+            port = pyrtl.Output(len(wire), name)
+            port <<= wire
+    text = export_verilog(TINY, block).text
+    widths = {}
+    for net, operator in re.findall(r"assign (\w+) = \(core0_\w+ ([-+*]) core1_\w+\);", text):
+        declared = re.search(rf"^    wire ?\[(\d+):0\] {net};$", text, re.M)
+        assert declared is not None
+        widths[operator] = int(declared[1]) + 1
+    assert widths == {"+": 8, "*": 12, "-": 9}
+
+
+def test_a_port_knows_its_bytes() -> None:
+    sizes = [Port("done", num_bits, False).num_bytes for num_bits in (1, 8, 9, 48, 128)]
+    assert sizes == [1, 1, 2, 6, 16]
+
+
+def test_cores_with_two_digits_stand_in_their_order() -> None:
+    block = pyrtl.Block()
+    with pyrtl.set_working_block(block):
+        for name in ("core10_write_data", "core9_write_valid", "core9_write_data", "done"):
+            wire = pyrtl.Output(1, name)
+            wire <<= pyrtl.Const(0)
+    names = [port.name for port in list_ports(block)]
+    assert names == ["done", "core9_write_valid", "core9_write_data", "core10_write_data"]

@@ -1,0 +1,97 @@
+"""docs/integer_quality.md is what its numbers say, and they reach their targets."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from fastcar.analysis.report import describe_model
+from fastcar.reference.video.model import load_video_model
+from tests.fastcar.tiny_video_model import save_tiny_video_model
+from tools.integer.__main__ import (
+    PAGE_NAME,
+    REPORT_NAME,
+    TOP_1_TARGET,
+    make_page,
+    make_report,
+    write_report,
+)
+from tools.integer.measures import (
+    GATE_NAMES,
+    Json,
+    SamplingEngine,
+    Settings,
+    measure_errors,
+    quantize_video_model,
+    run_forced,
+)
+from tools.paths import DOCS
+
+TINY = Settings(2, 2, 2, frames=4, ratio=0.3, sampled_every_tokens=2)
+
+
+def load_report() -> Json:
+    report: Json = json.loads((DOCS / REPORT_NAME).read_text(encoding="utf-8"))
+    return report
+
+
+def test_page_is_generated_from_its_report() -> None:
+    page = (DOCS / PAGE_NAME).read_text(encoding="utf-8")
+    hint = "run `python -m tools.integer --rewrite`"
+    assert page == make_page(load_report()), hint
+
+
+def test_shipped_model_was_measured() -> None:
+    hint = "run `python -m tools.integer`"
+    assert load_report()["model"] == describe_model(load_video_model()), hint
+
+
+def test_targets_are_met() -> None:
+    report = load_report()
+    for name in GATE_NAMES:
+        assert report["gates"][name]["forced"]["top_1_agreement"] >= TOP_1_TARGET
+    for entry in report["errors"]:
+        for step in entry["steps"].values():
+            assert step["largest_ratio"] <= 1
+
+
+def test_measures_of_a_tiny_model(tmp_path: Path) -> None:
+    model = load_video_model(save_tiny_video_model(tmp_path / "model"))
+    report = make_report(model, TINY)
+    assert set(report["gates"]) == set(GATE_NAMES)
+    forced = report["gates"]["dense"]["forced"]
+    assert forced["ratio_float"] == forced["ratio_integer"] == 0
+    assert 0.1 < report["gates"]["input"]["forced"]["ratio_integer"] < 0.6
+    assert all(entry["rows"] == 2 * 8 for entry in report["errors"])
+    write_report(report, tmp_path)
+    assert json.loads((tmp_path / REPORT_NAME).read_text()) == report
+    assert (tmp_path / PAGE_NAME).read_text() == make_page(report)
+
+
+def test_forced_run_is_what_the_decoder_says(tmp_path: Path) -> None:
+    model = load_video_model(save_tiny_video_model(tmp_path / "model"))
+    clips = model.load_clips("held_out").take(2)
+    run = run_forced(model, clips, 4, None)
+    assert run.best_ids.shape == run.nats.shape == (16, 2)
+    assert run.best_ids.max() < model.codec.num_codes
+    assert (run.nats > 0).all()
+
+
+def test_bounds_follow_the_constants_of_their_layer(tmp_path: Path) -> None:
+    model = load_video_model(save_tiny_video_model(tmp_path / "model"))
+    integer_model = quantize_video_model(model, TINY)
+    engine = SamplingEngine(integer_model, every_tokens=3)
+    rows = np.random.default_rng(1).integers(-20000, 20001, (4, 16)).astype(np.int16)
+    for kept in engine.kept:
+        kept.append(rows)
+    sound = measure_errors(model, engine)
+    assert all(step["largest_ratio"] <= 1 for entry in sound for step in entry["steps"].values())
+    integer_model.layers[1].gains[:] //= 2  # a bound that reads the gains moves with them
+    changed = measure_errors(model, engine)
+    assert changed[0] == sound[0]
+    assert (
+        changed[1]["steps"]["normed"]["largest_bound"]
+        > sound[1]["steps"]["normed"]["largest_bound"]
+    )

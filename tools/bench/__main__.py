@@ -1,0 +1,107 @@
+"""Speed of decoding against Amdahl's law, the memory's bandwidth and what else one could take.
+
+    python -m tools.bench [--quick] [--resume] [--peers PYTHON] [--folder DIR]
+
+Random Llama geometries decoded by this project, `transformers` and llama.cpp in turns; whole videos
+of the shipped model; a model of the paper's size from a memory map. Numbers, figure and page go to
+docs/performance.{json,png,md}; every stage that is done is kept in out/bench, where --resume finds
+it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from fastcar.output import write_atomically
+from fastcar.reference.errors import ArgumentError, FastCarError
+from tools.bench.figure import save_figure
+from tools.bench.large import LARGE_GEOMETRY, TINY_GEOMETRY
+from tools.bench.machine import count_cores
+from tools.bench.plan import FULL_PLAN, QUICK_PLAN
+from tools.bench.report import format_page
+from tools.bench.run import Settings, run_stages
+from tools.bench.targets import format_targets
+from tools.bench.video import FULL_VIDEO_PLAN, QUICK_VIDEO_PLAN
+from tools.bench.worker import WorkerError
+from tools.markdown import fill_paragraphs
+
+
+def main() -> int:
+    """Command line; 0 for success, 2 with one line for a refusal."""
+    # models of gigabytes must not stay behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        run(_parse_arguments())
+    except (FastCarError, WorkerError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure everything and write the three files."""
+    if not arguments.folder.is_dir():
+        raise ArgumentError("folder", str(arguments.folder), "an existing directory")
+    if shutil.which(arguments.peers) is None:
+        raise ArgumentError("peers", arguments.peers, "a Python interpreter")
+    for folder in (arguments.out, arguments.parts):
+        folder.mkdir(parents=True, exist_ok=True)
+    if not arguments.resume:
+        shutil.rmtree(arguments.parts)
+        arguments.parts.mkdir()
+    results = run_stages(make_settings(arguments))
+    with write_atomically(arguments.out / "performance.json") as partial:
+        partial.write_text(json.dumps(results, indent=1) + "\n")
+    with write_atomically(arguments.out / "performance.png") as partial:
+        save_figure(results, partial)
+    with write_atomically(arguments.out / "performance.md") as partial:
+        partial.write_text(fill_paragraphs(format_page(results)))
+    print(format_targets(results))
+
+
+def _parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="tiny models, for a first look")
+    parser.add_argument("--resume", action="store_true", help="keep the stages that are done")
+    parser.add_argument("--out", type=Path, default=Path("docs"), help="default: %(default)s")
+    parser.add_argument(
+        "--parts",
+        type=Path,
+        default=Path("out/bench"),
+        help="finished stages; default: %(default)s",
+    )
+    parser.add_argument(
+        "--peers", default=sys.executable, help="python with torch, transformers, llama-cpp-python"
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path(tempfile.gettempdir()),
+        help="room for 10 GB of models, removed at the end; default: %(default)s",
+    )
+    return parser.parse_args()
+
+
+def make_settings(arguments: argparse.Namespace) -> Settings:
+    """What the options say."""
+    is_quick = arguments.quick
+    return Settings(
+        plan=QUICK_PLAN if is_quick else FULL_PLAN,
+        video_plan=QUICK_VIDEO_PLAN if is_quick else FULL_VIDEO_PLAN,
+        large_geometry=TINY_GEOMETRY if is_quick else LARGE_GEOMETRY,
+        start_rounds=1 if is_quick else 5,
+        threads=count_cores(),
+        peers=arguments.peers,
+        folder=arguments.folder,
+        parts=arguments.parts,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""Write docs/bounds.md and docs/bounds.json: the error bounds attacked, on real tokens, tabulated.
+
+    python -m tools.bounds             # measure, about ten minutes on two cores
+    python -m tools.bounds --rewrite   # the page from docs/bounds.json as it stands
+
+Nothing in docs/ changes before everything is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fastcar.output import write_atomically
+from fastcar.proofs.experiments.certified_gate import SHARES
+from fastcar.proofs.registry import STEMS
+from fastcar.reference.video.model import SHIPPED_MODEL
+from fastcar.workers import get_process_count, open_pool
+from tools.bounds import measures as measures
+from tools.bounds.page import make_page
+from tools.paths import DOCS
+
+Json = dict[str, Any]
+Job = tuple[Callable[..., Any], tuple[Any, ...]]
+
+REPORT_NAME = "bounds.json"
+PAGE_NAME = "bounds.md"
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How much to measure.
+
+    Attributes:
+        attack_cases: of every statement.
+        instances: from real tokens, of every statement.
+        query_tokens: heads of the table of thresholds.
+        layer_tokens: layers of the same.
+        pairs: aligned tokens of every layer for the constants.
+        decoder_tokens: carried through all layers.
+        guarantee_clips: of the certified gate.
+        guarantee_frames: likewise.
+        guarantee_shares: guaranteed errors.
+    """
+
+    attack_cases: int = 20_000
+    instances: int = 50
+    query_tokens: int = 1_000
+    layer_tokens: int = 100
+    pairs: int = 100
+    decoder_tokens: int = 50
+    guarantee_clips: int = 4
+    guarantee_frames: int = 8
+    guarantee_shares: tuple[float, ...] = SHARES
+
+
+QUICK = Settings(
+    attack_cases=200,
+    instances=1,
+    query_tokens=20,
+    layer_tokens=5,
+    pairs=5,
+    decoder_tokens=2,
+    guarantee_clips=1,
+    guarantee_frames=3,
+    guarantee_shares=(0.0, 0.5),
+)
+"""Enough to fill the page."""
+
+
+def make_jobs(settings: Settings, checkpoint: Path) -> dict[str, Job]:
+    """Everything to measure by name, what takes longest first."""
+    guarantee = (settings.guarantee_clips, settings.guarantee_frames, settings.guarantee_shares)
+    thresholds = (checkpoint, settings.query_tokens, settings.layer_tokens)
+    attacks: dict[str, Job] = {
+        number: (measures.measure_attack, (number, settings.attack_cases))
+        for number in sorted(STEMS, reverse=True)
+    }
+    return {
+        "guarantees": (measures.measure_guarantees, (checkpoint, *guarantee)),
+        "real": (measures.measure_real_tokens, (checkpoint, settings.instances)),
+        "thresholds": (measures.measure_thresholds, thresholds),
+        **attacks,
+        "decoder": (measures.measure_decoder, (checkpoint, settings.decoder_tokens)),
+        "tightness": (measures.measure_tightness, (checkpoint, settings.pairs)),
+        "rounds": (measures.compute_rounds, ()),
+        "latency": (measures.compute_latency, ()),
+        "counterexamples": (measures.list_counterexamples, ()),
+        "model": (measures.measure_model, (checkpoint,)),
+    }
+
+
+def run_jobs(jobs: dict[str, Job], processes: int) -> dict[str, Any]:
+    """Results by name; a line on stderr for each as it comes."""
+    results: dict[str, Any] = {}
+    with open_pool(processes) as pool:
+        futures = {pool.submit(job, *given): name for name, (job, given) in jobs.items()}
+        for future in as_completed(futures):
+            name = futures[future]
+            results[name] = future.result()
+            done = f"{len(results)} of {len(jobs)}"
+            print(f"{time.strftime('%X')} {name} ({done})", file=sys.stderr)
+    return results
+
+
+def measure(settings: Settings, checkpoint: Path, processes: int) -> Json:
+    """The content of bounds.json."""
+    results = run_jobs(make_jobs(settings, checkpoint), processes)
+    attacks = [results.pop(number) for number in STEMS]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "settings": asdict(settings),
+        "attacks": attacks,
+        **{name: results[name] for name in sorted(results)},
+    }
+
+
+def write_bounds(report: Json, directory: Path) -> None:
+    """Replace bounds.json and bounds.md of a directory."""
+    text = json.dumps(report, indent=1, allow_nan=False) + "\n"
+    for name, content in ((REPORT_NAME, text), (PAGE_NAME, make_page(report))):
+        with write_atomically(directory / name) as partial:
+            partial.write_text(content, encoding="utf-8")
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, default=DOCS, help="directory of the page")
+    parser.add_argument("--checkpoint", type=Path, default=SHIPPED_MODEL, help="video model")
+    parser.add_argument("--quick", action="store_true", help="few cases of everything")
+    parser.add_argument("--rewrite", action="store_true", help="measure nothing anew")
+    parser.add_argument("--processes", type=int, default=get_process_count(), help="workers")
+    arguments = parser.parse_args()
+    if arguments.rewrite:
+        report = json.loads((arguments.out / REPORT_NAME).read_text(encoding="utf-8"))
+    else:
+        settings = QUICK if arguments.quick else Settings()
+        report = measure(settings, arguments.checkpoint, arguments.processes)
+    write_bounds(report, arguments.out)
+
+
+if __name__ == "__main__":
+    main()

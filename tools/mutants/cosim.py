@@ -1,0 +1,374 @@
+"""Planted bugs of the co-simulation and of its report; names begin with `cosim:` or `report:`."""
+
+from __future__ import annotations
+
+from tools.mutants.mutant import Mutant, name_test_file
+
+
+def _bug(stem: str, name: str, old: str, new: str, test: str = "") -> Mutant:
+    """A mutant of `cosim/<stem>.py`; the test of that file must notice, or the one named.
+
+    `file::test` is one test of a file.
+    """
+    file, separator, function = (test or stem).partition("::")
+    tests = (name_test_file(f"cosim/{file}") + separator + function,)
+    return Mutant(f"cosim: {name}", f"cosim/{stem}.py", old, new, tests)
+
+
+def _report_bug(path: str, name: str, old: str, new: str, test: str) -> Mutant:
+    """A mutant of what is made from measurements."""
+    return Mutant(f"report: {name}", path, old, new, (test,))
+
+
+_PROGRAM = (
+    _bug(
+        "program/assembler",
+        "threshold never negative in text",
+        "is_negative = instruction.value >> (VALUE_BITS - 1)",
+        "is_negative = instruction.value >> VALUE_BITS",
+    ),
+    _bug(
+        "program/assembler",
+        "second value of a field counts",
+        "if name in fields:",
+        'if name in fields and name == "slot":',
+    ),
+    _bug(
+        "program/compiler",
+        "up is requantised by the multipliers of gate",
+        "LayerPart.UP_MULTIPLIERS, LayerPart.UP_WEIGHTS",
+        "LayerPart.GATE_MULTIPLIERS, LayerPart.UP_WEIGHTS",
+    ),
+    _bug(
+        "program/compiler",
+        "replay adds the cached input",
+        "yield _load(Buffer.Y, hidden, self._locate_cache(step, slot, CachePart.OUTPUT))",
+        "yield _load(Buffer.Y, hidden, self._locate_cache(step, slot, CachePart.NORMED))",
+    ),
+    _bug(
+        "program/compiler",
+        "decisions known beforehand are inverted",
+        "rows=int(step.is_computing[slot])",
+        "rows=int(not step.is_computing[slot])",
+    ),
+    _bug(
+        "program/compiler",
+        "input not cached for the next distance",
+        "        if step.source is DecisionSource.DISTANCE:\n            yield _store",
+        "        if step.source is DecisionSource.SCORE:\n            yield _store",
+    ),
+    _bug(
+        "program/compiler",
+        "sign of the threshold lost",
+        "unsigned = value & ((1 << VALUE_BITS) - 1)",
+        "unsigned = abs(value)",
+    ),
+)
+
+_MEMORY = (
+    _bug(
+        "program/memory_image",
+        "vectors with the high byte first",
+        'values.dtype.newbyteorder("<")',
+        'values.dtype.newbyteorder(">")',
+    ),
+    _bug(
+        "program/memory_map",
+        "places of the cache overlap",
+        "(layer_index * self.tokens_per_frame + location) * self.num_slots",
+        "(layer_index + location) * self.num_slots",
+        "program/memory_image",
+    ),
+    _bug(
+        "program/memory_image",
+        "gate weights twice",
+        "LayerPart.UP_WEIGHTS, layer.up_proj",
+        "LayerPart.UP_WEIGHTS, layer.gate_proj",
+    ),
+    _bug(
+        "backends/memory_model",
+        "answers one cycle early",
+        "self._response_cycle = self._cycle + self.settings.latency_cycles",
+        "self._response_cycle = self._cycle + self.settings.latency_cycles - 1",
+    ),
+    _bug(
+        "backends/memory_model",
+        "offer may be withdrawn",
+        "if held is not None and offered != held:",
+        "if None not in (held, offered) and offered != held:",
+    ),
+    _bug(
+        "backends/memory_model",
+        "refused write is done",
+        "if not is_error:",
+        "if address in self.memory:",
+    ),
+    _bug(
+        "backends/memory_model",
+        "raised answer falls in a stall",
+        "read_response_valid=self._response is not None,",
+        "read_response_valid=self._response is not None and not self._is_stalled(),",
+    ),
+    _bug(
+        "backends/memory_model",
+        "run may end with an open transfer",
+        "return self._beats_left > 0 or bool(self._open_writes)",
+        "return self._beats_left > 0",
+    ),
+)
+
+_LOCKSTEP = (
+    _bug(
+        "engine",
+        "cache handed over from inputs for outputs",
+        "(CachePart.OUTPUT, reference.cached_outputs)",
+        "(CachePart.OUTPUT, reference.cached_inputs)",
+    ),
+    _bug(
+        "engine",
+        "failed layer not kept",
+        "self.last_start, self._num_starts = start, self._num_starts + 1",
+        "self._num_starts += 1",
+    ),
+    _bug(
+        "engine",
+        "memory before is the memory after",
+        "before = self.image.beats.copy() if",
+        "before = self.image.beats if",
+    ),
+    _bug(
+        "engine",
+        "every layer stalls alike",
+        "seed=settings.channels.seed + number",
+        "seed=settings.channels.seed",
+    ),
+    _bug(
+        "lockstep",
+        "residual stream not compared",
+        'compare_rows("residual", wanted.residual, found.residual)',
+        'compare_rows("residual", wanted.residual, wanted.residual)',
+    ),
+    _bug(
+        "lockstep",
+        "cycles of decisions not compared",
+        "cycle = decision.cycle if exact is None else exact.decision_cycles[slot]",
+        "cycle = decision.cycle",
+    ),
+    _bug(
+        "lockstep",
+        "static core of the next slot",
+        "get_static_core(SlotIndex(slot), num_cores)",
+        "get_static_core(SlotIndex(slot + 1), num_cores)",
+    ),
+    _bug(
+        "lockstep",
+        "any number of cycles under stalls",
+        "(found.cycles > most and not settings.gap_probability)",
+        "found.cycles > 2 * most",
+    ),
+    _bug(
+        "lockstep",
+        "hardware begins with an empty cache",
+        "self.hardware.load_cache(self.reference)",
+        "self.hardware.load_cache",
+    ),
+    _bug(
+        "export/recording",
+        "slot 0 is decided as well",
+        "is_decided = np.arange(len(request.residual)) > 0",
+        "is_decided = np.arange(len(request.residual)) >= 0",
+    ),
+    _bug(
+        "export/recording",
+        "cached inputs missing in memory",
+        "slot, CachePart.NORMED, capture.cached_inputs[slot])",
+        "slot, CachePart.NORMED, capture.cached_outputs[slot])",
+    ),
+)
+
+_CYCLES = (
+    _bug(
+        "cycles/cycle_recursion",
+        "records are taken a cycle sooner",
+        "RECORD_CYCLES = 2",
+        "RECORD_CYCLES = 1",
+        "cycles/cycle_model::test_records_of_many_cores_wait_for_each_other_and_delay_the_next",
+    ),
+    _bug(
+        "cycles/cycle_recursion",
+        "replayed slots move the pointer",
+        "(self.pointer + self.computes[head])",
+        "(self.pointer + 1)",
+        "lockstep",
+    ),
+    _bug(
+        "cycles/cycle_model",
+        "bounds count the stalls of no memory twice",
+        "prediction.cycles + stalls[0] - stalls[1]",
+        "prediction.cycles + stalls[0]",
+        "statistics::test_sums_add_up",
+    ),
+    _bug(
+        "cycles/planner",
+        "mapping forgotten",
+        "LayerStep(0, 0, source, 0, everything, everything, dispatch)",
+        "LayerStep(0, 0, source, 0, everything, everything)",
+    ),
+    _bug(
+        "prediction",
+        "shares count what computes",
+        ">= ratio",
+        "< ratio",
+        "prediction::test_cycles_are_means_of_the_cycle_model",
+    ),
+)
+
+_STATISTICS = (
+    _bug(
+        "statistics",
+        "rounds are those of the idlest core",
+        '"rounds": max(',
+        '"rounds": min(',
+        "statistics::test_sums_add_up",
+    ),
+    _bug(
+        "statistics",
+        "other mapping is the same",
+        "set_mapping(run.program, not is_static)",
+        "set_mapping(run.program, is_static)",
+        "statistics::test_the_timeline_is_of_the_run_that_drs_shortens_most",
+    ),
+    _bug(
+        "statistics",
+        "latency counts as random stall",
+        "counted.stalls - predicted.stalls",
+        "counted.stalls",
+        "statistics::test_stalls_are_added_to_what_the_cycle_model_says",
+    ),
+    _bug(
+        "cycles/timeline",
+        "slots of a core run together",
+        "(span.slot, span.phase) == (slot, phase)",
+        "span.phase == phase",
+        "statistics::test_spans_of_a_core_follow_each_other_and_cover_its_work",
+    ),
+    _bug(
+        "report",
+        "speed-up of the other mapping",
+        '_divide(dense, totals["cycles"])',
+        '_divide(dense, totals["drs_cycles"])',
+    ),
+    _bug(
+        "report",
+        "beats for bytes",
+        '"read_bytes": core["read_beats"] * num_bytes',
+        '"read_bytes": core["read_beats"]',
+    ),
+    _bug(
+        "report_tables",
+        "letters a half late",
+        "(2 * place + 1) * num_cycles // (2 * TIMELINE_LETTERS)",
+        "(2 * place + 1) * num_cycles // TIMELINE_LETTERS",
+        "report",
+    ),
+    _bug(
+        "wave",
+        "window two cycles early",
+        "_cut(stepper.trace, cycle + STEPS_BEFORE_RUN)",
+        "_cut(stepper.trace, cycle)",
+        "wave::test_the_window_lies_around_the_cycle",
+    ),
+    _bug(
+        "wave",
+        "run on an empty memory",
+        "    memory.beats[:] = start.memory_before\n",
+        "",
+        "wave::test_the_run_is_shown_on_the_memory_as_it_was",
+    ),
+    _bug(
+        "wave",
+        "limit of the run that hung",
+        "replace(start.settings, limit_cycles=limit_cycles)",
+        "replace(start.settings, limit_cycles=100_000)",
+        "wave::test_a_run_that_does_not_end_is_shown_as_well",
+    ),
+)
+
+_BACKENDS = (
+    _bug(
+        "backends/pyrtl_backend",
+        "done of the run before counts",
+        'return has_begun and bool(get("done"))',
+        'return bool(get("done"))',
+        "backends/pyrtl_backend::test_runs_follow_one_another_without_reset",
+    ),
+    _bug(
+        "backends/pyrtl_backend",
+        "errors of writes are not driven",
+        '_write_acknowledge_error"] = driven.write_acknowledge_error',
+        '_write_acknowledge_error"] = False',
+        "backends/pyrtl_backend::test_a_memory_error_names_an_instruction_that_met_it",
+    ),
+    _bug(
+        "backends/pyrtl_backend",
+        "request of another length is read",
+        'read_request_num_beats=get(f"{name}_read_request_num_beats")',
+        'read_request_num_beats=get(f"{name}_read_request_num_beats") + 1',
+        "backends/pyrtl_backend::test_runs_follow_one_another_without_reset",
+    ),
+    _bug(
+        "backends/verilator_backend",
+        "all cores stall alike",
+        'make_generator(f"{channels.seed} core{core}")',
+        'make_generator(f"{channels.seed} core0")',
+        "backends/verilator_backend::test_both_back_ends_give_the_same",
+    ),
+    _bug(
+        "backends/verilator_backend",
+        "errors of writes are those of reads",
+        "*(errors[1], len(errors[1])),",
+        "*(errors[0], len(errors[0])),",
+        "backends/verilator_backend::test_every_address_with_an_error_stays_as_it_is",
+    ),
+)
+
+_PICTURES = (
+    _report_bug(
+        "tools/hardware/mapping.py",
+        "mappings exchanged",
+        "order = Dispatch.DYNAMIC, Dispatch.STATIC",
+        "order = Dispatch.STATIC, Dispatch.DYNAMIC",
+        "tests/tools/hardware/test_main.py::test_mappings_follow_the_schedule",
+    ),
+    _report_bug(
+        "tools/hardware/mapping.py",
+        "neighbours are the same slot",
+        "flags[:, :-1].ravel(), flags[:, 1:].ravel()",
+        "flags[:, 1:].ravel(), flags[:, 1:].ravel()",
+        "tests/tools/hardware/test_main.py::test_persistence_is_the_correlation_of_neighbours",
+    ),
+    _report_bug(
+        "tools/hardware/paper.py",
+        "every guess is confirmed",
+        'if largest["drs"] <= NEAR',
+        'if largest["drs"] >= 0',
+        "tests/tools/hardware/test_main.py::test_a_time_that_differs_refutes",
+    ),
+    _report_bug(
+        "tools/hardware/model.py",
+        "timeline of one mapping twice",
+        "flags[place].tolist(), num_cores, dispatch, DecisionSource.SCORE, LATENCY_CYCLES",
+        "flags[place].tolist(), num_cores, Dispatch.STATIC, DecisionSource.SCORE, LATENCY_CYCLES",
+        "tests/tools/hardware/test_main.py::test_timeline_shows_every_slot_on_its_core",
+    ),
+)
+
+COSIM_MUTANTS = (
+    *_PROGRAM,
+    *_MEMORY,
+    *_LOCKSTEP,
+    *_CYCLES,
+    *_STATISTICS,
+    *_BACKENDS,
+    *_PICTURES,
+)

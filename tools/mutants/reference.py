@@ -1,0 +1,322 @@
+"""Planted bugs of the reference: replay rule, gates, decoder, files."""
+
+from __future__ import annotations
+
+from tools.mutants.mutant import Mutant, name_test_file
+
+
+def _bug(stem: str, name: str, old: str, new: str, *tests: str) -> Mutant:
+    """A mutant of `reference/<stem>.py`; tests by stem, that of the module if none is named."""
+    files = tuple(name_test_file(f"reference/{test}") for test in tests or (stem,))
+    return Mutant(name, f"reference/{stem}.py", old, new, files)
+
+
+_ALIGNED = "aligned_slot = slot - self.replay.tokens_per_frame"
+_ELIGIBLE = "return token_index // self.tokens_per_frame >= self.warmup_frames"
+_INDEX = "token_index"
+_SCATTER = "cached[computing] = query.compute_outputs(computing)"
+_RETURN = "return ReplayDecision(cached.copy(), eligible, replayed, measures, chain.copy())"
+_REPLAYED = "replayed = eligible & self.gate.decide(query, measures)"
+_COMPARE = "safe > limit if self.strict else safe >= limit"
+_STREAMS = "self._streams = [np.random.default_rng([self.seed, row]) for row in range(rows)]"
+_SCORED = "query if self.replay.semantics is Semantics.PAPER else plain_query"
+
+_SCORE_RULE = (
+    _bug("decoder", "aligned key one token late", _ALIGNED, _ALIGNED + " + 1"),
+    _bug("decoder", "aligned key one token early", _ALIGNED, _ALIGNED + " - 1"),
+    _bug("decoder", "published query after rotary", _SCORED, "query", "official_vectors"),
+    _bug("decoder", "paper query before rotary out of the window", _SCORED, "plain_query"),
+    _bug(
+        "decoder",
+        "variants of the score swapped",
+        "if is_scored and self.replay.semantics is Semantics.PAPER:",
+        "if is_scored and self.replay.semantics is Semantics.PUBLISHED:",
+        "official_vectors",
+    ),
+    _bug(
+        "decoder",
+        "key cached before rotary",
+        "self.float_engine.rotate(self._rotary, key, positions)",
+        "key",
+        "official_vectors",
+    ),
+    _bug(
+        "engine",
+        "tap not moved to the gathered window",
+        "tap = sparse.get_gathered_index(tap, num_slots)",
+        "tap = tap if sparse.get_gathered_index(tap, num_slots) is not None else None",
+        "decoder",
+    ),
+    _bug(
+        "temporal_attention_score",
+        "sum instead of mean over heads",
+        "score = score_heads.mean(axis=-1)",
+        "score = score_heads.sum(axis=-1)",
+    ),
+    _bug(
+        "temporal_attention_score",
+        "score without sqrt(d)",
+        "scores: FloatArray = products / products.dtype.type(head_dim**0.5)",
+        "scores: FloatArray = products",
+    ),
+    _bug(
+        "temporal_attention_score",
+        "score groups query heads by remainder",
+        "grouped = query.reshape(rows, aligned_key.shape[1], -1, head_dim)",
+        "grouped = query.reshape(rows, -1, aligned_key.shape[1], head_dim).swapaxes(1, 2)",
+    ),
+    _bug(
+        "temporal_attention_score",
+        "weighted heads summed by a matrix product",
+        "(score_heads * aggregation.astype(score_heads.dtype)).sum(axis=-1)",
+        "score_heads @ aggregation.astype(score_heads.dtype)",
+    ),
+)
+
+_REPLAY_RULE = (
+    _bug(
+        "replay",
+        "eligible one token early",
+        _ELIGIBLE,
+        _ELIGIBLE.replace(_INDEX, "(token_index + 1)"),
+    ),
+    _bug(
+        "replay",
+        "eligible one token late",
+        _ELIGIBLE,
+        _ELIGIBLE.replace(_INDEX, "(token_index - 1)"),
+    ),
+    _bug("replay", "warm-up ignored", _ELIGIBLE, _ELIGIBLE.replace("self.warmup_frames", "1")),
+    _bug("replay", "eligibility ignored", _REPLAYED, _REPLAYED.replace("eligible & ", "")),
+    _bug("replay", "one row's wish replays all rows", _REPLAYED, _REPLAYED + ".any()"),
+    _bug(
+        "replay",
+        "replays the neighbour of the place",
+        "place = token_index % self.replay.tokens_per_frame",
+        "place = (token_index + token_index // self.replay.tokens_per_frame)"
+        " % self.replay.tokens_per_frame",
+    ),
+    _bug(
+        "replay",
+        "cache stores the fresh output",
+        _RETURN,
+        "used = cached.copy()\n        cached[:] = query.fresh_output\n        "
+        + _RETURN.replace("cached.copy()", "used"),
+    ),
+    _bug(
+        "replay",
+        "cache keeps the first frame for ever",
+        f"            {_SCATTER}\n        chain[:] = np.where(replayed, chain + 1, 0)\n"
+        f"        {_RETURN}",
+        "            used = cached.copy()\n"
+        "            used[computing] = query.compute_outputs(computing)\n"
+        "            cached[:] = used if token_index < self.replay.tokens_per_frame else cached\n"
+        "        else:\n            used = cached.copy()\n"
+        "        chain[:] = np.where(replayed, chain + 1, 0)\n        "
+        + _RETURN.replace("cached.copy()", "used"),
+    ),
+    _bug(
+        "replay",
+        "one cache for all rows",
+        _SCATTER,
+        _SCATTER + "\n            cached[:] = cached[0]",
+    ),
+    _bug(
+        "replay",
+        "one cache for all layers",
+        "else self._cache.outputs[layer_index, :, place]",
+        "else self._cache.outputs[0, :, place]",
+    ),
+    _bug("replay", "computed rows scattered in reverse", _SCATTER, _SCATTER + "[::-1]"),
+    _bug(
+        "replay",
+        "every row computes",
+        _SCATTER,
+        "cached[computing] = query.fresh_output[computing]",
+    ),
+    _bug(
+        "replay",
+        "chain limit off by one",
+        "eligible &= chain < self",
+        "eligible &= chain <= self",
+    ),
+    _bug(
+        "replay",
+        "chain goes on over a computation",
+        "np.where(replayed, chain + 1, 0)",
+        "np.where(replayed, chain + 1, chain)",
+    ),
+    _bug("replay", "replay cache not reset", "            self._cache.reset()\n", "", "laws"),
+    _bug(
+        "replay",
+        "gate learns the opposite",
+        "self.gate.update(query, measures, replayed)",
+        "self.gate.update(query, measures, ~replayed)",
+    ),
+)
+
+_GATES = (
+    _bug("gates", "paper compares with >", _COMPARE, "safe > limit"),
+    _bug("gates", "published compares with >=", _COMPARE, "safe >= limit"),
+    _bug("gates", "orientation reversed", "if self.higher_is_safer", "if not self.higher_is_safer"),
+    _bug(
+        "gates",
+        "threshold rounded to float32",
+        "threshold = self.thresholds.get(query.layer_index)",
+        "threshold = np.float32(self.thresholds.get(query.layer_index))",
+    ),
+    _bug(
+        "gates",
+        "input gate remembers replayed inputs",
+        "last[~replayed] = query.mlp_input[~replayed]",
+        "last[:] = query.mlp_input",
+    ),
+    _bug("gates", "random rows share a seed", "[self.seed, row]", "[self.seed, 0]"),
+    _bug(
+        "gates",
+        "random rows share a stream",
+        "[stream.random() for stream in self._streams]",
+        "[self._streams[0].random() for _ in self._streams]",
+    ),
+    _bug(
+        "gates",
+        "random streams go on into the next generation",
+        _STREAMS,
+        _STREAMS.replace("= [", '= getattr(self, "_streams", None) or ['),
+    ),
+    _bug(
+        "gates",
+        "periodic places compute in step",
+        "beat = query.frame_index + query.location_index",
+        "beat = query.frame_index",
+    ),
+    _bug(
+        "thresholds",
+        "adaptive threshold moves the wrong way",
+        "self._sign * self.gain",
+        "-self._sign * self.gain",
+    ),
+    _bug(
+        "thresholds",
+        "adaptive rows share a spread",
+        "0.05 * (distance - spread[moved])",
+        "0.05 * (distance.mean() - spread[moved])",
+    ),
+    _bug(
+        "thresholds",
+        "ineligible tokens teach the threshold",
+        "moved = eligible & ~first",
+        "moved = ~first",
+    ),
+    _bug(
+        "calibration",
+        "calibration one decision off",
+        "(safety[num_replays - 1] + safety[num_replays]) / 2",
+        "safety[num_replays]",
+    ),
+)
+
+_ATTENTION = (
+    _bug(
+        "engine",
+        "padding ignored by attention",
+        "elif cache.padding_tokens.any():",
+        "elif cache.padding_tokens.all():",
+        "decoder",
+    ),
+    _bug(
+        "decoder",
+        "padding counted as positions",
+        "positions = slot - cache.padding_tokens  # [B]",
+        "positions = np.full(len(x), slot)",
+    ),
+    _bug(
+        "attention",
+        "attention groups query heads by remainder",
+        "return query.reshape(query.shape[0], num_key_value_heads, -1, query.shape[-1])",
+        "return query.reshape(query.shape[0], -1, num_key_value_heads, query.shape[-1])"
+        ".swapaxes(1, 2)",
+    ),
+    _bug(
+        "attention",
+        "logits without sqrt(d)",
+        "return products / products.dtype.type(head_dim**0.5)",
+        "return products",
+    ),
+    _bug(
+        "fused_attention",
+        "online softmax forgets to rescale the sum",
+        "total = total * rescale",
+        "total = total",
+    ),
+    _bug(
+        "fused_attention",
+        "online softmax forgets to rescale the values",
+        "weighted = weighted * rescale",
+        "weighted = weighted",
+    ),
+    _bug("fused_attention", "fused tap one key early", "tap - start]", "tap - start - 1]"),
+    _bug(
+        "sparse_attention",
+        "window one key short",
+        "max(0, num_slots - self.window_tokens)",
+        "max(0, num_slots - self.window_tokens + 1)",
+    ),
+    _bug(
+        "sparse_attention",
+        "sinks stand in the padding",
+        "sinks = padding_tokens[:, None] + np.arange(num_sinks)",
+        "sinks = 0 * padding_tokens[:, None] + np.arange(num_sinks)",
+    ),
+    _bug(
+        "sparse_attention",
+        "sink counted twice",
+        "is_sink = sinks < start",
+        "is_sink = sinks >= 0",
+    ),
+    _bug(
+        "sparse_attention",
+        "gathered index forgets the sinks",
+        "return min(self.sink_tokens, start) + slot - start",
+        "return slot - start",
+    ),
+    _bug(
+        "sparse_attention",
+        "prompt window one key long",
+        "in_window = key > query - sparse.window_tokens",
+        "in_window = key >= query - sparse.window_tokens",
+    ),
+    _bug(
+        "sparse_attention",
+        "prompt sinks off by one",
+        "key - padding < sparse.sink_tokens",
+        "key - padding <= sparse.sink_tokens",
+    ),
+    _bug(
+        "rotary",
+        "rotary turns backwards",
+        "first * cos - second * sin, second * cos + first * sin",
+        "first * cos + second * sin, second * cos - first * sin",
+    ),
+    _bug(
+        "swiglu",
+        "activation on the wrong branch",
+        "compute_silu(gate) * up",
+        "gate * compute_silu(up)",
+    ),
+    _bug(
+        "linear",
+        "bits of a row depend on the batch",
+        "product: FloatArray = result.reshape(*x.shape[:-1], outputs)",
+        "product: FloatArray = x @ weight.T",
+    ),
+    _bug(
+        "guidance",
+        "guidance starts from the conditional row",
+        "= unconditional + logits",
+        "= conditional + logits",
+    ),
+)
+
+MUTANTS = (*_SCORE_RULE, *_REPLAY_RULE, *_GATES, *_ATTENTION)
+"""Every planted bug."""

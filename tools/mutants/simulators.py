@@ -1,0 +1,135 @@
+"""Planted bugs of the comparison of simulators and of the exported cocotb tests."""
+
+from __future__ import annotations
+
+from tools.mutants.mutant import Mutant
+
+PIN_TRACE, STIMULUS = "cosim/crosscheck/pin_trace.py", "cosim/crosscheck/stimulus.py"
+PROGRAM, REPLAY = "cosim/program/random_program.py", "cosim/crosscheck/playback.py"
+COMPILED, BENCH = (
+    "cosim/crosscheck/playback_compiled.py",
+    "cosim/export/cocotb_bench/fastcar_cocotb.py",
+)
+EXPORT, RECORDING = "cosim/export/cocotb_export.py", "cosim/export/recording.py"
+
+TEST_TRACE = ("tests/cosim/crosscheck/test_pin_trace.py",)
+TEST_STIMULUS = ("tests/cosim/crosscheck/test_stimulus.py",)
+TEST_PROGRAM = ("tests/cosim/program/test_random_program.py",)
+TEST_SIMULATORS = ("tests/cosim/crosscheck/test_playback.py",)
+TEST_COCOTB = ("tests/cocotb/test_cocotb_bench.py",)
+
+SIMULATOR_MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "simulators: pin trace: a payload counts where its valid is 0",
+        PIN_TRACE,
+        'counts = place is None or expected[place] == "1"',
+        'counts = place is None or expected[place] == "0"',
+        TEST_TRACE,
+    ),
+    Mutant(
+        "simulators: pin trace: the first cycle is left out",
+        PIN_TRACE,
+        "for cycle in range(stimulus.first_compared, num_cycles):",
+        "for cycle in range(stimulus.first_compared + 1, num_cycles):",
+        TEST_TRACE,
+    ),
+    Mutant(
+        "simulators: pin trace: a digit too many",
+        PIN_TRACE,
+        "return -(-port.num_bits // 4)",
+        "return port.num_bits // 4 + 1",
+        TEST_TRACE,
+    ),
+    Mutant(
+        "simulators: pin trace: no payload is compared",
+        PIN_TRACE,
+        'return None if match is None else f"{match[1]}_valid"',
+        'return None if match is None else f"{match[1]}_ready"',
+        TEST_TRACE,
+    ),
+    Mutant(
+        "simulators: stimulus: no reset in mid-run",
+        STIMULUS,
+        "random.randint(1, 300) if is_cut else None",
+        "None",
+        TEST_STIMULUS,
+    ),
+    Mutant(
+        "simulators: stimulus: errors are not counted and no reset follows",
+        STIMULUS,
+        'if self._get("error"):',
+        'if self._get("error") > 1:',
+        TEST_STIMULUS,
+    ),
+    Mutant(
+        "simulators: random program: a matrix is read beyond the memory",
+        PROGRAM,
+        "rows * columns * self.config.num_lanes if",
+        "rows * columns if",
+        TEST_PROGRAM,
+    ),
+    Mutant(
+        "simulators: random program: no faults",
+        PROGRAM,
+        "program[place] ^= 1 <<",
+        "program[place] ^= 0 <<",
+        TEST_PROGRAM,
+    ),
+    Mutant(
+        "simulators: random program: STORE longer than its buffer",
+        PROGRAM,
+        "Opcode.STORE: (source,),",
+        "Opcode.STORE: (Buffer.H,),",
+        TEST_PROGRAM,
+    ),
+    Mutant(
+        "simulators: replay: the clock of Icarus stands still",
+        REPLAY,
+        "#1 clk = 1'b1;\n            #5",
+        "#5",
+        TEST_SIMULATORS,
+    ),
+    Mutant(
+        "simulators: replay: the clock of Verilator stands still",
+        COMPILED,
+        "model.top.clk = clk;",
+        "model.top.clk = true;",
+        TEST_SIMULATORS,
+    ),
+    Mutant(
+        "simulators: replay: the clock of CXXRTL stands still",
+        COMPILED,
+        "p_clk.set<bool>(clk);",
+        "p_clk.set<bool>(true);",
+        TEST_SIMULATORS,
+    ),
+    Mutant(
+        "simulators: cocotb: the names of the dense and the replayed layer swapped",
+        EXPORT,
+        'Share.NONE: "dense_", Share.ALL: "replay_"',
+        'Share.NONE: "replay_", Share.ALL: "dense_"',
+        TEST_COCOTB,
+    ),
+    Mutant(
+        "simulators: recording: thresholds of the dense and the replayed layer swapped",
+        RECORDING,
+        "if source is DecisionSource.SCORE else (below, above)",
+        "if source is DecisionSource.DISTANCE else (below, above)",
+        TEST_COCOTB,
+    ),
+    Mutant(
+        "simulators: cocotb: digests are not compared",
+        BENCH,
+        'for member in ("slot", "core", "digest"):',
+        'for member in ("slot", "core"):',
+        TEST_COCOTB,
+    ),
+    Mutant(
+        "simulators: cocotb: the error of an illegal opcode is not looked at",
+        BENCH,
+        "assert dut.error.value == 1",
+        "assert dut.done.value == 1",
+        TEST_COCOTB,
+    ),
+)
+"""Every planted bug."""
