@@ -1,8 +1,8 @@
 """The package as it is installed, as links: `fastcar/` with the trees that lie beside it.
 
-Python finds `fastcar.reference` in `reference/` because setup.cfg says so (`package_dir`). Tools that
-look for files (mypy, doctest) and copies of the repository that are not installed (planted bugs) need
-the folders where their names say.
+Python finds `fastcar.reference` in `reference/` because setup.cfg says so (`package_dir`). Tools
+that look for files (mypy, doctest) and copies of the repository that are not installed (planted
+bugs) need the folders where their names say.
 
     python -m tools.package_tree .venv/tree
 """
