@@ -16,9 +16,9 @@ from fastcar.cosim.program.assembler import format_instruction
 from fastcar.cosim.program.compiler import LayerCompiler, LayerStep
 from fastcar.cosim.program.memory_image import Beats, MemoryImage, make_memory_image
 from fastcar.cosim.program.memory_map import CachePart, MemoryMap, SlotPart
+from fastcar.reference.arrays import Int16Array
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.reference.integer.engine import IntegerMlpEngine
-from fastcar.reference.integer.fixed_point import Int16Array
 from fastcar.reference.integer.mlp_engine import MlpRequest, MlpResult
 from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.scheduler import Dispatch

@@ -18,9 +18,9 @@ from fastcar.cosim.backends.backend import RunSettings
 from fastcar.cosim.cycles.cycle_model import Prediction, bound_cycles, predict_run
 from fastcar.cosim.engine import AcceleratorEngine, LayerRun
 from fastcar.cosim.records import Counters, DecisionRecord, RetireRecord
+from fastcar.reference.arrays import Int16Array
 from fastcar.reference.errors import FastCarError
 from fastcar.reference.integer.engine import IntegerMlpEngine
-from fastcar.reference.integer.fixed_point import Int16Array
 from fastcar.reference.integer.mlp_engine import MlpRequest, MlpResult
 from fastcar.reference.scheduler import Dispatch, SlotIndex, compute_schedule, get_static_core
 

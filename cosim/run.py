@@ -23,7 +23,7 @@ from fastcar.cosim.engine import AcceleratorEngine
 from fastcar.cosim.lockstep import LockstepEngine
 from fastcar.cosim.request import BACKENDS, CosimRequest, Mode
 from fastcar.cosim.statistics import RunStatistics
-from fastcar.reference.decoder import TokenIds
+from fastcar.reference.arrays import TokenIds
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.decoder import IntegerDecoder
 from fastcar.reference.integer.engine import IntegerMlpEngine

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.gate_choice import GateChoice, Progress, choose_gate
-from fastcar.reference.decoder import TokenIds
+from fastcar.reference.arrays import TokenIds
 from fastcar.reference.gates import Gate
 from fastcar.reference.generate import DecodeResult
 from fastcar.reference.generate import generate as decode

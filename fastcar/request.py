@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fastcar.proofs.certificate import CERTIFICATES
-from fastcar.reference.decoder import TokenIds
+from fastcar.reference.arrays import TokenIds
 from fastcar.reference.engine_factory import ENGINE_NAMES, make_engine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import GATE_NAMES, THRESHOLD_GATES

@@ -12,8 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.attention import BoolArray
-from fastcar.reference.decoder import TokenIds
+from fastcar.reference.arrays import BoolArray, TokenIds
 from fastcar.reference.errors import ArgumentError, CheckpointError
 from fastcar.reference.files.json_file import describe_path, get_file_size
 

@@ -30,12 +30,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.proofs.spectral_norm import SMALLEST, compute_gamma, compute_root_above
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, Float, FloatArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import GateQuery
 from fastcar.reference.linear import compute_linear
 from fastcar.reference.thresholds import Measures
-from fastcar.reference.weights import Float, FloatArray, LayerWeights, ModelWeights
+from fastcar.reference.weights import LayerWeights, ModelWeights
 
 Numbers = NDArray[np.float64]
 

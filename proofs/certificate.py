@@ -23,10 +23,11 @@ import numpy as np
 from fastcar.proofs import activation_certificate, distance_bound, distance_certificate
 from fastcar.proofs.arithmetic import Array, compute_norm, is_ball_array, to_balls, to_floats
 from fastcar.proofs.statement import UNIT_ROUNDOFF, Check, Sides, Statement, make_finite_hypothesis
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.certified_gate import Certificate
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.swiglu import compute_activations, compute_swiglu
-from fastcar.reference.weights import FloatArray, LayerWeights, ModelWeights
+from fastcar.reference.weights import LayerWeights, ModelWeights
 
 CERTIFICATES = (
     distance_certificate.DistanceCertificate.name,

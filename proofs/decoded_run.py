@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
 from fastcar.reference.calibration import calibrate_uniform
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import Decoder, LayerObservation, TokenIds
+from fastcar.reference.decoder import Decoder, LayerObservation
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.gates import GateQuery, TemporalAttentionScoreGate
@@ -31,7 +31,7 @@ from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.rotary import make_rotary_table
 from fastcar.reference.thresholds import FixedThresholds, Measures
 from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
-from fastcar.reference.weights import FloatArray, ModelWeights
+from fastcar.reference.weights import ModelWeights
 
 TARGET_RATIO = 0.4
 """Replayed share of all decisions, calibrated on the scores of the dense run."""

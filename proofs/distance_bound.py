@@ -40,8 +40,9 @@ from fastcar.proofs.spectral_norm import (
     compute_upper_bound,
 )
 from fastcar.proofs.swiglu import SILU_SLOPE
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.swiglu import Activations, compute_silu
-from fastcar.reference.weights import FloatArray, LayerWeights
+from fastcar.reference.weights import LayerWeights
 
 Numbers = NDArray[np.float64]
 

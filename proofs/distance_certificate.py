@@ -15,10 +15,10 @@ from fastcar.proofs.distance_bound import (
     make_constants,
 )
 from fastcar.proofs.spectral_norm import compute_gamma, compute_root_above
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, Float
 from fastcar.reference.gates import GateQuery
 from fastcar.reference.thresholds import Measures
-from fastcar.reference.weights import Float, ModelWeights
+from fastcar.reference.weights import ModelWeights
 
 STATE_MULTIPLICATIONS = 48
 """About as many per neuron make the polynomials of a computing token; a replayed one needs none."""

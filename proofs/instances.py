@@ -35,7 +35,7 @@ from fastcar.proofs.sparse_attention import WindowPair
 from fastcar.proofs.static_mapping import ReplayLoad
 from fastcar.proofs.swiglu import SwiGLUPair
 from fastcar.proofs.temporal_attention_score import AlignedQueries
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.integer.fixed_point import MAX_ACTIVATION, choose_scale, quantize
 from fastcar.reference.integer.quantization import LayerRanges
 from fastcar.reference.rms_norm import compute_rms_norm

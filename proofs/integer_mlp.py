@@ -45,7 +45,8 @@ from fastcar.proofs.integer_mlp_steps import (
     get_reach,
 )
 from fastcar.proofs.statement import UNIT_ROUNDOFF, Check, Hypothesis, Sides, Statement
-from fastcar.reference.integer.fixed_point import MAX_ACTIVATION, Int16Array
+from fastcar.reference.arrays import Int16Array
+from fastcar.reference.integer.fixed_point import MAX_ACTIVATION
 from fastcar.reference.integer.layer import IntegerActivations, IntegerLayer
 from fastcar.reference.integer.quantization import LayerRanges, quantize_layer
 from fastcar.reference.weights import LayerWeights

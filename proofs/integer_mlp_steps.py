@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from fastcar.proofs.arithmetic import Array, Scalar, is_ball_array, sqrt, to_balls
 from fastcar.proofs.swiglu import SILU_SLOPE, compute_silu
 from fastcar.proofs.tables import RSQRT_RELATIVE_ERROR, SILU_ABSOLUTE_ERROR
-from fastcar.reference.integer.fixed_point import MAX_ACTIVATION, Int16Array
+from fastcar.reference.arrays import Int16Array
+from fastcar.reference.integer.fixed_point import MAX_ACTIVATION
 from fastcar.reference.integer.layer import IntegerActivations, IntegerLayer, IntegerMatrix
 from fastcar.reference.integer.units import compute_integer_silu
 from fastcar.reference.tables import SILU_FRACTION_BITS

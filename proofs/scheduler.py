@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastcar.proofs.statement import Check, Hypothesis, Sides, Statement
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.scheduler import MAX_CORES, MAX_SLOTS, compute_schedule
 

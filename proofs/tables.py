@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from fastcar.proofs.arithmetic import Scalar, get_maximum, to_balls
 from fastcar.proofs.swiglu import compute_silu
-from fastcar.reference.integer.fixed_point import Int16Array, Int64Array
+from fastcar.reference.arrays import Int16Array, Int64Array
 from fastcar.reference.integer.units import GATE_FRACTION_BITS, compute_integer_silu, compute_rsqrt
 from fastcar.reference.tables import SILU_FRACTION_BITS
 

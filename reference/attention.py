@@ -8,11 +8,8 @@ same without ever holding the logits.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastcar.reference.weights import FloatArray
-
-BoolArray = NDArray[np.bool_]
+from fastcar.reference.arrays import BoolArray, FloatArray
 
 
 def compute_attention(

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastcar.reference.attention import BoolArray, compute_prompt_attention
+from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
+from fastcar.reference.attention import compute_prompt_attention
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
@@ -28,9 +28,6 @@ from fastcar.reference.replay import ReplayConfig, ReplayDecision, ReplayMLP, Se
 from fastcar.reference.rotary import make_rotary_table
 from fastcar.reference.sparse_attention import SparseAttention, make_prompt_visibility
 from fastcar.reference.temporal_attention_score import aggregate_heads, compute_score_heads
-from fastcar.reference.weights import FloatArray
-
-TokenIds = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

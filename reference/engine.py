@@ -13,7 +13,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.attention import BoolArray, compute_attention
+from fastcar.reference.arrays import BoolArray, Float, FloatArray
+from fastcar.reference.attention import compute_attention
 from fastcar.reference.fused_attention import compute_fused_attention
 from fastcar.reference.kv_cache import KVCache
 from fastcar.reference.linear import compute_linear
@@ -23,7 +24,6 @@ from fastcar.reference.rotary import RotaryTable
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.swiglu import Activations, compute_activations, compute_swiglu
-from fastcar.reference.weights import Float, FloatArray
 
 
 class Engine(Protocol):

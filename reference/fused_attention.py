@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastcar.reference.attention import BoolArray
-from fastcar.reference.weights import FloatArray
+from fastcar.reference.arrays import BoolArray, FloatArray
 
 BLOCK_KEYS = 64
 """Keys of one block."""

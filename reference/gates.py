@@ -21,14 +21,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.matrix import DecoderLayer
 from fastcar.reference.swiglu import Activations
 from fastcar.reference.thresholds import Measures, Thresholds, check_ratio
-from fastcar.reference.weights import FloatArray
 
 
 @dataclass

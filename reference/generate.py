@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import Decoder, TokenIds
+from fastcar.reference.decoder import Decoder
 from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import Gate
@@ -26,7 +26,6 @@ from fastcar.reference.records import DecisionRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling, make_streams
 from fastcar.reference.sparse_attention import SparseAttention
-from fastcar.reference.weights import FloatArray
 
 Progress = Callable[[int, int], None]
 """Called with (tokens fed, tokens to feed)."""

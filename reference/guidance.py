@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastcar.reference.decoder import TokenIds
+from fastcar.reference.arrays import FloatArray, TokenIds
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.weights import FloatArray
 
 
 def check_scale(scale: float) -> None:

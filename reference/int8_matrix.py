@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.weights import FloatArray
+from fastcar.reference.arrays import FloatArray
 
 MAX_INT8 = 127
 """Largest magnitude that is used: -128 has no negative, so it is left out."""

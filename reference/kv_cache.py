@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.bfloat16_matrix import round_bits, widen_bits
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.weights import FloatArray
 
 
 class CacheStorage(Enum):

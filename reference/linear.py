@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.bfloat16_matrix import BFloat16Matrix
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.int8_matrix import MAX_INT8, Int8Matrix, quantize_rows
 from fastcar.reference.matrix import Matrix
-from fastcar.reference.weights import FloatArray
 
 MAX_INT8_WIDTH = (2**31 - 1) // MAX_INT8**2
 """Widest int8 matrix whose sums fit into int32 whatever the weights."""

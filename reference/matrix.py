@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import Float, FloatArray
 from fastcar.reference.bfloat16_matrix import BFloat16Matrix, round_to_bfloat16, widen_bits
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.int8_matrix import Int8Matrix, quantize_rows
-from fastcar.reference.weights import Float, FloatArray, LayerWeights, ModelWeights
+from fastcar.reference.weights import LayerWeights, ModelWeights
 
 Matrix = FloatArray | Int8Matrix | BFloat16Matrix
 """[out, in]: float32 or float64 as an array, or compressed."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import LayerObservation
-from fastcar.reference.weights import FloatArray
 
 
 class DecisionRecord:

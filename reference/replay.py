@@ -12,7 +12,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
@@ -20,7 +20,6 @@ from fastcar.reference.gates import Gate, GateQuery
 from fastcar.reference.matrix import DecoderLayer
 from fastcar.reference.temporal_attention_score import HeadAggregation, HeadWeights
 from fastcar.reference.thresholds import Measures
-from fastcar.reference.weights import FloatArray
 
 
 class Semantics(Enum):

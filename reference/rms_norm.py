@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastcar.reference.weights import FloatArray
+from fastcar.reference.arrays import FloatArray
 
 
 def compute_rms_norm(x: FloatArray, weight: FloatArray, eps: float) -> FloatArray:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.weights import FloatArray
 
 
 @dataclass(frozen=True)

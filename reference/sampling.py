@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.attention import compute_softmax
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.weights import FloatArray
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import NewType
 
 import numpy as np
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.errors import ArgumentError
 
 MAX_SLOTS = 32

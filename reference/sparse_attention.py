@@ -10,9 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.weights import FloatArray
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.linear import compute_linear
 from fastcar.reference.matrix import DecoderLayer
-from fastcar.reference.weights import FloatArray
 
 
 def compute_silu(x: FloatArray) -> FloatArray:

@@ -11,8 +11,8 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.weights import FloatArray
 
 HeadWeights = NDArray[np.float64]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import Decoder, LayerObservation, TokenIds
+from fastcar.reference.decoder import Decoder, LayerObservation
 from fastcar.reference.engine import Engine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import Gate, TemporalAttentionScoreGate
@@ -19,7 +19,6 @@ from fastcar.reference.records import DecisionRecord
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.thresholds import FixedThresholds
-from fastcar.reference.weights import FloatArray
 
 
 @dataclass(frozen=True)

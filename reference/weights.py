@@ -6,13 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fastcar.reference.arrays import Float, FloatArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
-
-Float = np.floating[Any]
-FloatArray = NDArray[Float]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import numpy as np
 from fastcar.cosim.cycles.cycle_model import Prediction, predict_run
 from fastcar.cosim.program.compiler import LayerCompiler, LayerStep
 from fastcar.cosim.program.memory_map import MemoryMap
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.integer.layer import IntegerLayer
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.scheduler import Dispatch

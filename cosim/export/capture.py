@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from fastcar.cosim.calibrated_model import GATES
 from fastcar.cosim.export.scene import Scene
+from fastcar.reference.arrays import Int16Array
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import make_measuring_gate
 from fastcar.reference.integer.decoder import IntegerDecoder
 from fastcar.reference.integer.engine import IntegerMlpEngine
-from fastcar.reference.integer.fixed_point import Int16Array
 from fastcar.reference.integer.layer import IntegerLayer
 from fastcar.reference.integer.mlp_engine import DecisionSource, MlpRequest, MlpResult
 from fastcar.reference.integer.model import IntegerModel

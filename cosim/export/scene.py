@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastcar.reference.arrays import TokenIds
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import TokenIds
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.video.model import VideoModel
 from fastcar.reference.weights import ModelWeights, make_random_weights

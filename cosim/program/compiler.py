@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from fastcar.cosim.program.assembler import VALUE_BITS
 from fastcar.cosim.program.memory_map import CachePart, LayerPart, MemoryMap, SlotPart
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.layer import IntegerLayer, IntegerMatrix
 from fastcar.reference.integer.mlp_engine import DecisionSource

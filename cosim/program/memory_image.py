@@ -20,10 +20,9 @@ from fastcar.cosim.program.memory_map import (
     MemoryMap,
     SlotPart,
 )
+from fastcar.reference.arrays import Int8Array, Int16Array, UInt16Array
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.integer.fixed_point import Int16Array
 from fastcar.reference.integer.layer import IntegerLayer
-from fastcar.reference.integer.units import Int8Array, UInt16Array
 
 Beats = NDArray[np.uint8]
 """[beats, L]: contents of consecutive addresses."""

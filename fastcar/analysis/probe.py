@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.metrics import Values
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.gates import Gate, GateQuery
 from fastcar.reference.temporal_attention_score import HeadAggregation, aggregate_heads

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.proofs.certificate import CERTIFICATES, make_certificate
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.calibration import calibrate_uniform, correct_in_closed_loop
 from fastcar.reference.certified_gate import CertifiedGate
 from fastcar.reference.config import ModelConfig

@@ -37,9 +37,10 @@ from fastcar.proofs.arithmetic import compute_row_norms
 from fastcar.proofs.silu import SILU_SLOPE, compute_silu
 from fastcar.proofs.spectral_norm import compute_spectral_norm
 from fastcar.proofs.swiglu_pair import Extent
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.rms_norm import compute_rms_norm
-from fastcar.reference.weights import FloatArray, LayerWeights
+from fastcar.reference.weights import LayerWeights
 
 Numbers = NDArray[np.float64]
 

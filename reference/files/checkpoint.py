@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError, CheckpointError, OutputError
 from fastcar.reference.files.config_file import load_config
@@ -31,7 +32,7 @@ from fastcar.reference.files.safetensors_file import (
     read_header,
     read_tensor,
 )
-from fastcar.reference.weights import FloatArray, LayerWeights, ModelWeights, get_layer_shapes
+from fastcar.reference.weights import LayerWeights, ModelWeights, get_layer_shapes
 
 __all__ = [
     "EMBEDDING",

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import Float32Array
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import CheckpointError
 from fastcar.reference.files.checkpoint import (
@@ -38,8 +39,6 @@ QUANTIZATION = {"quant_method": "int8_rows"}
 SCALE_SUFFIX = "_scale"
 INT8_DTYPES = {"F32": "<f4", "I8": "|i1"}
 """Tensor types of these files and the NumPy type of their bytes."""
-
-Float32Array = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

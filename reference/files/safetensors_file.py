@@ -20,6 +20,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.errors import CheckpointError
 from fastcar.reference.files.json_file import (
     MAX_JSON_BYTES,
@@ -29,7 +30,6 @@ from fastcar.reference.files.json_file import (
     parse_json_object,
     read_bytes,
 )
-from fastcar.reference.weights import FloatArray
 
 # bfloat16 is read as its bit pattern: NumPy has no such type
 STORAGE_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}

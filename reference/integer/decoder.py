@@ -16,20 +16,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, FloatArray, Int16Array, Int64Array, TokenIds
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import Decoder, TokenIds
+from fastcar.reference.decoder import Decoder
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import Gate, GateQuery, ThresholdGate
 from fastcar.reference.integer.engine import IntegerMlpEngine
-from fastcar.reference.integer.fixed_point import Int16Array, Int64Array, quantize
+from fastcar.reference.integer.fixed_point import quantize
 from fastcar.reference.integer.mlp_engine import DecisionSource, MlpEngine, MlpRequest
 from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.integer.threshold import compute_integer_thresholds, get_decision_source
 from fastcar.reference.replay import ReplayConfig, ReplayDecision
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.thresholds import Measures
-from fastcar.reference.weights import FloatArray, ModelWeights
+from fastcar.reference.weights import ModelWeights
 
 
 class IntegerDecoder(Decoder):

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import Int16Array
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.integer.fixed_point import Int16Array
 
 MIN_LANES = 4
 

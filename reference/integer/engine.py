@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, Int16Array, Int64Array
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.digest import check_num_lanes, compute_digests
-from fastcar.reference.integer.fixed_point import Int16Array, Int64Array, is_score_reached
+from fastcar.reference.integer.fixed_point import is_score_reached
 from fastcar.reference.integer.mlp_engine import DecisionSource, MlpRequest, MlpResult
 from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.integer.units import (

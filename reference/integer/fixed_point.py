@@ -17,11 +17,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import FloatArray, Int16Array, Int64Array
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.weights import FloatArray
-
-Int16Array = NDArray[np.int16]
-Int64Array = NDArray[np.int64]
 
 MAX_ACTIVATION = 32767
 """Largest activation; -32768 is left out, so that negation never overflows."""

@@ -13,13 +13,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import Int8Array, Int16Array, Int64Array, UInt16Array
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.integer.fixed_point import (
-    MAX_ACTIVATION,
-    Int16Array,
-    Int64Array,
-    check_scale,
-)
+from fastcar.reference.integer.fixed_point import MAX_ACTIVATION, check_scale
 from fastcar.reference.integer.units import (
     ACCUMULATOR_BITS,
     GATE_FRACTION_BITS,
@@ -27,8 +23,6 @@ from fastcar.reference.integer.units import (
     MAX_GATE_SHIFT,
     MAX_MULTIPLIER,
     MAX_WEIGHT,
-    Int8Array,
-    UInt16Array,
     add_residual,
     check_shift,
     check_width,

@@ -13,13 +13,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fastcar.reference.attention import BoolArray
-from fastcar.reference.integer.fixed_point import Int16Array, Int64Array
-
-UInt32Array = NDArray[np.uint32]
+from fastcar.reference.arrays import BoolArray, Int16Array, Int64Array, UInt32Array
 
 
 class DecisionSource(Enum):

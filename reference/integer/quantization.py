@@ -15,8 +15,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import FloatArray, TokenIds
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import Decoder, LayerObservation, TokenIds
+from fastcar.reference.decoder import Decoder, LayerObservation
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.fixed_point import MAX_ACTIVATION, TIE_WINDOW
 from fastcar.reference.integer.layer import IntegerLayer, IntegerMatrix, LayerScales
@@ -32,7 +33,7 @@ from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.swiglu import compute_activations
 from fastcar.reference.tables import SILU_FRACTION_BITS
-from fastcar.reference.weights import FloatArray, LayerWeights, ModelWeights
+from fastcar.reference.weights import LayerWeights, ModelWeights
 
 DEFAULT_HEADROOM = 1.25
 """Room above the largest magnitude of the calibration run."""

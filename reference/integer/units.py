@@ -13,13 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, Int8Array, Int16Array, Int64Array, UInt16Array
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.integer.fixed_point import MAX_ACTIVATION, Int16Array, Int64Array
+from fastcar.reference.integer.fixed_point import MAX_ACTIVATION
 from fastcar.reference.tables import RSQRT_FIRST_INDEX, RSQRT_TABLE, SILU_LAST_INDEX, SILU_TABLE
-
-Int8Array = NDArray[np.int8]
-UInt16Array = NDArray[np.uint16]
 
 ACCUMULATOR_BITS = 48
 """Width of every accumulator, signed."""

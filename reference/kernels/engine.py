@@ -14,6 +14,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import Float, FloatArray
 from fastcar.reference.bfloat16_matrix import BFloat16Matrix
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.int8_matrix import Int8Matrix
@@ -42,7 +43,6 @@ from fastcar.reference.rotary import RotaryTable
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.swiglu import Activations
-from fastcar.reference.weights import Float, FloatArray
 
 PARALLEL_BYTES, PARALLEL_MULTIPLICATIONS = 1 << 20, 1 << 21
 """Work from which on threads share it, by either measure: thirty to fifty microseconds on one.

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import Float32Array, Int64Array
 from fastcar.reference.errors import ArgumentError
-
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class PatchCodec:
         codebook: [K, patch * patch] float32 in [0, 1]; row 0 is the black patch.
     """
 
-    codebook: FloatArray
+    codebook: Float32Array
 
     def __post_init__(self) -> None:
         book = self.codebook
@@ -44,7 +42,7 @@ class PatchCodec:
         """Side of a patch, pixels."""
         return math.isqrt(self.codebook.shape[1])
 
-    def encode(self, frames: NDArray[np.floating]) -> IntArray:
+    def encode(self, frames: NDArray[np.floating]) -> Int64Array:
         """Nearest code of every patch, the lowest index at a tie.
 
         Args:
@@ -56,10 +54,10 @@ class PatchCodec:
         patches = cut_patches(np.asarray(frames, np.float32), self.patch_pixels)
         flat = patches.reshape(-1, patches.shape[-1])
         distances = (self.codebook**2).sum(axis=1) - 2 * flat @ self.codebook.T  # [patches, K]
-        nearest: IntArray = distances.argmin(axis=1).astype(np.int64)
+        nearest: Int64Array = distances.argmin(axis=1).astype(np.int64)
         return nearest.reshape(patches.shape[:-1])
 
-    def decode(self, codes: NDArray[np.integer], patches_per_side: int) -> FloatArray:
+    def decode(self, codes: NDArray[np.integer], patches_per_side: int) -> Float32Array:
         """Pixels of a sequence of codes.
 
         Args:
@@ -73,14 +71,14 @@ class PatchCodec:
         if outside.size:
             raise ArgumentError("codes", int(outside[0]), f"in [0, {self.num_codes})")
         side, patch = patches_per_side, self.patch_pixels
-        pixels: FloatArray = self.codebook[codes].reshape(
+        pixels: Float32Array = self.codebook[codes].reshape(
             *codes.shape[:-1], side, side, patch, patch
         )
         joined = np.moveaxis(pixels, -2, -3)  # [..., side, patch, side, patch]
         return joined.reshape(*codes.shape[:-1], side * patch, side * patch)
 
 
-def cut_patches(frames: FloatArray, patch_pixels: int) -> FloatArray:
+def cut_patches(frames: Float32Array, patch_pixels: int) -> Float32Array:
     """[..., H, W] pixels to [..., N, patch * patch], patches in row-major order."""
     *lead, height, width = frames.shape
     if height % patch_pixels or width % patch_pixels:

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import Float32Array, Int64Array
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.video.geometry import VideoGeometry
-
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
 
 VELOCITIES = (-1, 0, 1)
 """Velocities along one axis, patches per frame."""
@@ -41,7 +39,7 @@ class Motion:
             raise ArgumentError("velocity", (0, 0), "different from (0, 0)")
 
 
-def compute_path(start: int, velocity: int, frames: int, positions: int) -> IntArray:
+def compute_path(start: int, velocity: int, frames: int, positions: int) -> Int64Array:
     """Positions of one axis over time: constant velocity, reflected at both walls.
 
     Args:
@@ -65,7 +63,7 @@ def compute_path(start: int, velocity: int, frames: int, positions: int) -> IntA
     return np.where(unfolded > span, 2 * span - unfolded, unfolded).astype(np.int64)
 
 
-def enlarge(image: NDArray[np.floating], size_pixels: int) -> FloatArray:
+def enlarge(image: NDArray[np.floating], size_pixels: int) -> Float32Array:
     """Enlarge a square image bilinearly, sample centres aligned, edges repeated.
 
     Args:
@@ -89,7 +87,7 @@ def enlarge(image: NDArray[np.floating], size_pixels: int) -> FloatArray:
 
 def render_clip(
     image: NDArray[np.floating], motion: Motion, geometry: VideoGeometry, frames: int | None = None
-) -> FloatArray:
+) -> Float32Array:
     """Draw a clip of one digit.
 
     Args:

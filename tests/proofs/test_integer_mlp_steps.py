@@ -18,7 +18,7 @@ from fastcar.proofs.integer_mlp_steps import (
     compute_errors,
     compute_float_steps,
 )
-from fastcar.reference.integer.fixed_point import Int16Array
+from fastcar.reference.arrays import Int16Array
 from fastcar.reference.integer.layer import IntegerActivations, IntegerLayer
 from fastcar.reference.integer.quantization import LayerRanges, quantize_layer
 from fastcar.reference.rms_norm import compute_rms_norm

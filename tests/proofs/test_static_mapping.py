@@ -34,7 +34,7 @@ from fastcar.proofs.static_mapping import (
     compute_dynamic_rounds,
     compute_static_rounds,
 )
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.scheduler import (
     MAX_CORES,

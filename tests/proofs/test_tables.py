@@ -16,7 +16,7 @@ from fastcar.proofs.tables import (
     get_roots,
     is_rsqrt_error_below,
 )
-from fastcar.reference.integer.fixed_point import Int16Array, Int64Array
+from fastcar.reference.arrays import Int16Array, Int64Array
 from fastcar.reference.integer.units import compute_integer_silu, compute_rsqrt
 
 

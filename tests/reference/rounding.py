@@ -11,8 +11,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import DTypeLike
 
-from fastcar.reference.attention import BoolArray
-from fastcar.reference.weights import FloatArray
+from fastcar.reference.arrays import BoolArray, FloatArray
 from tests.reference.runs import Run, cast_weights, decode
 
 EXP_ROUNDINGS = 8

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import Decoder, LayerObservation, TokenIds
+from fastcar.reference.decoder import Decoder, LayerObservation
 from fastcar.reference.gates import Gate
 from fastcar.reference.replay import ReplayConfig
-from fastcar.reference.weights import FloatArray, LayerWeights, ModelWeights, make_random_weights
+from fastcar.reference.weights import LayerWeights, ModelWeights, make_random_weights
 
 FloatType = type[np.floating[Any]]
 HEADS = {"multi-head": (2, 2), "grouped-query": (4, 2), "multi-query": (2, 1)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from hypothesis import strategies as st
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.gates import (
     Gate,
     InputGate,
@@ -18,7 +18,6 @@ from fastcar.reference.gates import (
 )
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds, Thresholds
-from fastcar.reference.weights import FloatArray
 from tests.reference.runs import HEADS, FloatType, Run, make_config, make_run
 
 float_types: st.SearchStrategy[FloatType] = st.sampled_from([np.float32, np.float64])

@@ -10,14 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastcar.reference.attention import (
-    BoolArray,
-    compute_attention,
-    compute_prompt_attention,
-    compute_softmax,
-)
+from fastcar.reference.arrays import BoolArray, FloatArray
+from fastcar.reference.attention import compute_attention, compute_prompt_attention, compute_softmax
 from fastcar.reference.temporal_attention_score import compute_score_heads
-from fastcar.reference.weights import FloatArray
 from tests.reference.rounding import (
     EXP_ROUNDINGS,
     compute_attention_bound,

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastcar.reference.engine as engine
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import (
     Gate,
@@ -24,7 +25,7 @@ from fastcar.reference.gates import (
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.swiglu import compute_swiglu
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds, Thresholds
-from fastcar.reference.weights import FloatArray, LayerWeights, make_random_weights
+from fastcar.reference.weights import LayerWeights, make_random_weights
 from tests.reference.runs import make_config
 
 CONFIG = make_config(layers=1)

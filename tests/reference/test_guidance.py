@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.guidance import check_scale, combine_logits, make_guided_rows
-from fastcar.reference.weights import FloatArray
 from tests.reference.rounding import compute_gamma
 
 seeds = st.integers(0, 2**16)

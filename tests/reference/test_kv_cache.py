@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.bfloat16_matrix import round_bits, round_to_bfloat16, widen_bits
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.kv_cache import CacheStorage, KVCache
-from fastcar.reference.weights import FloatArray
 from tests.reference.runs import Run, decode, make_config
 from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
 

@@ -11,6 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import fastcar.reference.engine as engine
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.gates import (
     Gate,
     InputGate,
@@ -22,7 +23,7 @@ from fastcar.reference.gates import (
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.swiglu import compute_swiglu
 from fastcar.reference.thresholds import FixedThresholds
-from fastcar.reference.weights import FloatArray, LayerWeights, ModelWeights
+from fastcar.reference.weights import LayerWeights, ModelWeights
 from tests.reference.runs import Decoded, Run, decode, decode_with, make_decoder, make_run
 from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastcar.reference.engine as engine
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import Gate, GateQuery
 from fastcar.reference.replay import ReplayCache, ReplayConfig, ReplayDecision, ReplayMLP
@@ -19,7 +19,7 @@ from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.swiglu import compute_swiglu
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.thresholds import Measures
-from fastcar.reference.weights import FloatArray, LayerWeights, make_random_weights
+from fastcar.reference.weights import LayerWeights, make_random_weights
 from tests.reference.runs import make_config
 
 CONFIG = make_config(layers=2)

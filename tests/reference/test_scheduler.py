@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.scheduler import (
     MAX_CORES,

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.temporal_attention_score import (
     HeadAggregation,
     aggregate_heads,
     compute_score_heads,
 )
-from fastcar.reference.weights import FloatArray
 from tests.reference.rounding import compute_gamma, compute_score_bound
 from tests.reference.strategies import AttentionInput, attention_inputs
 

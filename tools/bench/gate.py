@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.gates import Gate, GateQuery
 from fastcar.reference.thresholds import Measures, check_ratio

@@ -13,8 +13,9 @@ from typing import IO
 
 import numpy as np
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.weights import FloatArray, ModelWeights
+from fastcar.reference.weights import ModelWeights
 
 ALIGNMENT_BYTES = 32
 _VERSION = 3

@@ -16,10 +16,11 @@ from unittest.mock import patch
 import numpy as np
 
 import fastcar.reference.linear
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.linear import BLOCK_BYTES, compute_linear
 from fastcar.reference.swiglu import compute_silu
-from fastcar.reference.weights import FloatArray, LayerWeights, ModelWeights, make_random_weights
+from fastcar.reference.weights import LayerWeights, ModelWeights, make_random_weights
 from tools.bench.plan import Geometry
 
 Linear = Callable[[FloatArray, FloatArray], FloatArray]

@@ -16,7 +16,7 @@ from fastcar.proofs.experiments.expected_rounds import (
     compute_dynamic_rounds,
     compute_static_rounds,
 )
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.gate_factory import make_threshold_gate
 from fastcar.reference.integer.decoder import IntegerDecoder
 from fastcar.reference.integer.mlp_engine import DecisionSource

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastcar.cosim.cycles.planner import Planner
 from fastcar.cosim.cycles.timeline import list_spans
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.scheduler import Dispatch
 from tools.hardware.run import Settings

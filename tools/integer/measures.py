@@ -17,6 +17,7 @@ from fastcar.proofs.integer_mlp_steps import (
     compute_bounds,
     compute_errors,
 )
+from fastcar.reference.arrays import Int16Array
 from fastcar.reference.calibration import calibrate_uniform
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.gate_factory import make_measuring_gate, make_threshold_gate
@@ -24,7 +25,7 @@ from fastcar.reference.gates import Gate
 from fastcar.reference.generate import DecodeOptions, compute_nats, generate
 from fastcar.reference.integer.decoder import IntegerDecoder
 from fastcar.reference.integer.engine import IntegerMlpEngine
-from fastcar.reference.integer.fixed_point import MAX_ACTIVATION, Int16Array
+from fastcar.reference.integer.fixed_point import MAX_ACTIVATION
 from fastcar.reference.integer.layer import IntegerActivations
 from fastcar.reference.integer.mlp_engine import MlpRequest, MlpResult
 from fastcar.reference.integer.model import IntegerModel

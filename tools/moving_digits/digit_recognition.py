@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from sklearn.svm import SVC
 
+from fastcar.reference.arrays import Float32Array, Int64Array
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.video.codec import cut_patches
 from fastcar.reference.video.geometry import VideoGeometry
@@ -33,9 +34,6 @@ MIN_MASS_SHARE = 0.5
 """A frame darker than this share of the darkest training digit shows nothing."""
 AUGMENTED_COPIES = 4
 
-FloatArray = NDArray[np.float32]
-IntArray = NDArray[np.int64]
-
 
 @dataclass(frozen=True)
 class Windows:
@@ -48,13 +46,13 @@ class Windows:
         outside_shares: [F] float32 in [0, 1], brightness outside; 0 for a black frame.
     """
 
-    images: FloatArray
-    places: IntArray
-    masses: FloatArray
-    outside_shares: FloatArray
+    images: Float32Array
+    places: Int64Array
+    masses: Float32Array
+    outside_shares: Float32Array
 
 
-def find_windows(frames: FloatArray, geometry: VideoGeometry) -> Windows:
+def find_windows(frames: Float32Array, geometry: VideoGeometry) -> Windows:
     """Find the brightest digit-sized window, the best centred one where several hold as much.
 
     Args:
@@ -93,14 +91,14 @@ def find_windows(frames: FloatArray, geometry: VideoGeometry) -> Windows:
     )
 
 
-def shrink(crops: FloatArray) -> FloatArray:
+def shrink(crops: Float32Array) -> Float32Array:
     """[F, S, S] to [F, 8, 8] by averaging."""
     step = crops.shape[-1] // SOURCE_PIXELS
     parts = crops.reshape(len(crops), SOURCE_PIXELS, step, SOURCE_PIXELS, step)
     return np.asarray(parts.mean(axis=(2, 4), dtype=np.float32))
 
 
-def place_on_canvas(images: FloatArray, geometry: VideoGeometry) -> FloatArray:
+def place_on_canvas(images: Float32Array, geometry: VideoGeometry) -> Float32Array:
     """[F, 8, 8] real images, each enlarged in the first place of a black frame [F, H, W]."""
     frames = np.zeros((len(images), geometry.canvas_pixels, geometry.canvas_pixels), np.float32)
     for frame, image in zip(frames, images, strict=True):
@@ -138,7 +136,7 @@ class DigitClassifier:
         self._machine = SVC(C=10.0, gamma=0.05)
         self._machine.fit(_flatten(windows.images), np.tile(labels, len(copies)))
 
-    def classify(self, frames: FloatArray) -> tuple[IntArray, IntArray]:
+    def classify(self, frames: Float32Array) -> tuple[Int64Array, Int64Array]:
         """Digit of every frame, NO_DIGIT where there is none, and the place of its window.
 
         Args:
@@ -157,7 +155,7 @@ class DigitClassifier:
 
 
 def compute_motion_matches(
-    places: IntArray, prompt: Prompt, geometry: VideoGeometry
+    places: Int64Array, prompt: Prompt, geometry: VideoGeometry
 ) -> NDArray[np.bool_]:
     """Steps from frame to frame that move as the prompt says, walls included.
 
@@ -192,5 +190,5 @@ def compute_motion_matches(
     return max(fits, key=lambda fit: int(fit.sum()), default=never)
 
 
-def _flatten(images: FloatArray) -> FloatArray:
+def _flatten(images: Float32Array) -> Float32Array:
     return images.reshape(len(images), -1)

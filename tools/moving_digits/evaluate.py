@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import BoolArray, Float32Array
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.video.model import SHIPPED_MODEL, Clips, VideoModel, load_video_model
 from tools.markdown import format_table
 from tools.moving_digits.digit_images import load_split
-from tools.moving_digits.digit_recognition import DigitClassifier, FloatArray, place_on_canvas
+from tools.moving_digits.digit_recognition import DigitClassifier, place_on_canvas
 from tools.moving_digits.prompted_videos import (
-    BoolArray,
     PromptedSettings,
     generate_prompted,
     judge_videos,
@@ -42,7 +42,7 @@ REPORT_SEED = 2000
 """Of the reported videos; the sampling was chosen on others (`search_sampling`)."""
 
 
-def evaluate_codec(model: VideoModel, images: FloatArray) -> dict[str, float]:
+def evaluate_codec(model: VideoModel, images: Float32Array) -> dict[str, float]:
     """PSNR of the codec's reconstruction of still digits [n, 8, 8], over the digit's own square."""
     frames = place_on_canvas(images, model.geometry)
     restored = model.codec.decode(model.codec.encode(frames), model.geometry.patches_per_side)
@@ -56,7 +56,7 @@ def evaluate_codec(model: VideoModel, images: FloatArray) -> dict[str, float]:
 
 
 def evaluate_classifier(
-    classifier: DigitClassifier, model: VideoModel, images: FloatArray, digits: NDArray[np.int64]
+    classifier: DigitClassifier, model: VideoModel, images: Float32Array, digits: NDArray[np.int64]
 ) -> dict[str, float]:
     """Accuracy on held-out real digits and on what the codec makes of them."""
     frames = place_on_canvas(images, model.geometry)
@@ -86,7 +86,7 @@ def evaluate_forced(model: VideoModel, clips: Clips) -> dict[str, Any]:
     }
 
 
-def is_on_path(frames: FloatArray, truth: FloatArray) -> BoolArray:
+def is_on_path(frames: Float32Array, truth: Float32Array) -> BoolArray:
     """Whether a frame's PSNR against the truth is at least ON_PATH_PSNR_DB; peak is 1.
 
     >>> is_on_path(np.full((2, 8, 8), [[[0.1]], [[0.11]]]), np.zeros((2, 8, 8))).tolist()

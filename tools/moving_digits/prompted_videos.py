@@ -10,20 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.decoder import TokenIds
+from fastcar.reference.arrays import BoolArray, Float32Array, TokenIds
 from fastcar.reference.generate import DecodeOptions, Progress, generate
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.video.model import VideoModel
 from fastcar.reference.video.prompt import DIRECTIONS, NUM_DIGITS, Prompt
-from tools.moving_digits.digit_recognition import (
-    NO_DIGIT,
-    DigitClassifier,
-    FloatArray,
-    compute_motion_matches,
-)
-
-BoolArray = NDArray[np.bool_]
+from tools.moving_digits.digit_recognition import NO_DIGIT, DigitClassifier, compute_motion_matches
 
 
 @dataclass(frozen=True)
@@ -94,7 +87,7 @@ def generate_prompted(
     num_frames: int,
     seed: int,
     label: str = "",
-) -> FloatArray:
+) -> Float32Array:
     """[videos, T, H, W] pixels of videos drawn from the prompt alone."""
     sampling = Sampling(settings.temperature, settings.top_k, settings.top_p)
     drawn_frames = 1 if settings.continue_greedily else num_frames
@@ -107,7 +100,7 @@ def generate_prompted(
 
 
 def judge_videos(
-    classifier: DigitClassifier, videos: FloatArray, prompts: tuple[Prompt, ...]
+    classifier: DigitClassifier, videos: Float32Array, prompts: tuple[Prompt, ...]
 ) -> dict[str, Any]:
     """How well videos [videos, T, H, W] show the prompted digits and move as prompted."""
     digits, places = classifier.classify(videos)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from fastcar.cosim.cycles.planner import Planner
-from fastcar.reference.attention import BoolArray
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.gate_factory import make_threshold_gate
 from fastcar.reference.generate import DecodeOptions, generate
 from fastcar.reference.integer.decoder import IntegerDecoder

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcar.reference.arrays import Int16Array
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.digest import compute_digests
 from fastcar.reference.integer.engine import IntegerMlpEngine
-from fastcar.reference.integer.fixed_point import Int16Array
 from fastcar.reference.integer.mlp_engine import DecisionSource, MlpRequest
 from fastcar.reference.integer.units import add_residual
 from tests.reference.integer import naive as naive

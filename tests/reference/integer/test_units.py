@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fastcar.reference.arrays import Int16Array
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.integer.fixed_point import Int16Array
 from fastcar.reference.integer.units import (
     MAX_ACCUMULATOR,
     add_residual,

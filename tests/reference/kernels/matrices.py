@@ -7,10 +7,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.bfloat16_matrix import BFloat16Matrix, round_to_bfloat16
 from fastcar.reference.int8_matrix import Int8Matrix
 from fastcar.reference.matrix import CompressedLayer, Matrix
-from fastcar.reference.weights import FloatArray
 
 KINDS = ("float32", "bfloat16", "int8")
 """Kinds of weight matrix."""

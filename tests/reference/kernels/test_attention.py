@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastcar.reference.kernels.engine as engine_module
-from fastcar.reference.attention import BoolArray, compute_attention
+from fastcar.reference.arrays import BoolArray, FloatArray
+from fastcar.reference.attention import compute_attention
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.engine import NumpyEngine
 from fastcar.reference.kernels.attention import BLOCK_KEYS
@@ -18,7 +19,6 @@ from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.kernels.exponential import SMALLEST
 from fastcar.reference.kv_cache import CacheStorage, KVCache
 from fastcar.reference.sparse_attention import SparseAttention
-from fastcar.reference.weights import FloatArray
 from tests.reference.rounding import compute_attention_bound, compute_score_bound
 from tests.reference.runs import HEADS
 

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import TemporalAttentionScoreGate
 from fastcar.reference.int8_matrix import Int8Matrix
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.matrix import CompressedWeights, DecoderWeights, compress_weights
 from fastcar.reference.thresholds import FixedThresholds
-from fastcar.reference.weights import FloatArray
 from tests.reference.kernels.matrices import KINDS
 from tests.reference.runs import Run, cast_weights, decode, decode_with, make_decoder, make_run
 from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs

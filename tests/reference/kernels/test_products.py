@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastcar.reference.kernels.engine as engine_module
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.int8_matrix import Int8Matrix
 from fastcar.reference.kernels.engine import NumbaEngine
@@ -15,7 +16,6 @@ from fastcar.reference.kernels.lanes import count_roundings
 from fastcar.reference.kernels.products import NEAR_BYTES, RESIDENT_BYTES
 from fastcar.reference.linear import MAX_INT8_WIDTH, compute_linear
 from fastcar.reference.matrix import Matrix
-from fastcar.reference.weights import FloatArray
 from tests.reference.kernels.matrices import (
     KINDS,
     compute_exact_products,

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.engine import NumpyEngine
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.sampling import Sampling, make_streams
-from fastcar.reference.weights import FloatArray
 from tests.reference.test_sampling import samplings
 
 ENGINE = NumbaEngine()

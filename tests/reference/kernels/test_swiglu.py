@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import fastcar.reference.kernels.engine as engine_module
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.kernels.exponential import EXP_ROUNDINGS, SMALLEST
 from fastcar.reference.kernels.lanes import count_roundings
 from fastcar.reference.linear import compute_linear
 from fastcar.reference.matrix import CompressedLayer
 from fastcar.reference.swiglu import Activations, compute_activations, compute_swiglu
-from fastcar.reference.weights import FloatArray
 from tests.reference.kernels.matrices import KINDS, draw_layer, draw_rows, widen
 from tests.reference.rounding import EXP_ROUNDINGS as SPEC_EXP_ROUNDINGS
 from tests.reference.rounding import compute_gamma

@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastcar.reference.arrays import Float32Array
 from fastcar.reference.video.moving_digits import Motion, compute_path, render_clip
 from fastcar.reference.video.prompt import Prompt
 from tools.moving_digits.clip_sampler import GEOMETRY
@@ -10,7 +11,6 @@ from tools.moving_digits.digit_images import LabelledImages
 from tools.moving_digits.digit_recognition import (
     NO_DIGIT,
     DigitClassifier,
-    FloatArray,
     compute_motion_matches,
     find_windows,
     place_on_canvas,
@@ -19,7 +19,7 @@ from tools.moving_digits.digit_recognition import (
 PLACES = GEOMETRY.positions_per_axis
 
 
-def put(image: FloatArray, place_x: int, place_y: int) -> FloatArray:
+def put(image: Float32Array, place_x: int, place_y: int) -> Float32Array:
     """One frame [1, H, W] with a digit in a place."""
     return render_clip(image, Motion(place_x, place_y, 1, 0), GEOMETRY, frames=1)
 

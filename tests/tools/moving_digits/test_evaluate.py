@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fastcar.reference.arrays import Float32Array
 from fastcar.reference.video.codec import PatchCodec
 from fastcar.reference.video.model import VideoModel
 from tools.moving_digits.digit_images import LabelledImages
-from tools.moving_digits.digit_recognition import FloatArray
 from tools.moving_digits.evaluate import (
     Verdict,
     compute_path_shares,
@@ -20,16 +20,16 @@ from tools.moving_digits.evaluate import (
 
 
 @pytest.fixture(scope="module")
-def truth(shipped: VideoModel) -> FloatArray:
+def truth(shipped: VideoModel) -> Float32Array:
     """True clips as the codec shows them, [clips, 16, H, W]."""
     return shipped.render(shipped.load_clips("held_out").token_ids[:, : 16 * 64])
 
 
-def test_the_truth_is_on_its_own_path(truth: FloatArray) -> None:
+def test_the_truth_is_on_its_own_path(truth: Float32Array) -> None:
     assert is_on_path(truth, truth).all()
 
 
-def test_what_left_the_path_is_caught(truth: FloatArray) -> None:
+def test_what_left_the_path_is_caught(truth: Float32Array) -> None:
     black = np.zeros_like(truth)
     beside = np.roll(truth, 4, axis=-1)
     late = np.roll(truth, 1, axis=1)

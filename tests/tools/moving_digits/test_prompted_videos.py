@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fastcar.reference.arrays import Float32Array
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.video.model import VideoModel
 from fastcar.reference.video.moving_digits import Motion, render_clip
 from fastcar.reference.video.prompt import DIRECTIONS, Prompt
 from tools.moving_digits.clip_sampler import GEOMETRY
 from tools.moving_digits.digit_images import LabelledImages
-from tools.moving_digits.digit_recognition import DigitClassifier, FloatArray
+from tools.moving_digits.digit_recognition import DigitClassifier
 from tools.moving_digits.prompted_videos import (
     PromptedSettings,
     generate_prompted,
@@ -22,7 +23,7 @@ from tools.moving_digits.prompted_videos import (
 @pytest.fixture(scope="module")
 def true_videos(
     classifier: DigitClassifier, held_out: LabelledImages
-) -> tuple[FloatArray, tuple[Prompt, ...]]:
+) -> tuple[Float32Array, tuple[Prompt, ...]]:
     """One video of every digit, of images that the classifier knows."""
     images, labels = held_out
     videos, prompts = [], []
@@ -39,7 +40,7 @@ def true_videos(
 
 
 def test_true_videos_are_right(
-    classifier: DigitClassifier, true_videos: tuple[FloatArray, tuple[Prompt, ...]]
+    classifier: DigitClassifier, true_videos: tuple[Float32Array, tuple[Prompt, ...]]
 ) -> None:
     verdict = judge_videos(classifier, *true_videos)
     assert verdict["right_throughout_share"] == 1
@@ -49,7 +50,7 @@ def test_true_videos_are_right(
 
 
 def test_one_wrong_frame_fails_the_video(
-    classifier: DigitClassifier, true_videos: tuple[FloatArray, tuple[Prompt, ...]]
+    classifier: DigitClassifier, true_videos: tuple[Float32Array, tuple[Prompt, ...]]
 ) -> None:
     videos, prompts = true_videos
     planted = videos.copy()
@@ -64,7 +65,7 @@ def test_one_wrong_frame_fails_the_video(
 
 
 def test_another_digit_than_prompted_is_wrong(
-    classifier: DigitClassifier, true_videos: tuple[FloatArray, tuple[Prompt, ...]]
+    classifier: DigitClassifier, true_videos: tuple[Float32Array, tuple[Prompt, ...]]
 ) -> None:
     videos, prompts = true_videos
     verdict = judge_videos(classifier, np.roll(videos, 1, axis=0), prompts)
@@ -73,7 +74,7 @@ def test_another_digit_than_prompted_is_wrong(
 
 
 def test_a_single_frame_has_no_motion(
-    classifier: DigitClassifier, true_videos: tuple[FloatArray, tuple[Prompt, ...]]
+    classifier: DigitClassifier, true_videos: tuple[Float32Array, tuple[Prompt, ...]]
 ) -> None:
     videos, prompts = true_videos
     verdict = judge_videos(classifier, videos[:, :1], prompts)
