@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.proofs.attack import attack
@@ -14,6 +14,7 @@ from fastcar.proofs.counterexamples.integer_mlp import get_counterexamples
 from fastcar.proofs.integer_mlp import STATEMENT, IntegerElement, check, draw
 from fastcar.proofs.integer_mlp_steps import STEP_NAMES
 from fastcar.proofs.statement import HypothesisError, Verdict
+from tests.examples import examples
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 
 elements = st.integers(0, 2**32 - 1).map(lambda seed: draw(np.random.default_rng(seed)))
@@ -25,7 +26,7 @@ def test_no_attack_violates_the_claim(element: IntegerElement) -> None:
     attack_once(STATEMENT, element)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(elements)
 def test_rounding_is_as_derived(element: IntegerElement) -> None:
     check_rounding(STATEMENT, element)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, target
+from hypothesis import given, target
 from hypothesis import strategies as st
 
 from fastcar.proofs.arithmetic import is_certain, to_balls
@@ -24,6 +24,7 @@ from fastcar.reference.integer.quantization import LayerRanges, quantize_layer
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.swiglu import compute_swiglu
 from fastcar.reference.weights import LayerWeights
+from tests.examples import examples
 from tests.proofs.attacks import attack_settings
 
 
@@ -94,7 +95,7 @@ def test_no_error_is_above_its_bound(case: Case) -> None:
 
 
 @given(cases)
-@settings(max_examples=20)
+@examples(20)
 def test_float_steps_are_those_of_the_decoder(case: Case) -> None:
     x = case.x * case.layer.scales.residual
     normed = compute_rms_norm(x, case.weights.mlp_norm, case.mlp.rms_norm_eps)

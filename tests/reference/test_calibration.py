@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.calibration import (
@@ -22,6 +22,7 @@ from fastcar.reference.gates import ThresholdGate
 from fastcar.reference.records import DecisionRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.thresholds import FixedThresholds, Measures
+from tests.examples import examples
 from tests.reference.runs import Run, decode, make_run
 from tests.reference.strategies import runs
 
@@ -132,7 +133,7 @@ def test_the_curve_is_monotone_and_each_point_is_counted(
         assert ratio == counted / record.measures.size
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(runs(), names)
 def test_the_measuring_run_is_dense_and_measures_all_that_is_eligible(run: Run, name: str) -> None:
     record = record_dense(run, name)

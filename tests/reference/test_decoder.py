@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
@@ -16,6 +16,7 @@ from fastcar.reference.laps import PARTS, Laps
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.thresholds import FixedThresholds
+from tests.examples import examples
 from tests.reference.naive_decoder import NaiveDecoder
 from tests.reference.rounding import compute_decode_bound
 from tests.reference.runs import Run, decode, make_decoder, make_run
@@ -25,7 +26,7 @@ sparsities = st.none() | st.builds(SparseAttention, st.integers(1, 12), st.integ
 DOUBLE = (np.float64,)
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     runs(dtypes=DOUBLE),
     sparsities,

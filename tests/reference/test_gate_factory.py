@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.calibration import (
@@ -25,6 +25,7 @@ from fastcar.reference.gate_factory import (
 from fastcar.reference.gates import PeriodicGate, RandomGate, ThresholdGate
 from fastcar.reference.records import DecisionRecord
 from fastcar.reference.thresholds import FixedThresholds
+from tests.examples import examples
 from tests.reference.runs import Run, decode, make_run
 from tests.reference.strategies import runs
 
@@ -48,7 +49,7 @@ def test_every_gate_has_a_name() -> None:
     assert GATE_NAMES == ("tas", "input", "oracle", "random", "periodic")
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(runs(), st.sampled_from(sorted(THRESHOLD_GATES)))
 def test_a_measuring_gate_decodes_dense(run: Run, name: str) -> None:
     gate = make_measuring_gate(name, run.config.num_hidden_layers)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
@@ -15,6 +15,7 @@ from fastcar.reference.generate import DecodeOptions, DecodeResult, Prompts, com
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.weights import make_random_weights
+from tests.examples import examples
 from tests.reference.runs import Run, decode, make_config, make_run
 from tests.reference.strategies import GATES, GateSpec, gate_specs
 
@@ -57,7 +58,7 @@ def are_equal(first: DecodeResult, second: DecodeResult) -> bool:
     )
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(seeds, st.integers(1, 3), gate_specs, guidances)
 def test_same_seed_gives_the_same_video_of_visual_codes(
     seed: int, videos: int, spec: GateSpec, guidance: float | None
@@ -71,7 +72,7 @@ def test_same_seed_gives_the_same_video_of_visual_codes(
     assert result.record.replayed.shape == (TOTAL - 1, CONFIG.num_hidden_layers, rows)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(seeds, gate_specs.filter(lambda spec: spec.name != "random"), guidances)
 def test_a_video_does_not_depend_on_the_videos_behind_it(
     seed: int, spec: GateSpec, guidance: float | None
@@ -83,7 +84,7 @@ def test_a_video_does_not_depend_on_the_videos_behind_it(
     assert np.array_equal(together.nats[:, :1], alone.nats)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(seeds, gate_specs, guidances, st.integers(0, TOTAL))
 def test_feeding_what_was_drawn_repeats_the_run(
     seed: int, spec: GateSpec, guidance: float | None, num_given: int
@@ -96,7 +97,7 @@ def test_feeding_what_was_drawn_repeats_the_run(
     assert drawn.top_1.all()
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(seeds, st.sampled_from([None, *GATES]), guidances)
 def test_likelihoods_are_those_of_a_decoder_fed_with_the_same_tokens(
     seed: int, spec: GateSpec | None, guidance: float | None

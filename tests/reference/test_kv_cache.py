@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.arrays import FloatArray
 from fastcar.reference.bfloat16_matrix import round_bits, round_to_bfloat16, widen_bits
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.kv_cache import CacheStorage, KVCache
+from tests.examples import examples
 from tests.reference.runs import Run, decode, make_config
 from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
 
@@ -92,7 +93,7 @@ def test_what_bfloat16_cannot_hold_is_refused_by_name() -> None:
         cache.update(0, 0, token, token * 3.4e38)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(runs(dtypes=(np.float32,)), gate_specs, attention_options)
 def test_decoding_with_bfloat16_is_decoding_with_rounded_keys_and_values(
     run: Run, spec: GateSpec, options: dict[str, Any]

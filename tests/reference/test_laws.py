@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import fastcar.reference.engine as engine
@@ -24,6 +24,7 @@ from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.swiglu import compute_swiglu
 from fastcar.reference.thresholds import FixedThresholds
 from fastcar.reference.weights import LayerWeights, ModelWeights
+from tests.examples import examples
 from tests.reference.runs import Decoded, Run, decode, decode_with, make_decoder, make_run
 from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
 
@@ -99,7 +100,7 @@ def test_the_lowest_threshold_replays_every_eligible_token_and_no_other(
             assert np.array_equal(decoded.outputs[token], decoded.outputs[token - frame])
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.integers(1, 7), st.integers(2, 8))
 def test_the_ceiling_is_exact(frames: int, tokens_per_frame: int) -> None:
     run = make_run(0, tokens_per_frame=tokens_per_frame, frames=frames)

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 
+from tests.examples import examples
 from tests.reference.rounding import compute_decode_bound
 from tests.reference.runs import Run, decode, make_decoder
 from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
@@ -17,7 +18,7 @@ from tests.reference.strategies import GateSpec, attention_options, gate_specs, 
 DOUBLE = (np.float64,)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(runs(dtypes=DOUBLE), attention_options)
 def test_prefill_is_step_by_step(run: Run, options: dict[str, Any]) -> None:
     stepped = decode(run, **options)
@@ -35,7 +36,7 @@ def test_prefill_is_step_by_step(run: Run, options: dict[str, Any]) -> None:
     )
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(runs(dtypes=DOUBLE), gate_specs)
 def test_fused_attention_decides_and_computes_the_same(run: Run, spec: GateSpec) -> None:
     layers = run.config.num_hidden_layers
@@ -45,7 +46,7 @@ def test_fused_attention_decides_and_computes_the_same(run: Run, spec: GateSpec)
     assert np.abs(plain.logits - fused.logits).max() <= compute_decode_bound(run)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(runs(dtypes=DOUBLE), gate_specs, attention_options)
 def test_padding_at_the_left_changes_nothing(
     run: Run, spec: GateSpec, options: dict[str, Any]

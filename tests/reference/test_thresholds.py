@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds, check_ratio
+from tests.examples import examples
 
 orientations = st.booleans()
 
@@ -28,7 +29,7 @@ def run_adaptive(
     return np.array(decisions)
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(
     st.integers(0, 2**16),
     st.floats(0.05, 0.95),

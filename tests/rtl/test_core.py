@@ -7,12 +7,13 @@ from random import Random
 
 import pyrtl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.config import TINY, AcceleratorConfig
 from fastcar.rtl.instruction import Buffer, Instruction, Opcode
+from tests.examples import examples
 from tests.rtl.core_bench import BenchOptions, CoreBench, CoreRun
 from tests.rtl.core_programs import (
     draw_instruction,
@@ -57,7 +58,7 @@ options = st.builds(
 )
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(options, st.lists(st.sampled_from(["compute", "replay", "score", "distance"]), max_size=5))
 def test_slots_equal_the_naive_core(
     bench: CoreBench, options: BenchOptions, kinds: list[str]
@@ -108,7 +109,7 @@ def test_the_queue_holds_back_the_dispatcher() -> None:
     check_equal(bench, program, BenchOptions(read_latency=9))
 
 
-@settings(max_examples=10)
+@examples(10)
 @given(st.integers(0, 2**32 - 1))
 def test_stalls_change_cycles_but_nothing_else(bench: CoreBench, seed: int) -> None:
     program = list_computed_slot(bench.config, Random(seed), 1)

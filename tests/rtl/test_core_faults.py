@@ -5,12 +5,13 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.rtl import latency
 from fastcar.rtl.config import TINY
 from fastcar.rtl.instruction import Instruction, Opcode, encode
+from tests.examples import examples
 from tests.rtl.core_bench import BenchOptions, CoreBench, CoreRun
 from tests.rtl.core_programs import (
     list_computed_slot,
@@ -71,7 +72,7 @@ seeds = st.integers(0, 2**32 - 1)
 stalls = st.sampled_from([0.0, 0.3])
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(seeds, stalls, st.data())
 def test_a_read_error_is_reported_once_and_nothing_follows(
     bench: CoreBench, seed: int, stall_probability: float, data: st.DataObject
@@ -100,7 +101,7 @@ def test_a_read_error_is_reported_once_and_nothing_follows(
     check_recovery(bench, seed)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(seeds, stalls, st.data())
 def test_a_write_error_is_reported_once_and_nothing_follows(
     bench: CoreBench, seed: int, stall_probability: float, data: st.DataObject
@@ -129,7 +130,7 @@ def test_a_write_error_is_reported_once_and_nothing_follows(
     check_recovery(bench, seed)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(seeds, stalls, st.integers(0, 300))
 def test_reset_in_any_cycle_recovers(
     bench: CoreBench, seed: int, stall_probability: float, reset_cycle: int
@@ -142,7 +143,7 @@ def test_reset_in_any_cycle_recovers(
     check_recovery(bench, seed)
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(seeds, stalls, st.integers(0, 300))
 def test_abort_in_any_cycle_ends_the_transfers_and_forgets_the_rest(
     bench: CoreBench, seed: int, stall_probability: float, abort_cycle: int

@@ -7,7 +7,7 @@ from functools import cache
 
 import pyrtl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.rtl import latency
@@ -15,6 +15,7 @@ from fastcar.rtl.assertions import ProtocolError
 from fastcar.rtl.config import TINY
 from fastcar.rtl.datapath import OPERAND_CYCLES
 from fastcar.rtl.instruction import Buffer, Instruction, Opcode, encode
+from tests.examples import examples
 from tests.rtl.core_bench import CoreBench
 
 
@@ -88,7 +89,7 @@ def test_rule_2_request_beat_and_record_wait(bench: CoreBench) -> None:
 flags = st.lists(st.booleans(), min_size=24, max_size=24)
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(flags, flags)
 def test_rule_1_reads_transfer_where_both_sides_agree(
     request: list[bool], beats: list[bool]
@@ -106,7 +107,7 @@ def test_rule_1_reads_transfer_where_both_sides_agree(
         is_requested |= ready
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(flags)
 def test_rule_1_beats_are_written_where_both_sides_agree(ready: list[bool]) -> None:
     """The beat that is offered is the next one exactly after each cycle in which it was taken."""
@@ -121,7 +122,7 @@ def test_rule_1_beats_are_written_where_both_sides_agree(ready: list[bool]) -> N
             num_sent += is_ready
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(flags)
 def test_rule_1_instructions_and_records_pass_where_both_sides_agree(offers: list[bool]) -> None:
     """A core that is not read from takes as many instructions as it holds, each offer one."""

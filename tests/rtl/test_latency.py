@@ -6,13 +6,14 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl import latency
 from fastcar.rtl.config import DEMO, TINY, AcceleratorConfig
 from fastcar.rtl.instruction import Instruction, Opcode
+from tests.examples import examples
 from tests.rtl.core_bench import BenchOptions, CoreBench
 from tests.rtl.core_programs import (
     draw_instruction,
@@ -59,7 +60,7 @@ def test_every_instruction_takes_its_cycles(
     assert run.num_write_stalls == (write_latency - 1 if has_written else 0)
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.integers(0, 2**32 - 1), latencies, latencies)
 def test_a_slot_takes_the_sum_of_its_instructions(
     bench: CoreBench, seed: int, read_latency: int, write_latency: int

@@ -10,12 +10,13 @@ from typing import Any
 
 import pyrtl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.rtl.config import TINY, AcceleratorConfig
 from fastcar.rtl.instruction import Buffer
 from fastcar.rtl.vector_memory import FETCH_CYCLES
+from tests.examples import examples
 from tests.rtl.core_bench import BenchOptions, CoreBench
 from tests.rtl.core_programs import (
     draw_instruction,
@@ -59,7 +60,7 @@ def bench(request: pytest.FixtureRequest) -> CoreBench:
     return CoreBench(request.param, make_poisoned)
 
 
-@settings(max_examples=4)
+@examples(4)
 @given(options)
 def test_slots_do_not_use_poisoned_words(bench: CoreBench, options: BenchOptions) -> None:
     random, program = Random(options.seed), []
@@ -69,7 +70,7 @@ def test_slots_do_not_use_poisoned_words(bench: CoreBench, options: BenchOptions
     check_equal(bench, program, options)
 
 
-@settings(max_examples=10)
+@examples(10)
 @given(options, st.integers(1, 15))
 def test_no_legal_sequence_uses_poisoned_words(
     bench: CoreBench, options: BenchOptions, num_instructions: int

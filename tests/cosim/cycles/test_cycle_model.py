@@ -7,7 +7,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from fastcar.cosim.backends.backend import RunResult, RunSettings
@@ -23,6 +23,7 @@ from fastcar.reference.scheduler import Dispatch
 from fastcar.rtl.config import TINY, AcceleratorConfig
 from fastcar.rtl.instruction import Buffer, Instruction, Opcode, Predicate, encode, get_buffer_words
 from tests.cosim.tiny_model import make_model, make_request
+from tests.examples import examples
 
 CONFIGS = [
     TINY,
@@ -59,7 +60,7 @@ def check_prediction(prediction: Prediction, result: RunResult) -> None:
     assert prediction.counters == result.counters
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(
     st.sampled_from(CONFIGS),
     st.sampled_from(DecisionSource),
@@ -90,7 +91,7 @@ def test_layers_take_the_cycles_of_the_formula(
     check_prediction(predict_run(config, run.program, computes, latency_cycles), run.result)
 
 
-@settings(max_examples=15)
+@examples(15)
 @given(
     st.sampled_from(CONFIGS),
     st.sampled_from(DecisionSource),
@@ -215,7 +216,7 @@ def check_program(
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-@settings(max_examples=60)
+@examples(60)
 @given(data=st.data())
 def test_no_legal_program_is_a_counterexample(
     config: AcceleratorConfig, data: st.DataObject

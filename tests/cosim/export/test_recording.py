@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.cosim.backends.backend import RunSettings
@@ -19,6 +19,7 @@ from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.video.model import load_video_model
 from fastcar.rtl.config import DEMO, TINY, AcceleratorConfig
 from fastcar.rtl.instruction import Opcode, decode
+from tests.examples import examples
 
 
 @cache
@@ -33,7 +34,7 @@ def record(
     return record_layer(TINY, scene, source, latency_cycles=latency)
 
 
-@settings(max_examples=6)
+@examples(6)
 @given(
     st.sampled_from(DecisionSource),
     st.integers(1, TINY.num_slots),

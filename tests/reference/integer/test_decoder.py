@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
@@ -25,6 +25,7 @@ from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.thresholds import FixedThresholds
+from tests.examples import examples
 from tests.reference.integer.runs import (
     are_equal,
     decode_integers,
@@ -75,7 +76,7 @@ class RecordingEngine:
 
 
 @given(runs(), names)
-@settings(max_examples=20)
+@examples(20)
 def test_threshold_that_never_replays_is_dense_to_the_bit(run: Run, name: str) -> None:
     model = quantize_run(run)
     gate = make_gate(name, NEVER[name], run.config.num_hidden_layers)
@@ -85,7 +86,7 @@ def test_threshold_that_never_replays_is_dense_to_the_bit(run: Run, name: str) -
 
 
 @given(runs(), names)
-@settings(max_examples=20)
+@examples(20)
 def test_threshold_that_always_replays_takes_all_eligible_tokens(run: Run, name: str) -> None:
     gate = make_gate(name, ALWAYS[name], run.config.num_hidden_layers)
     found = decode_integers(run, quantize_run(run), gate)
@@ -97,7 +98,7 @@ def test_threshold_that_always_replays_takes_all_eligible_tokens(run: Run, name:
 
 
 @given(runs(min_rows=2), names, st.data())
-@settings(max_examples=20)
+@examples(20)
 def test_rows_are_independent_of_their_batch(run: Run, name: str, data: st.DataObject) -> None:
     if name == "random":  # its streams belong to rows
         name = "tas"
@@ -112,7 +113,7 @@ def test_rows_are_independent_of_their_batch(run: Run, name: str, data: st.DataO
 
 
 @given(runs(), names)
-@settings(max_examples=20)
+@examples(20)
 def test_nothing_leaks_into_the_next_generation(run: Run, name: str) -> None:
     model = quantize_run(run)
     level, layers = MIXED[name], run.config.num_hidden_layers
@@ -161,7 +162,7 @@ def test_layer_without_threshold_computes_and_measures_nothing() -> None:
 
 
 @given(runs(), st.sampled_from([Semantics.PAPER, Semantics.PUBLISHED]), st.sampled_from([None, 2]))
-@settings(max_examples=20)
+@examples(20)
 def test_measured_score_is_the_score_of_float(
     run: Run, semantics: Semantics, window: int | None
 ) -> None:

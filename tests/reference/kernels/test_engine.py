@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.arrays import FloatArray
@@ -17,6 +17,7 @@ from fastcar.reference.int8_matrix import Int8Matrix
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.matrix import CompressedWeights, DecoderWeights, compress_weights
 from fastcar.reference.thresholds import FixedThresholds
+from tests.examples import examples
 from tests.reference.kernels.matrices import KINDS
 from tests.reference.runs import Run, cast_weights, decode, decode_with, make_decoder, make_run
 from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
@@ -59,7 +60,7 @@ def test_every_result_is_that_of_numpy_within_rounding(
         assert np.abs(second - exact)[valid].max() <= 64 * distance
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(runs(dtypes=SINGLE), kinds, gate_specs, attention_options)
 def test_rows_do_not_influence_each_other(
     run: Run, kind: str, spec: GateSpec, options: dict[str, Any]
