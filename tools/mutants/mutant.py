@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+class MutantError(Exception):
+    """The list does not fit the code, or a run says nothing about it."""
+
+
 @dataclass(frozen=True)
 class Mutant:
     """One bug.
@@ -32,3 +36,11 @@ def name_test_file(path: str) -> str:
     """
     folder, _, stem = path.rpartition("/")
     return f"tests/{folder}/test_{stem}.py"
+
+
+def compute_mutated(source: str, mutant: Mutant) -> str:
+    """The source with the bug; raises MutantError unless the text stands there exactly once."""
+    found = source.count(mutant.old)
+    if found != 1:
+        raise MutantError(f"{mutant.name}: text found {found} times in {mutant.path}: must be once")
+    return source.replace(mutant.old, mutant.new)

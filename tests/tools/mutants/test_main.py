@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
-from queue import SimpleQueue
 
 import pytest
 
 from fastcar.proofs.registry import STEMS
-from tools.mutants.__main__ import (
-    MUTANTS,
-    MutantError,
-    check_clean,
-    check_list,
-    compute_mutated,
-    main,
-    planted,
-    run_tests,
-)
-from tools.mutants.mutant import Mutant
+from tools.mutants.__main__ import MUTANTS, check_list, count_commits, main
+from tools.mutants.mutant import Mutant, MutantError
 from tools.paths import ROOT
 
 MUTANT = Mutant("planted", "module.py", "x = 1", "x = 2", ("test_module.py",))
@@ -39,18 +30,6 @@ COSIM_STEMS = (
     "backends/pyrtl_backend",
     "backends/verilator_backend",
 )
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A tree with one module, one test and the profile that the tool asks for."""
-    (tmp_path / "module.py").write_text("x = 1\ny = 1\n")
-    (tmp_path / "test_module.py").write_text(
-        "from module import x\n\ndef test_x() -> None:\n    assert x == 1\n"
-    )
-    (tmp_path / "test_other.py").write_text("def test_nothing() -> None:\n    assert True\n")
-    (tmp_path / "setup.cfg").write_text("[tool:pytest]\n")
-    return tmp_path
 
 
 def test_every_planted_bug_fits_the_code() -> None:
@@ -78,38 +57,6 @@ def test_every_part_of_the_co_simulation_has_its_mutants(stem: str) -> None:
     assert any(mutant.path == f"cosim/{stem}.py" for mutant in MUTANTS)
 
 
-def test_a_caught_bug_names_the_test_and_a_survivor_none(tree: Path) -> None:
-    files = {path: path.read_text() for path in tree.iterdir() if path.suffix == ".py"}
-    with planted(tree, MUTANT):
-        assert (tree / "module.py").read_text() == "x = 2\ny = 1\n"
-        assert run_tests(tree, ["test_module.py"]) == "test_module.py::test_x"
-        assert run_tests(tree, ["test_other.py"]) is None
-    assert files == {path: path.read_text() for path in files}
-
-
-def test_a_test_file_that_cannot_be_collected_catches_nothing(tree: Path) -> None:
-    (tree / "test_module.py").write_text("import missing_module\n")
-    with pytest.raises(MutantError, match=r"^pytest ended with \d:"):
-        run_tests(tree, ["test_module.py"])
-
-
-def test_a_test_that_fails_without_a_bug_is_an_error(tree: Path) -> None:
-    trees: SimpleQueue[Path] = SimpleQueue()
-    trees.put(tree)
-    check_clean(trees, ["test_module.py", "test_other.py"])
-    (tree / "module.py").write_text("x = 0\n")
-    with pytest.raises(MutantError, match=r"^test_module\.py::test_x fails without any mutant$"):
-        check_clean(trees, ["test_other.py", "test_module.py"])
-    assert trees.get() == tree
-
-
-@pytest.mark.parametrize(("old", "found"), [("x = 3", 0), (" = 1", 2)])
-def test_refuses_a_text_that_is_not_there_once(old: str, found: int) -> None:
-    message = rf"^planted: text found {found} times in module\.py: must be once$"
-    with pytest.raises(MutantError, match=message):
-        compute_mutated("x = 1\ny = 1\n", replace(MUTANT, old=old))
-
-
 def test_refuses_a_name_twice_and_a_missing_test(tree: Path) -> None:
     with pytest.raises(MutantError, match=r"^planted: name stands twice in the list$"):
         check_list([MUTANT, MUTANT], tree)
@@ -126,3 +73,36 @@ def test_a_word_that_names_no_mutant_is_no_success(
     monkeypatch.setattr("tools.mutants.__main__.MUTANTS", ())
     assert main([]) == 1
     assert "no mutant" in capsys.readouterr().err
+
+
+def test_parts_rotate_with_the_commits_and_leave_nothing_out(
+    monkeypatch: pytest.MonkeyPatch, tree: Path
+) -> None:
+    seen: list[str] = []
+    monkeypatch.setattr("tools.mutants.__main__.check_list", lambda chosen: None)
+    monkeypatch.setattr(
+        "tools.mutants.__main__.run_all",
+        lambda chosen, num_workers: seen.extend(mutant.name for mutant in chosen) or [],
+    )
+    for commits in range(90, 97):
+        monkeypatch.setattr("tools.mutants.__main__.count_commits", lambda n=commits: n)
+        assert main(["--rotate", "7"]) == 0
+    assert sorted(seen) == sorted(mutant.name for mutant in MUTANTS)
+
+
+def test_commits_are_those_of_the_repository(tmp_path: Path) -> None:
+    assert count_commits(tmp_path) == 0
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    subprocess.run([*git, "init", "-q"], check=True)
+    for _ in range(2):
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    assert count_commits(tmp_path) == 2
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "x"])
+def test_refuses_a_rotation_that_is_no_number(
+    text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["--rotate", text])
+    assert "must be a whole number, at least 1" in capsys.readouterr().err
