@@ -12,7 +12,7 @@ PIP_QUIET := $(if $(MAKE_TERMOUT),,--quiet)# bars on a terminal, one line per st
 PYTEST_ARGS ?=
 # A process per core, each with one thread for its matrix products.
 PARALLEL := --numprocesses auto --dist worksteal
-test test-all nightly mutants: export OPENBLAS_NUM_THREADS = 1
+test test-slow test-all nightly mutants: export OPENBLAS_NUM_THREADS = 1
 DEMO_ARGS ?= --prompt "3 right-down" --prompt "7 left" --target-ratio 0.3 --guidance 2 --closed-loop-runs 2
 MODEL_OUT ?= out/model
 BENCH_ARGS ?=
@@ -22,21 +22,22 @@ FORMAL_ARGS ?=
 VERILOG_ARGS ?=
 SIMULATORS_ARGS ?=
 MUTANTS_ARGS ?=
+PORTABLE_ARGS ?=
 SYNTH_ARGS ?=
 COCOTB_ARGS ?= --preset tiny
 
 # Two pips at once in one environment spoil it.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all nightly coverage lint format doctest mutants bench findings \
-        prove bounds formal hardware verilog simulators cocotb synth \
+.PHONY: help setup demo test test-slow test-all test-portable nightly coverage lint format \
+        doctest mutants bench findings prove bounds formal hardware verilog simulators cocotb synth \
         signoff golden train evaluate clean
 
 ## -- first steps
 help: ## list every target with an example | make help
 	@awk -F ' ## | [|] ' '\
 	/^## -- / { sub(/^## -- /, ""); printf "\n%s\n", $$0 } \
-	/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-9s %-57s  %s\n", $$1, $$2, $$3 }' Makefile
+	/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-13s %-57s  %s\n", $$1, $$2, $$3 }' Makefile
 demo: $(VENV)/stamp-cli ## videos of the shipped model, dense and with replay | make demo
 	$(BIN)/fastcar generate $(DEMO_ARGS) --gate tas --out out/demo/tas
 	$(BIN)/fastcar generate $(DEMO_ARGS) --gate input --out out/demo/input
@@ -45,8 +46,12 @@ setup: $(VENV)/stamp-cli $(VENV)/stamp-test $(VENV)/stamp-lint ## .venv with com
 ## -- tests
 test: $(VENV)/stamp-test ## fast tests | make test PYTEST_ARGS="-k replay"
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
-test-all: $(VENV)/stamp-test ## fast and slow tests | make test-all
-	$(BIN)/python -m pytest $(PARALLEL) -m "" $(PYTEST_ARGS)
+test-slow: $(VENV)/stamp-test ## slow tests | make test-slow
+	$(BIN)/python -m pytest $(PARALLEL) -m "slow and not nightly" $(PYTEST_ARGS)
+test-all: $(VENV)/stamp-test ## all tests but the nightly ones | make test-all
+	$(BIN)/python -m pytest $(PARALLEL) -m "not nightly" $(PYTEST_ARGS)
+test-portable: $(VENV)/stamp-test $(VENV)/stamp-portable ## fast tests as on other machines | make test-portable
+	$(BIN)/python -m tools.portable $(PORTABLE_ARGS)
 nightly: $(VENV)/stamp-test ## all tests, random examples, seed in the header | make nightly
 	FASTCAR_HYPOTHESIS=nightly $(BIN)/python -m pytest $(PARALLEL) -m "" $(PYTEST_ARGS)
 doctest: $(VENV)/stamp-test ## examples in docstrings, README.md and docs/ | make doctest

@@ -18,6 +18,12 @@ from hypothesis import HealthCheck, Phase, settings
 OFFICIAL_VECTORS = Path(__file__).parent / "vectors" / "official"
 PROFILES = ("ci", "nightly", "mutants")
 
+# Tests that set XDG_CACHE_HOME must not make Yosys and nextpnr compile anew, half a minute each.
+os.environ.setdefault(
+    "YOWASP_CACHE_DIR",
+    str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "YoWASP"),
+)
+
 # A slow machine must not turn a correct test red: neither deadline nor too_slow.
 settings.register_profile(
     "ci",

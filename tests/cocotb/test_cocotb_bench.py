@@ -103,7 +103,7 @@ def test_make_passes_in_verilator(tmp_path: Path) -> None:
 
 @needs_cocotb
 @needs_icarus
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_make_passes_on_tokens_of_the_shipped_model(tmp_path: Path) -> None:
     write(tmp_path, get_package("demo").files)
     status, output = make(tmp_path)

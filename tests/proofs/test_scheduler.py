@@ -34,6 +34,9 @@ from fastcar.reference.errors import ArgumentError
 from fastcar.reference.scheduler import MAX_CORES, MAX_SLOTS, compute_schedule, unpack_index_word
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 
+BY_DAY = {1, 4, MAX_CORES}
+"""Numbers of cores that are proven in every run; the others at night."""
+
 
 @st.composite
 def flag_sets(draw: st.DrawFn) -> Flags:
@@ -72,8 +75,13 @@ def test_z3_proves_every_obligation() -> None:
     assert len({(o.name, o.num_cores, o.num_slots) for o in found}) == NUM_OBLIGATIONS
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("num_cores", range(1, MAX_CORES + 1))
+@pytest.mark.parametrize(
+    "num_cores",
+    [
+        pytest.param(cores, marks=pytest.mark.slow if cores in BY_DAY else pytest.mark.nightly)
+        for cores in range(1, MAX_CORES + 1)
+    ],
+)
 def test_z3_proves_all_words_of_32_bits_without_induction(num_cores: int) -> None:
     found = prove_whole_words(num_cores, MAX_SLOTS)
     assert len(found) == 3

@@ -125,7 +125,7 @@ def test_the_accelerator_maps_to_dsp_blocks_and_block_ram(tmp_path: Path) -> Non
     assert result["products"]["mac_array"] == {"total": TINY.num_lanes, "unmapped": 0}
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_everything_runs_on_the_smallest_sizes_and_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

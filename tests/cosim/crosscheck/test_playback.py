@@ -42,6 +42,11 @@ SIMULATORS = [
     pytest.param("verilator", marks=needs_verilator),
     "cxxrtl",
 ]
+DEMO_SIMULATORS = [
+    pytest.param("icarus", marks=[needs_icarus, pytest.mark.nightly]),
+    pytest.param("verilator", marks=[needs_verilator, pytest.mark.slow]),
+    pytest.param("cxxrtl", marks=pytest.mark.slow),
+]
 SLOW_SIMULATORS = [
     pytest.param("icarus", marks=needs_icarus),
     pytest.param("verilator", marks=[needs_verilator, pytest.mark.slow]),
@@ -70,8 +75,7 @@ def test_tiny_is_equal_everywhere(simulator: str) -> None:
     check_equal(simulator, "tiny", 3)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("simulator", DEMO_SIMULATORS)
 def test_demo_is_equal_everywhere(simulator: str) -> None:
     check_equal(simulator, "demo", 2)
 

@@ -1,0 +1,118 @@
+"""Rows change what they say, and a failing test makes the exit code 1."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tools import portable
+from tools.portable import (
+    BEGIN,
+    END,
+    FRESH,
+    HIDDEN,
+    Result,
+    Row,
+    format_results,
+    main,
+    make_path,
+    make_rows,
+    read_counts,
+    write_table,
+)
+
+TESTS = """
+import os
+import shutil
+from pathlib import Path
+
+
+def test_environment() -> None:
+    assert os.environ["OPENBLAS_CORETYPE"] == "Haswell"
+
+
+def test_fresh_folder() -> None:
+    assert list(Path(os.environ["CACHE"]).iterdir()) == []
+
+
+def test_hidden() -> None:
+    assert shutil.which("iverilog") is None
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository of one test file."""
+    (tmp_path / "test_rows.py").write_text(TESTS)
+    monkeypatch.setattr(portable, "ROOT", tmp_path)
+    return tmp_path
+
+
+def plant(monkeypatch: pytest.MonkeyPatch, row: Row) -> None:
+    monkeypatch.setattr(portable, "make_rows", lambda seed: [row])
+
+
+def test_a_row_runs_as_it_says(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changed = {"OPENBLAS_CORETYPE": "Haswell", "CACHE": FRESH}
+    plant(monkeypatch, Row("planted", changed, ("test_rows.py",)))
+    monkeypatch.setenv("PATH", make_path_with_icarus(folder))
+    assert main([]) == 1
+    shown = capsys.readouterr().out
+    assert "planted: 1 failed, 2 passed" in shown
+    assert "test_hidden" in shown
+
+
+def make_path_with_icarus(folder: Path) -> str:
+    """A search path with a program of that name before all others."""
+    programs = folder / "programs"
+    programs.mkdir()
+    (programs / "iverilog").write_text("#!/bin/sh\n")
+    (programs / "iverilog").chmod(0o755)
+    return f"{programs}:{make_all(folder)}"
+
+
+def make_all(folder: Path) -> str:
+    rest = folder / "rest"
+    rest.mkdir()
+    return make_path(rest)
+
+
+def test_hidden_programs_are_not_found_and_others_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", make_path_with_icarus(tmp_path))
+    assert shutil.which("iverilog") is not None
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    path = make_path(hidden)
+    assert [shutil.which(name, path=path) for name in HIDDEN] == [None] * len(HIDDEN)
+    assert shutil.which("env", path=path) is not None
+
+
+def test_every_row_has_its_own_name() -> None:
+    names = [row.name for row in make_rows(1)]
+    assert len(set(names)) == len(names) >= 7
+
+
+def test_the_table_goes_between_its_marks(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{BEGIN}old\n{END} after\n")
+    row = Row("one", {"CACHE": FRESH}, ("tests",), ("--x",), hides_icarus=True)
+    table = format_results([Result(row, read_counts("1 failed, 2 passed in 3s"), 1, 4.4)])
+    write_table(table, page)
+    text = page.read_text()
+    assert text.startswith(f"before\n{BEGIN}| row")
+    assert text.endswith(f"|\n{END} after\n")
+    assert "`CACHE=(empty)` no `iverilog` `--x`" in text
+    page.write_text("no marks")
+    with pytest.raises(SystemExit, match=r"page\.md: must hold the marks"):
+        write_table(table, page)
+
+
+def test_a_name_of_no_row_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["vax"]) == 2
+    assert "no row has a name" in capsys.readouterr().err

@@ -1,0 +1,223 @@
+"""The tests under other processors, libraries and orders than those of this machine.
+
+A row changes what another machine would change: the kernels of OpenBLAS and their threads, the
+vector instructions of NumPy, the processor that Numba compiles for, what is installed, the order of
+tests and the seed of hashes. It runs the fast tests of the trees that can notice.
+
+    python -m tools.portable              every row
+    python -m tools.portable nehalem      only those named
+    python -m tools.portable --write      and put the table into tests/README.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import secrets
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from tools.markdown import format_table
+from tools.paths import ROOT
+
+PAGE = ROOT / "tests" / "README.md"
+BEGIN, END = "<!-- portable -->\n", "<!-- end -->"
+FLOAT = ("tests/reference", "tests/proofs", "tests/fastcar", "tests/tools")
+"""Trees that compute in floating point."""
+HIDDEN = ("iverilog", "vvp")
+FRESH = "{fresh}"
+"""Stands for an empty folder in a value of the environment."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of machine.
+
+    Attributes:
+        name: of the row.
+        environment: variables that differ; `FRESH` stands for an empty folder.
+        trees: tests that can notice.
+        options: of pytest.
+        hides_icarus: the programs `HIDDEN` are not found.
+        needs: extension of the processor, as NumPy names it; the row is left out without it.
+    """
+
+    name: str
+    environment: Mapping[str, str]
+    trees: Sequence[str] = FLOAT
+    options: Sequence[str] = ()
+    hides_icarus: bool = False
+    needs: str | None = None
+
+
+def make_rows(seed: int) -> list[Row]:
+    """All rows; `seed` orders tests and hashes."""
+    shuffled = ("--random-order", f"--random-order-seed={seed}")
+    return [
+        Row("haswell", {"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_NUM_THREADS": "1"}),
+        Row(
+            "skylakex",
+            {"OPENBLAS_CORETYPE": "SkylakeX", "OPENBLAS_NUM_THREADS": "2"},
+            needs="X86_V4",
+        ),
+        Row("nehalem", {"OPENBLAS_CORETYPE": "Nehalem", "OPENBLAS_NUM_THREADS": "2"}),
+        Row("no AVX-512 in NumPy", {"NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL"}),
+        Row(
+            "generic Numba",
+            {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "NUMBA_CACHE_DIR": FRESH},
+        ),
+        Row("no Icarus", {}, ("tests",), hides_icarus=True),
+        Row("random order", {"PYTHONHASHSEED": str(seed)}, ("tests",), shuffled),
+    ]
+
+
+@dataclass
+class Result:
+    """What pytest said.
+
+    Attributes:
+        row: what was run.
+        counts: number of tests by outcome.
+        exit_code: of pytest.
+        cpu_seconds: processor time of all its processes.
+    """
+
+    row: Row
+    counts: dict[str, int] = field(default_factory=dict)
+    exit_code: int = 0
+    cpu_seconds: float = 0.0
+
+
+def read_counts(text: str) -> dict[str, int]:
+    """Outcomes in pytest's last line.
+
+    >>> read_counts("3 failed, 10 passed, 2 skipped in 1.0s")
+    {'failed': 3, 'passed': 10, 'skipped': 2}
+    """
+    last = text.strip().rpartition("\n")[2]
+    return {name: int(number) for number, name in re.findall(r"(\d+) ([a-z]+)", last)}
+
+
+def make_path(folder: Path) -> str:
+    """A search path of links to every program but the hidden ones."""
+    for place in os.environ.get("PATH", "").split(os.pathsep):
+        for program in Path(place).glob("*"):
+            link = folder / program.name
+            if program.name not in HIDDEN and not link.exists() and os.access(program, os.X_OK):
+                link.symlink_to(program)
+    return str(folder)
+
+
+def run_row(row: Row) -> Result:
+    """The fast tests of a row; their output follows if one fails."""
+    with tempfile.TemporaryDirectory(prefix="portable-") as folder:
+        fresh = Path(folder) / "fresh"
+        fresh.mkdir()
+        changed = {
+            name: value.replace(FRESH, str(fresh)) for name, value in row.environment.items()
+        }
+        environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"} | changed
+        if row.hides_icarus:
+            environment["PATH"] = make_path(fresh)
+        command = [sys.executable, "-m", "pytest", "-q", "--numprocesses=auto", "--dist=worksteal"]
+        before = os.times()
+        done = subprocess.run(
+            [*command, *row.options, *row.trees],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        after = os.times()
+    if done.returncode:
+        print(done.stdout + done.stderr, flush=True)
+    used = after.children_user + after.children_system
+    used -= before.children_user + before.children_system
+    return Result(row, read_counts(done.stdout), done.returncode, used)
+
+
+def describe(row: Row) -> str:
+    """What differs, in words of the shell."""
+    words = [f"`{name}={value}`" for name, value in row.environment.items()]
+    words += ["no `iverilog`"] if row.hides_icarus else []
+    words += [f"`{option}`" for option in row.options]
+    return " ".join(words).replace(FRESH, "(empty)")
+
+
+def format_results(results: Sequence[Result]) -> str:
+    """A table in Markdown."""
+    rows = [
+        [
+            result.row.name,
+            describe(result.row),
+            ", ".join(tree.removeprefix("tests/") for tree in result.row.trees),
+            str(result.counts.get("passed", 0)),
+            str(result.counts.get("failed", 0) + result.counts.get("error", 0)),
+            str(result.counts.get("skipped", 0)),
+            f"{result.cpu_seconds:.0f}",
+        ]
+        for result in results
+    ]
+    head = ["row", "what differs", "tests", "passed", "failed", "skipped", "processor s"]
+    return format_table(head, rows) + "\n"
+
+
+def write_table(table: str, page: Path = PAGE) -> None:
+    """Put the table between its marks in a page."""
+    head, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"{page}: must hold the marks {BEGIN.strip()} and {END}")
+    page.write_text(head + begin + table + end + tail, encoding="utf-8")
+
+
+def is_possible(row: Row) -> bool:
+    """Whether this processor has what the row needs."""
+    found = np.show_config(mode="dicts")["SIMD Extensions"]["found"]
+    return row.needs is None or row.needs in found
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit code 0 if no row fails."""
+    parser = argparse.ArgumentParser(prog="portable", description="Tests under other machines.")
+    parser.add_argument("words", nargs="*", help="only rows whose names contain one of them")
+    parser.add_argument(
+        "--seed", type=int, default=secrets.randbits(16), help="of order and hashes"
+    )
+    parser.add_argument("--write", action="store_true", help=f"table into {PAGE.name}")
+    options = parser.parse_args(arguments)
+    rows = [
+        row
+        for row in make_rows(options.seed)
+        if not options.words or any(word in row.name for word in options.words)
+    ]
+    if not rows:
+        print(f"no row has a name with one of {options.words}", file=sys.stderr)
+        return 2
+    results = []
+    for row in rows:
+        if not is_possible(row):
+            print(f"{row.name}: left out, this processor has no {row.needs}", flush=True)
+            continue
+        started = time.perf_counter()
+        results.append(run_row(row))
+        words = ", ".join(f"{number} {name}" for name, number in results[-1].counts.items())
+        print(f"{row.name}: {words}, {time.perf_counter() - started:.0f} s", flush=True)
+    table = format_results(results)
+    print(table, end="")
+    if options.write:
+        write_table(table)
+    return int(any(result.exit_code for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
