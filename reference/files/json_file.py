@@ -47,8 +47,10 @@ def get_file_size(path: Path) -> int:
     """
     try:
         status = path.stat()
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+    except OSError as error:
+        raise CheckpointError(describe_path(path), error.strerror, "a readable file") from error
+    except ValueError as error:  # Python's words for a null byte differ between its versions
+        reason = "embedded null byte" if "\0" in str(path) else error
         raise CheckpointError(describe_path(path), reason, "a readable file") from error
     if not stat.S_ISREG(status.st_mode):
         raise CheckpointError(describe_path(path), "no regular file", "a readable file")
