@@ -35,12 +35,14 @@ from tools.markdown import fill_paragraphs
 def main() -> int:
     """Command line; 0 for success, 2 with one line for a refusal."""
     # models of gigabytes must not stay behind
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         run(_parse_arguments())
     except (FastCarError, WorkerError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
+    finally:
+        signal.signal(signal.SIGTERM, previous)
     return 0
 
 
