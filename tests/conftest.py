@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+from tests.process_state import watch_process_state
 
 OFFICIAL_VECTORS = Path(__file__).parent / "vectors" / "official"
 PROFILES = ("ci", "nightly", "mutants")
@@ -77,3 +80,10 @@ def pytest_report_header(config: pytest.Config) -> str:
 def official_vectors() -> Path:
     """Directory of the numbers that the published code gave, described in its README.md."""
     return OFFICIAL_VECTORS
+
+
+@pytest.fixture(autouse=True)
+def process_state() -> Iterator[None]:
+    """Fail a test that leaves signal handlers, working directory or environment changed."""
+    with watch_process_state():
+        yield
