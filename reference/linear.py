@@ -2,8 +2,10 @@
 
 A general matrix product chooses its order of summation by the number of rows, so a row alone and
 the same row in a batch may differ in the last bit, and replaying a neighbour would change it.
-Here each row is its own matrix-vector product (D-05). The matrix is walked in blocks that stay in
-the cache while all rows pass over them, so its weights are read from memory once.
+Here each row is its own matrix-vector product (D-05). A BLAS may also choose the order by the
+address of its operand, so every row begins at the same place of a cache line (D-33). The matrix is
+walked in blocks that stay in the cache while all rows pass over them, so its weights are read from
+memory once.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ MAX_INT8_WIDTH = (2**31 - 1) // MAX_INT8**2
 BLOCK_BYTES = 1 << 21
 """Weights of one block: small enough for the caches, large enough that BLAS shares it between its
 threads; `make bench` compares sizes."""
+ALIGNMENT_BYTES = 64
+"""Each row begins at an address that this divides: a cache line, no vector of a BLAS is longer."""
 
 
 def compute_linear(x: FloatArray, weight: Matrix) -> FloatArray:
@@ -39,7 +43,7 @@ def compute_linear(x: FloatArray, weight: Matrix) -> FloatArray:
         return compute_int8_linear(x, weight)
     if isinstance(weight, BFloat16Matrix):
         weight = weight.widen()
-    rows = x.reshape(-1, x.shape[-1])  # [R, in]
+    rows = _align_rows(x.reshape(-1, x.shape[-1]))  # [R, in]
     num_rows, width = rows.shape
     outputs = weight.shape[0]
     block = max(1, min(outputs, BLOCK_BYTES // (width * weight.itemsize)))
@@ -84,6 +88,19 @@ def check_int8_width(weight: Int8Matrix) -> None:
     width = weight.shape[1]
     if width > MAX_INT8_WIDTH:
         raise ArgumentError("width of an int8 matrix", width, f"at most {MAX_INT8_WIDTH}")
+
+
+def _align_rows(rows: FloatArray) -> FloatArray:
+    """A copy of [R, in] whose rows all begin at a multiple of `ALIGNMENT_BYTES`."""
+    num_rows, width = rows.shape
+    lines = -(-width * rows.itemsize // ALIGNMENT_BYTES)
+    buffer = np.empty((num_rows * lines + 1) * ALIGNMENT_BYTES, np.uint8)
+    start = -buffer.ctypes.data % ALIGNMENT_BYTES
+    places = buffer[start : start + num_rows * lines * ALIGNMENT_BYTES].view(rows.dtype)
+    stride = lines * ALIGNMENT_BYTES // rows.itemsize
+    aligned: FloatArray = places.reshape(num_rows, stride)[:, :width]
+    aligned[...] = rows
+    return aligned
 
 
 def _multiply(matrices: FloatArray, columns: FloatArray) -> FloatArray:

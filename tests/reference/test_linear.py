@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import os
+import subprocess
+import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,6 +75,48 @@ def test_the_bits_of_a_row_do_not_depend_on_its_batch(
     assert np.array_equal(whole, single)
     assert np.array_equal(whole[chosen], gathered)
     assert np.array_equal(whole[::-1], reversed_rows)
+
+
+@pytest.mark.parametrize("width", [1, 3, 8, 11, 17])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_every_row_begins_at_the_same_place_of_a_cache_line(
+    width: int, dtype: type[np.floating[Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever x lies: a BLAS may choose the order of summation by the address."""
+    seen = []
+
+    def multiply(matrices: Any, columns: Any) -> Any:
+        seen.extend(columns[0, row].ctypes.data for row in range(3))
+        return np.matmul(matrices, columns)[..., 0]
+
+    monkeypatch.setattr(linear, "_multiply", multiply)
+    numbers = np.arange(4 * width + 3, dtype=dtype)
+    for start in range(4):
+        x = numbers[start : start + 3 * width].reshape(3, width)
+        assert np.array_equal(compute_linear(x, np.eye(width, dtype=dtype)), x)
+    assert len(seen) == 12
+    assert {address % linear.ALIGNMENT_BYTES for address in seen} == {0}
+
+
+ROWS_ALONE = """
+import numpy as np
+from fastcar.reference.linear import compute_linear
+rng = np.random.default_rng(0)
+for width in range(1, 40):
+    x, weight = rng.standard_normal((8, width)), rng.standard_normal((1, width))
+    alone = [compute_linear(x[[row]], weight)[0] for row in range(8)]
+    assert np.array_equal(compute_linear(x, weight), alone), width
+"""
+
+
+def test_rows_are_independent_where_a_dot_product_depends_on_its_address() -> None:
+    """Of OpenBLAS's kernels that for the oldest x86-64 does, in float64 with a single output."""
+    subprocess.run(
+        [sys.executable, "-c", ROWS_ALONE],
+        env={**os.environ, "OPENBLAS_CORETYPE": "Prescott"},
+        cwd=Path(__file__).parents[2],
+        check=True,
+    )
 
 
 @pytest.mark.parametrize("outputs", [1, 7, 8, 9, 16, 17])

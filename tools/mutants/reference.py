@@ -311,6 +311,12 @@ _ATTENTION = (
         "product: FloatArray = x @ weight.T",
     ),
     _bug(
+        "linear",
+        "rows begin anywhere in a cache line",
+        "rows = _align_rows(x.reshape(-1, x.shape[-1]))",
+        "rows = x.reshape(-1, x.shape[-1])",
+    ),
+    _bug(
         "guidance",
         "guidance starts from the conditional row",
         "= unconditional + logits",
