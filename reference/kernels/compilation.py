@@ -15,7 +15,7 @@ from typing import Any
 
 import numba
 import numba.core.cgutils
-import numba.core.codegen
+import numba.core.registry
 import numba.extending
 from numba.core import event
 
@@ -26,12 +26,32 @@ config: Any = numba.config
 cgutils: Any = numba.core.cgutils
 ir: Any = cgutils.ir
 """LLVM's operations (llvmlite) as Numba brings them; like `cgutils`, without types."""
-_codegen: Any = numba.core.codegen
-get_host_cpu_features = _codegen.ll.get_host_cpu_features
+_registry: Any = numba.core.registry
 register: Any = event.register
 
 PACKAGE = Path(__file__).parent
 NOTICE = "fastcar: compiling kernels, once; this takes up to a minute"
+
+
+@cache
+def get_target_features() -> dict[str, bool]:
+    """Instruction sets, by LLVM's names, that Numba lets its code use or forbids; others are open.
+
+    They need not be those of this machine: NUMBA_CPU_NAME, NUMBA_CPU_FEATURES and NUMBA_ENABLE_AVX
+    choose others. Numba keys its cache by them.
+    """
+    _, _, features = _registry.cpu_target.target_context.codegen().magic_tuple()
+    return parse_features(features)
+
+
+def parse_features(features: str) -> dict[str, bool]:
+    """What LLVM's list says; of a name that it holds twice, the last.
+
+    >>> parse_features("+avx2,-avx512f")
+    {'avx2': True, 'avx512f': False}
+    """
+    named = [feature.strip() for feature in features.split(",") if feature.strip()]
+    return {feature[1:]: feature[0] == "+" for feature in named}
 
 
 @cache

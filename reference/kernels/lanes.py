@@ -16,7 +16,7 @@ from typing import Any
 
 from numba import types
 
-from fastcar.reference.kernels.compilation import cgutils, get_host_cpu_features, intrinsic, ir
+from fastcar.reference.kernels.compilation import cgutils, get_target_features, intrinsic, ir
 
 LANES = 16
 """Float32 numbers of one vector: 512 bits; narrower machines use two or four registers."""
@@ -127,7 +127,7 @@ def add_pairs(builder: Builder, a: Value, b: Value, pair_width: int) -> Value:
 
 
 def get_pair_width(features: Mapping[str, bool]) -> int:
-    """Int16 products of one instruction of the machine: 32 or 16, or 1 where none is known.
+    """Int16 products of one instruction of the target: 32 or 16, or 1 where none is known.
 
     >>> get_pair_width({"avx2": True, "avx512bw": False})
     16
@@ -137,10 +137,10 @@ def get_pair_width(features: Mapping[str, bool]) -> int:
     return LANES if features.get("avx2") else 1
 
 
-PAIR_WIDTH = get_pair_width(get_host_cpu_features())
-"""Of this machine."""
-MULTIPLIES_BYTES = bool(get_host_cpu_features().get("avx512vnni"))
-"""Whether the machine has an instruction for `multiply_add_bytes`."""
+PAIR_WIDTH = get_pair_width(get_target_features())
+"""Of what Numba compiles for, which may be less than this machine."""
+MULTIPLIES_BYTES = bool(get_target_features().get("avx512vnni"))
+"""Whether that has an instruction for `multiply_add_bytes`."""
 
 
 def prefetch(builder: Builder, address: Value) -> None:
