@@ -83,7 +83,7 @@ def test_every_row_begins_at_the_same_place_of_a_cache_line(
     width: int, dtype: type[np.floating[Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Wherever x lies: a BLAS may choose the order of summation by the address."""
-    seen = []
+    seen: list[int] = []
 
     def multiply(matrices: Any, columns: Any) -> Any:
         seen.extend(columns[0, row].ctypes.data for row in range(3))
