@@ -207,5 +207,11 @@ KERNEL_MUTANTS = (
         'digest.update(path.name.encode() + b"\\0" + path.read_bytes() + b"\\0")',
         'digest.update(path.name.encode() + b"\\0")',
     ),
+    _bug(
+        "compilation",
+        "instructions that the target forbids are used",
+        'return {feature[1:]: feature[0] == "+" for feature in named}',
+        "return {feature[1:]: True for feature in named}",
+    ),
 )
 """Planted bugs of `reference/kernels`."""

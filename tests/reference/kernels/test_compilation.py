@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import fastcar.reference.kernels.compilation as compilation
-from fastcar.reference.kernels.compilation import NOTICE, get_digest
+from fastcar.reference.kernels.compilation import NOTICE, get_digest, parse_features
 
 PROGRAM = """
 import numpy as np
@@ -35,6 +35,70 @@ def test_the_first_process_says_once_that_it_compiles(tmp_path: Path) -> None:
     assert run_program(tmp_path) == ("(1, 4)\n", NOTICE + "\n")
     assert run_program(tmp_path) == ("(1, 4)\n", "")
     assert {path.name for path in tmp_path.iterdir()} == {f"kernels-{get_digest()}"}
+
+
+PRODUCTS = """
+import hashlib
+import numpy as np
+from fastcar.reference.kernels.compilation import kernel
+from fastcar.reference.kernels.lanes import MULTIPLIES_BYTES, PAIR_WIDTH
+from fastcar.reference.kernels.tiles import make_tile
+tile = make_tile(1, 1)
+
+@kernel()
+def multiply(weight, x, out):
+    tile(weight, 0, x, 0, out, 0)
+
+rng = np.random.default_rng(0)
+bits = b""
+for width in (1, 16, 150, 331):
+    for kinds in ((np.float32, np.float32), (np.int8, np.int32)):
+        x, weight = (20 * rng.standard_normal((2, 1, width))).astype(kinds[0])
+        out = np.empty((1, 1), kinds[1])
+        multiply(weight, x, out)
+        bits += out.tobytes()
+print(PAIR_WIDTH, MULTIPLIES_BYTES, hashlib.sha256(bits).hexdigest())
+print(sum(multiply.stats.cache_hits.values()))
+"""
+
+
+@pytest.mark.slow
+def test_every_target_gives_the_same_bits_from_machine_code_of_its_own(tmp_path: Path) -> None:
+    """One directory holds the code of all: none is loaded for another."""
+    program = tmp_path / "products.py"  # what is kept on disk needs a file
+    program.write_text(PRODUCTS, encoding="utf-8")
+    targets: tuple[dict[str, str], ...] = (
+        {},
+        {"NUMBA_CPU_NAME": "generic"},
+        {"NUMBA_CPU_FEATURES": ""},
+    )
+    sums = set()
+    for num_hits in ("0", "2"):
+        for target in targets:
+            environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), **target}
+            (*chosen, digest), (hits,) = run_file(program, environment)
+            assert hits == num_hits
+            assert not target or chosen == ["1", "False"]
+            sums.add(digest)
+    assert len(sums) == 1
+
+
+def run_file(program: Path, environment: dict[str, str]) -> list[list[str]]:
+    """Words of the lines that a fresh process prints."""
+    done = subprocess.run(
+        [sys.executable, program],
+        env={"PYTHONPATH": str(compilation.PACKAGE.parents[1]), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [line.split() for line in done.stdout.splitlines()]
+
+
+def test_what_the_target_forbids_is_not_used() -> None:
+    assert not parse_features("")
+    assert parse_features("+avx2,-avx512bw, +avx2") == {"avx2": True, "avx512bw": False}
+    assert parse_features("+avx512bw,-avx512bw") == {"avx512bw": False}
 
 
 def test_any_source_of_the_package_changes_the_digest(
