@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fastcar.reference.errors import FastCarError
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction_check import ErrorCode
-from fastcar.rtl.score_unit import MEASURE_BITS
+from fastcar.rtl.lanes import ACCUMULATOR_BITS
 
 GetPort = Callable[[str], int]
 """Value of an output port in the current cycle, unsigned."""
@@ -143,7 +143,7 @@ def read_decision(get: GetPort) -> DecisionRecord | None:
     return DecisionRecord(
         order=get("decision_order"),
         slot=get("decision_slot"),
-        score=score - (score >> MEASURE_BITS - 1 << MEASURE_BITS),
+        score=score - (score >> ACCUMULATOR_BITS - 1 << ACCUMULATOR_BITS),
         computes=bool(get("decision_computes")),
         core=get("decision_core"),
         cycle=get("decision_cycle"),

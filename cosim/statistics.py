@@ -11,9 +11,8 @@ from fastcar.cosim.cycles.cycle_model import Prediction, bound_cycles, predict_r
 from fastcar.cosim.cycles.cycle_recursion import Step
 from fastcar.cosim.cycles.timeline import PHASES, Timeline, list_spans
 from fastcar.cosim.engine import LayerRun
-from fastcar.cosim.program.compiler import BEGIN_STATIC
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.instruction import Instruction, Opcode, Predicate
+from fastcar.rtl.instruction import STATIC_BIT, Instruction, Opcode, Predicate
 from fastcar.rtl.latency import count_mac_beats
 
 
@@ -95,7 +94,7 @@ class RunStatistics:
         self, run: LayerRun, computes: tuple[bool, ...], prediction: Prediction
     ) -> None:
         """What both mappings take for these decisions: the one that ran, and the other."""
-        is_static = bool(run.program[0].shift & BEGIN_STATIC)
+        is_static = run.program[0].is_static
         program = set_mapping(run.program, not is_static)
         other = predict_run(self.config, program, computes, self.latency_cycles)
         drs, static = (other, prediction) if is_static else (prediction, other)
@@ -135,5 +134,5 @@ class RunStatistics:
 def set_mapping(program: Sequence[Instruction], is_static: bool) -> tuple[Instruction, ...]:
     """The program with another mapping in BEGIN."""
     begin = program[0]
-    shift = begin.shift | BEGIN_STATIC if is_static else begin.shift & ~BEGIN_STATIC
+    shift = begin.shift & ~(1 << STATIC_BIT) | is_static << STATIC_BIT
     return replace(begin, shift=shift), *program[1:]

@@ -30,15 +30,18 @@ from fastcar.rtl.core import CoreInputs, CoreOutputs, make_core
 from fastcar.rtl.counters import COUNTER_BITS
 from fastcar.rtl.dispatcher import DispatcherInputs, DispatcherOutputs, make_dispatcher
 from fastcar.rtl.error_register import ErrorReport, make_error_register
-from fastcar.rtl.instruction import INSTRUCTION_BITS, split
+from fastcar.rtl.instruction import (
+    DISTANCE_BIT,
+    INSTRUCTION_BITS,
+    STATIC_BIT,
+    join_value,
+    split,
+)
 from fastcar.rtl.registers import drive, latch, make_register
 from fastcar.rtl.scheduler import NUM_SLOTS_BITS, SchedulerInputs, SchedulerOutputs, make_scheduler
 from fastcar.rtl.score_unit import Measure, ScoreUnitInputs, ScoreUnitOutputs, make_score_unit
 
 CoreFactory = Callable[[AcceleratorConfig, str, CoreInputs], CoreOutputs]
-
-STATIC_BIT, DISTANCE_BIT = 0, 1
-"""Bits of `shift` in BEGIN."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ def _make_score_unit(
             is_begin=wires.is_begin,
             is_distance=fields["shift"][DISTANCE_BIT],
             is_threshold=wires.is_threshold,
-            threshold=pyrtl.concat(fields["multiplier"], fields["address"]),
+            threshold=join_value(fields),
             measures=[
                 Measure(core.decision_valid, core.decision_slot, core.decision_score)
                 for core in cores

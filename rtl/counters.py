@@ -12,7 +12,7 @@ import pyrtl
 from fastcar.rtl.registers import drive, increment, make_register
 
 COUNTER_BITS = 48
-"""10^14 cycles: 10 days at 300 MHz."""
+"""Of every number of cycles. 10^14 cycles: 10 days at 300 MHz."""
 
 
 def make_counters(

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import pyrtl
 
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.instruction import Buffer, Opcode
-from fastcar.rtl.lanes import ACCUMULATOR_BITS
+from fastcar.rtl.instruction import Buffer, Opcode, join_value
 from fastcar.rtl.mac_array import (
     MODE_BITS,
     SOON_CYCLES,
@@ -205,8 +204,7 @@ def _make_norm(
 ) -> RmsNormOutputs:
     """Mantissa and shift of the sum of squares that the MAC array gives."""
     fields = sequencer.fields
-    epsilon = pyrtl.concat(fields["multiplier"], fields["address"])
-    assert len(epsilon) == ACCUMULATOR_BITS
+    epsilon = join_value(fields)
     is_sum = mac.valid & is_one_of(fields, (Opcode.NORM,))
     return make_rms_norm(f"{name}_norm", RmsNormInputs(clear, is_sum, mac.accumulator, epsilon))
 

@@ -6,6 +6,7 @@ Source: docs/accelerator.md, section 2. `FIELDS` alone says where the bits are: 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -35,6 +36,12 @@ FIELDS: tuple[tuple[str, int], ...] = (
 """Name and width of every field, from bit 0 upwards."""
 
 FIELD_BITS = dict(FIELDS)
+
+VALUE_BITS = FIELD_BITS["multiplier"] + FIELD_BITS["address"]
+"""Width of the value of NORM and THRESHOLD (= 48)."""
+
+STATIC_BIT, DISTANCE_BIT = 0, 1
+"""Bits of `shift` in BEGIN."""
 
 
 class Opcode(IntEnum):
@@ -125,6 +132,24 @@ class Instruction:
         """The unsigned 48-bit value of NORM and THRESHOLD: multiplier, address."""
         return self.multiplier << FIELD_BITS["address"] | self.address
 
+    @property
+    def is_static(self) -> bool:
+        """Whether BEGIN chooses the static mapping."""
+        return bool(self.shift >> STATIC_BIT & 1)
+
+
+def split_value(value: int) -> dict[str, int]:
+    """The fields that hold a value of NORM or THRESHOLD, a negative one as two's complement.
+
+    >>> Instruction(Opcode.THRESHOLD, **split_value(-1)).value == 2**48 - 1
+    True
+    """
+    unsigned, address_bits = value % (1 << VALUE_BITS), FIELD_BITS["address"]
+    return {
+        "multiplier": unsigned >> address_bits,
+        "address": unsigned & ((1 << address_bits) - 1),
+    }
+
 
 def encode(instruction: Instruction) -> int:
     """The 128 bits of an instruction.
@@ -175,3 +200,8 @@ def split(word: pyrtl.WireVector) -> dict[str, pyrtl.WireVector]:
         fields[name] = word[position : position + num_bits]
         position += num_bits
     return fields
+
+
+def join_value(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
+    """48 bits: the value of NORM and THRESHOLD among the fields that `split` gives."""
+    return pyrtl.concat(fields["multiplier"], fields["address"])

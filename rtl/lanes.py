@@ -16,6 +16,7 @@ ACTIVATION_BITS = 16
 MAX_ACTIVATION = 32767
 """sat16 limits to -32767 .. 32767."""
 ACCUMULATOR_BITS = 48
+"""Of every sum, so of a score, a distance, a threshold and of E, too; signed."""
 
 
 def split_lanes(word: pyrtl.WireVector, lane_bits: int) -> list[pyrtl.WireVector]:

@@ -18,12 +18,12 @@ from operator import xor
 import pyrtl
 
 from fastcar.rtl.assertions import require, require_stable
+from fastcar.rtl.counters import COUNTER_BITS
 from fastcar.rtl.instruction import FIELD_BITS
 from fastcar.rtl.lanes import split_lanes
 from fastcar.rtl.registers import drive, make_register
 from fastcar.rtl.sequencer import DECISION_OPCODES, SequencerOutputs, is_one_of
 
-CYCLE_BITS = 48
 DIGEST_BITS = 32
 
 
@@ -75,7 +75,7 @@ def make_retirement(
     """Build the record of the slot under way and the one that is offered."""
     is_begun_q = make_register(1, f"{name}_is_begun")
     is_ended_q = make_register(1, f"{name}_is_ended")
-    start_cycle_q = make_register(CYCLE_BITS, f"{name}_start_cycle")
+    start_cycle_q = make_register(COUNTER_BITS, f"{name}_start_cycle")
     digest_q = make_register(DIGEST_BITS, f"{name}_digest")
 
     fields = sequencer.fields
@@ -108,8 +108,8 @@ def _offer(
     start_cycle, digest = record
     valid_q = make_register(1, f"{name}_valid")
     slot_q = make_register(FIELD_BITS["slot"], f"{name}_slot")
-    record_start_cycle_q = make_register(CYCLE_BITS, f"{name}_record_start_cycle")
-    record_end_cycle_q = make_register(CYCLE_BITS, f"{name}_record_end_cycle")
+    record_start_cycle_q = make_register(COUNTER_BITS, f"{name}_record_start_cycle")
+    record_end_cycle_q = make_register(COUNTER_BITS, f"{name}_record_end_cycle")
     record_digest_q = make_register(DIGEST_BITS, f"{name}_record_digest")
     drive(
         valid_q,

@@ -27,10 +27,8 @@ from fastcar.rtl.circuits import (
     select_value,
 )
 from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.lanes import ACCUMULATOR_BITS
 from fastcar.rtl.registers import drive, latch, make_register
-
-MEASURE_BITS = 48
-"""Width of a score, a distance and a threshold, signed."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ class _Decision:
 def make_score_unit(config: AcceleratorConfig, inputs: ScoreUnitInputs) -> ScoreUnitOutputs:
     """Build the score unit in the working block."""
     # State.
-    threshold_q = make_register(MEASURE_BITS, "score_unit_threshold")
+    threshold_q = make_register(ACCUMULATOR_BITS, "score_unit_threshold")
     is_distance_q = make_register(1, "score_unit_is_distance")
     drive(threshold_q, (inputs.is_threshold, inputs.threshold), clear=inputs.reset)
     drive(is_distance_q, (inputs.is_begin, inputs.is_distance), clear=inputs.reset)
@@ -229,7 +227,7 @@ def _make_measure_memories(
     values = []
     for core, measure in enumerate(measures):
         memory = pyrtl.MemBlock(
-            MEASURE_BITS, SLOT_BITS, name=f"score_unit_core{core}_measures", asynchronous=False
+            ACCUMULATOR_BITS, SLOT_BITS, name=f"score_unit_core{core}_measures", asynchronous=False
         )
         memory[measure.slot] <<= pyrtl.MemBlock.EnabledWrite(measure.value, measure.valid)
         values.append(memory[head_slot])

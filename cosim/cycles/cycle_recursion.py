@@ -58,7 +58,6 @@ COMMIT_CYCLES = 1
 VISIBLE_CYCLES = 1
 OFFER_CYCLES = 1
 
-BEGIN_STATIC = 1
 DRAINING_OPCODES = (Opcode.BEGIN, Opcode.THRESHOLD, Opcode.END)
 
 
@@ -142,7 +141,7 @@ class Recursion:
         elif instruction.opcode == Opcode.DECIDE:
             self._decide(instruction.slot, look)
         if instruction.opcode == Opcode.BEGIN:
-            self.is_static = bool(instruction.shift & BEGIN_STATIC)
+            self.is_static = instruction.is_static
         self._note(instruction, None, self.pass_cycle, self.pass_cycle)
 
     def _route(self, instruction: Instruction, look: int) -> None:

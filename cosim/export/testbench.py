@@ -16,6 +16,7 @@ from fastcar.cosim.export.recording import Recording
 from fastcar.cosim.program.memory_image import Beats
 from fastcar.cosim.records import Counters, DecisionRecord, RetireRecord
 from fastcar.cosim.verilog.verilog_ports import Port
+from fastcar.rtl.counters import COUNTER_BITS
 from fastcar.rtl.instruction import INSTRUCTION_BITS
 
 BENCH_NAME = "fastcar_testbench"
@@ -28,7 +29,6 @@ DECISIONS_FILE = "expected_decisions.hex"
 RETIRES_FILE = "expected_retires.hex"
 COUNTERS_FILE = "expected_counters.hex"
 
-COUNTER_BITS = 48
 DECISION_PORTS = ("order", "slot", "score", "computes", "core", "cycle")
 RETIRE_PORTS = ("order", "slot", "core", "start_cycle", "end_cycle", "digest")
 """Members of the records, from the highest bits of a line down; also names of the ports."""

@@ -18,16 +18,15 @@ from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.rtl.instruction import (
     FIELD_BITS,
     FIELDS,
+    VALUE_BITS,
     Buffer,
     Instruction,
     Opcode,
     Predicate,
     decode,
     encode,
+    split_value,
 )
-
-VALUE_BITS = FIELD_BITS["multiplier"] + FIELD_BITS["address"]
-"""Width of the value of NORM and THRESHOLD (= 48)."""
 
 COMMENT = "#"
 _BUFFER_FIELDS = ("target", "source")
@@ -133,9 +132,7 @@ def _parse_instruction(mnemonic: str, parts: Sequence[str]) -> Instruction:
 
 def _parse_field(opcode: int, name: str, text: str) -> dict[str, int]:
     if name == "value" and opcode in _VALUED_OPCODES:
-        value = _parse_value(opcode, text)
-        num_bits = FIELD_BITS["address"]
-        return {"multiplier": value >> num_bits, "address": value & ((1 << num_bits) - 1)}
+        return split_value(_parse_value(opcode, text))
     if name not in FIELD_BITS or name in ("opcode", "predicate"):
         known = [known for known, _ in FIELDS[2:]]
         raise ArgumentError("field", name, f"one of {', '.join(known)}")
@@ -151,7 +148,7 @@ def _parse_value(opcode: int, text: str) -> int:
     largest = (1 << (VALUE_BITS - is_signed)) - 1
     if not smallest <= value <= largest:
         raise ArgumentError("value", value, f"from {smallest} to {largest}")
-    return value & ((1 << VALUE_BITS) - 1)
+    return value
 
 
 def _parse_opcode(text: str) -> int:

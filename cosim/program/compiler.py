@@ -10,20 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from fastcar.cosim.program.assembler import VALUE_BITS
 from fastcar.cosim.program.memory_map import CachePart, LayerPart, MemoryMap, SlotPart
 from fastcar.reference.arrays import BoolArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.layer import IntegerLayer, IntegerMatrix
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.scheduler import Dispatch
-from fastcar.rtl.instruction import FIELD_BITS, Buffer, Instruction, Opcode, Predicate
-
-BEGIN_STATIC = 1
-BEGIN_DISTANCE = 2
-"""Bits of BEGIN's shift."""
-
-_ADDRESS_BITS = FIELD_BITS["address"]
+from fastcar.rtl.instruction import (
+    DISTANCE_BIT,
+    STATIC_BIT,
+    VALUE_BITS,
+    Buffer,
+    Instruction,
+    Opcode,
+    Predicate,
+    split_value,
+)
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ class LayerCompiler:
         gains = self._map.locate_constant(step.layer_index, LayerPart.GAINS)
         yield _load(Buffer.X, hidden, self._map.locate_activation(slot, SlotPart.RESIDUAL))
         yield _load(Buffer.P, hidden, gains)
-        yield _make_valued(Opcode.NORM, self._layers[step.layer_index].epsilon, rows=hidden)
+        epsilon = self._layers[step.layer_index].epsilon
+        yield Instruction(Opcode.NORM, rows=hidden, **split_value(epsilon))
 
     def _multiply(
         self, step: LayerStep, matrix: IntegerMatrix, projection: _Projection
@@ -191,9 +194,9 @@ class LayerCompiler:
 def _begin(step: LayerStep) -> Iterator[Instruction]:
     is_static = step.dispatch is Dispatch.STATIC
     is_distance = step.source is DecisionSource.DISTANCE
-    options = BEGIN_STATIC * is_static | BEGIN_DISTANCE * is_distance
+    options = is_static << STATIC_BIT | is_distance << DISTANCE_BIT
     yield Instruction(Opcode.BEGIN, rows=len(step.is_decided), shift=options)
-    yield _make_valued(Opcode.THRESHOLD, step.threshold)
+    yield Instruction(Opcode.THRESHOLD, **split_value(step.threshold))
 
 
 def _load(target: Buffer, words: int, address: int) -> Instruction:
@@ -202,13 +205,6 @@ def _load(target: Buffer, words: int, address: int) -> Instruction:
 
 def _store(source: Buffer, words: int, address: int) -> Instruction:
     return Instruction(Opcode.STORE, source=source, rows=words, address=address)
-
-
-def _make_valued(opcode: Opcode, value: int, rows: int = 0) -> Instruction:
-    """An instruction with a 48-bit value in multiplier (upper part) and address."""
-    unsigned = value & ((1 << VALUE_BITS) - 1)
-    upper, lower = unsigned >> _ADDRESS_BITS, unsigned & ((1 << _ADDRESS_BITS) - 1)
-    return Instruction(opcode, rows=rows, multiplier=upper, address=lower)
 
 
 def _place(

@@ -15,6 +15,8 @@ from fastcar.proofs.formal.task import FormalTask, Method
 from fastcar.proofs.formal.unit import Unit
 from fastcar.proofs.formal.unit_task import UnitBug, make_table_function, make_unit_task
 from fastcar.reference.tables import RSQRT_FIRST_INDEX, RSQRT_TABLE
+from fastcar.rtl.instruction import VALUE_BITS
+from fastcar.rtl.lanes import ACCUMULATOR_BITS
 from fastcar.rtl.rms_norm import MANTISSA_BITS, STEP_BITS, RmsNormInputs, make_rms_norm
 
 MODULE = "fastcar.rtl.rms_norm"
@@ -87,7 +89,7 @@ def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
 
 UNIT = Unit(
     build,
-    {"clear": 1, "valid": 1, "sum_of_squares": 48, "epsilon": 48},
+    {"clear": 1, "valid": 1, "sum_of_squares": ACCUMULATOR_BITS, "epsilon": VALUE_BITS},
     {"is_ready": 1, "mantissa": MANTISSA_BITS, "shift": 6},
 )
 

@@ -13,7 +13,8 @@ from fastcar.proofs.formal.task import FormalTask
 from fastcar.proofs.formal.unit import Unit
 from fastcar.proofs.formal.unit_task import UnitBug, make_unit_task
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.score_unit import MEASURE_BITS, Measure, ScoreUnitInputs, make_score_unit
+from fastcar.rtl.lanes import ACCUMULATOR_BITS
+from fastcar.rtl.score_unit import Measure, ScoreUnitInputs, make_score_unit
 
 CONFIG = AcceleratorConfig(1, 4, 4, 4, 4, 4, 2)
 MODULE = "fastcar.rtl.score_unit"
@@ -114,17 +115,17 @@ UNIT = Unit(
         "is_begin": 1,
         "is_distance": 1,
         "is_threshold": 1,
-        "threshold": MEASURE_BITS,
+        "threshold": ACCUMULATOR_BITS,
         "measure_valid": 1,
         "measure_slot": 5,
-        "measure_value": MEASURE_BITS,
+        "measure_value": ACCUMULATOR_BITS,
         "direct_valid": 1,
         "direct_slot": 5,
         "direct_computes": 1,
         "next_slot": 6,
         "is_commit": 1,
     },
-    {"is_decided": 1, "computes": 1, "score": MEASURE_BITS, "head_slot": 6},
+    {"is_decided": 1, "computes": 1, "score": ACCUMULATOR_BITS, "head_slot": 6},
 )
 
 

@@ -11,10 +11,11 @@ import pyrtl
 from fastcar.reference.scheduler import Dispatch
 from fastcar.rtl.circuits import SLOT_BITS
 from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.lanes import ACCUMULATOR_BITS
 from fastcar.rtl.scheduler import NUM_SLOTS_BITS, SchedulerInputs, make_scheduler
-from fastcar.rtl.score_unit import MEASURE_BITS, Measure, ScoreUnitInputs, make_score_unit
+from fastcar.rtl.score_unit import Measure, ScoreUnitInputs, make_score_unit
 
-MEASURE_MASK = (1 << MEASURE_BITS) - 1
+MEASURE_MASK = (1 << ACCUMULATOR_BITS) - 1
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def build_decision_block(num_cores: int, num_slots: int) -> pyrtl.Block:
                 is_begin=is_begin,
                 is_distance=pyrtl.Input(1, "is_distance"),
                 is_threshold=pyrtl.Input(1, "is_threshold"),
-                threshold=pyrtl.Input(MEASURE_BITS, "threshold"),
+                threshold=pyrtl.Input(ACCUMULATOR_BITS, "threshold"),
                 measures=[_make_measure(core) for core in range(num_cores)],
                 direct_valid=pyrtl.Input(1, "direct_valid"),
                 direct_slot=pyrtl.Input(SLOT_BITS, "direct_slot"),
@@ -102,7 +103,7 @@ def _make_measure(core: int) -> Measure:
     return Measure(
         pyrtl.Input(1, f"valid{core}"),
         pyrtl.Input(SLOT_BITS, f"slot{core}"),
-        pyrtl.Input(MEASURE_BITS, f"value{core}"),
+        pyrtl.Input(ACCUMULATOR_BITS, f"value{core}"),
     )
 
 
@@ -123,7 +124,7 @@ class DecisionBench:
         self.simulation.step({**self.idle, **inputs})
         get = self.simulation.inspect
         if get("is_commit"):
-            score = get("score") - (get("score") >> (MEASURE_BITS - 1) << MEASURE_BITS)
+            score = get("score") - (get("score") >> (ACCUMULATOR_BITS - 1) << ACCUMULATOR_BITS)
             self.commits.append(
                 Commit(
                     cycle=len(self.history),

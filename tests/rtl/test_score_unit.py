@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.rtl.assertions import ProtocolError
-from fastcar.rtl.score_unit import MEASURE_BITS
+from fastcar.rtl.lanes import ACCUMULATOR_BITS
 from tests.rtl.decision_bench import DecisionBench
 
-LARGEST = (1 << MEASURE_BITS - 1) - 1
+LARGEST = (1 << ACCUMULATOR_BITS - 1) - 1
 EDGES = [-LARGEST - 1, -LARGEST, -1, 0, 1, LARGEST - 1, LARGEST]
 measures = st.sampled_from(EDGES) | st.integers(-LARGEST - 1, LARGEST)
 

@@ -386,7 +386,7 @@ _RECORDS = (
 
 _RUNS = (
     _bug(
-        "accelerator",
+        "instruction",
         "bits of BEGIN exchanged",
         "STATIC_BIT, DISTANCE_BIT = 0, 1",
         "STATIC_BIT, DISTANCE_BIT = 1, 0",

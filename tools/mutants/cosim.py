@@ -60,8 +60,8 @@ _PROGRAM = (
     _bug(
         "program/compiler",
         "sign of the threshold lost",
-        "unsigned = value & ((1 << VALUE_BITS) - 1)",
-        "unsigned = abs(value)",
+        "Opcode.THRESHOLD, **split_value(step.threshold)",
+        "Opcode.THRESHOLD, **split_value(abs(step.threshold))",
     ),
 )
 
