@@ -23,6 +23,7 @@ from fastcar.rtl.instruction import (
     get_buffer_words,
     split,
 )
+from tests.rtl.wires import Bench, build_once
 
 instructions = st.builds(
     Instruction, **{name: st.integers(0, (1 << bits) - 1) for name, bits in FIELDS}
@@ -73,16 +74,20 @@ def test_value_is_multiplier_and_address() -> None:
     assert instruction.value == 0x8001_7000_0002
 
 
+@build_once
+def build_split() -> Bench:
+    for name, wire in split(pyrtl.Input(INSTRUCTION_BITS, "instruction")).items():
+        output = pyrtl.Output(FIELD_BITS[name], f"out_{name}")
+        output <<= wire
+    return Bench()
+
+
 @given(st.lists(words, min_size=1, max_size=20))
 def test_the_split_on_wires_equals_decode(samples: list[int]) -> None:
-    pyrtl.reset_working_block()
-    word = pyrtl.Input(INSTRUCTION_BITS, "instruction")
-    for name, wire in split(word).items():
-        pyrtl.Output(FIELD_BITS[name], f"field_{name}").__ilshift__(wire)
-    simulation = pyrtl.Simulation(tracer=None)
+    bench = build_split()
     for sample in samples:
-        simulation.step({"instruction": sample})
-        found = {name: simulation.inspect(f"field_{name}") for name, _ in FIELDS}
+        bench.step(instruction=sample)
+        found = {name: bench.read(name) for name, _ in FIELDS}
         assert Instruction(**found) == decode(sample)
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-import pyrtl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.rtl import instruction_queue
 from fastcar.rtl.config import TINY
 from fastcar.rtl.instruction_queue import InstructionQueueInputs, make_instruction_queue
-from tests.rtl.wires import Bench, expose, make_inputs
+from tests.rtl.wires import Bench, build_once, expose, make_inputs
 
 LATENCY = instruction_queue.latency_cycles(TINY)
 
 
+@build_once
 def build(queue_depth: int) -> Bench:
-    pyrtl.reset_working_block()
     config = replace(TINY, queue_depth=queue_depth)
     inputs = make_inputs(InstructionQueueInputs, clear=1, valid=1, instruction=128, pop=1)
     expose(make_instruction_queue(config, "unit", inputs))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pyrtl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,13 +12,13 @@ from fastcar.rtl import mac_array
 from fastcar.rtl.config import TINY, AcceleratorConfig
 from fastcar.rtl.mac_array import MacArrayInputs, MacMode, make_mac_array
 from tests.rtl import naive
-from tests.rtl.wires import Bench, expose, make_inputs, pack, to_signed
+from tests.rtl.wires import Bench, build_once, expose, make_inputs, pack, to_signed
 
 Beat = tuple[list[int], list[int], list[int]]
 
 
+@build_once
 def build(config: AcceleratorConfig) -> Bench:
-    pyrtl.reset_working_block()
     inputs = make_inputs(
         MacArrayInputs,
         **dict.fromkeys(("clear", "valid", "is_first", "is_last"), 1),

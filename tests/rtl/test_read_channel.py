@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import pyrtl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.rtl.read_channel import ReadChannelInputs, make_read_channel
-from tests.rtl.wires import Bench, expose, make_inputs
+from tests.rtl.wires import Bench, build_once, expose, make_inputs
 
 
+@build_once
 def build() -> Bench:
-    pyrtl.reset_working_block()
     one_bit = ("reset", "start", "request_ready", "response_valid", "response_error")
     widths = dict.fromkeys(one_bit, 1)
     inputs = make_inputs(ReadChannelInputs, **widths, address=32, num_beats=16, response_data=32)

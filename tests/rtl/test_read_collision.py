@@ -27,7 +27,7 @@ from tests.rtl.core_programs import (
     list_score,
 )
 from tests.rtl.test_core import check_equal, options
-from tests.rtl.test_vector_memory import build
+from tests.rtl.test_vector_memory import make_unit
 from tests.rtl.wires import Bench
 
 ONE_WORD = AcceleratorConfig(1, 4, 4, 4, 4, 4)
@@ -84,7 +84,8 @@ def test_no_legal_sequence_uses_poisoned_words(
 
 def test_the_poison_is_found_by_what_reads_too_early() -> None:
     """The buffers alone: a word that is read while it is written is poisoned for this read only."""
-    build()
+    pyrtl.reset_working_block()
+    make_unit()
     assert poison_collisions(pyrtl.working_block()) == 7
     bench = Bench()
     written = {"enable": 1, "buffer": int(Buffer.X), "index": 0, "word": 5, "is_flowing": 1}

@@ -9,20 +9,24 @@ from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl import registers
-from tests.rtl.wires import Bench
+from tests.rtl.wires import Bench, build_once
 
 flags = st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=20)
 
 
-@given(flags)
-def test_clear_wins_then_the_first_true_case(steps: list[tuple[bool, bool, bool]]) -> None:
-    pyrtl.reset_working_block()
+@build_once
+def build_register() -> Bench:
     clear, first, second = (pyrtl.Input(1, name) for name in ("clear", "first", "second"))
     register = registers.make_register(4, "unit")
     registers.drive(register, (first, registers.increment(register)), (second, 9), clear=clear)
     output = pyrtl.Output(4, "out_value")
     output <<= register
-    bench, expected = Bench(), 0
+    return Bench()
+
+
+@given(flags)
+def test_clear_wins_then_the_first_true_case(steps: list[tuple[bool, bool, bool]]) -> None:
+    bench, expected = build_register(), 0
     for is_clear, is_first, is_second in steps:
         bench.step(clear=is_clear, first=is_first, second=is_second)
         assert bench.read("value") == expected
@@ -34,12 +38,16 @@ def test_clear_wins_then_the_first_true_case(steps: list[tuple[bool, bool, bool]
             expected = 9
 
 
-@given(st.lists(st.integers(0, 255), min_size=5, max_size=20), st.integers(0, 4))
-def test_delay_gives_the_value_of_earlier(values: list[int], num_cycles: int) -> None:
-    pyrtl.reset_working_block()
+@build_once
+def build_delay(num_cycles: int) -> Bench:
     output = pyrtl.Output(8, "out_value")
     output <<= registers.delay(pyrtl.Input(8, "value"), num_cycles, "unit")
-    bench = Bench()
+    return Bench()
+
+
+@given(st.lists(st.integers(0, 255), min_size=5, max_size=20), st.integers(0, 4))
+def test_delay_gives_the_value_of_earlier(values: list[int], num_cycles: int) -> None:
+    bench = build_delay(num_cycles)
     for cycle, value in enumerate(values):
         bench.step(value=value)
         assert bench.read("value") == (values[cycle - num_cycles] if cycle >= num_cycles else 0)

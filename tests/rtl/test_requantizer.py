@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pyrtl
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,13 +9,13 @@ from fastcar.rtl import requantizer
 from fastcar.rtl.config import TINY
 from fastcar.rtl.requantizer import RequantizerInputs, make_requantizer
 from tests.rtl import naive
-from tests.rtl.wires import Bench, expose, make_inputs, to_signed
+from tests.rtl.wires import Bench, build_once, expose, make_inputs, to_signed
 
 LATENCY = requantizer.latency_cycles(TINY)
 
 
+@build_once
 def build(accumulator_bits: int = 48, multiplier_bits: int = 17) -> Bench:
-    pyrtl.reset_working_block()
     inputs = make_inputs(
         RequantizerInputs,
         clear=1,

@@ -15,14 +15,14 @@ from fastcar.rtl.instruction import split
 from fastcar.rtl.result_path import SELECT_CYCLES, ResultPathInputs, make_result_path
 from fastcar.rtl.rms_norm import RmsNormOutputs
 from tests.rtl import naive
-from tests.rtl.wires import Bench, expose, pack, unpack
+from tests.rtl.wires import Bench, build_once, expose, pack, unpack
 
 CONFIGS = [replace(TINY, num_lanes=num_lanes) for num_lanes in (4, 8, 32)]
 """One group of lanes, two, and eight."""
 
 
+@build_once
 def build(config: AcceleratorConfig) -> Bench:
-    pyrtl.reset_working_block()
     word_bits = config.word_bits
     names = ("clear", "is_norm", "is_silu", "element_valid")
     flags = {name: pyrtl.Input(1, name) for name in names}

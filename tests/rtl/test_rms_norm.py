@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pyrtl
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,13 +10,13 @@ from fastcar.rtl import rms_norm
 from fastcar.rtl.config import TINY
 from fastcar.rtl.rms_norm import RmsNormInputs, make_rms_norm
 from tests.rtl import naive
-from tests.rtl.wires import Bench, expose, make_inputs
+from tests.rtl.wires import Bench, build_once, expose, make_inputs
 
 LATENCY = rms_norm.latency_cycles(TINY)
 
 
+@build_once
 def build() -> Bench:
-    pyrtl.reset_working_block()
     inputs = make_inputs(RmsNormInputs, clear=1, valid=1, sum_of_squares=48, epsilon=48)
     expose(make_rms_norm("unit", inputs))
     return Bench()

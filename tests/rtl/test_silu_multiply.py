@@ -12,14 +12,14 @@ from fastcar.rtl import silu_multiply
 from fastcar.rtl.config import TINY
 from fastcar.rtl.silu_multiply import LentInputs, SiluMultiplyInputs, make_silu_multiply
 from tests.rtl import naive
-from tests.rtl.wires import Bench, expose, to_signed
+from tests.rtl.wires import Bench, build_once, expose, to_signed
 
 LATENCY = silu_multiply.latency_cycles(TINY)
 LENT_WIDTHS = {"valid": 1, "left": 16, "right": 16, "multiplier": 17, "shift": 6}
 
 
+@build_once
 def build() -> Bench:
-    pyrtl.reset_working_block()
     widths = {"gate": 16, "up": 16, "gate_shift": 2, "multiplier": 16, "shift": 6}
     names = {"clear": 1, "valid": 1, **widths, "is_lent": 1}
     lent = LentInputs(

@@ -19,13 +19,13 @@ from fastcar.rtl.vector_memory import (
     make_vector_memory,
     select_word,
 )
-from tests.rtl.wires import Bench, make_inputs
+from tests.rtl.wires import Bench, build_once, make_inputs
 
 READ_INDEX = {Buffer.G: "gate", Buffer.P: "parameter"}
 
 
-def build() -> Bench:
-    pyrtl.reset_working_block()
+def make_unit() -> None:
+    """The buffers between ports, in the working block."""
     index_bits = count_index_bits(TINY)
     port = make_inputs(WritePort, enable=1, buffer=3, index=index_bits, word=TINY.word_bits)
     operand, gate, parameter = (
@@ -38,6 +38,11 @@ def build() -> Bench:
     for name, wire in [*((buffer.name, word) for buffer, word in words.items()), ("any", selected)]:
         output = pyrtl.Output(len(wire), f"out_{name}")
         output <<= wire
+
+
+@build_once
+def build() -> Bench:
+    make_unit()
     return Bench()
 
 

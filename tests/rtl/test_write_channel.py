@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections import deque
 
-import pyrtl
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.rtl.write_channel import WriteChannelInputs, make_write_channel
-from tests.rtl.wires import Bench, expose, make_inputs
+from tests.rtl.wires import Bench, build_once, expose, make_inputs
 
 
+@build_once
 def build() -> Bench:
-    pyrtl.reset_working_block()
     one_bit = ("reset", "start", "stop", "is_last_word", "ready")
     widths = dict.fromkeys((*one_bit, "acknowledge_valid", "acknowledge_error"), 1)
     inputs = make_inputs(WriteChannelInputs, **widths, first_address=32, word=16)

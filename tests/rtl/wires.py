@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
-from typing import Any, TypeVar
+from functools import cache, wraps
+from typing import Any, ParamSpec, TypeVar
 
 import pyrtl
 
 Bundle = TypeVar("Bundle")
+Parameters = ParamSpec("Parameters")
 
 
 def make_inputs(bundle: type[Bundle], **widths: int) -> Bundle:
@@ -30,26 +32,53 @@ class Bench:
     """One simulation of the working block; values are Python integers, outputs unsigned."""
 
     def __init__(self) -> None:
-        block = pyrtl.working_block()
-        self.input_names = [wire.name for wire in block.wirevector_subset(pyrtl.Input)]
+        inputs = pyrtl.working_block().wirevector_subset(pyrtl.Input)
+        self.masks = {wire.name: (1 << len(wire)) - 1 for wire in inputs}
+        self.idle = dict.fromkeys(self.masks, 0)
         self.simulation: Any = pyrtl.FastSimulation(tracer=None)
+        self.registers = dict(self.simulation.regs)
+        self.memories = {name: dict(words) for name, words in self._list_memories().items()}
+
+    def restart(self) -> None:
+        """Registers and memories as the simulation found them."""
+        self.simulation.regs = dict(self.registers)
+        for name, words in self._list_memories().items():
+            words.clear()
+            words.update(self.memories[name])
+
+    def _list_memories(self) -> dict[str, dict[int, int]]:
+        """Those that can be written."""
+        memories = self.simulation.mems
+        return {name: words for name, words in memories.items() if isinstance(words, dict)}
 
     def step(self, **inputs: int) -> None:
         """One cycle; inputs that are not named are 0, negative values are two's complement."""
-        self.simulation.step(dict.fromkeys(self.input_names, 0) | mask_inputs(inputs))
+        masked = {name: value & self.masks[name] for name, value in inputs.items()}
+        self.simulation.step(self.idle | masked)
 
     def read(self, member: str) -> int:
         """An output in the cycle that was stepped last."""
         return int(self.simulation.inspect(f"out_{member}"))
 
 
-def mask_inputs(inputs: Mapping[str, int]) -> dict[str, int]:
-    """Negative values as two's complement in the width of their input."""
-    block = pyrtl.working_block()
-    return {
-        name: value & ((1 << len(block.get_wirevector_by_name(name))) - 1)
-        for name, value in inputs.items()
-    }
+def build_once(build: Callable[Parameters, Bench]) -> Callable[Parameters, Bench]:
+    """The bench that `build` makes in an empty block: built once for the same arguments.
+
+    Each call gives it as after power-up, so that no test sees what another one left.
+    """
+
+    @cache
+    def build_alone(*arguments: Any, **named: Any) -> Bench:
+        with pyrtl.set_working_block(pyrtl.Block(), no_sanity_check=True):
+            return build(*arguments, **named)
+
+    @wraps(build)
+    def restart(*arguments: Parameters.args, **named: Parameters.kwargs) -> Bench:
+        bench = build_alone(*arguments, **named)
+        bench.restart()
+        return bench
+
+    return restart
 
 
 def to_signed(value: int, num_bits: int) -> int:
