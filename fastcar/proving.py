@@ -16,10 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from fastcar.proofs import scheduler
 from fastcar.proofs.arithmetic import to_balls
 from fastcar.proofs.decoded_run import DecodedPair, decode, load_rows
-from fastcar.proofs.instances import GENERATORS
 from fastcar.proofs.registry import STEMS, get_statement
 from fastcar.proofs.statement import Check, HypothesisError, Statement, Verdict
 from fastcar.reference.errors import ArgumentError
@@ -33,15 +31,13 @@ Progress = Callable[[str, int, int], None]
 SCHEMA_VERSION = 1
 """Version of the report; changes when a field changes its meaning or disappears."""
 
-SCHEDULER = "P-10"
-"""The statement that is not certified instance by instance but proved for all index words."""
-
-MAX_INSTANCES = {"P-16": 10}
+MAX_INSTANCES = {
+    number: most for number in STEMS if (most := get_statement(number).max_instances) is not None
+}
 """Most instances of a statement that takes seconds for each."""
 
 CERTIFIED_INSTANCES = 10
-MAX_CERTIFIED_INSTANCES = {"P-16": 1}
-"""Most instances that are certified, in general and where a ball computation takes long."""
+"""Most instances that are certified, but for statements that say less."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +79,10 @@ class Request:
 
     def count_certified(self, number: str) -> int:
         """Instances of a statement that are certified."""
-        if not self.is_certifying or number == SCHEDULER:
+        statement = get_statement(number)
+        if not self.is_certifying or is_proved_whole(number):
             return 0
-        most = MAX_CERTIFIED_INSTANCES.get(number, CERTIFIED_INSTANCES)
-        return min(self.num_instances, most)
+        return min(self.num_instances, statement.max_certified or CERTIFIED_INSTANCES)
 
     def count_steps(self, number: str) -> int:
         """Checks of a statement in both arithmetics."""
@@ -108,9 +104,10 @@ class Outcome:
         median_ratio: median; None likewise.
         vacuous_share: share whose bound says no more than is known without it.
         certified: number of instances by verdict of the balls; None if none were asked for, and
-            for P-10.
-        obligations: of P-10: claims that are `expected`, that were `found`, and of these those that
-            z3 `discharged`; None for all others, and if nothing was to be certified.
+            for what is proved for all instances.
+        obligations: of what is proved for all instances: claims that are `expected`, that were
+            `found`, and of these those that z3 `discharged`; None for all others, and if nothing
+            was to be certified.
     """
 
     number: str
@@ -146,9 +143,9 @@ def prove(request: Request, processes: int = 1, progress: Progress | None = None
         The report.
     """
     numbers = request.get_numbers()
-    is_proving = request.is_certifying and SCHEDULER in numbers
+    proved = [number for number in numbers if request.is_certifying and is_proved_whole(number)]
     steps = {number: request.count_steps(number) for number in numbers}
-    total = 1 + is_proving + sum(steps.values())
+    total = 1 + len(proved) + sum(steps.values())
     done = 0
 
     def advance(label: str, count: int = 1) -> None:
@@ -157,11 +154,11 @@ def prove(request: Request, processes: int = 1, progress: Progress | None = None
         if progress is not None:
             progress(label, done, total)
 
-    obligations = None
-    if is_proving:
-        advance("scheduler", 0)
-        obligations = prove_scheduler()
-        advance("scheduler")
+    obligations = {}
+    for number in proved:
+        advance(STEMS[number], 0)
+        obligations[number] = prove_whole(number)
+        advance(STEMS[number])
     advance("decoding tokens", 0)
     pair = decode(load_rows(request.checkpoint, request.seed))
     advance("decoding tokens")
@@ -176,8 +173,7 @@ def prove(request: Request, processes: int = 1, progress: Progress | None = None
                 advance(futures[future], steps[futures[future]])
         outcomes = [future.result() for future in futures]
     outcomes = [
-        replace(outcome, obligations=obligations) if outcome.number == SCHEDULER else outcome
-        for outcome in outcomes
+        replace(outcome, obligations=obligations.get(outcome.number)) for outcome in outcomes
     ]
     return make_report(request, pair, outcomes)
 
@@ -194,16 +190,20 @@ def _check(number: str, request: Request) -> Outcome:
     return check_statement(number, _worker_pairs[0], request)
 
 
-def prove_scheduler() -> dict[str, int]:
-    """Count the obligations of P-10: expected, found, discharged."""
-    found = scheduler.prove_all_words()
+def is_proved_whole(number: str) -> bool:
+    """Whether a statement is proved for all instances at once, not certified one by one."""
+    return get_statement(number).count_obligations is not None
+
+
+def prove_whole(number: str) -> dict[str, int]:
+    """Count the obligations of such a statement: expected, found, discharged."""
+    count_obligations = get_statement(number).count_obligations
+    assert count_obligations is not None
+    found = count_obligations()
     if hasattr(signal, "siginterrupt"):
         # z3 puts Ctrl-C back so that it no longer ends a wait for other processes.
         signal.siginterrupt(signal.SIGINT, True)
-    from fastcar.proofs.scheduler_model import NUM_OBLIGATIONS  # needs z3, which was found just now
-
-    discharged = sum(obligation.is_discharged for obligation in found)
-    return {"expected": NUM_OBLIGATIONS, "found": len(found), "discharged": discharged}
+    return found
 
 
 def check_statement(
@@ -218,13 +218,13 @@ def check_statement(
     num_instances = request.count_instances(number)
     instances, checks = [], []
     for _ in range(num_instances):
-        instance = GENERATORS[number](pair, rng)
+        instance = statement.draw_decoded(pair, rng)
         with suppress(HypothesisError):
             checks.append(statement.check(instance))
             instances.append(instance)
         advance(number)
     certified = None
-    if request.is_certifying and number != SCHEDULER:
+    if request.is_certifying and not is_proved_whole(number):
         certified = {verdict.value: 0 for verdict in Verdict}
         for instance in instances[: request.count_certified(number)]:
             certified[statement.certify(instance).value] += 1

@@ -51,6 +51,11 @@ class AlignedToken:
         return self.token_index - self.pair.given.tokens_per_frame
 
     @property
+    def indices(self) -> tuple[int, int]:
+        """Token indices of j and j-."""
+        return self.token_index, self.aligned_index
+
+    @property
     def slot(self) -> int:
         """Of token j; it sees the keys up to its own."""
         return int(self.pair.given.prompt_ids.shape[1]) + self.token_index

@@ -21,8 +21,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from fastcar.proofs import activation_certificate, distance_bound, distance_certificate
+from fastcar.proofs.aligned_token import draw_replay, get_chain
 from fastcar.proofs.arithmetic import Array, compute_norm, is_ball_array, to_balls, to_floats
-from fastcar.proofs.statement import UNIT_ROUNDOFF, Check, Sides, Statement, make_finite_hypothesis
+from fastcar.proofs.decoded_run import DecodedPair
+from fastcar.proofs.statement import UNIT_ROUNDOFF, Sides, Statement, make_finite_hypothesis
 from fastcar.reference.arrays import FloatArray
 from fastcar.reference.certified_gate import Certificate
 from fastcar.reference.errors import ArgumentError
@@ -144,6 +146,21 @@ def draw(rng: np.random.Generator) -> CertifiedPair:
     return CertifiedPair(parts[0], parts[1], parts[2], parts[3], parts[4], name)
 
 
+def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> CertifiedPair:
+    """What was computed last in the place and what is read now, in float32 or float64."""
+    token = draw_replay(pair, rng)
+    layer, chain = token.layer, get_chain(token)
+    dtype = (np.float32, np.float64)[rng.integers(2)]
+    return CertifiedPair(
+        layer.gate_proj.astype(dtype),
+        layer.up_proj.astype(dtype),
+        layer.down_proj.astype(dtype),
+        token.get_normed(chain[0]).astype(dtype),
+        token.get_normed(chain[-1]).astype(dtype),
+        CERTIFICATES[rng.integers(len(CERTIFICATES))],
+    )
+
+
 STATEMENT = Statement(
     number="P-17",
     title="certified error of a replay",
@@ -152,9 +169,7 @@ STATEMENT = Statement(
     compute_sides=compute_sides,
     compute_rounding=compute_rounding,
     draw=draw,
+    draw_decoded=draw_decoded,
+    looseness="The distance certificate must hold for every input at that distance, and the "
+    "Taylor terms of second and third order take norms of whole matrices.",
 )
-
-
-def check(pair: CertifiedPair) -> Check:
-    """Compare both sides in float64."""
-    return STATEMENT.check(pair)

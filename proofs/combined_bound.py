@@ -34,6 +34,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fastcar.proofs import causal_attention, multi_head_attention, swiglu
+from fastcar.proofs.aligned_token import draw_token
 from fastcar.proofs.arithmetic import Scalar, compute_norm, compute_row_norms, get_maximum
 from fastcar.proofs.attention import compute_diameter, compute_root
 from fastcar.proofs.combined_layer import LayerPair as LayerPair
@@ -42,10 +43,12 @@ from fastcar.proofs.combined_layer import (
     compute_lipschitz,
     compute_mlp_pair,
     compute_query_gaps,
+    get_layer_pair,
 )
 from fastcar.proofs.combined_rounding import compute_combined_rounding
+from fastcar.proofs.decoded_run import DecodedPair
 from fastcar.proofs.multi_head_attention import BlockPair, compute_output_norms, get_heads
-from fastcar.proofs.statement import Check, Hypothesis, Sides, Statement, make_finite_hypothesis
+from fastcar.proofs.statement import Hypothesis, Sides, Statement, make_finite_hypothesis
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,11 @@ def draw(rng: np.random.Generator) -> LayerPair:
     return LayerPair(block, residual, residual + gap, gate_proj, up_proj, down_proj, gain, eps)
 
 
+def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> LayerPair:
+    """A whole layer, its residual streams included."""
+    return get_layer_pair(draw_token(pair, rng))
+
+
 def _make_block_hypothesis(hypothesis: Hypothesis[BlockPair]) -> Hypothesis[LayerPair]:
     return Hypothesis(hypothesis.name, lambda pair: hypothesis.holds(pair.block))
 
@@ -147,9 +155,6 @@ STATEMENT = Statement(
     compute_sides=compute_sides,
     compute_rounding=compute_combined_rounding,
     draw=draw,
+    draw_decoded=draw_decoded,
+    looseness="The losses of P-02, P-04, P-13, P-06 and P-07 multiply.",
 )
-
-
-def check(pair: LayerPair) -> Check:
-    """Compare both sides in float64."""
-    return STATEMENT.check(pair)

@@ -8,10 +8,16 @@ import numpy as np
 
 from fastcar.proofs import causal_attention, multi_head_attention, rms_norm, swiglu
 from fastcar.proofs import temporal_attention_score as score_bound
+from fastcar.proofs.aligned_token import AlignedToken
 from fastcar.proofs.arithmetic import Array, Scalar, compute_norm, compute_row_norms, get_maximum
 from fastcar.proofs.attention import compute_diameter
 from fastcar.proofs.causal_attention import CausalPair
-from fastcar.proofs.multi_head_attention import BlockPair, compute_output_norms, get_heads
+from fastcar.proofs.multi_head_attention import (
+    BlockPair,
+    compute_output_norms,
+    get_block,
+    get_heads,
+)
 from fastcar.proofs.rms_norm import compute_radius
 from fastcar.proofs.swiglu import SwiGLUPair, compute_extent
 from fastcar.reference.rms_norm import compute_rms_norm
@@ -40,6 +46,16 @@ class LayerPair:
     down_proj: Array
     gain: Array
     eps: float
+
+
+def get_layer_pair(token: AlignedToken) -> LayerPair:
+    """The layer of a token with both residual streams."""
+    layer = token.layer
+    residual, other = (
+        token.run.layer_inputs[token.layer_index, token.row_index, index] for index in token.indices
+    )
+    matrices = (layer.gate_proj, layer.up_proj, layer.down_proj)
+    return LayerPair(get_block(token), residual, other, *matrices, layer.mlp_norm, token.eps)
 
 
 def compute_query_gaps(head: CausalPair) -> tuple[Scalar, Scalar]:

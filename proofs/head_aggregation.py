@@ -20,11 +20,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastcar.proofs.aligned_token import draw_token
 from fastcar.proofs.arithmetic import Array, Scalar, compute_row_norms, sqrt
 from fastcar.proofs.attention import compute_root
+from fastcar.proofs.decoded_run import DecodedPair
 from fastcar.proofs.statement import (
     UNIT_ROUNDOFF,
-    Check,
     Hypothesis,
     Sides,
     Statement,
@@ -102,6 +103,12 @@ def draw(rng: np.random.Generator) -> AlignedHeads:
     return AlignedHeads(queries, queries + gap)
 
 
+def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> AlignedHeads:
+    """All heads of j, and their keys of j-."""
+    token = draw_token(pair, rng)
+    return AlignedHeads(token.get_queries(token.token_index), token.get_aligned_keys())
+
+
 STATEMENT = Statement(
     number="P-05",
     title="mean distance of query and key over the heads",
@@ -113,9 +120,5 @@ STATEMENT = Statement(
     compute_sides=compute_sides,
     compute_rounding=compute_rounding,
     draw=draw,
+    draw_decoded=draw_decoded,
 )
-
-
-def check(pair: AlignedHeads) -> Check:
-    """Compare both sides in float64."""
-    return STATEMENT.check(pair)

@@ -30,10 +30,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastcar.proofs.aligned_token import draw_token
 from fastcar.proofs.arithmetic import Array, Scalar, compute_norm, get_maximum
 from fastcar.proofs.attention import compute_root
+from fastcar.proofs.decoded_run import DecodedPair
 from fastcar.proofs.spectral_norm import compute_error, compute_gamma, compute_spectral_norm
-from fastcar.proofs.statement import Check, Sides, Statement, make_finite_hypothesis
+from fastcar.proofs.statement import Sides, Statement, make_finite_hypothesis
+from fastcar.reference.rms_norm import compute_rms_norm
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,17 @@ def draw(rng: np.random.Generator) -> HeadProjections:
     return HeadProjections(q_proj, q_proj + change, normed)
 
 
+def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> HeadProjections:
+    """Projections of one head, and the normalised input of attention."""
+    token = draw_token(pair, rng)
+    width = pair.given.config.head_dim
+    query_rows = slice(token.head_index * width, (token.head_index + 1) * width)
+    key_rows = slice(token.key_head_index * width, (token.key_head_index + 1) * width)
+    x = token.run.layer_inputs[token.layer_index, token.row_index, token.token_index]
+    normed = compute_rms_norm(x, token.layer.attention_norm, token.eps)
+    return HeadProjections(token.layer.q_proj[query_rows], token.layer.k_proj[key_rows], normed)
+
+
 STATEMENT = Statement(
     number="P-14",
     title="query of a token and its own key",
@@ -117,9 +131,6 @@ STATEMENT = Statement(
     compute_sides=compute_sides,
     compute_rounding=compute_rounding,
     draw=draw,
+    draw_decoded=draw_decoded,
+    looseness="Real inputs are no leading singular vector of the difference of the projections.",
 )
-
-
-def check(heads: HeadProjections) -> Check:
-    """Compare both sides in float64."""
-    return STATEMENT.check(heads)

@@ -24,10 +24,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastcar.proofs.aligned_token import draw_token
 from fastcar.proofs.arithmetic import Array, Scalar, compute_norm, get_maximum, sqrt
+from fastcar.proofs.decoded_run import DecodedPair
 from fastcar.proofs.statement import (
     UNIT_ROUNDOFF,
-    Check,
     Hypothesis,
     Sides,
     Statement,
@@ -112,6 +113,13 @@ def draw(rng: np.random.Generator) -> NormPair:
     return NormPair(x, other, gain, float(10.0 ** rng.uniform(-8, 0)))
 
 
+def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> NormPair:
+    """Residual streams of j and j- before the MLP's norm."""
+    token = draw_token(pair, rng)
+    x, other = (token.get_mlp_input(index) for index in token.indices)
+    return NormPair(x, other, token.layer.mlp_norm, token.eps)
+
+
 HAS_EPS: Hypothesis[NormPair] = Hypothesis("eps > 0", lambda pair: pair.eps > 0)
 
 STATEMENT = Statement(
@@ -122,9 +130,5 @@ STATEMENT = Statement(
     compute_sides=compute_sides,
     compute_rounding=compute_rounding,
     draw=draw,
+    draw_decoded=draw_decoded,
 )
-
-
-def check(pair: NormPair) -> Check:
-    """Compare both sides in float64."""
-    return STATEMENT.check(pair)

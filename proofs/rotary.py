@@ -22,10 +22,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastcar.proofs.aligned_token import draw_token
 from fastcar.proofs.arithmetic import Array, Scalar, compute_norm, get_maximum
+from fastcar.proofs.decoded_run import DecodedPair
 from fastcar.proofs.statement import (
     UNIT_ROUNDOFF,
-    Check,
     Hypothesis,
     Sides,
     Statement,
@@ -135,6 +136,14 @@ def draw(rng: np.random.Generator) -> RotatedPair:
     return RotatedPair(query, centre + gap, position, rope_theta)
 
 
+def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> RotatedPair:
+    """Query of j before rotary embedding, key of j- after it."""
+    token = draw_token(pair, rng)
+    plain = token.run.plain_queries[token.layer_index, token.row_index, token.token_index]
+    key = token.get_aligned_keys()[token.head_index]
+    return RotatedPair(plain[token.head_index], key, token.slot, pair.given.config.rope_theta)
+
+
 STATEMENT = Statement(
     number="P-11",
     title="distance of a rotated query and a key scored before the rotation",
@@ -150,9 +159,7 @@ STATEMENT = Statement(
     compute_sides=compute_sides,
     compute_rounding=compute_rounding,
     draw=draw,
+    draw_decoded=draw_decoded,
+    looseness="The rotation term takes the chord of the pair that turns most for every pair, "
+    "and the two terms of the sum have directions of their own.",
 )
-
-
-def check(pair: RotatedPair) -> Check:
-    """Compare both sides in float64."""
-    return STATEMENT.check(pair)

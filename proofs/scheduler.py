@@ -27,7 +27,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastcar.proofs.statement import Check, Hypothesis, Sides, Statement
+from fastcar.proofs.aligned_token import draw_token
+from fastcar.proofs.decoded_run import DecodedPair
+from fastcar.proofs.statement import Hypothesis, Sides, Statement
 from fastcar.reference.arrays import BoolArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.scheduler import MAX_CORES, MAX_SLOTS, compute_schedule
@@ -87,10 +89,27 @@ def prove_all_words() -> list[Obligation]:
     return prove_obligations()
 
 
+def count_obligations() -> dict[str, int]:
+    """Obligations that are `expected`, that were `found`, and of these those `discharged`."""
+    found = prove_all_words()
+    from fastcar.proofs.scheduler_model import NUM_OBLIGATIONS  # needs z3, which was found just now
+
+    discharged = sum(obligation.is_discharged for obligation in found)
+    return {"expected": NUM_OBLIGATIONS, "found": len(found), "discharged": discharged}
+
+
 def draw(rng: np.random.Generator) -> Flags:
     """Any sizes, any share of replays."""
     num_slots = int(rng.integers(1, MAX_SLOTS + 1))
     return Flags(rng.random(num_slots) < rng.random(), int(rng.integers(1, MAX_CORES + 1)))
+
+
+def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> Flags:
+    """Decisions of one layer for any number of cores: all rows of a token, then of the next."""
+    token = draw_token(pair, rng)
+    in_order = pair.replay.replayed[token.layer_index].T[token.token_index :].ravel()
+    flags: BoolArray = in_order[: rng.integers(1, MAX_SLOTS + 1)]
+    return Flags(~flags, int(rng.integers(1, MAX_CORES + 1)))
 
 
 STATEMENT = Statement(
@@ -104,9 +123,7 @@ STATEMENT = Statement(
     compute_sides=compute_sides,
     compute_rounding=compute_rounding,
     draw=draw,
+    draw_decoded=draw_decoded,
+    has_counterexamples=False,
+    count_obligations=count_obligations,
 )
-
-
-def check(flags: Flags) -> Check:
-    """Compare both sides."""
-    return STATEMENT.check(flags)

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastcar.proofs.aligned_token import draw_token
 from fastcar.proofs.arithmetic import (
     Array,
     Scalar,
@@ -27,7 +28,8 @@ from fastcar.proofs.arithmetic import (
     get_maximum,
     tanh,
 )
-from fastcar.proofs.statement import UNIT_ROUNDOFF, Check, Sides, Statement, make_finite_hypothesis
+from fastcar.proofs.decoded_run import DecodedPair
+from fastcar.proofs.statement import UNIT_ROUNDOFF, Sides, Statement, make_finite_hypothesis
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,15 @@ def draw(rng: np.random.Generator) -> LogitPair:
     return LogitPair(x, x + gap)
 
 
+def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> LogitPair:
+    """Logits of j and j- over the keys that both see."""
+    token = draw_token(pair, rng)
+    keys = token.get_keys()[token.key_head_index, : token.aligned_slot + 1]
+    scale = float(np.sqrt(keys.shape[1]))
+    x, y = (keys @ token.get_query(index) / scale for index in token.indices)
+    return LogitPair(x, y)
+
+
 STATEMENT = Statement(
     number="P-01",
     title="total variation of two softmax distributions",
@@ -93,9 +104,5 @@ STATEMENT = Statement(
     compute_sides=compute_sides,
     compute_rounding=compute_rounding,
     draw=draw,
+    draw_decoded=draw_decoded,
 )
-
-
-def check(pair: LogitPair) -> Check:
-    """Compare both sides in float64."""
-    return STATEMENT.check(pair)

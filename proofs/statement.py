@@ -21,6 +21,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from fastcar.proofs.arithmetic import Scalar, is_certain, to_balls, to_float
+from fastcar.proofs.decoded_run import DecodedPair
 from fastcar.reference.errors import FastCarError
 
 InstanceT = TypeVar("InstanceT")
@@ -134,6 +135,14 @@ class Statement(Generic[InstanceT]):
         compute_rounding: limit on the error that float64 makes in right - left; its docstring
             derives it.
         draw: a random instance that meets the hypotheses, at any scale.
+        draw_decoded: an instance from a seeded choice among decoded tokens.
+        looseness: why the bound is loose; shown where measurement finds it so.
+        max_instances: most instances that are checked where each takes seconds.
+        max_certified: most instances that are certified where a ball computation takes long.
+        has_counterexamples: whether `proofs/counterexamples/` has a file that drops a hypothesis;
+            what is about whole numbers has none.
+        count_obligations: for what is not certified instance by instance but proved for all
+            instances: obligations that are `expected`, `found` and `discharged`.
     """
 
     number: str
@@ -143,6 +152,12 @@ class Statement(Generic[InstanceT]):
     compute_sides: Callable[[InstanceT], Sides]
     compute_rounding: Callable[[InstanceT], float]
     draw: Callable[[np.random.Generator], InstanceT]
+    draw_decoded: Callable[[DecodedPair, np.random.Generator], InstanceT]
+    looseness: str = ""
+    max_instances: int | None = None
+    max_certified: int | None = None
+    has_counterexamples: bool = True
+    count_obligations: Callable[[], dict[str, int]] | None = None
 
     def check(self, instance: InstanceT) -> Check:
         """Compare both sides in float64.

@@ -23,7 +23,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from fastcar.proofs.statement import UNIT_ROUNDOFF, Check, Hypothesis, Sides, Statement
+from fastcar.proofs.aligned_token import draw_token
+from fastcar.proofs.decoded_run import DecodedPair
+from fastcar.proofs.statement import UNIT_ROUNDOFF, Hypothesis, Sides, Statement
 from fastcar.reference.scheduler import MAX_CORES, MAX_SLOTS
 
 
@@ -101,6 +103,16 @@ def draw(rng: np.random.Generator) -> ReplayLoad:
     return ReplayLoad(num_slots, num_cores, int(rng.integers(101)), 100)
 
 
+def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> ReplayLoad:
+    """The share of replays of one layer in one frame of one row, for any sizes."""
+    token = draw_token(pair, rng)
+    frame = pair.given.tokens_per_frame
+    first = token.token_index // frame * frame
+    replayed = pair.replay.replayed[token.layer_index, token.row_index, first : first + frame]
+    num_slots, num_cores = (int(rng.integers(1, most + 1)) for most in (MAX_SLOTS, MAX_CORES))
+    return ReplayLoad(num_slots, num_cores, int(replayed.sum()), frame)
+
+
 STATEMENT = Statement(
     number="P-18",
     title="expected rounds of Dynamic Resource Scheduling against a static mapping",
@@ -113,9 +125,6 @@ STATEMENT = Statement(
     compute_sides=compute_sides,
     compute_rounding=compute_rounding,
     draw=draw,
+    draw_decoded=draw_decoded,
+    has_counterexamples=False,
 )
-
-
-def check(load: ReplayLoad) -> Check:
-    """Compare both sides."""
-    return STATEMENT.check(load)

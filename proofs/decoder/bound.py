@@ -50,12 +50,12 @@ import numpy as np
 
 from fastcar.proofs.arithmetic import Array, Scalar, compute_norm
 from fastcar.proofs.decoder.layer import DecoderPair as DecoderPair
-from fastcar.proofs.decoder.layer import LayerRuns, Run, run, run_layer
+from fastcar.proofs.decoder.layer import LayerRuns, Run, draw_decoded, run, run_layer
 from fastcar.proofs.decoder.rounding import compute_decoder_rounding
 from fastcar.proofs.decoder.step import bound_layer, bound_logits
 from fastcar.proofs.decoder.terms import compute_norm_terms, compute_terms
 from fastcar.proofs.spectral_norm import compute_spectral_norm
-from fastcar.proofs.statement import Check, Hypothesis, Sides, Statement
+from fastcar.proofs.statement import Hypothesis, Sides, Statement
 from fastcar.reference.weights import LayerWeights
 
 
@@ -190,9 +190,9 @@ STATEMENT = Statement(
     compute_sides=compute_sides,
     compute_rounding=compute_decoder_rounding,
     draw=draw,
+    draw_decoded=draw_decoded,
+    looseness="Every layer multiplies the error by the norm of its derivative, as if it pointed "
+    "in the worst direction again, and adds a rest that grows with its square.",
+    max_instances=10,
+    max_certified=1,
 )
-
-
-def check(pair: DecoderPair) -> Check:
-    """Compare both sides in float64."""
-    return STATEMENT.check(pair)

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastcar.proofs.aligned_token import AlignedToken, draw_replay
 from fastcar.proofs.arithmetic import Array
 from fastcar.proofs.attention import compute_head
+from fastcar.proofs.decoded_run import DecodedPair
 from fastcar.proofs.multi_head_attention import get_key_head_index
+from fastcar.proofs.rotary import compute_angles
 from fastcar.proofs.silu import compute_silu
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.rotary import RotaryTable
@@ -59,6 +62,28 @@ class DecoderPair:
     head: Array
     angles: Array
     eps: float
+
+
+def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> DecoderPair:
+    """A replayed token with the caches of both runs, and what the second replays."""
+    return get_decoder_pair(draw_replay(pair, rng))
+
+
+def get_decoder_pair(token: AlignedToken) -> DecoderPair:
+    """A token in all layers of both runs."""
+    pair, row, slot = token.pair, token.row_index, token.slot
+    weights, config = pair.given.weights, pair.given.config
+    runs, layers = (pair.dense, pair.replay), []
+    for index, layer in enumerate(weights.layers):
+        keys, other_keys = (run.keys[index, row, :, :slot] for run in runs)
+        values, other_values = (run.values[index, row, :, :slot] for run in runs)
+        is_replayed = pair.replay.replayed[index, row, token.token_index]
+        output = pair.replay.mlp_outputs[index, row, token.token_index]
+        cached = output if is_replayed else None
+        layers.append(LayerRuns(layer, keys, values, other_keys, other_values, cached))
+    embedding = weights.embedding[pair.given.forced_ids[row, token.token_index]]
+    angles = compute_angles(slot, config.rope_theta, np.ones(config.head_dim))
+    return DecoderPair(embedding, tuple(layers), weights.norm, weights.head, angles, token.eps)
 
 
 @dataclass(frozen=True)

@@ -246,10 +246,10 @@ def test_scheduler_without_its_prover_is_refused_first(
 def test_a_wait_can_be_interrupted_after_the_scheduler_was_proved() -> None:
     script = """
 import os, signal, threading
-from fastcar.proving import prove_scheduler
+from fastcar.proving import prove_whole
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
-prove_scheduler()
+prove_whole("P-10")
 threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
 threading.Event().wait(3600)
 """

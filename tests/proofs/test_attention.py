@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.proofs.arithmetic import to_balls, to_float
-from fastcar.proofs.attention import STATEMENT, AttentionPair, check, compute_diameter, compute_head
+from fastcar.proofs.attention import STATEMENT, AttentionPair, compute_diameter, compute_head
 from fastcar.proofs.counterexamples.attention import get_counterexamples
 from fastcar.proofs.counterexamples.counterexample import Counterexample
 from fastcar.proofs.statement import HypothesisError, Verdict
@@ -56,7 +56,7 @@ def test_rounding_is_as_derived(pair: AttentionPair) -> None:
 
 @pytest.mark.parametrize("logit", [1e-4, 0.25, 0.5])
 def test_opposite_keys_attain_the_bound(logit: float) -> None:
-    found = check(make_tight_pair(logit, np.array([0.6, 0.8])))
+    found = STATEMENT.check(make_tight_pair(logit, np.array([0.6, 0.8])))
     assert found.holds
     assert not found.is_vacuous
     assert found.ratio == pytest.approx(1, abs=1e-9)
@@ -79,13 +79,15 @@ def test_tight_case_is_undecided_never_wrong() -> None:
 def test_no_key_is_no_instance() -> None:
     nothing = np.zeros((0, 2))
     with pytest.raises(HypothesisError, match=r"^P-03: hypothesis violated: at least one key$"):
-        check(AttentionPair(np.zeros(2), np.zeros(2), nothing, nothing))
+        STATEMENT.check(AttentionPair(np.zeros(2), np.zeros(2), nothing, nothing))
 
 
 def test_infinite_value_is_no_instance() -> None:
     message = r"^P-03: hypothesis violated: finite query, other_query, keys, values$"
     with pytest.raises(HypothesisError, match=message):
-        check(AttentionPair(np.ones(1), np.ones(1), np.ones((1, 1)), np.array([[np.inf]])))
+        STATEMENT.check(
+            AttentionPair(np.ones(1), np.ones(1), np.ones((1, 1)), np.array([[np.inf]]))
+        )
 
 
 def test_head_is_that_of_the_reference() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.proofs import attention
-from fastcar.proofs.causal_attention import STATEMENT, CausalPair, check, compute_fresh_mass
+from fastcar.proofs.causal_attention import STATEMENT, CausalPair, compute_fresh_mass
 from fastcar.proofs.counterexamples.causal_attention import get_counterexamples
 from fastcar.proofs.counterexamples.counterexample import Counterexample
 from fastcar.proofs.statement import HypothesisError, Verdict
@@ -38,7 +38,9 @@ def test_rounding_is_as_derived(pair: CausalPair) -> None:
 
 def test_one_shared_and_one_fresh_key_attain_the_bound() -> None:
     ends = np.array([[0.6, 0.8], [-0.6, -0.8]])
-    found = check(CausalPair(np.ones(2), np.ones(2), keys=ends, values=ends, num_shared=1))
+    found = STATEMENT.check(
+        CausalPair(np.ones(2), np.ones(2), keys=ends, values=ends, num_shared=1)
+    )
     assert found.holds
     assert found.right < 0.75 * found.trivial
     assert found.ratio == pytest.approx(1, abs=1e-12)
@@ -55,7 +57,7 @@ def test_both_terms_are_needed_at_once() -> None:
     odds = fresh_mass / (1 - fresh_mass) * (np.exp(query) + np.exp(-query))
     keys = np.array([[1.0], [-1.0], [np.log(odds) / query]])
     values = np.array([[1.0], [-1.0], [-1.0]])
-    found = check(CausalPair(np.array([query]), np.array([other_query]), keys, values, 2))
+    found = STATEMENT.check(CausalPair(np.array([query]), np.array([other_query]), keys, values, 2))
     assert found.left == pytest.approx(2 * (factor - root) ** 2 / (factor**2 - 1), rel=1e-12)
     assert found.holds
     assert found.right < 0.75 * found.trivial
@@ -67,7 +69,7 @@ def test_without_fresh_keys_it_is_the_bound_of_the_same_keys(
     pair: attention.AttentionPair,
 ) -> None:
     causal = CausalPair(pair.query, pair.other_query, pair.keys, pair.values, len(pair.keys))
-    found, expected = check(causal), attention.check(pair)
+    found, expected = STATEMENT.check(causal), attention.STATEMENT.check(pair)
     assert (found.left, found.right) == (expected.left, expected.right)
 
 
@@ -91,13 +93,17 @@ def test_tight_case_is_undecided_never_wrong() -> None:
 def test_keys_must_be_shared(num_shared: int) -> None:
     message = r"^P-04: hypothesis violated: at least one shared key$"
     with pytest.raises(HypothesisError, match=message):
-        check(CausalPair(np.ones(1), np.ones(1), np.ones((2, 1)), np.ones((2, 1)), num_shared))
+        STATEMENT.check(
+            CausalPair(np.ones(1), np.ones(1), np.ones((2, 1)), np.ones((2, 1)), num_shared)
+        )
 
 
 def test_infinite_key_is_no_instance() -> None:
     message = r"^P-04: hypothesis violated: finite query, other_query, keys, values$"
     with pytest.raises(HypothesisError, match=message):
-        check(CausalPair(np.ones(1), np.ones(1), np.array([[np.inf]]), np.ones((1, 1)), 1))
+        STATEMENT.check(
+            CausalPair(np.ones(1), np.ones(1), np.array([[np.inf]]), np.ones((1, 1)), 1)
+        )
 
 
 def test_sides_are_those_of_the_reference_under_its_mask() -> None:
@@ -106,7 +112,7 @@ def test_sides_are_those_of_the_reference_under_its_mask() -> None:
     shaped = (part[None, :, None] for part in (queries, keys, values))  # [1, 6, 1, 4]
     query, key, value = shaped
     contexts = compute_prompt_attention(query, key.swapaxes(1, 2), value.swapaxes(1, 2), visible)
-    found = check(CausalPair(queries[5], queries[2], keys, values, num_shared=3))
+    found = STATEMENT.check(CausalPair(queries[5], queries[2], keys, values, num_shared=3))
     assert found.left == pytest.approx(np.linalg.norm(contexts[0, 5] - contexts[0, 2]), rel=1e-12)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastcar.proofs.combined_bound import STATEMENT, LayerPair, check, compute_parts, compute_sides
+from fastcar.proofs.combined_bound import STATEMENT, LayerPair, compute_parts, compute_sides
 from fastcar.proofs.combined_layer import compute_attention_gap, compute_query_gaps
 from fastcar.proofs.counterexamples.combined_bound import get_counterexamples, make_layer
 from fastcar.proofs.counterexamples.counterexample import Counterexample
@@ -76,7 +76,7 @@ def test_rounding_covers_scores_that_cancel(seed: int) -> None:
 
 def test_key_between_the_queries_attains_the_bound() -> None:
     """P-02, P-03 (small logits), P-06 (large eps) and P-07 (silu steepest) are tight at once."""
-    found = check(make_layer(0.2, -0.2, np.array([-0.2, 0.2]), num_shared=2))
+    found = STATEMENT.check(make_layer(0.2, -0.2, np.array([-0.2, 0.2]), num_shared=2))
     assert found.holds
     assert not found.is_vacuous
     assert found.ratio == pytest.approx(1, abs=2e-4)
@@ -84,13 +84,13 @@ def test_key_between_the_queries_attains_the_bound() -> None:
 
 def test_residual_gap_attains_the_bound() -> None:
     pair = make_layer(0.2, 0.2, np.array([0.2, 0.2]), num_shared=2)
-    found = check(replace(pair, other_residual=pair.residual + 1e-4))
+    found = STATEMENT.check(replace(pair, other_residual=pair.residual + 1e-4))
     assert found.ratio == pytest.approx(1, abs=1e-3)
 
 
 def test_fresh_key_attains_the_bound() -> None:
     """rho is almost 1 and the values are opposite."""
-    found = check(make_layer(5.0, 5.0, np.array([5.0, 9.0]), num_shared=1))
+    found = STATEMENT.check(make_layer(5.0, 5.0, np.array([5.0, 9.0]), num_shared=1))
     assert found.ratio >= 0.98
 
 
@@ -114,14 +114,14 @@ def test_two_heads_are_certified() -> None:
 def test_what_is_no_instance_is_refused(change: dict[str, object], hypothesis: str) -> None:
     pair = make_layer(1.0, 1.0, np.ones(2), num_shared=2)
     with pytest.raises(HypothesisError, match=f"^P-15: hypothesis violated: {hypothesis}"):
-        check(replace(pair, **change))  # type: ignore[arg-type]
+        STATEMENT.check(replace(pair, **change))  # type: ignore[arg-type]
 
 
 def test_block_without_shared_key_is_refused() -> None:
     pair = make_layer(1.0, 1.0, np.ones(2), num_shared=0)
     message = "^P-15: hypothesis violated: at least one shared key$"
     with pytest.raises(HypothesisError, match=message):
-        check(pair)
+        STATEMENT.check(pair)
 
 
 def test_true_query_gap_does_not_enter() -> None:

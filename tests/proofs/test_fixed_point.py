@@ -17,7 +17,6 @@ from fastcar.proofs.counterexamples.fixed_point import get_counterexamples
 from fastcar.proofs.fixed_point import (
     STATEMENT,
     QuantizedScore,
-    check,
     compute_mean_score,
     is_decision_safe,
 )
@@ -53,7 +52,7 @@ def quantized_scores(draw: st.DrawFn) -> QuantizedScore:
     sides = [draw(heads(shape)) for _ in range(2)]
     (query, query_scale), (key, key_scale) = sides
     score = QuantizedScore(query, key, query_scale, key_scale, 0.0)
-    found = check(score)
+    found = STATEMENT.check(score)
     offset = draw(st.floats(-3, 3)) * found.right
     near = float(compute_mean_score(query, key)) + offset
     return replace(score, threshold=draw(st.sampled_from([near, -math.inf, math.inf, 0.0])))
@@ -111,7 +110,7 @@ def test_inside_the_margin_they_may_differ() -> None:
 
 def test_positive_ties_attain_the_margin() -> None:
     ties = np.array([[0.5, 1.5], [2.5, 0.5]])
-    found = check(QuantizedScore(ties / 8, ties, 0.125, 1.0, 0.0))
+    found = STATEMENT.check(QuantizedScore(ties / 8, ties, 0.125, 1.0, 0.0))
     assert found.holds
     assert found.ratio == pytest.approx(1, abs=1e-12)
 
@@ -149,7 +148,7 @@ ONE = np.array([[1.0]])
 )
 def test_hypotheses_are_checked(score: QuantizedScore, name: str) -> None:
     with pytest.raises(HypothesisError, match=rf"^P-09: hypothesis violated: {name}$"):
-        check(score)
+        STATEMENT.check(score)
 
 
 @given(vectors(3))

@@ -11,7 +11,7 @@ from fastcar.proofs.arithmetic import compute_norm
 from fastcar.proofs.attack import attack
 from fastcar.proofs.counterexamples.counterexample import Counterexample
 from fastcar.proofs.counterexamples.head_aggregation import get_counterexamples
-from fastcar.proofs.head_aggregation import STATEMENT, AlignedHeads, check, compute_scores
+from fastcar.proofs.head_aggregation import STATEMENT, AlignedHeads, compute_scores
 from fastcar.proofs.statement import HypothesisError, Verdict
 from fastcar.proofs.temporal_attention_score import compute_key_gap
 from fastcar.reference.temporal_attention_score import compute_score_heads
@@ -43,7 +43,7 @@ def test_rounding_is_as_derived(pair: AlignedHeads) -> None:
 def test_equal_gaps_attain_the_bound() -> None:
     queries = np.array([[1.0, 2.0], [-3.0, 1.0], [0.0, 4.0]])
     gaps = np.array([[0.6, 0.8], [1.0, 0.0], [-0.8, 0.6]])
-    found = check(AlignedHeads(queries, queries + gaps))
+    found = STATEMENT.check(AlignedHeads(queries, queries + gaps))
     assert found.holds
     assert not found.is_vacuous
     assert found.ratio == pytest.approx(1, abs=1e-12)
@@ -72,7 +72,9 @@ def test_normalised_heads_need_the_mean_score_alone() -> None:
     keys *= norm / np.linalg.norm(keys, axis=1, keepdims=True)
     pair = AlignedHeads(queries, keys)
     mean_score = float(compute_scores(pair).mean())
-    assert check(pair).right == pytest.approx(norm * np.sqrt(2 * (1 - mean_score)), rel=1e-12)
+    assert STATEMENT.check(pair).right == pytest.approx(
+        norm * np.sqrt(2 * (1 - mean_score)), rel=1e-12
+    )
 
 
 def test_one_head_is_the_gap_of_that_head() -> None:
@@ -80,7 +82,7 @@ def test_one_head_is_the_gap_of_that_head() -> None:
     pair = AlignedHeads(query[None], key[None])
     score = float(compute_scores(pair)[0])
     expected = compute_key_gap(compute_norm(query), compute_norm(key), score, head_dim=2)
-    assert check(pair).right == pytest.approx(expected, rel=1e-12)
+    assert STATEMENT.check(pair).right == pytest.approx(expected, rel=1e-12)
 
 
 def test_scores_are_those_of_the_reference() -> None:
@@ -91,13 +93,13 @@ def test_scores_are_those_of_the_reference() -> None:
 
 def test_no_head_is_no_instance() -> None:
     with pytest.raises(HypothesisError, match=r"^P-05: hypothesis violated: at least one head$"):
-        check(AlignedHeads(np.zeros((0, 2)), np.zeros((0, 2))))
+        STATEMENT.check(AlignedHeads(np.zeros((0, 2)), np.zeros((0, 2))))
 
 
 def test_infinite_query_is_no_instance() -> None:
     message = r"^P-05: hypothesis violated: finite queries, keys$"
     with pytest.raises(HypothesisError, match=message):
-        check(AlignedHeads(np.array([[np.inf]]), np.ones((1, 1))))
+        STATEMENT.check(AlignedHeads(np.array([[np.inf]]), np.ones((1, 1))))
 
 
 @pytest.mark.parametrize("example", get_counterexamples(), ids=lambda example: example.dropped)

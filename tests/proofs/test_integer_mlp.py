@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fastcar.proofs.attack import attack
 from fastcar.proofs.counterexamples.integer_mlp import get_counterexamples
-from fastcar.proofs.integer_mlp import STATEMENT, IntegerElement, check, draw
+from fastcar.proofs.integer_mlp import STATEMENT, IntegerElement, draw
 from fastcar.proofs.integer_mlp_steps import STEP_NAMES
 from fastcar.proofs.statement import HypothesisError, Verdict
 from tests.examples import examples
@@ -34,7 +34,7 @@ def test_rounding_is_as_derived(element: IntegerElement) -> None:
 
 def test_rounding_is_far_below_half_a_step() -> None:
     rng = np.random.default_rng(3)
-    found = [check(STATEMENT.draw(rng)) for _ in range(100)]
+    found = [STATEMENT.check(STATEMENT.draw(rng)) for _ in range(100)]
     assert all(one.rounding < 1e-6 * one.right for one in found)
 
 
@@ -52,20 +52,20 @@ def test_every_step_is_certified(step: str) -> None:
 
 def test_weights_may_differ_from_those_that_were_quantised() -> None:
     element = replace(draw(np.random.default_rng(5)), step="output", index=0)
-    before = check(element).right
+    before = STATEMENT.check(element).right
     moved = replace(element, mlp=replace(element.mlp, down_proj=element.mlp.down_proj + 1))
-    assert check(moved).holds
-    assert check(moved).right > before
+    assert STATEMENT.check(moved).holds
+    assert STATEMENT.check(moved).right > before
 
 
 def test_hypotheses_are_checked() -> None:
     element = draw(np.random.default_rng(5))
     endless = replace(element.mlp, up_proj=element.mlp.up_proj * np.inf)
     with pytest.raises(HypothesisError, match=r"^P-19: hypothesis violated: finite weights$"):
-        check(replace(element, mlp=endless))
+        STATEMENT.check(replace(element, mlp=endless))
     other = replace(element.found, gate=(element.found.gate ^ 1).astype(np.int16))
     with pytest.raises(HypothesisError, match=r"integers as the layer computes them$"):
-        check(replace(element, found=other))
+        STATEMENT.check(replace(element, found=other))
 
 
 def test_counterexamples_violate_what_they_drop() -> None:

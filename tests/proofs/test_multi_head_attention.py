@@ -15,7 +15,6 @@ from fastcar.proofs.multi_head_attention import (
     STATEMENT,
     BlockPair,
     bound,
-    check,
     compute_outputs,
     compute_reach,
 )
@@ -81,7 +80,7 @@ def test_rounding_covers_large_logits_that_nearly_tie(seed: int) -> None:
     ],
 )
 def test_opposite_keys_attain_both_forms(logits: list[float], o_proj: np.ndarray) -> None:
-    found = check(make_tight_pair(logits, o_proj))
+    found = STATEMENT.check(make_tight_pair(logits, o_proj))
     assert found.holds
     assert found.ratio == pytest.approx(1, abs=1e-12)
 
@@ -89,7 +88,7 @@ def test_opposite_keys_attain_both_forms(logits: list[float], o_proj: np.ndarray
 def test_fresh_keys_attain_the_bound() -> None:
     values = np.array([[[1.0], [-1.0]]])
     keys = np.array([[[0.0], [40.0]]])
-    found = check(
+    found = STATEMENT.check(
         BlockPair(np.ones((1, 1)), np.ones((1, 1)), keys, values, np.eye(1), num_shared=1)
     )
     assert found.ratio == pytest.approx(1, abs=1e-12)
@@ -124,7 +123,7 @@ def test_tight_case_is_undecided_never_wrong() -> None:
 def test_what_is_no_instance_is_refused(change: dict[str, object], hypothesis: str) -> None:
     pair = replace(make_tight_pair([1.0, 1.0], np.eye(2)), **change)  # type: ignore[arg-type]
     with pytest.raises(HypothesisError, match=f"^P-13: hypothesis violated: {hypothesis}"):
-        check(pair)
+        STATEMENT.check(pair)
 
 
 def test_outputs_are_those_of_the_reference() -> None:
@@ -148,7 +147,7 @@ def test_first_form_is_never_above_the_limit_without_the_statement() -> None:
     gaps = np.repeat(reach, len(pair.queries) // len(pair.keys))
     norm = float(np.linalg.norm(pair.o_proj, 2))
     limit = bound(gaps, norm, np.full(len(gaps), np.inf))
-    found = check(pair)
+    found = STATEMENT.check(pair)
     assert found.right <= limit * (1 + 1e-12)
     assert found.trivial <= limit * (1 + 1e-12)
 

@@ -11,7 +11,7 @@ from fastcar.proofs.arithmetic import compute_norm
 from fastcar.proofs.attack import attack
 from fastcar.proofs.counterexamples.counterexample import Counterexample
 from fastcar.proofs.counterexamples.query_projection import get_counterexamples
-from fastcar.proofs.query_projection import STATEMENT, HeadProjections, check, compute_normed_limit
+from fastcar.proofs.query_projection import STATEMENT, HeadProjections, compute_normed_limit
 from fastcar.proofs.statement import HypothesisError, Verdict
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.rotary import RotaryTable
@@ -47,7 +47,7 @@ def test_leading_direction_attains_the_bound(gap: float) -> None:
     direction = np.array([0.6, 0.8])
     q_proj = np.array([[1.0, 2.0], [3.0, 4.0]])
     k_proj = q_proj + gap * np.outer([1.0, -1.0], direction)
-    found = check(HeadProjections(q_proj, k_proj, direction))
+    found = STATEMENT.check(HeadProjections(q_proj, k_proj, direction))
     assert found.holds
     assert not found.is_vacuous
     assert found.ratio == pytest.approx(1, abs=1e-7)
@@ -72,7 +72,7 @@ def test_tight_case_is_undecided_never_wrong() -> None:
 def test_infinite_input_is_no_instance() -> None:
     message = r"^P-14: hypothesis violated: finite q_proj, k_proj, normed$"
     with pytest.raises(HypothesisError, match=message):
-        check(HeadProjections(np.ones((1, 1)), np.ones((1, 1)), np.array([np.nan])))
+        STATEMENT.check(HeadProjections(np.ones((1, 1)), np.ones((1, 1)), np.array([np.nan])))
 
 
 def test_rotation_of_one_position_keeps_the_distance() -> None:

@@ -12,7 +12,6 @@ from fastcar.proofs.counterexamples.replay import get_counterexamples
 from fastcar.proofs.replay import (
     STATEMENT,
     ReplayChain,
-    check,
     compute_direct_bound,
     compute_rounding,
     compute_steps,
@@ -62,9 +61,9 @@ def test_rounding_is_as_derived(chain: ReplayChain) -> None:
 
 @given(replay_chains())
 def test_direct_bound_holds_too(chain: ReplayChain) -> None:
-    found = check(chain)
+    found = STATEMENT.check(chain)
     ends = ReplayChain(*chain.matrices, chain.gain, chain.eps, chain.inputs[[0, -1]])
-    assert compute_direct_bound(chain) == check(ends).right
+    assert compute_direct_bound(chain) == STATEMENT.check(ends).right
     assert found.left <= compute_direct_bound(chain) + compute_rounding(ends)
 
 
@@ -78,22 +77,22 @@ def test_step_bounds_the_normed_distance_both_ways(order: list[int]) -> None:
 
 
 def test_one_step_attains_the_bound() -> None:
-    found = check(make_chain(1e-3, 1e-3 + 1e-8))
+    found = STATEMENT.check(make_chain(1e-3, 1e-3 + 1e-8))
     assert found.holds
     assert found.ratio == pytest.approx(1, abs=1e-4)
     assert not found.is_vacuous
 
 
 def test_small_steps_in_one_direction_attain_the_bound() -> None:
-    found = check(make_chain(1e-3, 1e-3 + 1e-8, 1e-3 + 2e-8, 1e-3 + 3e-8))
+    found = STATEMENT.check(make_chain(1e-3, 1e-3 + 1e-8, 1e-3 + 2e-8, 1e-3 + 3e-8))
     assert found.holds
     assert found.ratio == pytest.approx(1, abs=1e-4)
 
 
 def test_direct_bound_sees_that_a_chain_returned() -> None:
     chain = make_chain(1e-3, 2e-3, 1e-3)
-    assert check(chain).left == compute_direct_bound(chain) == 0
-    assert check(chain).right > 1
+    assert STATEMENT.check(chain).left == compute_direct_bound(chain) == 0
+    assert STATEMENT.check(chain).right > 1
 
 
 def test_search_approaches_the_bound() -> None:
@@ -110,17 +109,17 @@ def test_two_replays_are_certified() -> None:
 def test_infinite_input_is_no_instance() -> None:
     names = "gate_proj, up_proj, down_proj, gain, inputs"
     with pytest.raises(HypothesisError, match=rf"^P-08: hypothesis violated: finite {names}$"):
-        check(make_chain(0.0, np.inf))
+        STATEMENT.check(make_chain(0.0, np.inf))
 
 
 def test_eps_must_be_positive() -> None:
     with pytest.raises(HypothesisError, match=r"^P-08: hypothesis violated: eps > 0$"):
-        check(make_chain(0.0, 1.0, eps=0.0))
+        STATEMENT.check(make_chain(0.0, 1.0, eps=0.0))
 
 
 def test_one_input_is_no_chain() -> None:
     with pytest.raises(HypothesisError, match=r"^P-08: hypothesis violated: at least one replay$"):
-        check(make_chain(0.0))
+        STATEMENT.check(make_chain(0.0))
 
 
 def test_counterexamples_violate_what_is_left() -> None:

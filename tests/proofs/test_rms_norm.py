@@ -12,7 +12,6 @@ from fastcar.proofs.counterexamples.rms_norm import get_counterexamples
 from fastcar.proofs.rms_norm import (
     STATEMENT,
     NormPair,
-    check,
     compute_radius,
     compute_root_mean_square,
 )
@@ -42,14 +41,18 @@ def test_rounding_is_as_derived(pair: NormPair) -> None:
 
 
 def test_neighbours_attain_the_bound() -> None:
-    found = check(NormPair(np.array([1.0, -1e-4]), np.array([1.0, 1e-4]), np.ones(2), 1e-9))
+    found = STATEMENT.check(
+        NormPair(np.array([1.0, -1e-4]), np.array([1.0, 1e-4]), np.ones(2), 1e-9)
+    )
     assert found.holds
     assert found.ratio == pytest.approx(1, abs=1e-7)
     assert not found.is_vacuous
 
 
 def test_opposite_vectors_attain_the_bound() -> None:
-    found = check(NormPair(np.array([3.0, 4.0]), np.array([-3.0, -4.0]), np.ones(2), 1e-9))
+    found = STATEMENT.check(
+        NormPair(np.array([3.0, 4.0]), np.array([-3.0, -4.0]), np.ones(2), 1e-9)
+    )
     assert found.ratio == pytest.approx(1, abs=1e-12)
 
 
@@ -80,13 +83,13 @@ def test_equal_vectors_are_certified() -> None:
 def test_infinite_element_is_no_instance() -> None:
     text = r"^P-06: hypothesis violated: finite x, other, gain$"
     with pytest.raises(HypothesisError, match=text):
-        check(NormPair(np.array([np.inf]), np.ones(1), np.ones(1), 1e-5))
+        STATEMENT.check(NormPair(np.array([np.inf]), np.ones(1), np.ones(1), 1e-5))
 
 
 @pytest.mark.parametrize("eps", [0.0, -1e-5, np.nan])
 def test_eps_must_be_positive(eps: float) -> None:
     with pytest.raises(HypothesisError, match=r"^P-06: hypothesis violated: eps > 0$"):
-        check(NormPair(np.zeros(1), np.ones(1), np.ones(1), eps))
+        STATEMENT.check(NormPair(np.zeros(1), np.ones(1), np.ones(1), eps))
 
 
 def test_counterexamples_violate_what_is_left() -> None:

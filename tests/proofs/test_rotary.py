@@ -13,7 +13,7 @@ from fastcar.proofs.arithmetic import compute_norm, to_balls, to_float
 from fastcar.proofs.attack import attack
 from fastcar.proofs.counterexamples.counterexample import Counterexample
 from fastcar.proofs.counterexamples.rotary import get_counterexamples
-from fastcar.proofs.rotary import STATEMENT, RotatedPair, check, rotate
+from fastcar.proofs.rotary import STATEMENT, RotatedPair, rotate
 from fastcar.proofs.statement import HypothesisError, Verdict
 from fastcar.proofs.temporal_attention_score import compute_key_gap, compute_score
 from fastcar.reference.rotary import RotaryTable
@@ -49,7 +49,7 @@ def test_rounding_is_as_derived(pair: RotatedPair) -> None:
 def test_query_between_key_and_its_turn_attains_the_bound() -> None:
     query = np.array([1.0, 2.0])
     key = query + 0.5 * (query - rotate(query, 1, 10000.0))
-    found = check(RotatedPair(query, key, position=1, rope_theta=10000.0))
+    found = STATEMENT.check(RotatedPair(query, key, position=1, rope_theta=10000.0))
     assert found.holds
     assert not found.is_vacuous
     assert found.ratio == pytest.approx(1, abs=1e-12)
@@ -104,7 +104,7 @@ def test_rotation_is_that_of_the_reference(pair: RotatedPair) -> None:
 )
 def test_hypotheses_are_checked(changed: RotatedPair, hypothesis: str) -> None:
     with pytest.raises(HypothesisError, match=rf"^P-11: hypothesis violated: {hypothesis}$"):
-        check(changed)
+        STATEMENT.check(changed)
 
 
 @pytest.mark.parametrize("example", get_counterexamples(), ids=lambda example: example.dropped)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fastcar.proofs.attack import attack
-from fastcar.proofs.scheduler import STATEMENT, Flags, bound, check, prove_all_words
+from fastcar.proofs.scheduler import STATEMENT, Flags, bound, prove_all_words
 from fastcar.proofs.scheduler_model import (
     NUM_OBLIGATIONS,
     WHOLE_WORDS,
@@ -192,7 +192,7 @@ def test_cover_without_a_model_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_hypotheses_are_checked(flags: Flags, name: str) -> None:
     with pytest.raises(HypothesisError, match=rf"^P-10: hypothesis violated: {name}$"):
-        check(flags)
+        STATEMENT.check(flags)
 
 
 def test_bound_is_the_smallest_number_of_full_rounds() -> None:

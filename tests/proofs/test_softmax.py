@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.proofs.attack import attack
-from fastcar.proofs.softmax import STATEMENT, LogitPair, check
+from fastcar.proofs.softmax import STATEMENT, LogitPair
 from fastcar.proofs.statement import HypothesisError, Verdict
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import neighbours, vectors
@@ -33,7 +33,7 @@ def test_rounding_is_as_derived(pair: LogitPair) -> None:
 
 
 def test_two_keys_attain_the_bound() -> None:
-    found = check(LogitPair(np.array([0.5, 0.0]), np.array([0.0, 0.5])))
+    found = STATEMENT.check(LogitPair(np.array([0.5, 0.0]), np.array([0.0, 0.5])))
     assert found.holds
     assert found.ratio == pytest.approx(1, abs=1e-12)
 
@@ -56,4 +56,4 @@ def test_tight_case_is_undecided_never_wrong() -> None:
 
 def test_infinite_logit_is_no_instance() -> None:
     with pytest.raises(HypothesisError, match=r"^P-01: hypothesis violated: finite x, y$"):
-        check(LogitPair(np.array([np.inf, 0.0]), np.zeros(2)))
+        STATEMENT.check(LogitPair(np.array([np.inf, 0.0]), np.zeros(2)))

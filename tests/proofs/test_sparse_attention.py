@@ -13,7 +13,7 @@ from fastcar.proofs import causal_attention
 from fastcar.proofs.causal_attention import CausalPair
 from fastcar.proofs.counterexamples.counterexample import Counterexample
 from fastcar.proofs.counterexamples.sparse_attention import get_counterexamples
-from fastcar.proofs.sparse_attention import STATEMENT, WindowPair, check
+from fastcar.proofs.sparse_attention import STATEMENT, WindowPair
 from fastcar.proofs.statement import HypothesisError, Verdict
 from fastcar.reference.attention import compute_prompt_attention
 from fastcar.reference.sparse_attention import SparseAttention, make_prompt_visibility
@@ -77,7 +77,7 @@ def test_rounding_is_as_derived(pair: WindowPair) -> None:
 
 @pytest.mark.parametrize("pair", [OPPOSITE, mirror(OPPOSITE)], ids=["more fresh", "more stale"])
 def test_opposite_values_attain_the_bound(pair: WindowPair) -> None:
-    found = check(pair)
+    found = STATEMENT.check(pair)
     assert found.holds
     assert found.right == pytest.approx(found.trivial / 2)
     assert found.ratio == pytest.approx(1, abs=1e-12)
@@ -88,14 +88,14 @@ def test_without_stale_keys_it_is_the_causal_bound(pair: CausalPair) -> None:
     shared, fresh = slice(None, pair.num_shared), slice(pair.num_shared, None)
     parts = [part[place] for place in (shared, fresh) for part in (pair.keys, pair.values)]
     parts += [pair.keys[:0], pair.values[:0]]
-    found = check(WindowPair(pair.query, pair.other_query, *parts))
-    expected = causal_attention.check(pair)
+    found = STATEMENT.check(WindowPair(pair.query, pair.other_query, *parts))
+    expected = causal_attention.STATEMENT.check(pair)
     assert (found.left, found.right) == (expected.left, expected.right)
 
 
 def test_without_shared_keys_the_bound_is_trivial() -> None:
     pair = replace(OPPOSITE, shared_keys=NOTHING, shared_values=NOTHING)
-    found = check(pair)
+    found = STATEMENT.check(pair)
     assert found.left == found.right == pytest.approx(found.trivial)
     assert STATEMENT.certify(pair) is not Verdict.VIOLATED
 
@@ -123,13 +123,13 @@ def test_each_token_sees_a_key() -> None:
     ):
         message = r"^P-12: hypothesis violated: a key for each token$"
         with pytest.raises(HypothesisError, match=message):
-            check(lacking)
+            STATEMENT.check(lacking)
 
 
 def test_infinite_stale_value_is_no_instance() -> None:
     names = ", ".join(field.name for field in fields(WindowPair))
     with pytest.raises(HypothesisError, match=rf"^P-12: hypothesis violated: finite {names}$"):
-        check(replace(OPPOSITE, stale_values=np.array([[np.inf, 0.0]])))
+        STATEMENT.check(replace(OPPOSITE, stale_values=np.array([[np.inf, 0.0]])))
 
 
 def test_sides_are_those_of_the_reference_with_sinks_and_a_window() -> None:
@@ -142,7 +142,7 @@ def test_sides_are_those_of_the_reference_with_sinks_and_a_window() -> None:
     masks = (own & other, own & ~other, other & ~own)
     assert [int(part.sum()) for part in masks] == [4, 4, 4]
     parts = [part[seen] for seen in masks for part in (keys, values)]
-    found = check(WindowPair(queries[11], queries[7], *parts))
+    found = STATEMENT.check(WindowPair(queries[11], queries[7], *parts))
     expected = np.linalg.norm(contexts[0, 11] - contexts[0, 7])
     assert found.left == pytest.approx(expected, rel=1e-12)
 

@@ -42,6 +42,7 @@ def make_statement(
         compute_sides=compute_sides,
         compute_rounding=lambda instance: rounding,
         draw=lambda rng: Number(rng.standard_normal(1)),
+        draw_decoded=lambda pair, rng: Number(rng.standard_normal(1)),
     )
 
 

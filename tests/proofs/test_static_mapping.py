@@ -30,7 +30,6 @@ from fastcar.proofs.statement import HypothesisError, Verdict
 from fastcar.proofs.static_mapping import (
     STATEMENT,
     ReplayLoad,
-    check,
     compute_dynamic_rounds,
     compute_static_rounds,
 )
@@ -84,7 +83,7 @@ def test_no_single_word_is_faster_with_the_static_mapping(
 
 
 def test_one_core_gains_nothing() -> None:
-    found = check(ReplayLoad(32, 1, 1, 3))
+    found = STATEMENT.check(ReplayLoad(32, 1, 1, 3))
     assert found.holds
     assert found.ratio == pytest.approx(1, abs=1e-12)
 
@@ -222,7 +221,7 @@ def test_table_has_a_row_for_every_size_and_chain() -> None:
 )
 def test_hypotheses_are_checked(load: ReplayLoad, name: str) -> None:
     with pytest.raises(HypothesisError, match=rf"^P-18: hypothesis violated: {name}$"):
-        check(load)
+        STATEMENT.check(load)
 
 
 def test_sizes_and_chains_are_checked() -> None:

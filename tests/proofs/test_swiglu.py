@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fastcar.proofs.attack import attack
 from fastcar.proofs.counterexamples.swiglu import get_counterexamples
 from fastcar.proofs.statement import HypothesisError, Verdict
-from fastcar.proofs.swiglu import STATEMENT, check
+from fastcar.proofs.swiglu import STATEMENT
 from fastcar.proofs.swiglu_pair import SwiGLUPair
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import matrices, neighbours, vectors
@@ -47,7 +47,7 @@ def test_rounding_is_as_derived(pair: SwiGLUPair) -> None:
 
 
 def test_one_neuron_attains_the_bound() -> None:
-    found = check(make_neuron(STEEPEST, STEEPEST + 1e-6))
+    found = STATEMENT.check(make_neuron(STEEPEST, STEEPEST + 1e-6))
     assert found.holds
     assert found.ratio == pytest.approx(1, abs=1e-6)
     assert not found.is_vacuous
@@ -69,7 +69,7 @@ def test_infinite_weight_is_no_instance() -> None:
     pair = make_neuron(1, np.inf)
     text = r"^P-07: hypothesis violated: finite gate_proj, up_proj, down_proj, normed, other$"
     with pytest.raises(HypothesisError, match=text):
-        check(pair)
+        STATEMENT.check(pair)
 
 
 def test_counterexamples_violate_what_is_left() -> None:

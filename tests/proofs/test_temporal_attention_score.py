@@ -15,7 +15,6 @@ from fastcar.proofs.statement import HypothesisError, Verdict
 from fastcar.proofs.temporal_attention_score import (
     STATEMENT,
     AlignedQueries,
-    check,
     compute_key_gap,
     compute_key_gap_rounding,
     compute_score,
@@ -48,7 +47,7 @@ def test_rounding_is_as_derived(pair: AlignedQueries) -> None:
 
 def test_key_between_the_queries_attains_the_bound() -> None:
     axis = np.array([0.6, 0.8])
-    found = check(AlignedQueries(1.5 * axis, 0.5 * axis, key=axis))
+    found = STATEMENT.check(AlignedQueries(1.5 * axis, 0.5 * axis, key=axis))
     assert found.holds
     assert not found.is_vacuous
     assert found.ratio == pytest.approx(1, abs=1e-12)
@@ -110,7 +109,7 @@ def test_score_is_that_of_the_reference() -> None:
 def test_infinite_key_is_no_instance() -> None:
     message = r"^P-02: hypothesis violated: finite query, other_query, key$"
     with pytest.raises(HypothesisError, match=message):
-        check(AlignedQueries(np.ones(1), np.ones(1), np.array([np.nan])))
+        STATEMENT.check(AlignedQueries(np.ones(1), np.ones(1), np.array([np.nan])))
 
 
 @pytest.mark.parametrize("example", get_counterexamples(), ids=lambda example: example.dropped)

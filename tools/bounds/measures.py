@@ -21,14 +21,19 @@ from fastcar.proofs.arithmetic import compute_norm, compute_row_norms, get_maxim
 from fastcar.proofs.attack import attack
 from fastcar.proofs.attention import compute_diameter
 from fastcar.proofs.causal_attention import CausalPair
-from fastcar.proofs.combined_layer import LayerPair, compute_lipschitz, compute_query_gaps
+from fastcar.proofs.combined_layer import (
+    LayerPair,
+    compute_lipschitz,
+    compute_query_gaps,
+    get_layer_pair,
+)
 from fastcar.proofs.decoded_run import decode, load_rows
 from fastcar.proofs.decoder.bound import compute_layer_errors, get_first_vacuous_layer
+from fastcar.proofs.decoder.layer import get_decoder_pair
 from fastcar.proofs.experiments import latency_fit
 from fastcar.proofs.experiments.certified_gate import SHARES, GuaranteeStudy
 from fastcar.proofs.experiments.expected_rounds import ReplayChain, compute_table
 from fastcar.proofs.experiments.tightness import Level, compute_levels, compute_norm_levels
-from fastcar.proofs.instances import get_decoder_pair, get_layer_pair
 from fastcar.proofs.registry import STEMS, get_counterexamples, get_statement
 from fastcar.proving import Request, prove
 from fastcar.reference.rms_norm import compute_rms_norm

@@ -17,31 +17,6 @@ TIGHT_RATIO = 0.95
 NEAR_RATIO = 0.5
 """A bound whose median ratio on real tokens is below this is loose there."""
 
-LOOSENESS = {
-    "P-02": "Real keys do not lie between the two queries, where the triangle inequality is tight.",
-    "P-03": "Real queries do not differ along the two keys that are farthest apart, and the values "
-    "that gain and lose attention are not opposite.",
-    "P-04": "As for P-03; and the fresh values are not opposite to the shared ones.",
-    "P-07": "A real difference of inputs is no leading singular vector of all three matrices, and "
-    "few neurons come near the largest activation; the levels below take this apart.",
-    "P-08": "The loss of P-07 in every step, and the steps of a real chain partly cancel.",
-    "P-09": "The rounding errors of many products have both signs; the margin has them all alike.",
-    "P-11": "The rotation term takes the chord of the pair that turns most for every pair, and the "
-    "two terms of the sum have directions of their own.",
-    "P-12": "As for P-04, with the stale values too.",
-    "P-13": "The loss of P-04 in every head, and the heads' differences are no leading singular "
-    "vector of the output projection.",
-    "P-14": "Real inputs are no leading singular vector of the difference of the projections.",
-    "P-15": "The losses of P-02, P-04, P-13, P-06 and P-07 multiply.",
-    "P-16": "Every layer multiplies the error by the norm of its derivative, as if it pointed in "
-    "the worst direction again, and adds a rest that grows with its square.",
-    "P-17": "The distance certificate must hold for every input at that distance, and the Taylor "
-    "terms of second and third order take norms of whole matrices.",
-    "P-19": "The roundings of many weights and activations have both signs; the bound has them all "
-    "alike.",
-}
-"""Why a bound is loose, shown where the measurement finds it so."""
-
 
 def is_loose(attack: Json, real: Json) -> bool:
     """Whether the search or the median real token stays far below the bound."""
@@ -183,7 +158,7 @@ def _make_statement(number: str, attack: Json, real: Json) -> str:
         f"Real tokens: {real['num_instances']} instances, {real['num_violations']} violations, "
         f"worst ratio {format_ratio(real['worst_ratio'])}, median "
         f"{format_ratio(real['median_ratio'])}, {real['vacuous_share']:.0%} vacuous; certified "
-        f"{format_certified(real)}. {LOOSENESS[number] if is_loose(attack, real) else ''}",
+        f"{format_certified(real)}. {statement.looseness if is_loose(attack, real) else ''}",
     )
     heading = "## Statements\n\n" if number == next(iter(STEMS)) else ""
     return f"{heading}{head}.\n\n```text\n{get_claim(number)}\n```\n\n{_fill(*sentences)}"

@@ -16,7 +16,6 @@ from fastcar.proofs.decoder.bound import (
     STATEMENT,
     DecoderPair,
     LayerError,
-    check,
     compute_layer_errors,
     get_first_vacuous_layer,
 )
@@ -88,7 +87,7 @@ def test_rounding_is_as_derived(pair: DecoderPair) -> None:
 
 def test_rounding_is_small_where_errors_do_not_explode() -> None:
     rng = np.random.default_rng(0)
-    found = [check(STATEMENT.draw(rng)) for _ in range(50)]
+    found = [STATEMENT.check(STATEMENT.draw(rng)) for _ in range(50)]
     assert max(each.rounding / each.trivial for each in found) < 1e-8
 
 
@@ -156,7 +155,7 @@ def make_key_layer() -> LayerRuns:
     ids=["replay", "cache", "value", "query", "key", "MLP", "all"],
 )
 def test_small_error_along_one_axis_attains_the_bound(layers: tuple[LayerRuns, ...]) -> None:
-    found = check(make_pair(*layers))
+    found = STATEMENT.check(make_pair(*layers))
     assert found.holds
     assert found.left >= SMALL / 2
     assert found.left / found.right == pytest.approx(1, abs=1e-3)
@@ -168,7 +167,7 @@ def test_saturated_head_may_turn_over() -> None:
     matrix = np.array([[0.0, 0.0], [10.0, 10.0]])
     layer = make_second_layer("q_proj", matrix, np.zeros((1, 2)), values=100 * rows)
     turning = replace(layer, keys=rows, other_keys=rows)
-    found = check(make_pair(replace(REPLAYED, cached=np.array([0.0, -3.0])), turning))
+    found = STATEMENT.check(make_pair(replace(REPLAYED, cached=np.array([0.0, -3.0])), turning))
     assert found.holds
     assert found.left >= 2.5
 
@@ -179,7 +178,7 @@ def make_replay(x: float, y: float) -> LayerRuns:
 
 
 def test_shorter_vector_turns_further_than_the_dense_radius_says() -> None:
-    found = check(make_pair(make_replay(-1.0, 0.1)))
+    found = STATEMENT.check(make_pair(make_replay(-1.0, 0.1)))
     assert found.holds
     assert found.left == pytest.approx(2.0)
 
@@ -191,7 +190,7 @@ def test_curvature_counts_where_the_derivative_of_the_mlp_vanishes() -> None:
     errors = compute_layer_errors(pair)
     assert errors[0].bound == pytest.approx(0.5, rel=1e-12)
     assert 0.6 < errors[1].measured < errors[1].bound
-    assert check(pair).holds
+    assert STATEMENT.check(pair).holds
 
 
 def test_curvature_counts_where_the_derivative_of_attention_vanishes() -> None:
@@ -201,11 +200,13 @@ def test_curvature_counts_where_the_derivative_of_attention_vanishes() -> None:
     pair = make_pair(make_replay(0.0, 0.5), replace(layer, keys=keys, other_keys=keys))
     errors = compute_layer_errors(pair)
     assert 0.52 < errors[1].measured < errors[1].bound
-    assert check(pair).holds
+    assert STATEMENT.check(pair).holds
 
 
 def test_no_error_without_replay_and_with_equal_caches() -> None:
-    found = check(make_pair(replace(REPLAYED, cached=None), make_query_layer(), MLP_LAYER))
+    found = STATEMENT.check(
+        make_pair(replace(REPLAYED, cached=None), make_query_layer(), MLP_LAYER)
+    )
     assert (found.left, found.right) == (0.0, 0.0)
 
 
@@ -216,7 +217,7 @@ def test_search_approaches_the_bound() -> None:
 def test_two_layers_are_certified() -> None:
     pair = STATEMENT.draw(np.random.default_rng(5))
     assert len(pair.layers) >= 2
-    assert check(pair).left > 0
+    assert STATEMENT.check(pair).left > 0
     assert STATEMENT.certify(pair) is Verdict.HOLDS
 
 
@@ -236,7 +237,7 @@ def test_two_layers_are_certified() -> None:
 def test_what_is_no_instance_is_refused(change: dict[str, object], hypothesis: str) -> None:
     pair = replace(make_pair(REPLAYED), **change)  # type: ignore[arg-type]
     with pytest.raises(HypothesisError, match=f"^P-16: hypothesis violated: {hypothesis}$"):
-        check(pair)
+        STATEMENT.check(pair)
 
 
 def test_every_layer_is_within_its_bound() -> None:
@@ -348,7 +349,7 @@ def test_runs_are_those_of_the_reference_decoder() -> None:
     )
     for with_replay, logits in ((False, dense_logits), (True, replay_logits)):
         np.testing.assert_allclose(run(pair, with_replay).logits, logits, rtol=1e-9, atol=1e-12)
-    assert check(pair).holds
+    assert STATEMENT.check(pair).holds
 
 
 @pytest.mark.parametrize("example", get_counterexamples(), ids=lambda example: example.dropped)
