@@ -24,22 +24,28 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from fastcar.generation import Generation, generate, run_generation
-    from fastcar.reference.errors import (
-        ArgumentError,
-        CheckpointError,
-        FastCarError,
-        OutputError,
-    )
-    from fastcar.reference.files.checkpoint import load_checkpoint
-    from fastcar.reference.replay import ReplayConfig, Semantics
-    from fastcar.reference.sampling import Sampling
-    from fastcar.reference.trace import Trace, make_score_gate
-    from fastcar.reference.trace import run_trace as trace
-    from fastcar.reference.video.model import SHIPPED_MODEL, VideoModel
-    from fastcar.reference.video.model import load_video_model as load_model
-    from fastcar.request import GenerationRequest
+if TYPE_CHECKING:  # `as` says to type checkers that the name is public
+    from fastcar.generation import Generation as Generation
+    from fastcar.generation import generate as generate
+    from fastcar.generation import run_generation as run_generation
+    from fastcar.reference.errors import ArgumentError as ArgumentError
+    from fastcar.reference.errors import CheckpointError as CheckpointError
+    from fastcar.reference.errors import FastCarError as FastCarError
+    from fastcar.reference.errors import OutputError as OutputError
+    from fastcar.reference.files.checkpoint import load_checkpoint as load_checkpoint
+    from fastcar.reference.replay import ReplayConfig as ReplayConfig
+    from fastcar.reference.replay import Semantics as Semantics
+    from fastcar.reference.sampling import Sampling as Sampling
+    from fastcar.reference.trace import Trace as Trace
+    from fastcar.reference.trace import make_score_gate as make_score_gate
+    from fastcar.reference.trace import run_trace
+    from fastcar.reference.video.model import SHIPPED_MODEL as SHIPPED_MODEL
+    from fastcar.reference.video.model import VideoModel as VideoModel
+    from fastcar.reference.video.model import load_video_model
+    from fastcar.request import GenerationRequest as GenerationRequest
+
+    load_model, trace = load_video_model, run_trace
+    __version__: str
 
 _HOMES = {
     "SHIPPED_MODEL": "reference.video.model",
@@ -63,30 +69,13 @@ _HOMES = {
 }
 """Module of every public name, and the name there if it is another."""
 
-__all__ = [
-    "SHIPPED_MODEL",
-    "ArgumentError",
-    "CheckpointError",
-    "FastCarError",
-    "Generation",
-    "GenerationRequest",
-    "OutputError",
-    "ReplayConfig",
-    "Sampling",
-    "Semantics",
-    "Trace",
-    "VideoModel",
-    "generate",
-    "load_checkpoint",
-    "load_model",
-    "make_score_gate",
-    "run_generation",
-    "trace",
-]
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:
     """A public name, from the module that defines it."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("fastcar")
     if name not in _HOMES:
         raise AttributeError(f"module 'fastcar' has no attribute {name!r}")
     home, _, other = _HOMES[name].partition(":")

@@ -1,10 +1,10 @@
-"""The exported package: Verilog, testbenches with their data, waivers, README.md, FuseSoC core."""
+"""The exported package: Verilog and its specification, testbenches, waivers, FuseSoC core."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from importlib import metadata
+from importlib import metadata, resources
 
 from fastcar.cosim.export.cocotb_export import (
     BENCH_FILE,
@@ -36,6 +36,7 @@ from fastcar.reference.video.model import VideoModel
 from fastcar.rtl.config import PRESETS
 
 README_FILE = "README.md"
+SPECIFICATION_FILE = "accelerator.md"
 CORE_FILE = f"{MODULE_NAME}.core"
 DATA_SUFFIX = ".hex"
 MAX_LATENCY_CYCLES = 1000
@@ -130,6 +131,7 @@ def make_package(request: ExportRequest, model: VideoModel) -> ExportPackage:
     data_files = sorted(name for name in bench if name.endswith(DATA_SUFFIX))
     files = {
         README_FILE: make_readme(request, recording),
+        SPECIFICATION_FILE: _read_specification(),
         CORE_FILE: make_core_file(request.preset, data_files),
         VERILOG_FILE: design.text,
         WAIVER_FILE: make_waivers(),
@@ -139,12 +141,18 @@ def make_package(request: ExportRequest, model: VideoModel) -> ExportPackage:
     return ExportPackage(design, recording, files)
 
 
+def _read_specification() -> str:
+    page = resources.files("fastcar.docs") / SPECIFICATION_FILE
+    return page.read_text(encoding="utf-8")
+
+
 def make_readme(request: ExportRequest, recording: Recording) -> str:
     """What the files are and how to run them."""
     sections = [
         f"# FastCar accelerator, preset {request.preset}",
         f"`{VERILOG_FILE}` is one module, `{MODULE_NAME}`; its first lines list parameters and "
-        "ports.\n"
+        f"ports. What it computes is specified in `{SPECIFICATION_FILE}`, cited as "
+        f"docs/{SPECIFICATION_FILE}.\n"
         f"`{TESTBENCH_FILE}` runs one layer of one token and compares every decision, every\n"
         "retirement, all counters and the whole memory with the integer reference and the cycle\n"
         "model. Its last line is PASS or FAIL; after FAIL the exit code is not 0.",

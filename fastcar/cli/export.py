@@ -61,7 +61,8 @@ def export(
 ) -> int:
     """Write the accelerator as Verilog, with a self-checking testbench.
 
-    README.md beside the files has the commands for Icarus, Verilator and FuseSoC.
+    README.md beside the files has the commands for Icarus, Verilator and FuseSoC,
+    accelerator.md the specification.
 
     \b
     Examples:

@@ -34,7 +34,10 @@ def make_solver(folder: Path, limit_seconds: float, extra: str) -> None:
         ArgumentError: the Python module is not installed.
     """
     get_version(extra)
-    root = Path(__file__).resolve().parents[2]
+    package = find_spec("fastcar")
+    assert package is not None
+    assert package.origin is not None
+    root = Path(package.origin).parents[1]
     program = folder / "bitwuzla"
     program.write_text(
         f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(root)!r})\n"

@@ -15,6 +15,7 @@ Capture = pytest.CaptureFixture[str]
 FILES = [
     "Makefile",
     "README.md",
+    "accelerator.md",
     "dense_expected_counters.hex",
     "dense_expected_decisions.hex",
     "dense_expected_memory.hex",

@@ -18,6 +18,7 @@ from fastcar.cosim.export.export import (
     ICARUS_COMMANDS,
     LINT_COMMANDS,
     README_FILE,
+    SPECIFICATION_FILE,
     VERILATOR_COMMANDS,
     ExportPackage,
     ExportRequest,
@@ -35,6 +36,7 @@ needs_verilator = pytest.mark.skipif(
 needs_icarus = pytest.mark.skipif(
     shutil.which("iverilog") is None, reason="Icarus Verilog is not installed"
 )
+ROOT = Path(__file__).parents[3]
 COCOTB_FILES = (TEST_FILE, BENCH_FILE)
 PRESETS_AS_TESTED = ["tiny", pytest.param("demo", marks=pytest.mark.slow)]
 
@@ -123,6 +125,14 @@ def test_readme_lists_commands_files_and_sizes() -> None:
     assert {"program.hex", "memory.hex", "fastcar_testbench.v"} <= named
 
 
+def test_every_page_that_the_files_cite_is_among_them() -> None:
+    files = get_package().files
+    cited = set(re.findall(r"docs/([\w.]+\w)", "".join(files.values())))
+    assert cited == {SPECIFICATION_FILE}
+    assert files[SPECIFICATION_FILE] == (ROOT / "docs" / SPECIFICATION_FILE).read_text("utf-8")
+    assert f"`{SPECIFICATION_FILE}`" in files[README_FILE]
+
+
 def test_core_file_names_every_file_of_the_verilog_testbench() -> None:
     files = get_package().files
     core = files[CORE_FILE]
@@ -130,7 +140,8 @@ def test_core_file_names_every_file_of_the_verilog_testbench() -> None:
     listed = set(re.findall(r"^      - ([\w.]+)", core, re.M))
     for_cocotb = {name for name in files if name.startswith(("dense_", "replay_"))}
     assert len(for_cocotb) == 10
-    assert listed == set(files) - {README_FILE, CORE_FILE, MAKEFILE, *COCOTB_FILES, *for_cocotb}
+    pages = {README_FILE, SPECIFICATION_FILE}
+    assert listed == set(files) - {*pages, CORE_FILE, MAKEFILE, *COCOTB_FILES, *for_cocotb}
 
 
 def test_the_source_decides_what_is_recorded() -> None:
