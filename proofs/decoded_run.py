@@ -123,7 +123,7 @@ class _RecordingGate(TemporalAttentionScoreGate):
 
     def measure(self, query: GateQuery) -> Measures:
         """The score."""
-        self._mlp_inputs[query.layer_index, :, query.token_index] = query.residual
+        self._mlp_inputs[query.layer_index, :, query.token_index] = query.mlp.residual
         return super().measure(query)
 
 

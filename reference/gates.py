@@ -15,22 +15,20 @@ decisions of tokens that are not eligible are ignored.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.matrix import DecoderLayer
+from fastcar.reference.mlp_evaluation import MlpEvaluation
 from fastcar.reference.swiglu import Activations
 from fastcar.reference.thresholds import Measures, Thresholds, check_ratio
 
 
-@dataclass
+@dataclass(frozen=True)
 class GateQuery:
     """What a gate may ask about one token of one layer; costly answers are computed when asked.
 
@@ -40,11 +38,8 @@ class GateQuery:
         tokens_per_frame: N.
         eligible: [B], rows that may replay.
         score: [B] TAS, None where no score is taken.
-        residual: [B, D], input of the MLP's norm.
-        cached_output: [B, D], MLP output used one frame earlier.
-        layer: weights.
-        rms_norm_eps: of the norm.
-        engine: computes the answers.
+        cached_output: [B, D], MLP output used one frame earlier; NaN if floats are not cached.
+        mlp: the block of this token.
     """
 
     layer_index: int
@@ -52,12 +47,8 @@ class GateQuery:
     tokens_per_frame: int
     eligible: BoolArray
     score: FloatArray | None
-    residual: FloatArray
     cached_output: FloatArray
-    layer: DecoderLayer
-    rms_norm_eps: float
-    engine: Engine = field(default_factory=NumpyEngine)
-    _activated: tuple[BoolArray, Activations] | None = field(default=None, init=False)
+    mlp: MlpEvaluation
 
     @property
     def location_index(self) -> int:
@@ -69,34 +60,19 @@ class GateQuery:
         """Frame of the token."""
         return self.token_index // self.tokens_per_frame
 
-    @cached_property
+    @property
     def mlp_input(self) -> FloatArray:
         """Normalised MLP input of all rows, [B, D]."""
-        return self.engine.rms_norm(self.residual, self.layer.mlp_norm, self.rms_norm_eps)
+        return self.mlp.compute_normed()
 
-    @cached_property
+    @property
     def fresh_output(self) -> FloatArray:
         """MLP output of all rows, [B, D]: the work that replay is to save."""
-        return self.engine.swiglu(self.mlp_input, self.layer)
+        return self.mlp.compute_fresh()
 
     def compute_activations(self, rows: BoolArray) -> Activations:
-        """Activations of the chosen rows only, kept for `compute_outputs`."""
-        if self._activated is None or (rows & ~self._activated[0]).any():
-            self._activated = rows, self.engine.activate(self.mlp_input[rows], self.layer)
-        known_rows, activations = self._activated
-        return activations.select(rows[known_rows])
-
-    def compute_outputs(self, rows: BoolArray) -> FloatArray:
-        """MLP outputs of the chosen rows only, [chosen, D]; reuses what the gate asked for."""
-        if "fresh_output" in self.__dict__:
-            return self.fresh_output[rows]
-        if self._activated is not None:
-            hidden = self.compute_activations(rows).hidden
-            return self.engine.linear(hidden, self.layer.down_proj)
-        if "mlp_input" in self.__dict__:
-            return self.engine.swiglu(self.mlp_input[rows], self.layer)
-        normed = self.engine.rms_norm(self.residual[rows], self.layer.mlp_norm, self.rms_norm_eps)
-        return self.engine.swiglu(normed, self.layer)
+        """Activations of the chosen rows [B] only."""
+        return self.mlp.compute_activations(rows)
 
 
 class Gate(ABC):

@@ -18,6 +18,7 @@ from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import Gate, GateQuery
 from fastcar.reference.matrix import DecoderLayer
+from fastcar.reference.mlp_evaluation import MlpEvaluation
 from fastcar.reference.temporal_attention_score import HeadAggregation, HeadWeights
 from fastcar.reference.thresholds import Measures
 
@@ -94,32 +95,73 @@ class ReplayDecision:
     chain: NDArray[np.int32]
 
 
-class ReplayCache:
-    """MLP outputs of one frame, per layer and row, and how often each was replayed in a row.
+class ReplayRule:
+    """Which rows may replay: those of warm frames, below the limit on chains, under a gate.
 
-    The slot of location i holds frame t - 1 until token (t, i) overwrites it, so one frame is all
-    there ever is.
+    Args:
+        config: model sizes.
+        replay: eligibility and limits.
+        gate: None = nothing replays.
+        rows: B.
+        dtype: of the arithmetic that the gate looks at.
 
     Attributes:
-        outputs: [L, B, N, D].
-        chains: [L, B, N] int32.
+        chains: [L, B, N] int32, how often each place was replayed in a row.
     """
 
     def __init__(
-        self, config: ModelConfig, rows: int, tokens_per_frame: int, dtype: np.dtype[np.floating]
+        self,
+        config: ModelConfig,
+        replay: ReplayConfig,
+        gate: Gate | None,
+        rows: int,
+        dtype: np.dtype[np.floating],
     ) -> None:
-        places = (config.num_hidden_layers, rows, tokens_per_frame)
-        self.outputs: FloatArray = np.zeros((*places, config.hidden_size), dtype)
+        self.config = config
+        self.replay = replay
+        self.gate = gate
+        self.dtype = dtype
+        places = config.num_hidden_layers, rows, replay.tokens_per_frame
         self.chains: NDArray[np.int32] = np.zeros(places, np.int32)
 
     def reset(self) -> None:
-        """Forget everything, so that nothing leaks into the next generation."""
-        self.outputs[:] = 0
+        """Start a generation: chains and gate forget the one before."""
         self.chains[:] = 0
+        if self.gate is not None:
+            _, rows, tokens_per_frame = self.chains.shape
+            self.gate.reset(self.config, rows, tokens_per_frame, self.dtype)
+
+    def get_active_gate(self, layer_index: int) -> Gate | None:
+        """The gate, where this layer may ever replay."""
+        return self.gate if self.gate is not None and self.gate.is_active(layer_index) else None
+
+    def get_eligible(self, layer_index: int, token_index: int) -> BoolArray:
+        """Rows that may replay generated token j, [B]; none in a layer without an active gate."""
+        chain = self._get_chain(layer_index, token_index)
+        is_eligible = self.get_active_gate(layer_index) is not None
+        eligible = np.full(len(chain), is_eligible and self.replay.is_eligible(token_index))
+        if self.replay.max_chain is not None:
+            eligible &= chain < self.replay.max_chain
+        return eligible
+
+    def update(self, layer_index: int, token_index: int, replayed: BoolArray) -> NDArray[np.int32]:
+        """Count on where a row replayed, start again where it computed; gives the chains [B]."""
+        chain = self._get_chain(layer_index, token_index)
+        chain[:] = np.where(replayed, chain + 1, 0)
+        return chain.copy()
+
+    def _get_chain(self, layer_index: int, token_index: int) -> NDArray[np.int32]:
+        chain: NDArray[np.int32] = self.chains[
+            layer_index, :, token_index % self.replay.tokens_per_frame
+        ]
+        return chain
 
 
 class ReplayMLP:
     """The MLP blocks of all layers with their gate and their cache.
+
+    The cache of place i holds frame t - 1 until token (t, i) overwrites it, so one frame is all
+    there ever is.
 
     Args:
         config: model sizes.
@@ -128,6 +170,10 @@ class ReplayMLP:
         rows: B.
         dtype: of the cache.
         engine: computes; None = NumPy.
+
+    Attributes:
+        rule: who may replay.
+        cached_outputs: [L, B, N, D], MLP outputs that were used; L is 0 without a gate.
     """
 
     def __init__(
@@ -145,23 +191,20 @@ class ReplayMLP:
             raise ArgumentError("aggregation shape", replay.aggregation.shape, limit)
         self.config = config
         self.replay = replay
-        self.gate = gate
-        self.rows = rows
-        self._dtype = dtype
+        self.rule = ReplayRule(config, replay, gate, rows, dtype)
+        places = 0 if gate is None else len(self.rule.chains), *self.rule.chains.shape[1:]
+        self.cached_outputs: FloatArray = np.zeros((*places, config.hidden_size), dtype)
         self._engine: Engine = NumpyEngine() if engine is None else engine
-        self._cache = (
-            None if gate is None else ReplayCache(config, rows, replay.tokens_per_frame, dtype)
-        )
 
     def reset(self) -> None:
-        """Start a generation."""
-        if self.gate is not None and self._cache is not None:
-            self._cache.reset()
-            self.gate.reset(self.config, self.rows, self.replay.tokens_per_frame, self._dtype)
+        """Start a generation: nothing of the one before is left."""
+        self.cached_outputs[:] = 0
+        self.rule.reset()
 
     def needs_score(self, layer_index: int) -> bool:
         """Whether the gate of this layer looks at the Temporal Attention Score."""
-        return self.gate is not None and self.gate.needs_score and self.gate.is_active(layer_index)
+        gate = self.rule.get_active_gate(layer_index)
+        return gate is not None and gate.needs_score
 
     def run(
         self,
@@ -180,34 +223,20 @@ class ReplayMLP:
             layer: weights.
             score: [B] TAS, None where no score is taken.
         """
-        rows = len(residual)
-        eligible = np.full(rows, self.replay.is_eligible(token_index))
-        place = token_index % self.replay.tokens_per_frame
-        cached = residual if self._cache is None else self._cache.outputs[layer_index, :, place]
-        query = GateQuery(
-            layer_index,
-            token_index,
-            self.replay.tokens_per_frame,
-            eligible,
-            score,
-            residual,
-            cached,
-            layer,
-            self.config.rms_norm_eps,
-            self._engine,
-        )
-        if self.gate is None or self._cache is None or not self.gate.is_active(layer_index):
-            never = np.zeros(rows, bool)
-            output = query.compute_outputs(~never)
-            return ReplayDecision(output, never, never, None, np.zeros(rows, np.int32))
-        chain = self._cache.chains[layer_index, :, place]
-        if self.replay.max_chain is not None:
-            eligible &= chain < self.replay.max_chain
-        measures = self.gate.measure(query)
-        replayed = eligible & self.gate.decide(query, measures)
-        self.gate.update(query, measures, replayed)
+        mlp = MlpEvaluation(residual, layer, self.config.rms_norm_eps, self._engine)
+        eligible = self.rule.get_eligible(layer_index, token_index)
+        gate = self.rule.get_active_gate(layer_index)
+        if gate is None:
+            output = mlp.compute_outputs(~eligible)
+            return ReplayDecision(output, eligible, eligible, None, np.zeros(len(output), np.int32))
+        tokens_per_frame = self.replay.tokens_per_frame
+        cached = self.cached_outputs[layer_index, :, token_index % tokens_per_frame]
+        query = GateQuery(layer_index, token_index, tokens_per_frame, eligible, score, cached, mlp)
+        measures = gate.measure(query)
+        replayed = eligible & gate.decide(query, measures)
+        gate.update(query, measures, replayed)
         computing = ~replayed
         if computing.any():
-            cached[computing] = query.compute_outputs(computing)
-        chain[:] = np.where(replayed, chain + 1, 0)
-        return ReplayDecision(cached.copy(), eligible, replayed, measures, chain.copy())
+            cached[computing] = mlp.compute_outputs(computing)
+        chain = self.rule.update(layer_index, token_index, replayed)
+        return ReplayDecision(cached.copy(), eligible, replayed, measures, chain)

@@ -5,7 +5,7 @@ computes or replays, and the next layer continues with what its int16 numbers st
 engine is the integer reference or simulated hardware (`fastcar.reference.integer.mlp_engine`);
 nothing else differs. The prompt, which replay never sees, runs in float.
 
-Eligibility, chains and the cache rule are those of `fastcar.reference.replay`.
+Eligibility and chains are those of `fastcar.reference.replay.ReplayRule`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastcar.reference.arrays import BoolArray, FloatArray, Int16Array, Int64Array, TokenIds
 from fastcar.reference.config import ModelConfig
@@ -26,7 +25,8 @@ from fastcar.reference.integer.fixed_point import quantize
 from fastcar.reference.integer.mlp_engine import DecisionSource, MlpEngine, MlpRequest
 from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.integer.threshold import compute_integer_thresholds, get_decision_source
-from fastcar.reference.replay import ReplayConfig, ReplayDecision
+from fastcar.reference.mlp_evaluation import MlpEvaluation
+from fastcar.reference.replay import ReplayConfig, ReplayDecision, ReplayRule
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.thresholds import Measures
 from fastcar.reference.weights import ModelWeights
@@ -74,20 +74,16 @@ class IntegerDecoder(Decoder):
         if replay.aggregation is not HeadAggregation.MEAN:
             raise ArgumentError("aggregation", replay.aggregation, "the mean over the heads")
         self.model = model
-        self.gate = gate
         self.engine: MlpEngine = IntegerMlpEngine(model) if engine is None else engine
         self._source = get_decision_source(gate)
         self._thresholds = compute_integer_thresholds(model, gate)
-        places = config.num_hidden_layers, rows, replay.tokens_per_frame
-        self._chains: NDArray[np.int32] = np.zeros(places, np.int32)
+        self.rule = ReplayRule(config, replay, gate, rows, self.dtype)
 
     def prefill(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None = None) -> FloatArray:
         """Start a generation; the prompt runs in float and caches nothing for replay (D-03)."""
         logits = super().prefill(prompt_ids, prompt_mask)
-        self._chains[:] = 0
         self.engine.reset(self.num_rows, self.replay.tokens_per_frame)
-        if self.gate is not None:
-            self.gate.reset(self.config, self.num_rows, self.replay.tokens_per_frame, self.dtype)
+        self.rule.reset()
         return logits
 
     def _run_mlp(
@@ -99,34 +95,18 @@ class IntegerDecoder(Decoder):
         query: FloatArray,
     ) -> tuple[FloatArray, ReplayDecision]:
         """Residual stream [B, D] after the MLP of x, and what was done."""
-        place = token_index % self.replay.tokens_per_frame
-        chain = self._chains[layer_index, :, place]
-        eligible = self._get_eligible(layer_index, token_index, chain)
+        eligible = self.rule.get_eligible(layer_index, token_index)
         request = self._make_request(layer_index, token_index, x, query, eligible)
         result = self.engine.run_layer(layer_index, request)
-        chain[:] = np.where(result.replayed, chain + 1, 0)
+        chain = self.rule.update(layer_index, token_index, result.replayed)
         measures = None
-        if self.gate is not None and self.gate.is_active(layer_index):
+        if self.rule.get_active_gate(layer_index) is not None:
             measures = self._dequantize_scores(layer_index, result.scores, request.is_decided)
         scale = self.model.layers[layer_index].scales.residual
         decision = ReplayDecision(
-            self._dequantize(result.output, scale),
-            eligible,
-            result.replayed,
-            measures,
-            chain.copy(),
+            self._dequantize(result.output, scale), eligible, result.replayed, measures, chain
         )
         return self._dequantize(result.residual, scale), decision
-
-    def _get_eligible(
-        self, layer_index: int, token_index: int, chain: NDArray[np.int32]
-    ) -> BoolArray:
-        if self.gate is None or not self.gate.is_active(layer_index):
-            return np.zeros(self.num_rows, bool)
-        eligible = np.full(self.num_rows, self.replay.is_eligible(token_index))
-        if self.replay.max_chain is not None:
-            eligible &= chain < self.replay.max_chain
-        return eligible
 
     def _make_request(
         self,
@@ -137,7 +117,7 @@ class IntegerDecoder(Decoder):
         eligible: BoolArray,
     ) -> MlpRequest:
         scales = self.model.layers[layer_index].scales
-        is_measured = isinstance(self.gate, ThresholdGate)
+        is_measured = isinstance(self.rule.gate, ThresholdGate)
         decided = eligible if is_measured else np.zeros_like(eligible)
         integer_query = integer_key = None
         if self._source is DecisionSource.SCORE and decided.any():
@@ -162,20 +142,19 @@ class IntegerDecoder(Decoder):
         self, layer_index: int, token_index: int, x: FloatArray, eligible: BoolArray
     ) -> BoolArray:
         """Rows that a gate which measures nothing wants to replay."""
-        if self.gate is None or isinstance(self.gate, ThresholdGate):
+        if self.rule.gate is None or isinstance(self.rule.gate, ThresholdGate):
             return np.zeros_like(eligible)
+        layer, eps = self.weights.layers[layer_index], self.config.rms_norm_eps
         query = GateQuery(
             layer_index,
             token_index,
             self.replay.tokens_per_frame,
             eligible,
-            None,
-            x,
-            x,
-            self.weights.layers[layer_index],
-            self.config.rms_norm_eps,
+            score=None,
+            cached_output=np.full_like(x, np.nan),
+            mlp=MlpEvaluation(x, layer, eps, self.float_engine),
         )
-        return self.gate.decide(query, self.gate.measure(query))
+        return self.rule.gate.decide(query, self.rule.gate.measure(query))
 
     def _dequantize(self, x: Int16Array, scale: float) -> FloatArray:
         return (x * np.float64(scale)).astype(self.dtype)

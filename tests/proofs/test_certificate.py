@@ -23,6 +23,7 @@ from fastcar.proofs.statement import Verdict
 from fastcar.reference.certified_gate import CertifiedGate
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import GateQuery
+from fastcar.reference.mlp_evaluation import MlpEvaluation
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.swiglu import compute_silu
 from fastcar.reference.thresholds import Measures
@@ -197,13 +198,13 @@ def test_replayed_rows_do_no_mlp_work_under_the_distance_certificate(
 ) -> None:
     run = make_run(1)
     seen = []
-    original = GateQuery.compute_activations
+    original = MlpEvaluation.compute_activations
 
-    def count(query: GateQuery, rows: np.ndarray) -> object:
+    def count(query: MlpEvaluation, rows: np.ndarray) -> object:
         seen.append(int(rows.sum()))
         return original(query, rows)
 
-    monkeypatch.setattr(GateQuery, "compute_activations", count)
+    monkeypatch.setattr(MlpEvaluation, "compute_activations", count)
     gate = CertifiedGate(make_certificate("distance", run.weights), (np.inf,) * 2)
     decoded = decode(run, gate, replay=ReplayConfig(run.tokens_per_frame))
     # each computing step is asked twice: by the certificate and by the output

@@ -22,6 +22,7 @@ from fastcar.reference.gates import (
     RandomGate,
     TemporalAttentionScoreGate,
 )
+from fastcar.reference.mlp_evaluation import MlpEvaluation
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.swiglu import compute_swiglu
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds, Thresholds
@@ -42,10 +43,8 @@ def make_query(residual: FloatArray, token_index: int = 2, tokens_per_frame: int
         tokens_per_frame=tokens_per_frame,
         eligible=np.ones(rows, bool),
         score=None,
-        residual=residual,
         cached_output=cached,
-        layer=LAYER,
-        rms_norm_eps=CONFIG.rms_norm_eps,
+        mlp=MlpEvaluation(residual, LAYER, CONFIG.rms_norm_eps, engine.NumpyEngine()),
     )
 
 
@@ -70,8 +69,8 @@ def test_outputs_are_the_same_bits_whatever_the_gate_asked(asked: str) -> None:
     if asked != "nothing":
         getattr(query, asked)
     rows = np.array([True, False, True, False])
-    expected = compute_swiglu(normalise(query.residual), LAYER)[rows]
-    assert np.array_equal(query.compute_outputs(rows), expected)
+    expected = compute_swiglu(normalise(query.mlp.residual), LAYER)[rows]
+    assert np.array_equal(query.mlp.compute_outputs(rows), expected)
 
 
 def test_the_block_runs_once_per_token_for_the_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -84,7 +83,7 @@ def test_the_block_runs_once_per_token_for_the_oracle(monkeypatch: pytest.Monkey
     monkeypatch.setattr(engine, "compute_swiglu", count)
     query = make_query(draw_residual(0))
     OracleGate(FixedThresholds([0.0])).measure(query)
-    query.compute_outputs(np.ones(3, bool))
+    query.mlp.compute_outputs(np.ones(3, bool))
     assert entered == [3]
 
 
@@ -157,7 +156,7 @@ def test_input_gate_forgets_at_reset() -> None:
 @given(st.integers(0, 2**16))
 def test_oracle_measures_the_error_of_a_replay(seed: int) -> None:
     query = replace(make_query(draw_residual(seed)), cached_output=draw_residual(seed + 1))
-    fresh = compute_swiglu(normalise(query.residual), LAYER)
+    fresh = compute_swiglu(normalise(query.mlp.residual), LAYER)
     expected = [math.dist(a, b) for a, b in zip(fresh, query.cached_output, strict=True)]
     measures = OracleGate(FixedThresholds([1.0])).measure(query)
     assert np.allclose(measures, expected, rtol=1e-13, atol=0)

@@ -14,7 +14,7 @@ import fastcar.reference.engine as engine
 from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import Gate, GateQuery
-from fastcar.reference.replay import ReplayCache, ReplayConfig, ReplayDecision, ReplayMLP
+from fastcar.reference.replay import ReplayConfig, ReplayDecision, ReplayMLP
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.swiglu import compute_swiglu
 from fastcar.reference.temporal_attention_score import HeadAggregation
@@ -182,22 +182,24 @@ def test_a_decision_is_not_changed_by_later_ones(script: Script) -> None:
 
 @pytest.mark.parametrize("frames", [1, 4, 16])
 def test_the_cache_holds_one_frame_however_long_the_video(frames: int) -> None:
-    cache = ReplayCache(CONFIG, 3, 5, FLOAT32)
-    assert cache.outputs.shape == (2, 3, 5, CONFIG.hidden_size)
-    assert cache.chains.shape == (2, 3, 5)
     replay = ReplayConfig(5)
+    mlp = ReplayMLP(CONFIG, replay, ScriptedGate(np.ones((1, 2, 3), bool)), 3, FLOAT32)
+    assert mlp.cached_outputs.shape == (2, 3, 5, CONFIG.hidden_size)
+    assert mlp.rule.chains.shape == (2, 3, 5)
+    assert not ReplayMLP(CONFIG, replay, None, 3, FLOAT32).cached_outputs.size
     assert [replay.is_eligible(j) for j in range(5 * frames)] == [False] * 5 + [True] * (
         5 * (frames - 1)
     )
 
 
 def test_reset_empties_the_cache() -> None:
-    cache = ReplayCache(CONFIG, 1, 2, FLOAT32)
-    cache.outputs[:] = 1
-    cache.chains[:] = 1
-    cache.reset()
-    assert not cache.outputs.any()
-    assert not cache.chains.any()
+    gate = ScriptedGate(np.ones((1, 2, 1), bool))
+    mlp = ReplayMLP(CONFIG, ReplayConfig(2), gate, 1, FLOAT32)
+    mlp.cached_outputs[:] = 1
+    mlp.rule.chains[:] = 1
+    mlp.reset()
+    assert not mlp.cached_outputs.any()
+    assert not mlp.rule.chains.any()
 
 
 def test_aggregation_of_a_layer() -> None:

@@ -122,7 +122,7 @@ class OwnPlayer:
         name, _, percent = variant.partition(" ")
         decoder = self._decoders[name]
         ratio = float(percent.rstrip("%")) / 100 if percent else 0.0
-        decoder.mlp.gate = self._gates[name, ratio] if ratio else None
+        decoder.mlp.rule.gate = self._gates[name, ratio] if ratio else None
         decoder.kv_cache.num_slots = self._context
         answer = run_turn(decoder, tokens)
         let_threads_sleep(name)

@@ -145,7 +145,7 @@ def _measure(geometry: Geometry, engine: str, rows: int, tokens: int) -> float:
     config = geometry.make_config(capacity)
     weights = make_random_weights(config, np.random.default_rng(0))
     decoder = make_decoder(config, weights, engine, rows, capacity)
-    decoder.mlp.gate = None
+    decoder.mlp.rule.gate = None
     decoder.prompt_tokens = GROWTH_CONTEXT - TOKENS_PER_FRAME
     fill_cache(decoder, GROWTH_CONTEXT)
     seconds: float = run_turn(decoder, tokens)["seconds"]

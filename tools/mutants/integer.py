@@ -104,9 +104,9 @@ _ENGINE = (
     ),
     _bug(
         "integer/decoder",
-        "chain one replay longer than allowed",
-        "chain < self",
-        "chain <= self",
+        "limit on chains ignored",
+        "self.rule.get_eligible(layer_index, token_index)",
+        "np.full(self.num_rows, self.rule.replay.is_eligible(token_index))",
     ),
     _bug(
         "integer/decoder",

@@ -11,12 +11,14 @@ def _bug(stem: str, name: str, old: str, new: str, *tests: str) -> Mutant:
     return Mutant(name, f"reference/{stem}.py", old, new, files)
 
 
+_CACHED = "self.cached_outputs[layer_index, :, token_index % tokens_per_frame]"
 _ALIGNED = "aligned_slot = slot - self.replay.tokens_per_frame"
 _ELIGIBLE = "return token_index // self.tokens_per_frame >= self.warmup_frames"
 _INDEX = "token_index"
-_SCATTER = "cached[computing] = query.compute_outputs(computing)"
-_RETURN = "return ReplayDecision(cached.copy(), eligible, replayed, measures, chain.copy())"
-_REPLAYED = "replayed = eligible & self.gate.decide(query, measures)"
+_SCATTER = "cached[computing] = mlp.compute_outputs(computing)"
+_UPDATE = "chain = self.rule.update(layer_index, token_index, replayed)"
+_RETURN = "return ReplayDecision(cached.copy(), eligible, replayed, measures, chain)"
+_REPLAYED = "replayed = eligible & gate.decide(query, measures)"
 _COMPARE = "safe > limit if self.strict else safe >= limit"
 _STREAMS = "self._streams = [np.random.default_rng([self.seed, row]) for row in range(rows)]"
 _SCORED = "query if self.replay.semantics is Semantics.PAPER else plain_query"
@@ -92,9 +94,8 @@ _REPLAY_RULE = (
     _bug(
         "replay",
         "replays the neighbour of the place",
-        "place = token_index % self.replay.tokens_per_frame",
-        "place = (token_index + token_index // self.replay.tokens_per_frame)"
-        " % self.replay.tokens_per_frame",
+        _CACHED,
+        _CACHED.replace("token_index", "(token_index + token_index // tokens_per_frame)"),
     ),
     _bug(
         "replay",
@@ -106,14 +107,12 @@ _REPLAY_RULE = (
     _bug(
         "replay",
         "cache keeps the first frame for ever",
-        f"            {_SCATTER}\n        chain[:] = np.where(replayed, chain + 1, 0)\n"
-        f"        {_RETURN}",
+        f"            {_SCATTER}\n        {_UPDATE}\n        {_RETURN}",
         "            used = cached.copy()\n"
-        "            used[computing] = query.compute_outputs(computing)\n"
+        "            used[computing] = mlp.compute_outputs(computing)\n"
         "            cached[:] = used if token_index < self.replay.tokens_per_frame else cached\n"
         "        else:\n            used = cached.copy()\n"
-        "        chain[:] = np.where(replayed, chain + 1, 0)\n        "
-        + _RETURN.replace("cached.copy()", "used"),
+        f"        {_UPDATE}\n        " + _RETURN.replace("cached.copy()", "used"),
     ),
     _bug(
         "replay",
@@ -124,15 +123,15 @@ _REPLAY_RULE = (
     _bug(
         "replay",
         "one cache for all layers",
-        "else self._cache.outputs[layer_index, :, place]",
-        "else self._cache.outputs[0, :, place]",
+        _CACHED,
+        _CACHED.replace("layer_index", "0"),
     ),
     _bug("replay", "computed rows scattered in reverse", _SCATTER, _SCATTER + "[::-1]"),
     _bug(
         "replay",
         "every row computes",
         _SCATTER,
-        "cached[computing] = query.fresh_output[computing]",
+        "cached[computing] = mlp.compute_fresh()[computing]",
     ),
     _bug(
         "replay",
@@ -146,12 +145,12 @@ _REPLAY_RULE = (
         "np.where(replayed, chain + 1, 0)",
         "np.where(replayed, chain + 1, chain)",
     ),
-    _bug("replay", "replay cache not reset", "            self._cache.reset()\n", "", "laws"),
+    _bug("replay", "replay cache not reset", "        self.cached_outputs[:] = 0\n", "", "laws"),
     _bug(
         "replay",
         "gate learns the opposite",
-        "self.gate.update(query, measures, replayed)",
-        "self.gate.update(query, measures, ~replayed)",
+        " gate.update(query, measures, replayed)",
+        " gate.update(query, measures, ~replayed)",
     ),
 )
 
