@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
+import sys
 import tempfile
 import weakref
 from collections.abc import Sequence
@@ -117,7 +118,8 @@ class VerilatorReplayer(_CompiledReplayer):
         _write_sources(self.folder, verilog, header)
         build = ("--cc", "--exe", "--build", "-j", "2", "--output-split", "0", "--Mdir", ".")
         unknown = ("--x-initial", "unique", "--x-assign", "unique", "--no-timing", "-DSYNTHESIS")
-        flags = ("-CFLAGS", f"-std=c++17 {optimisation}", "-o", PROGRAM_FILE)
+        python = ("-MAKEFLAGS", f"PYTHON3={sys.executable}")  # the wheel takes `python` from PATH
+        flags = ("-CFLAGS", f"-std=c++17 {optimisation}", *python, "-o", PROGRAM_FILE)
         options = (*build, *unknown, *flags, "--top-module", MODULE_NAME)
         run_tool([*verilator, *options, VERILOG_FILE, HARNESS_FILE], self.folder)
 

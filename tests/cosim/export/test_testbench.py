@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def compile_bench(folder: Path) -> list[str]:
         sources = (TESTBENCH_FILE, VERILOG_FILE)
         run_build_tool(["iverilog", "-g2012", "-Wall", "-o", "bench.vvp", *sources], folder)
         return ["vvp", "-n", str(folder / "bench.vvp")]
-    options = ("--binary", "--output-split", "0", "--top-module", BENCH_NAME, WAIVER_FILE)
+    python = ("-MAKEFLAGS", f"PYTHON3={sys.executable}")  # the wheel takes `python` from PATH
+    options = ("--binary", "--output-split", "0", *python, "--top-module", BENCH_NAME, WAIVER_FILE)
     run_build_tool([*find_verilator(), *options, VERILOG_FILE, TESTBENCH_FILE], folder)
     return [str(folder / "obj_dir" / f"V{BENCH_NAME}")]
 
