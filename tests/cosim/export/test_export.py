@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -57,9 +59,11 @@ def run_commands(commands: tuple[str, ...], folder: Path) -> tuple[int, str]:
     for command in commands:
         first, *others = shlex.split(command)
         program = find_verilator() if first == "verilator" else [shutil.which(first) or first]
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         done = subprocess.run(
             [*program, *others],
             cwd=folder,
+            env={**os.environ, "PATH": path},
             capture_output=True,
             text=True,
             check=False,
