@@ -35,7 +35,7 @@ CERTIFICATES = (
     distance_certificate.DistanceCertificate.name,
     activation_certificate.ActivationCertificate.name,
 )
-"""Names of the certificates, the cheapest first."""
+"""Names of the certificates, the cheapest first (D-19)."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ vector. n_i = g_i x_i / sqrt(|x|^2 / D + eps), so |n| <= max |g| |x| / sqrt(|x|^
 = sqrt(D) max |g|.
 
 What it is for. P-02 bounds |q_j - q_{j-}| by a term of the score and |q_{j-} - k_{j-}|, which no
-score of token j knows. Our sources do not say what the paper's gamma and M stand for. Two readings:
+score of token j knows. Our sources do not say what the paper's gamma and M stand for. Two readings
+(D-20):
 
 A. gamma = |W_Q - W_K|, M the norm of the input: the bound above. It covers the self-score term of
    P-02 and says nothing about the fresh keys, which token j sees and token j- does not.

@@ -35,7 +35,7 @@ def compute_threshold(measures: Measures, num_replays: int, higher_is_safer: boo
     """Threshold at which exactly `num_replays` of the measures replay, ties apart.
 
     It lies halfway between the last measure that replays and the first that does not, so >= and >
-    agree and no rounding of the measure decides.
+    agree and no rounding of the measure decides (D-17).
 
     Args:
         measures: [n], without NaN.

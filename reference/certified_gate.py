@@ -2,8 +2,9 @@
 
 Source: ours; the paper bounds the error of a replay with constants that nobody has evaluated. A
 certificate bounds |cached output - fresh output| without computing the fresh output, from what it
-remembers of the last computed token in that place (D-07), so chains are included. The gate knows
-nothing of the mathematics: certificates are in `proofs`.
+remembers of the last computed token in that place (D-07), so chains are included. It is a guarantee
+for a layer and a token, not for the video (D-18). The gate knows nothing of the mathematics:
+certificates are in `proofs`.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
 
 ENGINE_NAMES = ("numpy", "numba")
-"""The spec, and the compiled kernels."""
+"""The spec, which is the default (D-27), and the compiled kernels."""
 
 
 def make_engine(name: str) -> Engine:

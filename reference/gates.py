@@ -4,7 +4,7 @@ All share one interface, so they can be compared at equal ratio:
 
 - `tas`: the Temporal Attention Score (arXiv:2505.14709v1); costs nothing extra.
 - `input`: distance between the normalised MLP input and the one of the last computed token in
-  that place; costs D multiplications.
+  that place; costs D multiplications, and the norm of replayed rows, which no other needs (D-16).
 - `random`, `periodic`: controls that replay at a given ratio without looking.
 - `oracle`: distance between the fresh and the cached output; computes what it saves, analysis only.
 

@@ -60,7 +60,7 @@ def compute_linear(x: FloatArray, weight: Matrix) -> FloatArray:
 
 
 def compute_int8_linear(x: FloatArray, weight: Int8Matrix) -> FloatArray:
-    """x @ weight.T in integers: x is rounded to int8 with one scale per row, sums are exact.
+    """x @ weight.T in integers: x is rounded to int8, one scale per row; exact sums (D-29).
 
     Entry (r, o) is float32(sum_i q_ri w_oi) s_r s_o, rounded in this order.
 

@@ -3,7 +3,7 @@
 Source: arXiv:2505.14709v1. The Index Register holds one bit per batch element (0 = replay, 1 =
 compute), one Mapping Register per element names the core that runs it; the elements to compute are
 dealt round-robin. Ours: the deal begins at core 0 for every set of decisions and follows the order
-of the slots, so the mapping is a pure function of the flags, however the scores were finished.
+of the slots, so the mapping is a pure function of the flags, however scores were finished (D-22).
 """
 
 from __future__ import annotations

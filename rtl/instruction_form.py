@@ -2,7 +2,7 @@
 
 Source: docs/accelerator.md, sections 2 and 5. Combinational; the dispatcher keeps the form in
 registers beside the instruction, so that opcode, predicate and lengths are not decoded again where
-time is short.
+time is short (D-23).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Source: arXiv:2505.14709v1, Index and Mapping Registers; online, ours: no scan follows the last
 decision. One decision is committed in a cycle; the commit sets Index and Mapping and moves the
-round-robin pointer.
+round-robin pointer, which starts at core 0 (D-22).
 
 Latency: a decision that arrives at the score unit in cycle t, with all lower slots committed before
 t + 2, is committed in t + 2; Index, Mapping and the valid bit show it from t + 3 on.

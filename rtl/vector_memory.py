@@ -1,9 +1,9 @@
 """The seven buffers of a core: synchronous memories of words, one read and one write port each.
 
 Contract: the read index of cycle t gives the word in cycle t + FETCH_CYCLES, with everything
-written before t. X, N, H, Y and K share one read index, G and P have their own. Where `is_flowing`
-is 0, words on their way wait. One word is written in every cycle; what a read finds that meets a
-write to the same word is not used by any instruction.
+written before t (a register behind every block RAM, D-23). X, N, H, Y and K share one read index,
+G and P have their own. Where `is_flowing` is 0, words on their way wait. One word is written in
+every cycle; what a read finds that meets a write to the same word is not used by any instruction.
 """
 
 from __future__ import annotations

@@ -9,9 +9,9 @@ the outputs are read just before the rising edge that ends the cycle itself, whe
 logic has settled. So outputs show registers as they are in this cycle, and combinational outputs
 answer the inputs of the same line.
 
-What is compared: from the first reset on every output in every cycle, with one exception. The
-payload of a record or a request counts in the cycles in which its `valid` is 1. In the others it
-may show a word of a buffer that nothing has written yet, whose content is the simulator's own;
+What is compared (D-31): from the first reset on every output in every cycle, with one exception.
+The payload of a record or a request counts in the cycles in which its `valid` is 1. In the others
+it may show a word of a buffer that nothing has written yet, whose content is the simulator's own;
 such values are undefined, and those that differ are counted apart.
 """
 

@@ -85,4 +85,4 @@ WORKLOADS = {
     ),
 }
 """The shipped model, and VILA-U 7B: 8 frames of 256 tokens, latencies on an Alveo U280 as published
-in arXiv:2505.14709v1, whose cores, lanes, batch, clock and memory are not known to us."""
+in arXiv:2505.14709v1, whose cores, lanes, batch, clock and memory are not known to us (D-26)."""

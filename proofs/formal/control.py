@@ -2,7 +2,7 @@
 
 The whole module is exported; the wires named here are cut from what drives them and take any value
 in any cycle. What holds for all their values holds for the values that the cut logic gives them,
-so nothing has to be assumed of cores, memories or arithmetic.
+so nothing has to be assumed of cores, memories or arithmetic (D-24).
 """
 
 from __future__ import annotations

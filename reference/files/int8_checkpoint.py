@@ -2,7 +2,7 @@
 
 Every projection (and an untied head) is an I8 tensor `NAME` [out, in] with an F32 tensor
 `NAME_scale` [out]; embedding and norms stay F32. `config.json` says so under
-`quantization_config`, so that no other loader takes the integers for weights.
+`quantization_config`, so that no other loader takes the integers for weights (D-30).
 """
 
 from __future__ import annotations

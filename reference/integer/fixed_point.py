@@ -2,7 +2,7 @@
 
 Source: ours. Activations are int16 with one scale per tensor: x stands for scale * integer. Every
 rounding is to the nearest integer, ties towards plus infinity, floor(x + 1/2): that is what "add
-half, shift right arithmetically" does on wires. What does not fit saturates.
+half, shift right arithmetically" does on wires. What does not fit saturates (D-21).
 
 The score: the paper's mean TAS over the heads, sum q.k / (sqrt(d) H), is compared with tau. With
 q = s_q a and k = s_k b the sum over all heads of a.b is an integer, and comparing it with

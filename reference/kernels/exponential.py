@@ -20,7 +20,7 @@ from fastcar.reference.kernels.lanes import fused_multiply_add, get_bits, make_f
 EXP_ROUNDINGS = 4
 """Bound on the relative error of `compute_exp` in units of 2^-24."""
 SMALLEST = -87.0
-"""Below it the result is 0; the exponential there is below 1.7e-38."""
+"""Below it the result is 0; the exponential there is below 1.7e-38 (D-28)."""
 
 _SMALLEST = np.float32(SMALLEST)
 _LOG2_E = np.float32(1 / math.log(2))

@@ -2,8 +2,8 @@
 
 Lane l of 16 accumulates the elements l, l + 16, l + 32, ... with fused multiply-add; then the
 halves of the lanes are added (8, 4, 2, 1), and the elements that fill no vector follow one by one.
-The order depends on the length alone, so the bits of a row do not depend on its batch (D-05). A
-compiler may not reorder a float sum by itself, and shall not: so the vectors stand here.
+The order depends on the length alone, so the bits of a row do not depend on its batch (D-05, D-28).
+A compiler may not reorder a float sum by itself, and shall not: so the vectors stand here.
 
 Each term of a sum of n passes at most n // 16 + 4 + n % 16 roundings, never more than n.
 """

@@ -2,8 +2,9 @@
 
 The split comes after registers and memories are known, so that a memory takes the registers of its
 read addresses with it, and before anything is mapped. Boundaries of units are kept, so nothing is
-optimised across them: their sum is larger than the flat design, and the page says by how much. All
-cores are equal but for names, which is checked; core 0 is synthesised and counts for each of them.
+optimised across them: their sum is larger than the flat design, and the page says by how much
+(D-25). All cores are equal but for names, which is checked; core 0 is synthesised and counts for
+each of them.
 """
 
 from __future__ import annotations
