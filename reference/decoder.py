@@ -22,7 +22,7 @@ from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import Gate
 from fastcar.reference.kv_cache import CacheStorage, KVCache
-from fastcar.reference.laps import Laps
+from fastcar.reference.laps import Laps, accounted
 from fastcar.reference.matrix import DecoderLayer, DecoderWeights, get_dtype, take_rows
 from fastcar.reference.replay import ReplayConfig, ReplayDecision, ReplayMLP, Semantics
 from fastcar.reference.rotary import make_rotary_table
@@ -56,6 +56,36 @@ class LayerObservation:
 
 
 Observer = Callable[[LayerObservation], None]
+
+
+@dataclass(frozen=True)
+class Attended:
+    """What attention of one layer leaves of one token.
+
+    Attributes:
+        residual: [B, D], residual stream after attention.
+        query: [B, H, d], of which scores are taken.
+        tapped: [B, H], its logits against the aligned key; None unless attention had them anyway.
+    """
+
+    residual: FloatArray
+    query: FloatArray
+    tapped: FloatArray | None
+
+
+@dataclass(frozen=True)
+class Score:
+    """The Temporal Attention Score of one layer and token.
+
+    Attributes:
+        heads: [B, H]; None where no score is taken.
+        aggregated: [B]; None likewise.
+        is_extra: it cost a product.
+    """
+
+    heads: FloatArray | None
+    aggregated: FloatArray | None
+    is_extra: bool
 
 
 class Decoder:
@@ -151,6 +181,7 @@ class Decoder:
         cache.num_slots = self.prompt_tokens = length
         return self._compute_logits(x)
 
+    @accounted("other")
     def step(self, token_ids: TokenIds, observer: Observer | None = None) -> FloatArray:
         """Feed the next generated token of every row.
 
@@ -168,32 +199,26 @@ class Decoder:
         if cache.num_slots == cache.capacity_tokens:
             limit = f"at most capacity_tokens = {cache.capacity_tokens}"
             raise ArgumentError("prompt plus generated tokens", cache.num_slots + 1, limit)
-        self.laps.start()
         token_index = cache.num_slots - self.prompt_tokens
         cache.num_slots += 1
         x = take_rows(self.weights.embedding, token_ids)  # [B, D]
-        self.laps.mark("other")
-        for layer_index, layer in enumerate(self.weights.layers):
-            context, query, score_heads, is_extra = self._run_attention(
-                layer_index, token_index, x, layer
-            )
-            x = x + self.float_engine.linear(context, layer.o_proj)  # [B, D]
-            self.laps.mark("attention")
-            aggregation = self.replay.get_aggregation(layer_index)
-            score = None if score_heads is None else aggregate_heads(score_heads, aggregation)
-            self.laps.mark("score")
-            x, decision = self._run_mlp(layer_index, token_index, x, score, query)
-            self.laps.mark("mlp")
+        for layer_index in range(self.config.num_hidden_layers):
+            attended = self._run_attention(layer_index, token_index, x)
+            score = self._take_score(layer_index, token_index, attended)
+            x, decision = self._run_mlp(layer_index, token_index, attended, score.aggregated)
             if observer is not None:
-                observer(
-                    LayerObservation(
-                        layer_index, token_index, score_heads, score, decision, x, is_extra, query
-                    )
+                seen = LayerObservation(
+                    layer_index,
+                    token_index,
+                    score.heads,
+                    score.aggregated,
+                    decision,
+                    x,
+                    score.is_extra,
+                    attended.query,
                 )
-                self.laps.start()
-        logits = self._compute_logits(x)
-        self.laps.mark("other")
-        return logits
+                self._show(observer, seen)
+        return self._compute_logits(x)
 
     def _project(
         self, layer: DecoderLayer, x: FloatArray
@@ -203,51 +228,62 @@ class Decoder:
         query, key, value = self.float_engine.project(x, layer, self.config.rms_norm_eps)
         return query.reshape(heads), key.reshape(heads), value.reshape(heads)
 
-    def _run_attention(
-        self, layer_index: int, token_index: int, x: FloatArray, layer: DecoderLayer
-    ) -> tuple[FloatArray, FloatArray, FloatArray | None, bool]:
-        """Context [B, H * d], query that scores are taken of [B, H, d], TAS per head [B, H] if
-        taken, and whether it cost a product.
-        """
-        cache = self.kv_cache
+    @accounted("attention")
+    def _run_attention(self, layer_index: int, token_index: int, x: FloatArray) -> Attended:
+        """Attention of the residual stream x [B, D]."""
+        engine, cache, layer = self.float_engine, self.kv_cache, self.weights.layers[layer_index]
         slot = cache.num_slots - 1
         plain_query, key, value = self._project(layer, x)
         positions = slot - cache.padding_tokens  # [B]
-        query = self.float_engine.rotate(self._rotary, plain_query, positions)
-        key = self.float_engine.rotate(self._rotary, key, positions)
-        self.float_engine.store(cache, layer_index, slot, key[:, None], value[:, None])
-        aligned_slot = slot - self.replay.tokens_per_frame
-        is_scored = self.mlp.needs_score(layer_index) and self.replay.is_eligible(token_index)
-        tap_slot = None
-        if is_scored and self.replay.semantics is Semantics.PAPER:
-            tap_slot = aligned_slot
-        context, score_heads = self.float_engine.attend(
-            query, cache, layer_index, tap_slot, self.sparse, self._fused
+        query = engine.rotate(self._rotary, plain_query, positions)
+        key = engine.rotate(self._rotary, key, positions)
+        engine.store(cache, layer_index, slot, key[:, None], value[:, None])
+        is_paper = self.replay.semantics is Semantics.PAPER
+        is_tapped = is_paper and self._is_scored(layer_index, token_index)
+        context, tapped = engine.attend(
+            query,
+            cache,
+            layer_index,
+            self._aligned_slot if is_tapped else None,
+            self.sparse,
+            self._fused,
         )
-        scored_query = query if self.replay.semantics is Semantics.PAPER else plain_query
-        is_extra = is_scored and score_heads is None
-        if is_extra:
-            self.laps.mark("attention")
-            aligned_keys = cache.get_keys(layer_index, aligned_slot, aligned_slot + 1)
-            score_heads = compute_score_heads(scored_query, aligned_keys[:, :, 0])
-            self.laps.mark("score")
-        return context.reshape(len(x), -1), scored_query, score_heads, is_extra
+        x = x + engine.linear(context.reshape(len(x), -1), layer.o_proj)  # [B, D]
+        return Attended(x, query if is_paper else plain_query, tapped)
 
+    @accounted("score")
+    def _take_score(self, layer_index: int, token_index: int, attended: Attended) -> Score:
+        """The score where the gate looks at it: tapped, or by a product with the aligned key."""
+        if not self._is_scored(layer_index, token_index):
+            return Score(None, None, False)
+        heads = attended.tapped
+        if heads is None:
+            aligned = self._aligned_slot
+            aligned_key = self.kv_cache.get_keys(layer_index, aligned, aligned + 1)[:, :, 0]
+            heads = compute_score_heads(attended.query, aligned_key)
+        aggregated = aggregate_heads(heads, self.replay.get_aggregation(layer_index))
+        return Score(heads, aggregated, attended.tapped is None)
+
+    @accounted("mlp")
     def _run_mlp(
-        self,
-        layer_index: int,
-        token_index: int,
-        x: FloatArray,
-        score: FloatArray | None,
-        query: FloatArray,
+        self, layer_index: int, token_index: int, attended: Attended, score: FloatArray | None
     ) -> tuple[FloatArray, ReplayDecision]:
-        """Residual stream [B, D] after the MLP of x, and what was done.
-
-        The query [B, H, d] is for decoders that take the score themselves.
-        """
-        layer = self.weights.layers[layer_index]
+        """Residual stream [B, D] after the MLP, and what was done; score [B] if one was taken."""
+        x, layer = attended.residual, self.weights.layers[layer_index]
         decision = self.mlp.run(layer_index, token_index, x, layer, score)
         return x + decision.output, decision
+
+    @accounted(None)
+    def _show(self, observer: Observer, seen: LayerObservation) -> None:
+        observer(seen)
+
+    def _is_scored(self, layer_index: int, token_index: int) -> bool:
+        return self.mlp.needs_score(layer_index) and self.replay.is_eligible(token_index)
+
+    @property
+    def _aligned_slot(self) -> int:
+        """Where the key of the same place one frame before the newest token lies."""
+        return self.kv_cache.num_slots - 1 - self.replay.tokens_per_frame
 
     def _compute_logits(self, x: FloatArray) -> FloatArray:
         """[..., D] to [..., V]."""

@@ -157,17 +157,18 @@ def generate(
     streams = make_streams(seed, num_videos)
     logits = decoder.prefill(rows)[:, -1]
     for token_index in range(total):
-        laps.start()
-        guided = logits if options.guidance is None else combine_logits(logits, options.guidance)
-        visual = guided[:, :num_codes]  # [videos, K]
-        if token_index < given.shape[1]:
-            chosen = given[:, token_index]
-        else:
-            chosen = options.engine.draw(sampling, visual, streams)
-        result.token_ids[:, token_index] = chosen
-        result.nats[token_index] = compute_nats(guided, chosen)
-        result.top_1[token_index] = visual.argmax(axis=-1) == chosen
-        laps.mark("other")
+        with laps.account("other"):
+            guided = logits
+            if options.guidance is not None:
+                guided = combine_logits(logits, options.guidance)
+            visual = guided[:, :num_codes]  # [videos, K]
+            if token_index < given.shape[1]:
+                chosen = given[:, token_index]
+            else:
+                chosen = options.engine.draw(sampling, visual, streams)
+            result.token_ids[:, token_index] = chosen
+            result.nats[token_index] = compute_nats(guided, chosen)
+            result.top_1[token_index] = visual.argmax(axis=-1) == chosen
         if token_index < total - 1:
             per_row = chosen if options.guidance is None else np.tile(chosen, 2)
             logits = decoder.step(per_row, record.observe)

@@ -17,7 +17,7 @@ import numpy as np
 
 from fastcar.reference.arrays import BoolArray, FloatArray, Int16Array, Int64Array, TokenIds
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import Decoder
+from fastcar.reference.decoder import Attended, Decoder
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import Gate, GateQuery, ThresholdGate
 from fastcar.reference.integer.engine import IntegerMlpEngine
@@ -25,6 +25,7 @@ from fastcar.reference.integer.fixed_point import quantize
 from fastcar.reference.integer.mlp_engine import DecisionSource, MlpEngine, MlpRequest
 from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.integer.threshold import compute_integer_thresholds, get_decision_source
+from fastcar.reference.laps import accounted
 from fastcar.reference.mlp_evaluation import MlpEvaluation
 from fastcar.reference.replay import ReplayConfig, ReplayDecision, ReplayRule
 from fastcar.reference.temporal_attention_score import HeadAggregation
@@ -86,17 +87,13 @@ class IntegerDecoder(Decoder):
         self.rule.reset()
         return logits
 
+    @accounted("mlp")
     def _run_mlp(
-        self,
-        layer_index: int,
-        token_index: int,
-        x: FloatArray,
-        score: FloatArray | None,
-        query: FloatArray,
+        self, layer_index: int, token_index: int, attended: Attended, score: FloatArray | None
     ) -> tuple[FloatArray, ReplayDecision]:
-        """Residual stream [B, D] after the MLP of x, and what was done."""
+        """Residual stream [B, D] after the MLP, and what was done; the engine takes the score."""
         eligible = self.rule.get_eligible(layer_index, token_index)
-        request = self._make_request(layer_index, token_index, x, query, eligible)
+        request = self._make_request(layer_index, token_index, attended, eligible)
         result = self.engine.run_layer(layer_index, request)
         chain = self.rule.update(layer_index, token_index, result.replayed)
         measures = None
@@ -109,22 +106,17 @@ class IntegerDecoder(Decoder):
         return self._dequantize(result.residual, scale), decision
 
     def _make_request(
-        self,
-        layer_index: int,
-        token_index: int,
-        x: FloatArray,
-        query: FloatArray,
-        eligible: BoolArray,
+        self, layer_index: int, token_index: int, attended: Attended, eligible: BoolArray
     ) -> MlpRequest:
-        scales = self.model.layers[layer_index].scales
+        x, scales = attended.residual, self.model.layers[layer_index].scales
         is_measured = isinstance(self.rule.gate, ThresholdGate)
         decided = eligible if is_measured else np.zeros_like(eligible)
         integer_query = integer_key = None
         if self._source is DecisionSource.SCORE and decided.any():
-            slot = self.kv_cache.num_slots - 1 - self.replay.tokens_per_frame
-            key = self.kv_cache.get_keys(layer_index, slot, slot + 1)[:, :, 0]  # [B, H_kv, d]
+            aligned = self._aligned_slot
+            key = self.kv_cache.get_keys(layer_index, aligned, aligned + 1)[:, :, 0]  # [B, H_kv, d]
             per_query = np.repeat(key, self.config.queries_per_key, axis=1)  # [B, H, d]
-            integer_query = quantize(query, scales.query).reshape(self.num_rows, -1)
+            integer_query = quantize(attended.query, scales.query).reshape(self.num_rows, -1)
             integer_key = quantize(per_query, scales.key).reshape(self.num_rows, -1)
         return MlpRequest(
             token_index,

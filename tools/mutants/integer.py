@@ -93,8 +93,8 @@ _ENGINE = (
     _bug(
         "integer/decoder",
         "aligned key one token late",
-        "num_slots - 1 - self.replay",
-        "num_slots - self.replay",
+        "aligned = self._aligned_slot",
+        "aligned = self._aligned_slot + 1",
     ),
     _bug(
         "integer/decoder",

@@ -12,7 +12,7 @@ def _bug(stem: str, name: str, old: str, new: str, *tests: str) -> Mutant:
 
 
 _CACHED = "self.cached_outputs[layer_index, :, token_index % tokens_per_frame]"
-_ALIGNED = "aligned_slot = slot - self.replay.tokens_per_frame"
+_ALIGNED = "return self.kv_cache.num_slots - 1 - self.replay.tokens_per_frame"
 _ELIGIBLE = "return token_index // self.tokens_per_frame >= self.warmup_frames"
 _INDEX = "token_index"
 _SCATTER = "cached[computing] = mlp.compute_outputs(computing)"
@@ -21,7 +21,7 @@ _RETURN = "return ReplayDecision(cached.copy(), eligible, replayed, measures, ch
 _REPLAYED = "replayed = eligible & gate.decide(query, measures)"
 _COMPARE = "safe > limit if self.strict else safe >= limit"
 _STREAMS = "self._streams = [np.random.default_rng([self.seed, row]) for row in range(rows)]"
-_SCORED = "query if self.replay.semantics is Semantics.PAPER else plain_query"
+_SCORED = "query if is_paper else plain_query"
 
 _SCORE_RULE = (
     _bug("decoder", "aligned key one token late", _ALIGNED, _ALIGNED + " + 1"),
@@ -31,15 +31,15 @@ _SCORE_RULE = (
     _bug(
         "decoder",
         "variants of the score swapped",
-        "if is_scored and self.replay.semantics is Semantics.PAPER:",
-        "if is_scored and self.replay.semantics is Semantics.PUBLISHED:",
+        "is_tapped = is_paper and",
+        "is_tapped = not is_paper and",
         "official_vectors",
     ),
     _bug(
         "decoder",
         "key cached before rotary",
-        "self.float_engine.rotate(self._rotary, key, positions)",
-        "key",
+        "engine.rotate(self._rotary, key, positions)\n        engine.store",
+        "key\n        engine.store",
         "official_vectors",
     ),
     _bug(

@@ -220,6 +220,13 @@ def test_layer_continues_with_what_the_integers_stand_for() -> None:
         assert request.residual.dtype == np.int16
 
 
+def test_laps_account_for_the_mlp_on_integers() -> None:
+    run = make_run(0)
+    decoder = make_integer_decoder(run, quantize_run(run), make_gate("tas", 0.0))
+    decode_with(decoder, run)
+    assert decoder.laps.seconds["mlp"] > 0
+
+
 def test_distance_decisions_follow_those_of_float() -> None:
     run = make_run(7, dtype=np.float64, frames=6)
     exact = decode(run, make_gate("input", 4.0))
