@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from fastcar.reference.calibration import calibrate_per_layer, compute_ceiling
@@ -13,13 +12,11 @@ from fastcar.reference.generate import DecodeOptions, generate
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.integer.quantization import quantize_checkpoint
+from fastcar.reference.progress import StageProgress
 from fastcar.reference.records import DecisionRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.video.model import Clips, VideoModel
-
-Progress = Callable[[str, int, int], None]
-"""Called with (stage, tokens fed, tokens to feed)."""
 
 GATES = {DecisionSource.SCORE: "tas", DecisionSource.DISTANCE: "input"}
 
@@ -46,7 +43,7 @@ def calibrate_gate(
     source: DecisionSource,
     target_ratio: float,
     num_clips: int,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> Gate:
     """A gate that replays the target share of the eligible decisions of every layer.
 

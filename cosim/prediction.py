@@ -6,7 +6,7 @@ cycle model is run on draws of such decisions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,15 +18,13 @@ from fastcar.cosim.cycles.workload import WORKLOADS, Workload
 from fastcar.cosim.request import make_accelerator_config
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.progress import StageProgress
 from fastcar.reference.scheduler import Dispatch
 from fastcar.reference.thresholds import check_ratio
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.latency import count_read_beats, count_written_beats
 
 Report = dict[str, Any]
-Progress = Callable[[str, int, int], None]
-"""Called with (stage, draws done, draws to do)."""
-
 DEFAULT_RATIOS = (0.2, 0.5, 0.8)
 MAX_DRAWS = 100_000
 
@@ -117,7 +115,7 @@ class PredictionRequest:
         return chosen
 
 
-def predict(request: PredictionRequest, progress: Progress | None = None) -> Report:
+def predict(request: PredictionRequest, progress: StageProgress | None = None) -> Report:
     """Dense, static and DRS cycles of a layer step; everything of the report is JSON.
 
     Raises:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastcar.cosim.calibrated_model import (
-    Progress,
     calibrate_gate,
     quantize_video_model,
     take_clips,
@@ -27,6 +26,7 @@ from fastcar.reference.arrays import TokenIds
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.decoder import IntegerDecoder
 from fastcar.reference.integer.engine import IntegerMlpEngine
+from fastcar.reference.progress import StageProgress
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.video.model import VideoModel
 from fastcar.rtl.config import AcceleratorConfig
@@ -60,7 +60,7 @@ class Cosim:
 
 
 def prepare_cosim(
-    request: CosimRequest, model: VideoModel, progress: Progress | None = None
+    request: CosimRequest, model: VideoModel, progress: StageProgress | None = None
 ) -> tuple[Cosim, IntegerDecoder]:
     """Quantise, calibrate, build the accelerator; nothing is simulated yet.
 
@@ -109,7 +109,7 @@ def prepare_cosim(
     return cosim, decoder
 
 
-def run_cosim(cosim: Cosim, decoder: IntegerDecoder, progress: Progress | None = None) -> None:
+def run_cosim(cosim: Cosim, decoder: IntegerDecoder, progress: StageProgress | None = None) -> None:
     """Decode up to the last simulated token; `cosim` holds what was found, also after an error.
 
     Raises:
@@ -133,7 +133,7 @@ def run_cosim(cosim: Cosim, decoder: IntegerDecoder, progress: Progress | None =
             _tell(progress, cosim.window, token_index)
 
 
-def _tell(progress: Progress, window: range, token_index: int) -> None:
+def _tell(progress: StageProgress, window: range, token_index: int) -> None:
     """A stage for the reference alone, one for both."""
     if token_index in window:
         progress("lock-step", token_index - window.start + 1, len(window))

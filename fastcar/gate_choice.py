@@ -6,7 +6,6 @@ wanted replay ratio to the threshold, on the scores of one dense run over record
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,15 +29,13 @@ from fastcar.reference.gate_factory import (
 )
 from fastcar.reference.gates import Gate
 from fastcar.reference.generate import generate
+from fastcar.reference.progress import StageProgress
 from fastcar.reference.records import DecisionRecord
 from fastcar.reference.replay import Semantics
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds
 from fastcar.reference.video.model import VideoModel
 from fastcar.request import GenerationRequest
-
-Progress = Callable[[str, int, int], None]
-"""Called with (stage, tokens fed, tokens to feed)."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ class GateChoice:
 
 
 def choose_gate(
-    request: GenerationRequest, model: VideoModel, progress: Progress | None = None
+    request: GenerationRequest, model: VideoModel, progress: StageProgress | None = None
 ) -> GateChoice:
     """The gate that the request asks for; calibration decodes some clips first.
 
@@ -128,7 +125,7 @@ def _make_fixed_gate(
 
 
 def _calibrate(
-    request: GenerationRequest, model: VideoModel, ceiling: float, progress: Progress | None
+    request: GenerationRequest, model: VideoModel, ceiling: float, progress: StageProgress | None
 ) -> GateChoice:
     safer = THRESHOLD_GATES[request.gate].higher_is_safer
     calibrate = calibrate_per_layer if request.per_layer else calibrate_uniform
@@ -163,7 +160,7 @@ def _run_clips(
     model: VideoModel,
     gate: Gate | None,
     stage: str,
-    progress: Progress | None,
+    progress: StageProgress | None,
 ) -> DecisionRecord:
     """Decode calibration clips teacher-forced, under the attention and guidance of the request."""
     tokens_per_frame = model.geometry.tokens_per_frame

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.gate_choice import GateChoice, Progress, choose_gate
+from fastcar.gate_choice import GateChoice, choose_gate
 from fastcar.reference.arrays import TokenIds
 from fastcar.reference.gates import Gate
 from fastcar.reference.generate import DecodeResult
 from fastcar.reference.generate import generate as decode
+from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import VideoModel
 from fastcar.request import GenerationRequest, VideoSources, get_sources
 
@@ -65,7 +66,7 @@ class Generation:
 
 
 def run_generation(
-    model: VideoModel, request: GenerationRequest, progress: Progress | None = None
+    model: VideoModel, request: GenerationRequest, progress: StageProgress | None = None
 ) -> Generation:
     """Choose the gate, then decode dense and with replay in turn, `repeats` times.
 
@@ -125,7 +126,7 @@ def _decode(
     sources: VideoSources,
     gate: Gate | None,
     stage: str,
-    progress: Progress | None,
+    progress: StageProgress | None,
 ) -> DecodeResult:
     tokens_per_frame = model.geometry.tokens_per_frame
     given: TokenIds | None = None

@@ -21,13 +21,11 @@ from fastcar.proofs.decoded_run import DecodedPair, decode, load_rows
 from fastcar.proofs.registry import STEMS, get_statement
 from fastcar.proofs.statement import Check, HypothesisError, Statement, Verdict
 from fastcar.reference.errors import ArgumentError
+from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import SHIPPED_MODEL
 from fastcar.workers import open_pool
 
 Json = dict[str, Any]
-Progress = Callable[[str, int, int], None]
-"""Called with (what is checked, steps done, steps to do)."""
-
 SCHEMA_VERSION = 1
 """Version of the report; changes when a field changes its meaning or disappears."""
 
@@ -131,7 +129,7 @@ class Outcome:
         return checked and not violated and is_complete
 
 
-def prove(request: Request, processes: int = 1, progress: Progress | None = None) -> Json:
+def prove(request: Request, processes: int = 1, progress: StageProgress | None = None) -> Json:
     """Decode tokens, check the statements on them, and say what came out.
 
     Args:

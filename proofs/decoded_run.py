@@ -29,6 +29,7 @@ from fastcar.reference.records import DecisionRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.rotary import make_rotary_table
+from fastcar.reference.teacher_forcing import feed_tokens
 from fastcar.reference.thresholds import FixedThresholds, Measures
 from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
 from fastcar.reference.weights import ModelWeights
@@ -221,8 +222,7 @@ def run(given: GivenRows, threshold: float) -> tuple[DecodedRun, DecisionRecord]
         replay=ReplayConfig(given.tokens_per_frame),
         gate=_RecordingGate(threshold, mlp_inputs),
     )
-    decoder.prefill(given.prompt_ids)
-    logits = np.stack([decoder.step(ids, observe) for ids in given.forced_ids.T], axis=1)
+    _, *logits = feed_tokens(decoder, given.prompt_ids, given.forced_ids, observe)
     plain_queries, queries = _compute_queries(given, layer_inputs)
     decoded = DecodedRun(
         layer_inputs,
@@ -235,7 +235,7 @@ def run(given: GivenRows, threshold: float) -> tuple[DecodedRun, DecisionRecord]
         record.scores.transpose(1, 2, 0),
         record.replayed.transpose(1, 2, 0),
         record.chains.transpose(1, 2, 0),
-        logits,
+        np.concatenate(logits, axis=1),
     )
     return decoded, record
 

@@ -22,13 +22,11 @@ from fastcar.reference.guidance import check_scale, combine_logits, make_guided_
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.laps import Laps
 from fastcar.reference.matrix import DecoderWeights, get_dtype
+from fastcar.reference.progress import Progress
 from fastcar.reference.records import DecisionRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling, make_streams
 from fastcar.reference.sparse_attention import SparseAttention
-
-Progress = Callable[[int, int], None]
-"""Called with (tokens fed, tokens to feed)."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +123,12 @@ def generate(
             G = frames * N the run is teacher-forced.
         progress: called after every token.
         make_decoder: takes the arguments of `Decoder`, for example a partial of `IntegerDecoder`.
+
+    Returns:
+        The videos, what was decided on the way, likelihoods and times.
+
+    Raises:
+        ArgumentError: ids, shapes or sizes that do not fit the model or each other.
     """
     tokens_per_frame = options.replay.tokens_per_frame
     num_videos, prompt_tokens = prompts.conditional.shape

@@ -18,6 +18,7 @@ from fastcar.reference.matrix import DecoderWeights, get_dtype
 from fastcar.reference.records import DecisionRecord
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.teacher_forcing import feed_tokens
 from fastcar.reference.thresholds import FixedThresholds
 
 
@@ -95,6 +96,12 @@ def run_trace(
         fused: attention by online softmax.
         engine: computes; None = NumPy.
         cache_storage: of keys and values.
+
+    Returns:
+        Logits, scores, decisions and outputs of every step.
+
+    Raises:
+        ArgumentError: ids, shapes, thresholds or sizes that do not fit the model or each other.
     """
     if forced_ids.ndim != 2 or len(forced_ids) != len(prompt_ids):
         raise ArgumentError("forced_ids shape", forced_ids.shape, f"[{len(prompt_ids)}, steps]")
@@ -122,10 +129,11 @@ def run_trace(
         mlp_used[place] = observation.decision.output
         layer_out[place] = observation.layer_out
 
-    prefill_logits = decoder.prefill(prompt_ids, prompt_mask)
+    fed = feed_tokens(decoder, prompt_ids, forced_ids, observe, prompt_mask)
+    prefill_logits = next(fed)
     logits = np.empty((steps, rows, config.vocab_size), dtype)
-    for step_index in range(steps):
-        logits[step_index] = decoder.step(forced_ids[:, step_index], observe)
+    for step_index, step_logits in enumerate(fed):
+        logits[step_index] = step_logits[:, 0]
     eligible = np.zeros((steps, rows), bool)
     if gate is not None:
         eligible[:] = [[replay.is_eligible(index)] for index in range(steps)]

@@ -16,6 +16,7 @@ from fastcar.reference.integer.mlp_engine import DecisionSource, MlpRequest, Mlp
 from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.integer.quantization import quantize_checkpoint
 from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.teacher_forcing import feed_tokens
 
 
 @dataclass(frozen=True)
@@ -72,8 +73,7 @@ def capture_layer(scene: Scene, source: DecisionSource, layer_index: int) -> Cap
         gate=make_measuring_gate(GATES[source], len(model.layers)),
         engine=engine,
     )
-    decoder.prefill(scene.prompt_ids)
-    for token_ids in scene.token_ids.T:
-        decoder.step(token_ids)
+    for _ in feed_tokens(decoder, scene.prompt_ids, scene.token_ids):
+        pass
     assert engine.capture is not None, "a scene has at least one token"
     return engine.capture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 from fastcar.analysis.calibrated import Calibrated, CalibrationRequest
 from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.analysis.settings import Settings
+from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import VideoModel, load_video_model
 from fastcar.workers import open_pool
 
@@ -28,9 +29,6 @@ class Job(Hashable, Protocol[Result_co]):
         """Run it; the result must be picklable."""
         ...
 
-
-Progress = Callable[[str, int, int], None]
-"""Called with (what is measured, jobs done, jobs known so far)."""
 
 _worker_models: list[VideoModel] = []
 """The model of a worker process, loaded once by `_load_model`."""
@@ -59,7 +57,7 @@ class Workbench:
         model: VideoModel,
         settings: Settings,
         processes: int = 1,
-        progress: Progress | None = None,
+        progress: StageProgress | None = None,
     ) -> None:
         settings.check(model)
         self.model = model

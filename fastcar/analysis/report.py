@@ -25,9 +25,10 @@ from fastcar.analysis import (
     predictive_power,
     threshold_curve,
 )
-from fastcar.analysis.bench import Progress, Workbench
+from fastcar.analysis.bench import Workbench
 from fastcar.analysis.finding import Finding, Json, Stance, to_nats, to_percent
 from fastcar.analysis.settings import Settings
+from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import VideoModel
 
 SCHEMA_VERSION = 1
@@ -68,7 +69,7 @@ def analyze(
     model: VideoModel,
     settings: Settings,
     processes: int = 1,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> Json:
     """Measure every question.
 

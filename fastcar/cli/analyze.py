@@ -12,13 +12,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from fastcar.analysis.bench import Progress as ProgressCallback
 from fastcar.analysis.report import analyze as run_analysis
 from fastcar.analysis.report import write_report
 from fastcar.analysis.settings import Settings
 from fastcar.cli.options import apply_options, out_option
 from fastcar.output import check_writable_directory, write_directory_atomically
 from fastcar.reference.errors import ArgumentError
+from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
 from fastcar.workers import get_process_count
 
@@ -95,7 +95,7 @@ def make_settings(clips: int | None, seed: int, quick: bool) -> Settings:
 
 
 @contextmanager
-def show_jobs() -> Iterator[ProgressCallback]:
+def show_jobs() -> Iterator[StageProgress]:
     """One bar over all jobs, on stderr; nothing where that is no terminal."""
     console = Console(stderr=True)
     columns = (

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from fastcar.gate_choice import Progress as ProgressCallback
+from fastcar.reference.progress import StageProgress
 
 
 @contextmanager
-def show_progress(unit: str = "tokens") -> Iterator[ProgressCallback]:
+def show_progress(unit: str = "tokens") -> Iterator[StageProgress]:
     """A bar per stage, counting `unit`, while the block runs; nothing without a terminal."""
     console = Console(stderr=True)
     columns = (

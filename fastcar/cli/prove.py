@@ -21,9 +21,9 @@ from fastcar.cli.options import (
 )
 from fastcar.output import check_writable, write_atomically
 from fastcar.proving import CERTIFIED_INSTANCES, MAX_INSTANCES, Request
-from fastcar.proving import Progress as ProgressCallback
 from fastcar.proving import prove as run_checks
 from fastcar.reference.errors import ArgumentError
+from fastcar.reference.progress import StageProgress
 from fastcar.workers import get_process_count
 
 EXIT_VIOLATED = 1
@@ -163,7 +163,7 @@ def format_certified(
 
 
 @contextmanager
-def show_steps() -> Iterator[ProgressCallback]:
+def show_steps() -> Iterator[StageProgress]:
     """A bar on stderr; nothing where that is no terminal."""
     console = Console(stderr=True)
     columns = (

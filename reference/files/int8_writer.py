@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -36,6 +36,7 @@ from fastcar.reference.files.int8_checkpoint import (
 )
 from fastcar.reference.files.safetensors_file import STORAGE_DTYPES, TensorPlace, widen_bfloat16
 from fastcar.reference.int8_matrix import quantize_rows
+from fastcar.reference.progress import Progress
 
 BLOCK_BYTES = 1 << 20
 """Float32 values of one block of rows; at least one row."""
@@ -43,8 +44,6 @@ _ALIGNMENT_BYTES = 64
 
 Layout = dict[str, tuple[str, tuple[int, ...]]]
 """Tensors of one file: name -> type and shape, in the order of their bytes."""
-Progress = Callable[[int, int], None]
-"""Called with (values done, values to do)."""
 
 
 def quantize_checkpoint_files(

@@ -33,6 +33,7 @@ from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.swiglu import compute_activations
 from fastcar.reference.tables import SILU_FRACTION_BITS
+from fastcar.reference.teacher_forcing import feed_tokens
 from fastcar.reference.weights import LayerWeights, ModelWeights
 
 DEFAULT_HEADROOM = 1.25
@@ -121,9 +122,8 @@ def calibrate_ranges(
         for name in ("gate", "up", "hidden"):
             widest.cover(name, getattr(activations, name))
 
-    decoder.prefill(prompt_ids)
-    for column in token_ids.T:
-        decoder.step(column, observe)
+    for _ in feed_tokens(decoder, prompt_ids, token_ids, observe):
+        pass
     for widest, keys in zip(ranges, decoder.kv_cache.keys, strict=True):
         widest.cover("key", keys[:, :, prompt_ids.shape[1] : capacity])
     return ranges

@@ -13,6 +13,7 @@ from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder, LayerObservation
 from fastcar.reference.gates import Gate
 from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.teacher_forcing import feed_tokens
 from fastcar.reference.weights import LayerWeights, ModelWeights, make_random_weights
 
 FloatType = type[np.floating[Any]]
@@ -172,13 +173,14 @@ def make_decoder(run: Run, gate: Gate | None = None, **options: Any) -> Decoder:
 def decode_with(decoder: Decoder, run: Run) -> Decoded:
     """Feed a run to a decoder that may have run before."""
     recorder = Recorder()
-    prefill_logits = decoder.prefill(run.prompt_ids, run.prompt_mask)
-    logits = [decoder.step(run.forced_ids[:, j], recorder.observe) for j in range(run.steps)]
+    prefill_logits, *logits = feed_tokens(
+        decoder, run.prompt_ids, run.forced_ids, recorder.observe, run.prompt_mask
+    )
     cache = decoder.kv_cache
     used = slice(0, cache.num_slots)
     return Decoded(
         prefill_logits,
-        np.stack(logits),
+        np.concatenate([step_logits.swapaxes(0, 1) for step_logits in logits]),
         cache.keys[:, :, :, used].copy(),
         cache.values[:, :, :, used].copy(),
         tuple(recorder.observations),

@@ -33,6 +33,7 @@ from fastcar.reference.integer.quantization import quantize_checkpoint
 from fastcar.reference.records import DecisionRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
+from fastcar.reference.teacher_forcing import feed_tokens
 from fastcar.reference.thresholds import FixedThresholds
 from fastcar.reference.video.model import Clips, VideoModel
 
@@ -111,12 +112,10 @@ def run_forced(
     )
     record = DecisionRecord(model.config, total - 1, len(prompt_ids), model.weights.dtype)
     best_ids, nats = np.empty((total, len(prompt_ids)), np.int64), np.empty(token_ids.T.shape)
-    logits = decoder.prefill(prompt_ids)[:, -1]
-    for token_index in range(total):
-        best_ids[token_index] = logits[:, : model.codec.num_codes].argmax(axis=-1)
-        nats[token_index] = compute_nats(logits, token_ids[:, token_index])
-        if token_index < total - 1:
-            logits = decoder.step(token_ids[:, token_index], record.observe)
+    fed = feed_tokens(decoder, prompt_ids, token_ids[:, :-1], record.observe)
+    for token_index, logits in enumerate(fed):
+        best_ids[token_index] = logits[:, -1, : model.codec.num_codes].argmax(axis=-1)
+        nats[token_index] = compute_nats(logits[:, -1], token_ids[:, token_index])
     return ForcedRun(best_ids, nats, record)
 
 

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.reference.arrays import BoolArray, Float32Array, TokenIds
-from fastcar.reference.generate import DecodeOptions, Progress, generate
+from fastcar.reference.generate import DecodeOptions, generate
+from fastcar.reference.progress import Progress
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.video.model import VideoModel
