@@ -13,7 +13,7 @@ from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.integer.quantization import quantize_checkpoint
 from fastcar.reference.progress import StageProgress
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.video.model import Clips, VideoModel
@@ -53,7 +53,7 @@ def calibrate_gate(
     clips = take_clips(model, "calibration", "calibration_clips", num_clips)
     ceiling = compute_ceiling(frames * tokens_per_frame - 1, tokens_per_frame)
 
-    def measure(gate: ThresholdGate) -> DecisionRecord:
+    def measure(gate: ThresholdGate) -> ReplayRecord:
         return generate(
             model.config,
             model.weights,

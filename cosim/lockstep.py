@@ -17,7 +17,7 @@ import numpy as np
 from fastcar.cosim.backends.backend import RunSettings
 from fastcar.cosim.cycles.cycle_model import Prediction, bound_cycles, predict_run
 from fastcar.cosim.engine import AcceleratorEngine, LayerRun
-from fastcar.cosim.records import Counters, DecisionRecord, RetireRecord
+from fastcar.cosim.records import CommitRecord, Counters, RetireRecord
 from fastcar.reference.arrays import Int16Array
 from fastcar.reference.errors import FastCarError
 from fastcar.reference.integer.engine import IntegerMlpEngine
@@ -174,10 +174,10 @@ def list_cores(wanted: MlpResult, num_cores: int, dispatch: Dispatch) -> list[in
     ]
 
 
-def make_decision(wanted: MlpResult, cores: Sequence[int], slot: int, cycle: int) -> DecisionRecord:
+def make_decision(wanted: MlpResult, cores: Sequence[int], slot: int, cycle: int) -> CommitRecord:
     """The decision of a slot as the reference takes it; decisions come in the order of slots."""
     score, computes = int(wanted.scores[slot]), bool(~wanted.replayed[slot])
-    return DecisionRecord(slot, slot, score, computes, cores[slot], cycle)
+    return CommitRecord(slot, slot, score, computes, cores[slot], cycle)
 
 
 def make_retire(
@@ -202,8 +202,8 @@ def make_retire(
 
 def compare_records(
     kind: str,
-    wanted: DecisionRecord | RetireRecord,
-    found: DecisionRecord | RetireRecord,
+    wanted: CommitRecord | RetireRecord,
+    found: CommitRecord | RetireRecord,
     cycle: int,
 ) -> Iterator[Difference]:
     """Fields that differ, in their order."""

@@ -25,7 +25,7 @@ class RecordError(FastCarError):
 
 
 @dataclass(frozen=True)
-class DecisionRecord:
+class CommitRecord:
     """One committed decision.
 
     Attributes:
@@ -135,12 +135,12 @@ class Registers:
     mappings: tuple[int, ...]
 
 
-def read_decision(get: GetPort) -> DecisionRecord | None:
+def read_decision(get: GetPort) -> CommitRecord | None:
     """The decision that is committed in this cycle, if any."""
     if not get("decision_valid"):
         return None
     score = get("decision_score")
-    return DecisionRecord(
+    return CommitRecord(
         order=get("decision_order"),
         slot=get("decision_slot"),
         score=score - (score >> ACCUMULATOR_BITS - 1 << ACCUMULATOR_BITS),
@@ -197,7 +197,7 @@ def read_registers(config: AcceleratorConfig, get: GetPort) -> Registers:
     return Registers(get("index_register"), get("index_valid_register"), mappings)
 
 
-def check_orders(decisions: Sequence[DecisionRecord], retires: Sequence[RetireRecord]) -> None:
+def check_orders(decisions: Sequence[CommitRecord], retires: Sequence[RetireRecord]) -> None:
     """Refuse records whose orders are not 0, 1, 2, ...
 
     Raises:

@@ -30,7 +30,7 @@ from fastcar.reference.gate_factory import (
 from fastcar.reference.gates import Gate
 from fastcar.reference.generate import generate
 from fastcar.reference.progress import StageProgress
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import Semantics
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds
@@ -106,7 +106,7 @@ def spread_thresholds(
 
 
 def compute_open_loop_ratio(
-    record: DecisionRecord, thresholds: list[float], higher_is_safer: bool
+    record: ReplayRecord, thresholds: list[float], higher_is_safer: bool
 ) -> float:
     """Share of all recorded decisions that would replay if replaying changed nothing."""
     sign = 1.0 if higher_is_safer else -1.0
@@ -135,7 +135,7 @@ def _calibrate(
     corrections: tuple[float, ...] = ()
     if request.closed_loop_runs:
 
-        def run(tried: list[float]) -> DecisionRecord:
+        def run(tried: list[float]) -> ReplayRecord:
             gate = _make_fixed_gate(request, tuple(tried))
             return _run_clips(request, model, gate, "correct", progress)
 
@@ -161,7 +161,7 @@ def _run_clips(
     gate: Gate | None,
     stage: str,
     progress: StageProgress | None,
-) -> DecisionRecord:
+) -> ReplayRecord:
     """Decode calibration clips teacher-forced, under the attention and guidance of the request."""
     tokens_per_frame = model.geometry.tokens_per_frame
     recorded = model.load_clips("calibration")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fastcar.reference.certified_gate import Certificate
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.laps import PARTS
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 
 Values = NDArray[np.float64]
 
@@ -18,27 +18,27 @@ PERCENTILES = (0, 5, 25, 50, 75, 95, 100)
 """Percentiles of the measures that reports show."""
 
 
-def compute_layer_ratios(record: DecisionRecord) -> Values:
+def compute_layer_ratios(record: ReplayRecord) -> Values:
     """Replayed share of the fed tokens of every layer, [L]."""
     ratios: Values = record.replayed.mean(axis=(0, 2), dtype=np.float64)
     return ratios
 
 
-def compute_frame_ratios(record: DecisionRecord, tokens_per_frame: int) -> Values:
+def compute_frame_ratios(record: ReplayRecord, tokens_per_frame: int) -> Values:
     """Replayed share of the fed tokens of every frame, [T]; the last frame lacks its last token."""
     per_token = record.replayed.mean(axis=(1, 2), dtype=np.float64)  # [S]
     starts = range(0, len(per_token), tokens_per_frame)
     return np.array([per_token[start : start + tokens_per_frame].mean() for start in starts])
 
 
-def compute_measure_percentiles(record: DecisionRecord) -> list[dict[str, float] | None]:
+def compute_measure_percentiles(record: ReplayRecord) -> list[dict[str, float] | None]:
     """`PERCENTILES` of the eligible measures: of all layers, then of each; None without any."""
     layers = range(record.measures.shape[1])
     places = [record.eligible, *(_select_layer(record, index) for index in layers)]
     return [_compute_percentiles(record.measures[place]) for place in places]
 
 
-def _select_layer(record: DecisionRecord, layer_index: int) -> NDArray[np.bool_]:
+def _select_layer(record: ReplayRecord, layer_index: int) -> NDArray[np.bool_]:
     chosen = np.zeros_like(record.eligible)
     chosen[:, layer_index] = record.eligible[:, layer_index]
     return chosen
@@ -69,7 +69,7 @@ class Staleness:
     longest: int
 
 
-def compute_staleness(record: DecisionRecord) -> Staleness:
+def compute_staleness(record: ReplayRecord) -> Staleness:
     """How old the used outputs are: the chain length of every decision."""
     chains = record.chains.ravel()
     if not chains.size:
@@ -101,7 +101,7 @@ class Work:
 
 
 def compute_work(
-    record: DecisionRecord, config: ModelConfig, gate: str, certificate: Certificate | None = None
+    record: ReplayRecord, config: ModelConfig, gate: str, certificate: Certificate | None = None
 ) -> Work:
     """MLP work of a run and what its gate cost; the oracle computes all that it could save.
 
@@ -182,7 +182,7 @@ def _sum_parts(seconds: dict[str, float]) -> float:
     return sum(seconds[part] for part in PARTS)
 
 
-def describe_idle_threshold(record: DecisionRecord) -> str | None:
+def describe_idle_threshold(record: ReplayRecord) -> str | None:
     """One line if the gate did nothing: no token replayed, or every eligible one; else None."""
     ratio = f"replay ratio {record.replay_ratio:.1%}"
     if not record.replayed.any():

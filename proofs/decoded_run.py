@@ -25,7 +25,7 @@ from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.gates import GateQuery, TemporalAttentionScoreGate
 from fastcar.reference.linear import compute_linear
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.rotary import make_rotary_table
@@ -197,14 +197,14 @@ def decode(given: GivenRows, target_ratio: float = TARGET_RATIO) -> DecodedPair:
     return DecodedPair(given, dense, replay, threshold)
 
 
-def run(given: GivenRows, threshold: float) -> tuple[DecodedRun, DecisionRecord]:
+def run(given: GivenRows, threshold: float) -> tuple[DecodedRun, ReplayRecord]:
     """One run; threshold inf is bit-identical to a dense one and still takes the scores."""
     config, weights = given.config, given.weights
     rows, steps = given.forced_ids.shape
     outputs = (config.num_hidden_layers, rows, steps, config.hidden_size)
     layer_inputs, mlp_inputs, mlp_outputs = (np.empty(outputs) for _ in range(3))
     layer_inputs[0] = weights.embedding[given.forced_ids]
-    record = DecisionRecord(config, steps, rows, weights.dtype)
+    record = ReplayRecord(config, steps, rows, weights.dtype)
 
     def observe(observation: LayerObservation) -> None:
         record.observe(observation)

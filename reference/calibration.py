@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.thresholds import Measures, check_ratio
 
 
@@ -55,7 +55,7 @@ def compute_threshold(measures: Measures, num_replays: int, higher_is_safer: boo
     return float(threshold if higher_is_safer else -threshold)
 
 
-def calibrate_uniform(record: DecisionRecord, ratio: float, higher_is_safer: bool) -> list[float]:
+def calibrate_uniform(record: ReplayRecord, ratio: float, higher_is_safer: bool) -> list[float]:
     """One threshold for all layers that replays a share `ratio` of all recorded decisions.
 
     Args:
@@ -73,7 +73,7 @@ def calibrate_uniform(record: DecisionRecord, ratio: float, higher_is_safer: boo
     return [threshold] * record.measures.shape[1]
 
 
-def calibrate_per_layer(record: DecisionRecord, ratio: float, higher_is_safer: bool) -> list[float]:
+def calibrate_per_layer(record: ReplayRecord, ratio: float, higher_is_safer: bool) -> list[float]:
     """One threshold per layer, each layer replaying the share `ratio`; arguments as above."""
     check_ratio("target_ratio", ratio)
     thresholds = []
@@ -85,7 +85,7 @@ def calibrate_per_layer(record: DecisionRecord, ratio: float, higher_is_safer: b
     return thresholds
 
 
-Calibration = Callable[[DecisionRecord, float, bool], list[float]]
+Calibration = Callable[[ReplayRecord, float, bool], list[float]]
 """`calibrate_uniform` or `calibrate_per_layer`."""
 
 
@@ -103,7 +103,7 @@ class RatioCurve:
 
 
 def compute_ratio_curve(
-    record: DecisionRecord, higher_is_safer: bool, num_points: int = 101
+    record: ReplayRecord, higher_is_safer: bool, num_points: int = 101
 ) -> RatioCurve:
     """The whole threshold -> ratio curve, at evenly spaced ratios from 0 to the ceiling."""
     measures = record.measures[record.eligible]
@@ -132,7 +132,7 @@ class ClosedLoop:
 
 
 def correct_in_closed_loop(
-    run: Callable[[list[float]], DecisionRecord],
+    run: Callable[[list[float]], ReplayRecord],
     calibrate: Calibration,
     thresholds: list[float],
     ratio: float,

@@ -15,7 +15,7 @@ from fastcar.reference.gates import (
     TemporalAttentionScoreGate,
     ThresholdGate,
 )
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.thresholds import FixedThresholds, Thresholds, check_ratio
 
 THRESHOLD_GATES: dict[str, type[ThresholdGate]] = {
@@ -55,7 +55,7 @@ def make_calibrated_gate(
     name: str,
     ratio: float,
     ceiling: float,
-    get_dense_record: Callable[[ThresholdGate], DecisionRecord],
+    get_dense_record: Callable[[ThresholdGate], ReplayRecord],
     num_layers: int,
     calibrate: Calibration = calibrate_uniform,
     seed: int = 0,

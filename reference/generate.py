@@ -23,7 +23,7 @@ from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.laps import Laps
 from fastcar.reference.matrix import DecoderWeights, get_dtype
 from fastcar.reference.progress import Progress
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling, make_streams
 from fastcar.reference.sparse_attention import SparseAttention
@@ -88,7 +88,7 @@ class DecodeResult:
     """
 
     token_ids: TokenIds
-    record: DecisionRecord
+    record: ReplayRecord
     nats: NDArray[np.float64]
     top_1: BoolArray
     seconds: dict[str, float] = field(default_factory=dict)
@@ -150,7 +150,7 @@ def generate(
         cache_storage=options.cache_storage,
         laps=laps,
     )
-    record = DecisionRecord(config, total - 1, len(rows), get_dtype(weights))
+    record = ReplayRecord(config, total - 1, len(rows), get_dtype(weights))
     result = DecodeResult(
         np.empty((num_videos, total), np.int64),
         record,

@@ -10,7 +10,7 @@ from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import LayerObservation
 
 
-class DecisionRecord:
+class ReplayRecord:
     """Decisions and scores of a run; arrays over S steps, L layers, B rows.
 
     Attributes:

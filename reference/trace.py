@@ -15,7 +15,7 @@ from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import Gate, TemporalAttentionScoreGate
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.matrix import DecoderWeights, get_dtype
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.teacher_forcing import feed_tokens
@@ -119,7 +119,7 @@ def run_trace(
         cache_storage=cache_storage,
     )
     dtype = get_dtype(weights)
-    record = DecisionRecord(config, steps, rows, dtype)
+    record = ReplayRecord(config, steps, rows, dtype)
     outputs = (steps, config.num_hidden_layers, rows, config.hidden_size)
     mlp_used, layer_out = np.empty(outputs, dtype), np.empty(outputs, dtype)
 

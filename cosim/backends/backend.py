@@ -10,8 +10,8 @@ from typing import Protocol
 from fastcar.cosim.backends.memory_model import ChannelSettings, SharedMemory
 from fastcar.cosim.records import (
     AcceleratorError,
+    CommitRecord,
     Counters,
-    DecisionRecord,
     Registers,
     RetireRecord,
 )
@@ -81,7 +81,7 @@ class RunResult:
         num_steps: simulated clock cycles, gaps before the first instruction included.
     """
 
-    decisions: tuple[DecisionRecord, ...]
+    decisions: tuple[CommitRecord, ...]
     retires: tuple[RetireRecord, ...]
     counters: Counters
     registers: Registers

@@ -22,7 +22,7 @@ from fastcar.cosim.backends.backend import (
 from fastcar.cosim.backends.channel_wires import CoreToMemory
 from fastcar.cosim.backends.memory_model import MemoryChannel, SharedMemory
 from fastcar.cosim.records import (
-    DecisionRecord,
+    CommitRecord,
     GetPort,
     RetireRecord,
     check_orders,
@@ -150,7 +150,7 @@ class _Run:
             f"core{core}": MemoryChannel(f"core{core}", memory, settings.channels)
             for core in range(config.num_cores)
         }
-        self.decisions: list[DecisionRecord] = []
+        self.decisions: list[CommitRecord] = []
         self.retires: list[RetireRecord] = []
         self.num_steps = 0
 

@@ -23,7 +23,7 @@ from fastcar.cosim.backends.verilator_harness import (
     sort_addresses,
 )
 from fastcar.cosim.records import (
-    DecisionRecord,
+    CommitRecord,
     GetPort,
     RetireRecord,
     check_orders,
@@ -128,8 +128,8 @@ class VerilatorBackend:
 
     def _run_to_done(
         self, limit_cycles: int, num_instructions: int
-    ) -> tuple[list[DecisionRecord], list[RetireRecord]]:
-        decisions: list[DecisionRecord] = []
+    ) -> tuple[list[CommitRecord], list[RetireRecord]]:
+        decisions: list[CommitRecord] = []
         retires: list[RetireRecord] = []
         while True:
             event = Event(self._library.fastcar_run(self._handle))
@@ -153,9 +153,7 @@ class VerilatorBackend:
             raise ChannelError(f"core{status.core}", status.channel_cycle, status.rule, text)
         raise WatchdogError(limit_cycles, status.num_accepted, num_instructions)
 
-    def _make_result(
-        self, decisions: list[DecisionRecord], retires: list[RetireRecord]
-    ) -> RunResult:
+    def _make_result(self, decisions: list[CommitRecord], retires: list[RetireRecord]) -> RunResult:
         status = self._get_status()
         return RunResult(
             decisions=tuple(decisions),

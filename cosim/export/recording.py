@@ -19,7 +19,7 @@ from fastcar.cosim.lockstep import list_cores, make_decision
 from fastcar.cosim.program.compiler import LayerCompiler, LayerStep
 from fastcar.cosim.program.memory_image import Beats, MemoryImage, make_memory_image
 from fastcar.cosim.program.memory_map import CachePart, MemoryMap, SlotPart
-from fastcar.cosim.records import Counters, DecisionRecord, RetireRecord
+from fastcar.cosim.records import CommitRecord, Counters, RetireRecord
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.mlp_engine import DecisionSource, MlpResult
 from fastcar.reference.integer.model import IntegerModel
@@ -61,7 +61,7 @@ class Recording:
     program: tuple[int, ...]
     memory: Beats
     memory_after: Beats
-    decisions: tuple[DecisionRecord, ...]
+    decisions: tuple[CommitRecord, ...]
     retires: tuple[RetireRecord, ...]
     counters: Counters
 
@@ -191,7 +191,7 @@ def _write_results(image: MemoryImage, wanted: MlpResult, engine: IntegerMlpEngi
 
 def _expect_records(
     config: AcceleratorConfig, wanted: MlpResult, prediction: Prediction
-) -> tuple[tuple[DecisionRecord, ...], tuple[RetireRecord, ...]]:
+) -> tuple[tuple[CommitRecord, ...], tuple[RetireRecord, ...]]:
     cores = list_cores(wanted, config.num_cores, Dispatch.DYNAMIC)
     decisions = tuple(
         make_decision(wanted, cores, slot, cycle)

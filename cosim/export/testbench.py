@@ -14,7 +14,7 @@ import numpy as np
 
 from fastcar.cosim.export.recording import Recording
 from fastcar.cosim.program.memory_image import Beats
-from fastcar.cosim.records import Counters, DecisionRecord, RetireRecord
+from fastcar.cosim.records import CommitRecord, Counters, RetireRecord
 from fastcar.cosim.verilog.verilog_ports import Port
 from fastcar.rtl.counters import COUNTER_BITS
 from fastcar.rtl.instruction import INSTRUCTION_BITS
@@ -97,7 +97,7 @@ def format_changes(before: Beats, after: Beats) -> str:
 
 
 def format_records(
-    records: tuple[DecisionRecord, ...] | tuple[RetireRecord, ...],
+    records: tuple[CommitRecord, ...] | tuple[RetireRecord, ...],
     members: tuple[str, ...],
     kind: str,
     ports: tuple[Port, ...],

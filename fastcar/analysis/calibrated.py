@@ -14,7 +14,7 @@ from fastcar.reference.calibration import (
     correct_in_closed_loop,
 )
 from fastcar.reference.gate_factory import THRESHOLD_GATES, make_measuring_gate, make_threshold_gate
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.thresholds import FixedThresholds
 from fastcar.reference.video.model import VideoModel
 
@@ -63,13 +63,13 @@ class CalibrationRequest:
         return {ratio: self._calibrate(model, request, record, ratio) for ratio in self.ratios}
 
     def _calibrate(
-        self, model: VideoModel, request: RunRequest, dense: DecisionRecord, ratio: float
+        self, model: VideoModel, request: RunRequest, dense: ReplayRecord, ratio: float
     ) -> Calibrated:
         name = self.setup.gate
         calibrate: Calibration = calibrate_per_layer if self.setup.per_layer else calibrate_uniform
         higher_is_safer = THRESHOLD_GATES[name].higher_is_safer
 
-        def run(thresholds: list[float]) -> DecisionRecord:
+        def run(thresholds: list[float]) -> ReplayRecord:
             gate = make_threshold_gate(name, FixedThresholds(thresholds))
             return request.decode(model, gate).record
 

@@ -21,7 +21,7 @@ from fastcar.reference.config import ModelConfig
 from fastcar.reference.gate_factory import THRESHOLD_GATES, make_measuring_gate, make_threshold_gate
 from fastcar.reference.gates import Gate, GateQuery
 from fastcar.reference.generate import DecodeOptions, DecodeResult, generate
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.thresholds import FixedThresholds, Measures
@@ -127,7 +127,7 @@ class GuaranteeStudy:
     num_clips: int = 8
     num_frames: int = 16
     progress: Callable[[str], None] = lambda line: None
-    _dense: dict[str, DecisionRecord] = field(default_factory=dict, init=False)
+    _dense: dict[str, ReplayRecord] = field(default_factory=dict, init=False)
 
     def run(self, shares: tuple[float, ...] = SHARES) -> list[GuaranteeResult]:
         """Every certificate at every guaranteed error, and the other gates at its ratio."""
@@ -166,7 +166,7 @@ class GuaranteeStudy:
             self._dense[name] = self._decode(make_measuring_gate(name, num_layers)).record
         runs: list[tuple[ObservedGate, DecodeResult]] = []
 
-        def run(thresholds: list[float]) -> DecisionRecord:
+        def run(thresholds: list[float]) -> ReplayRecord:
             observed = ObservedGate(make_threshold_gate(name, FixedThresholds(thresholds)))
             runs.append((observed, self._decode(observed)))
             return runs[-1][1].record

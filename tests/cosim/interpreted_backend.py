@@ -9,7 +9,7 @@ from typing import Any
 from fastcar.cosim.backends.backend import RunResult, RunSettings, Traffic
 from fastcar.cosim.backends.memory_model import SharedMemory
 from fastcar.cosim.cycles.cycle_model import predict_run
-from fastcar.cosim.records import DecisionRecord, Registers, RetireRecord
+from fastcar.cosim.records import CommitRecord, Registers, RetireRecord
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import decode
 from tests.cosim.interpreter import Interpreter
@@ -44,7 +44,7 @@ class InterpretedBackend:
         timed = predict_run(self.config, instructions, computes, latency)
         num_cores = self.config.num_cores
         decisions = tuple(
-            DecisionRecord(
+            CommitRecord(
                 slot,
                 slot,
                 done.scores.get(slot, 0),

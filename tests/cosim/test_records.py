@@ -8,8 +8,8 @@ import pytest
 
 from fastcar.cosim.records import (
     AcceleratorError,
+    CommitRecord,
     CoreCounters,
-    DecisionRecord,
     RecordError,
     Registers,
     RetireRecord,
@@ -23,7 +23,7 @@ from fastcar.cosim.records import (
 from fastcar.rtl.config import TINY
 from fastcar.rtl.instruction_check import ErrorCode
 
-DECISION = DecisionRecord(order=0, slot=3, score=-5, computes=True, core=1, cycle=77)
+DECISION = CommitRecord(order=0, slot=3, score=-5, computes=True, core=1, cycle=77)
 RETIRE = RetireRecord(order=0, slot=3, core=1, start_cycle=5, end_cycle=9, digest=0xDEADBEEF)
 
 

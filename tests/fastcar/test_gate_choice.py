@@ -12,7 +12,7 @@ from fastcar.reference.gates import (
     RandomGate,
     TemporalAttentionScoreGate,
 )
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import Semantics
 from fastcar.reference.video.model import VideoModel, load_video_model
 from fastcar.request import GenerationRequest
@@ -97,7 +97,7 @@ def test_a_wrong_number_of_thresholds_is_refused() -> None:
 def test_open_loop_ratio_counts_eligible_measures_on_the_safe_side(
     model: VideoModel, higher_is_safer: bool, ratio: float
 ) -> None:
-    record = DecisionRecord(model.config, 4, 1, np.dtype(np.float32))
+    record = ReplayRecord(model.config, 4, 1, np.dtype(np.float32))
     record.measures[:] = np.arange(4.0)[:, None, None]
     record.eligible[1:] = True
     assert compute_open_loop_ratio(record, [2.0] * 4, higher_is_safer) == 0.5

@@ -8,15 +8,15 @@ from fastcar.proofs.activation_certificate import ActivationCertificate
 from fastcar.proofs.certificate import make_certificate
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.laps import PARTS
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.weights import make_random_weights
 
 CONFIG = ModelConfig(8, 6, 10, 2, 2, 2, 4, 1e-5, 1e4, 64)
 
 
-def make_record(replayed: list[list[int]], rows: int = 1) -> DecisionRecord:
+def make_record(replayed: list[list[int]], rows: int = 1) -> ReplayRecord:
     """A record of two layers from the decisions [S][L] of every row alike."""
-    record = DecisionRecord(CONFIG, len(replayed), rows, np.dtype(np.float32))
+    record = ReplayRecord(CONFIG, len(replayed), rows, np.dtype(np.float32))
     record.replayed[:] = np.array(replayed, bool)[:, :, None]
     record.eligible[2:] = True
     record.measures[2:] = np.arange(record.measures[2:].size).reshape(record.measures[2:].shape)
@@ -56,7 +56,7 @@ def test_staleness_is_the_distribution_of_chains() -> None:
     assert staleness.shares.tolist() == [0.5, 0.25, 0.125, 0.125]
     assert (staleness.mean, staleness.mean_replayed, staleness.longest) == (0.875, 1.75, 3)
     assert statistics.compute_staleness(make_record([[0, 0]])).mean_replayed == 0
-    empty = DecisionRecord(CONFIG, 0, 1, np.dtype(np.float32))
+    empty = ReplayRecord(CONFIG, 0, 1, np.dtype(np.float32))
     assert statistics.compute_staleness(empty).shares.tolist() == [1.0]
 
 

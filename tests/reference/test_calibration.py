@@ -19,7 +19,7 @@ from fastcar.reference.calibration import (
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import THRESHOLD_GATES, make_measuring_gate, make_threshold_gate
 from fastcar.reference.gates import ThresholdGate
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.thresholds import FixedThresholds, Measures
 from tests.examples import examples
@@ -30,20 +30,20 @@ names = st.sampled_from(sorted(THRESHOLD_GATES))
 ratios = st.floats(0, 1)
 
 
-def record_run(run: Run, gate: ThresholdGate, warmup_frames: int = 1) -> DecisionRecord:
-    record = DecisionRecord(run.config, run.steps, run.rows, run.weights.dtype)
+def record_run(run: Run, gate: ThresholdGate, warmup_frames: int = 1) -> ReplayRecord:
+    record = ReplayRecord(run.config, run.steps, run.rows, run.weights.dtype)
     replay = ReplayConfig(run.tokens_per_frame, warmup_frames=warmup_frames)
     for observation in decode(run, gate, replay=replay).observations:
         record.observe(observation)
     return record
 
 
-def record_dense(run: Run, name: str, warmup_frames: int = 1) -> DecisionRecord:
+def record_dense(run: Run, name: str, warmup_frames: int = 1) -> ReplayRecord:
     gate = make_measuring_gate(name, run.config.num_hidden_layers)
     return record_run(run, gate, warmup_frames)
 
 
-def count_replays(record: DecisionRecord, thresholds: list[float], higher_is_safer: bool) -> int:
+def count_replays(record: ReplayRecord, thresholds: list[float], higher_is_safer: bool) -> int:
     """Decisions that would replay on the recorded measures."""
     limits = np.array(thresholds)[:, None]
     is_safe = record.measures >= limits if higher_is_safer else record.measures <= limits
@@ -178,7 +178,7 @@ def test_corrective_runs_close_the_gap() -> None:
     target, is_score = 0.5, True
     dense = record_dense(run, "tas")
 
-    def decode_closed_loop(thresholds: list[float]) -> DecisionRecord:
+    def decode_closed_loop(thresholds: list[float]) -> ReplayRecord:
         return record_run(run, make_threshold_gate("tas", FixedThresholds(thresholds)))
 
     first = calibrate_uniform(dense, target, is_score)

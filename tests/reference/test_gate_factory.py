@@ -23,15 +23,15 @@ from fastcar.reference.gate_factory import (
     make_threshold_gate,
 )
 from fastcar.reference.gates import PeriodicGate, RandomGate, ThresholdGate
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.thresholds import FixedThresholds
 from tests.examples import examples
 from tests.reference.runs import Run, decode, make_run
 from tests.reference.strategies import runs
 
 
-def record_run(run: Run, gate: ThresholdGate) -> DecisionRecord:
-    record = DecisionRecord(run.config, run.steps, run.rows, run.weights.dtype)
+def record_run(run: Run, gate: ThresholdGate) -> ReplayRecord:
+    record = ReplayRecord(run.config, run.steps, run.rows, run.weights.dtype)
     for observation in decode(run, gate).observations:
         record.observe(observation)
     return record
@@ -71,9 +71,9 @@ def test_calibrated_gates_get_the_thresholds_of_the_dense_run(
     name: str, calibrate: Calibration, ratio: float
 ) -> None:
     run = make_run(0)
-    seen: list[DecisionRecord] = []
+    seen: list[ReplayRecord] = []
 
-    def get_dense_record(gate: ThresholdGate) -> DecisionRecord:
+    def get_dense_record(gate: ThresholdGate) -> ReplayRecord:
         seen.append(record_run(run, gate))
         return seen[-1]
 
@@ -92,7 +92,7 @@ def test_calibrated_gates_get_the_thresholds_of_the_dense_run(
 def test_controls_spread_the_ratio_over_the_eligible_tokens(
     name: str, ratio: float, ceiling: float, eligible_ratio: float
 ) -> None:
-    def refuse(gate: ThresholdGate) -> DecisionRecord:
+    def refuse(gate: ThresholdGate) -> ReplayRecord:
         raise AssertionError("a control needs no dense run")
 
     gate, thresholds = make_calibrated_gate(name, ratio, ceiling, refuse, 2, seed=3)
@@ -113,7 +113,7 @@ def test_refuses_unknown_names() -> None:
 @pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
 @pytest.mark.parametrize("name", GATE_NAMES)
 def test_refuses_ratios_before_any_run(name: str, ratio: float) -> None:
-    def refuse(gate: ThresholdGate) -> DecisionRecord:
+    def refuse(gate: ThresholdGate) -> ReplayRecord:
         raise AssertionError("a wrong ratio must be refused before the dense run")
 
     with pytest.raises(ArgumentError, match=r"^target_ratio = \S+: must be in \[0, 1\]$"):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.gates import TemporalAttentionScoreGate
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.thresholds import FixedThresholds
@@ -15,8 +15,8 @@ from tests.reference.runs import Decoded, Run, decode, make_run
 from tests.reference.strategies import GateSpec, gate_specs, runs
 
 
-def make_record(run: Run, decoded: Decoded) -> DecisionRecord:
-    record = DecisionRecord(run.config, run.steps, run.rows, run.weights.dtype)
+def make_record(run: Run, decoded: Decoded) -> ReplayRecord:
+    record = ReplayRecord(run.config, run.steps, run.rows, run.weights.dtype)
     for observation in decoded.observations:
         record.observe(observation)
     return record
@@ -75,14 +75,14 @@ def test_scores_out_of_the_window_are_counted_once_per_layer_and_step() -> None:
 
 def test_an_empty_run_replays_nothing() -> None:
     run = make_run(0)
-    record = DecisionRecord(run.config, 0, 2, np.dtype(np.float32))
+    record = ReplayRecord(run.config, 0, 2, np.dtype(np.float32))
     assert record.replay_ratio == record.eligible_ratio == 0
     assert record.score_heads.shape == (0, 2, 2, 4)
 
 
 def test_types_of_the_fields() -> None:
     run = make_run(0)
-    record = DecisionRecord(run.config, 5, 2, np.dtype(np.float32))
+    record = ReplayRecord(run.config, 5, 2, np.dtype(np.float32))
     assert record.scores.dtype == record.score_heads.dtype == np.float32
     assert record.measures.dtype == np.float64
     assert record.eligible.dtype == record.replayed.dtype == bool

@@ -30,7 +30,7 @@ from fastcar.reference.integer.layer import IntegerActivations
 from fastcar.reference.integer.mlp_engine import MlpRequest, MlpResult
 from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.integer.quantization import quantize_checkpoint
-from fastcar.reference.records import DecisionRecord
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.teacher_forcing import feed_tokens
@@ -76,7 +76,7 @@ class ForcedRun:
 
     best_ids: NDArray[np.int64]
     nats: NDArray[np.float64]
-    record: DecisionRecord
+    record: ReplayRecord
 
 
 class SamplingEngine(IntegerMlpEngine):
@@ -110,7 +110,7 @@ def run_forced(
         replay=ReplayConfig(tokens_per_frame),
         gate=gate,
     )
-    record = DecisionRecord(model.config, total - 1, len(prompt_ids), model.weights.dtype)
+    record = ReplayRecord(model.config, total - 1, len(prompt_ids), model.weights.dtype)
     best_ids, nats = np.empty((total, len(prompt_ids)), np.int64), np.empty(token_ids.T.shape)
     fed = feed_tokens(decoder, prompt_ids, token_ids[:, :-1], record.observe)
     for token_index, logits in enumerate(fed):
