@@ -20,34 +20,33 @@ from pathlib import Path
 
 from fastcar.output import write_atomically
 from fastcar.reference.errors import ArgumentError, FastCarError
+from tools.bench.claims import PAGE
 from tools.bench.figure import save_figure
 from tools.bench.large import LARGE_GEOMETRY, TINY_GEOMETRY
 from tools.bench.machine import count_cores
 from tools.bench.plan import FULL_PLAN, QUICK_PLAN
-from tools.bench.report import format_page
 from tools.bench.run import Settings, run_stages
 from tools.bench.targets import format_targets
 from tools.bench.video import FULL_VIDEO_PLAN, QUICK_VIDEO_PLAN
 from tools.bench.worker import WorkerError
-from tools.markdown import fill_paragraphs
+from tools.page import tell_faults
 
 
 def main() -> int:
-    """Command line; 0 for success, 2 with one line for a refusal."""
+    """Command line; 1 if the prose of the page is no longer true, 2 for a refusal, else 0."""
     # models of gigabytes must not stay behind
     previous = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        run(_parse_arguments())
+        return run(_parse_arguments())
     except (FastCarError, WorkerError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     finally:
         signal.signal(signal.SIGTERM, previous)
-    return 0
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Measure everything and write the three files."""
+def run(arguments: argparse.Namespace) -> int:
+    """Measure everything and write the three files; the exit code."""
     if not arguments.folder.is_dir():
         raise ArgumentError("folder", str(arguments.folder), "an existing directory")
     if shutil.which(arguments.peers) is None:
@@ -62,9 +61,9 @@ def run(arguments: argparse.Namespace) -> None:
         partial.write_text(json.dumps(results, indent=1) + "\n")
     with write_atomically(arguments.out / "performance.png") as partial:
         save_figure(results, partial)
-    with write_atomically(arguments.out / "performance.md") as partial:
-        partial.write_text(fill_paragraphs(format_page(results)))
+    faults = PAGE.refresh(results, arguments.out)
     print(format_targets(results))
+    return 0 if arguments.quick else tell_faults(faults)  # the prose is about a full run
 
 
 def _parse_arguments() -> argparse.Namespace:

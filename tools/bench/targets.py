@@ -61,7 +61,8 @@ def find_targets(results: Results) -> list[Target]:
     ]
 
 
-def _find_cells(results: Results) -> Iterator[tuple[str, Results]]:
+def find_cells(results: Results) -> Iterator[tuple[str, Results]]:
+    """Name of the geometry and numbers, cell by cell."""
     for entry in results["geometries"]:
         for cell in entry["cells"]:
             yield entry["geometry"]["name"], cell
@@ -72,7 +73,7 @@ def _name(name: str, cell: Results) -> str:
 
 
 def _find_streaming(results: Results) -> Iterator[Target]:
-    for name, cell in _find_cells(results):
+    for name, cell in find_cells(results):
         if name in STREAMING_GEOMETRIES and cell["batch"] == 1:
             found = 100 * cell["streaming_share"][REFERENCE_ENGINE]
             claim = f"int8 dense, share of the streaming limit: {_name(name, cell)}"
@@ -81,14 +82,14 @@ def _find_streaming(results: Results) -> Iterator[Target]:
 
 def _find_peers(results: Results) -> Iterator[Target]:
     for peer, limit in PEER_SPEED_UPS.items():
-        for name, cell in _find_cells(results):
+        for name, cell in find_cells(results):
             if cell["batch"] == 1:
                 found = cell["reference_speed_up"].get(peer)
                 yield Target(f"int8 dense over {peer}: {_name(name, cell)}", found, limit)
 
 
 def _find_replay(results: Results) -> Iterator[Target]:
-    for name, cell in _find_cells(results):
+    for name, cell in find_cells(results):
         speeds = [
             speed
             for speed in cell["replay"]
