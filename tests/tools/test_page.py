@@ -12,6 +12,7 @@ import pytest
 from tools.bench import claims as performance
 from tools.page import Claim, Page, PageError, fill, find_faults, join_lines, tell_faults
 from tools.paths import DOCS
+from tools.signoff import __main__ as signoff
 
 Json = dict[str, Any]
 
@@ -24,6 +25,7 @@ def load(name: str) -> Json:
 
 PAGES: list[tuple[Page, Callable[[], Json], str]] = [
     (performance.PAGE, lambda: load("performance.json"), "make bench"),
+    (signoff.PAGE, lambda: signoff.read_numbers(DOCS), "make signoff"),
 ]
 each_page = pytest.mark.parametrize(
     ("page", "read", "command"), PAGES, ids=[page.name for page, _, _ in PAGES]

@@ -1,74 +1,75 @@
-"""Write docs/signoff.md from what formal proofs, simulators and synthesis have measured.
+"""Refresh docs/signoff.md from what formal proofs, simulators and synthesis have measured.
 
 python -m tools.signoff
+
+Exit code 1 if a sentence of the page is no longer true, 2 if numbers are missing.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from fastcar.output import write_atomically
+from fastcar.reference.errors import ArgumentError, FastCarError
+from tools.page import Claim, Page, tell_faults
 from tools.paths import DOCS
-from tools.signoff.formal import format_section as format_formal
-from tools.signoff.simulators import format_section as format_simulators
-from tools.signoff.synthesis import format_section as format_synthesis
+from tools.signoff import formal, simulators, synthesis
 
-PAGE_NAME = "signoff.md"
-TITLE = "# Sign-off by tools that this project did not write"
-INTRODUCTION = """\
-Written by `python -m tools.signoff` (`make signoff`). What a user gets, the Verilog that
-`fastcar export` writes, is proven, simulated, synthesised and placed by public tools; all of them
-install with `pip install 'fastcar[hdl]'`. Each section says which command made its numbers."""
+Json = dict[str, Any]
+
+SECTIONS: dict[str, tuple[ModuleType, str]] = {
+    "signoff_formal.json": (formal, "make formal"),
+    "signoff_simulators.json": (simulators, "make simulators"),
+    "signoff_synthesis.json": (synthesis, "make synth"),
+}
+"""By file of numbers: tables and claims, and what writes the file."""
 
 
-@dataclass(frozen=True)
-class Section:
-    """A part of the page.
+def read_numbers(directory: Path) -> Json:
+    """Content of every file of numbers, by name.
 
-    Attributes:
-        numbers: file in docs/ that it is made from.
-        command: what writes that file.
-        format_section: lines of Markdown from the numbers.
+    Raises:
+        ArgumentError: one is missing.
     """
-
-    numbers: str
-    command: str
-    format_section: Callable[[dict[str, Any]], list[str]]
-
-
-SECTIONS = (
-    Section("signoff_formal.json", "make formal", format_formal),
-    Section("signoff_simulators.json", "make simulators", format_simulators),
-    Section("signoff_synthesis.json", "make synth", format_synthesis),
-)
+    for name, (_, command) in SECTIONS.items():
+        if not (directory / name).is_file():
+            raise ArgumentError("out", str(directory), f"with {name}, which `{command}` writes")
+    return {name: json.loads((directory / name).read_text(encoding="utf-8")) for name in SECTIONS}
 
 
-def make_page(directory: Path) -> str:
-    """The page; a part without numbers says which command makes them."""
-    lines = [TITLE, "", INTRODUCTION]
-    for section in SECTIONS:
-        path = directory / section.numbers
-        lines.append("")
-        if path.is_file():
-            lines += section.format_section(json.loads(path.read_text(encoding="utf-8")))
-        else:
-            lines.append(f"`{section.command}` has not been run.")
-    return "\n".join(lines) + "\n"
+def make_tables(report: Json) -> dict[str, str]:
+    """Every block of the page by name."""
+    tables: dict[str, str] = {}
+    for name, (section, _) in SECTIONS.items():
+        tables |= section.make_tables(report[name])
+    return tables
 
 
-def main() -> None:
-    """Command line."""
+def make_claims(report: Json) -> Iterator[Claim]:
+    """Every claim of the page, section by section."""
+    for name, (section, _) in SECTIONS.items():
+        yield from section.make_claims(report[name])
+
+
+PAGE = Page("signoff.md", make_tables, make_claims)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line; the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=DOCS, help="directory of numbers and page")
-    directory = parser.parse_args().out
-    with write_atomically(directory / PAGE_NAME) as partial:
-        partial.write_text(make_page(directory), encoding="utf-8")
+    directory = parser.parse_args(arguments).out
+    try:
+        return tell_faults(PAGE.refresh(read_numbers(directory), directory))
+    except FastCarError as error:
+        print(f"signoff: {error}", file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,9 +1,10 @@
-"""docs/signoff.md is what the numbers beside it say."""
+"""Sections of docs/signoff.md say what their numbers say; test_page.py reads the page itself."""
 
 from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import pytest
 
 from fastcar.cosim.verilog.tool import ToolError
 from tools.paths import DOCS
-from tools.signoff.__main__ import PAGE_NAME, SECTIONS, make_page
-from tools.signoff.synthesis import format_section
+from tools.signoff.__main__ import PAGE, SECTIONS
+from tools.signoff.__main__ import main as refresh
+from tools.signoff.formal import make_claims as claim_proofs
+from tools.signoff.simulators import make_claims as claim_simulators
+from tools.signoff.synthesis import make_claims, make_tables
 from tools.synthesis.__main__ import REPORT_NAME, main
 from tools.synthesis.figures import FIGURE_NAME
 from tools.synthesis.report import (
@@ -52,14 +56,63 @@ def make_runs(mhz: float, control_luts: int, violations: list[str]) -> dict[str,
     }
 
 
-def test_the_page_is_made_from_the_numbers_beside_it() -> None:
-    assert (DOCS / PAGE_NAME).read_text(encoding="utf-8") == make_page(DOCS)
+def format_section(report: dict[str, Any]) -> str:
+    """Tables of the section, then a line for each claim."""
+    claims = [" ".join(claim.text.split()) for claim in make_claims(report)]
+    return "\n".join([*make_tables(report).values(), *claims])
 
 
-def test_a_part_without_numbers_names_its_command(tmp_path: Path) -> None:
-    page = make_page(tmp_path)
-    for section in SECTIONS:
-        assert f"`{section.command}` has not been run." in page
+def load(name: str) -> dict[str, Any]:
+    """Published numbers."""
+    found: dict[str, Any] = json.loads((DOCS / name).read_text(encoding="utf-8"))
+    return found
+
+
+@pytest.mark.parametrize("missing", SECTIONS)
+def test_a_part_without_numbers_names_its_command(
+    missing: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in set(SECTIONS) - {missing}:
+        shutil.copy(DOCS / name, tmp_path)
+    assert refresh(["--out", str(tmp_path)]) == 2
+    assert f"with {missing}, which `{SECTIONS[missing][1]}` writes" in capsys.readouterr().err
+    assert not (tmp_path / PAGE.name).exists()
+
+
+def test_the_command_refreshes_tables_and_names_what_is_no_longer_true(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in (*SECTIONS, PAGE.name):
+        shutil.copy(DOCS / name, tmp_path)
+    page = (tmp_path / PAGE.name).read_text(encoding="utf-8")
+    (tmp_path / PAGE.name).write_text(page.replace("| proved |", "| open |"), encoding="utf-8")
+    assert refresh(["--out", str(tmp_path)]) == 0
+    assert (tmp_path / PAGE.name).read_text(encoding="utf-8") == page
+    report = load("signoff_synthesis.json")
+    report["targets"]["control_share"]["met"] = False
+    (tmp_path / "signoff_synthesis.json").write_text(json.dumps(report))
+    assert refresh(["--out", str(tmp_path)]) == 1
+    [fault] = capsys.readouterr().err.splitlines()
+    assert "does not stand in the page: DRS and dispatcher" in fault
+
+
+def test_a_bug_that_survives_makes_the_prose_false() -> None:
+    proofs, simulators = load("signoff_formal.json"), load("signoff_simulators.json")
+    assert all(claim.holds for claim in [*claim_proofs(proofs), *claim_simulators(simulators)])
+    next(task for task in proofs["tasks"] if task["bugs"])["bugs"][0]["caught_by"] = []
+    simulators["planted"]["simulators"][0]["mismatches"] = 0
+    [survived] = [claim.text for claim in claim_proofs(proofs) if not claim.holds]
+    assert "bugs, planted in the builders, are refuted" in survived
+    [unnoticed] = [claim.text for claim in claim_simulators(simulators) if not claim.holds]
+    assert "is found by every simulator" in unnoticed
+
+
+def test_a_proof_that_is_not_as_expected_makes_the_prose_false() -> None:
+    proofs = load("signoff_formal.json")
+    task = next(task for task in proofs["tasks"] if task["assumptions"])
+    task["complaints"], task["covers"] = ["a cover was not reached"], 0
+    found = [claim.text for claim in claim_proofs(proofs) if not claim.holds]
+    assert len(found) == 2
 
 
 @pytest.mark.skipif(not SYNTHESIS_NUMBERS.is_file(), reason="`make synth` has not been run")
@@ -86,7 +139,7 @@ def test_units_stand_for_the_whole_where_flat_synthesis_gave_up() -> None:
     assert list_violations(report) == [
         "UltraScale+, C = 8, L = 16: MAC array of a core: 3 DSP blocks, must be 4"
     ]
-    text = "\n".join(format_section(report))
+    text = format_section(report)
     assert re.search(r"^\| 8 x 16 \| +1,006 \|.*\| +not flat \|$", text, re.MULTILINE)
 
 
@@ -104,7 +157,7 @@ def test_targets_are_missed_where_they_are(
 ) -> None:
     report = make_report(make_runs(mhz, luts, violations), None)
     assert {name for name, target in report["targets"].items() if not target["met"]} == missed
-    text = "\n".join(format_section(report))
+    text = format_section(report)
     assert text.count("missed") == len(missed)
 
 
@@ -113,7 +166,7 @@ def test_a_seed_whose_router_did_not_end_misses_the_target_and_is_named() -> Non
     runs["ecp5"]["seeds"].insert(0, {"seed": 7, "stopped_after_seconds": 1800})
     report = make_report(runs, None)
     assert not report["targets"]["mhz"]["met"]
-    text = " ".join(" ".join(format_section(report)).split())
+    text = format_section(report)
     assert "missed; 2 of 3 seeds reach it, 131.0 MHz with the worst" in text
     assert "Stopped after 30 minutes, before the router ended: seed 7." in text
 
@@ -136,7 +189,7 @@ def test_time_is_cycles_over_the_slowest_seed() -> None:
             {"cores": 8, "lanes": 16, "drs": 60_000_000, "static": 66_000_000, "dense": 120_000_000}
         ],
     }
-    text = "\n".join(format_section(make_report(make_runs(119, 2, []), videos)))
+    text = format_section(make_report(make_runs(119, 2, []), videos))
     [row] = [line for line in text.splitlines() if line.startswith("| 8 x 16 | ") and "0.5" in line]
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells == [
