@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from fastcar.proofs.registry import STEMS
 from tools.mutants.__main__ import MUTANTS, check_list, count_commits, main
 from tools.mutants.mutant import Mutant, MutantError
+from tools.mutants.run import Outcome
 from tools.paths import ROOT
 
 MUTANT = Mutant("planted", "module.py", "x = 1", "x = 2", ("test_module.py",))
@@ -80,10 +82,12 @@ def test_parts_rotate_with_the_commits_and_leave_nothing_out(
 ) -> None:
     seen: list[str] = []
     monkeypatch.setattr("tools.mutants.__main__.check_list", lambda chosen: None)
-    monkeypatch.setattr(
-        "tools.mutants.__main__.run_all",
-        lambda chosen, num_workers: seen.extend(mutant.name for mutant in chosen) or [],
-    )
+
+    def note(chosen: Sequence[Mutant], num_workers: int) -> list[Outcome]:
+        seen.extend(mutant.name for mutant in chosen)
+        return []
+
+    monkeypatch.setattr("tools.mutants.__main__.run_all", note)
     for commits in range(90, 97):
         monkeypatch.setattr("tools.mutants.__main__.count_commits", lambda n=commits: n)
         assert main(["--rotate", "7"]) == 0
