@@ -25,11 +25,13 @@ from pathlib import Path
 
 import numpy as np
 
+from fastcar.output import write_atomically
 from tools.markdown import format_table
+from tools.page import fill
 from tools.paths import ROOT
 
 PAGE = ROOT / "tests" / "README.md"
-BEGIN, END = "<!-- portable -->\n", "<!-- end -->"
+TABLE = "portable"
 FLOAT = ("tests/reference", "tests/proofs", "tests/fastcar", "tests/tools")
 """Trees that compute in floating point."""
 HIDDEN = ("iverilog", "vvp")
@@ -168,16 +170,7 @@ def format_results(results: Sequence[Result]) -> str:
         for result in results
     ]
     head = ["row", "what differs", "tests", "passed", "failed", "skipped", "processor s"]
-    return format_table(head, rows) + "\n"
-
-
-def write_table(table: str, page: Path = PAGE) -> None:
-    """Put the table between its marks in a page."""
-    head, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not begin or not end:
-        raise SystemExit(f"{page}: must hold the marks {BEGIN.strip()} and {END}")
-    page.write_text(head + begin + table + end + tail, encoding="utf-8")
+    return format_table(head, rows)
 
 
 def is_possible(row: Row) -> bool:
@@ -213,9 +206,11 @@ def main(arguments: Sequence[str]) -> int:
         words = ", ".join(f"{number} {name}" for name, number in results[-1].counts.items())
         print(f"{row.name}: {words}, {time.perf_counter() - started:.0f} s", flush=True)
     table = format_results(results)
-    print(table, end="")
+    print(table)
     if options.write:
-        write_table(table)
+        page = fill(PAGE.read_text(encoding="utf-8"), {TABLE: table})
+        with write_atomically(PAGE) as partial:
+            partial.write_text(page, encoding="utf-8")
     return int(any(result.exit_code for result in results))
 
 

@@ -9,18 +9,14 @@ import pytest
 
 from tools import portable
 from tools.portable import (
-    BEGIN,
-    END,
     FRESH,
     HIDDEN,
     Result,
     Row,
-    format_results,
     main,
     make_path,
     make_rows,
     read_counts,
-    write_table,
 )
 
 TESTS = """
@@ -98,19 +94,19 @@ def test_every_row_has_its_own_name() -> None:
     assert len(set(names)) == len(names) >= 7
 
 
-def test_the_table_goes_between_its_marks(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"before\n{BEGIN}old\n{END} after\n")
-    row = Row("one", {"CACHE": FRESH}, ("tests",), ("--x",), hides_icarus=True)
-    table = format_results([Result(row, read_counts("1 failed, 2 passed in 3s"), 1, 4.4)])
-    write_table(table, page)
+def test_the_table_goes_between_its_marks(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = folder / "page.md"
+    page.write_text("before\n<!-- table: portable -->\nold\n<!-- end --> after\n")
+    monkeypatch.setattr(portable, "PAGE", page)
+    monkeypatch.setattr(
+        portable, "run_row", lambda row: Result(row, read_counts("1 failed, 2 passed in 3s"), 1)
+    )
+    plant(monkeypatch, Row("one", {"CACHE": FRESH}, ("tests",), ("--x",), hides_icarus=True))
+    assert main(["--write"]) == 1
     text = page.read_text()
-    assert text.startswith(f"before\n{BEGIN}| row")
-    assert text.endswith(f"|\n{END} after\n")
+    assert text.startswith("before\n<!-- table: portable -->\n\n| row")
+    assert text.endswith("|\n\n<!-- end --> after\n")
     assert "`CACHE=(empty)` no `iverilog` `--x`" in text
-    page.write_text("no marks")
-    with pytest.raises(SystemExit, match=r"page\.md: must hold the marks"):
-        write_table(table, page)
 
 
 def test_a_name_of_no_row_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
