@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pkgutil
 import re
 from pathlib import Path
@@ -78,3 +79,19 @@ def test_every_decision_is_cited_where_it_acts_and_every_citation_exists() -> No
     assert cited == set(get_decisions())
     for path in (*PAGES, *CODE, ROOT / "CHANGELOG.md"):
         assert set(DECISION.findall(read(path))) <= cited, path
+
+
+def test_every_finding_is_listed_and_says_version_behaviour_and_guess() -> None:
+    scripts = sorted((ROOT / "findings").glob("*.sh"))
+    page = read(ROOT / "findings" / "README.md")
+    listed = re.findall(r"^\| `(findings/\w+\.sh)` \|", page, re.M)
+    assert listed == [str(path.relative_to(ROOT)) for path in scripts]
+    for script in scripts:
+        text = read(script)
+        assert os.access(script, os.X_OK)
+        assert text.startswith("#!/usr/bin/env bash\n")
+        assert "\nset -euo pipefail\n" in text
+        for part in ("# Behaviour: ", "# Seen", "# A good engineer would have guessed: "):
+            assert f"\n{part}" in text
+        assert re.search(r"pip.* install .*\w==\d", text)
+        assert "fastcar" not in text
