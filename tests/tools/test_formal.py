@@ -13,7 +13,7 @@ from fastcar.cosim.verilog.tool import ToolError
 from fastcar.proofs.formal import run
 from fastcar.reference.errors import ArgumentError
 from tools import formal
-from tools.signoff.formal import format_section
+from tools.signoff.formal import make_claims, make_tables
 
 BUG = {"name": "wraps late", "caught_by": ["maps"], "num_cycles": 2, "table": "cycle  0\ncore   3"}
 TASK: dict[str, Any] = {
@@ -90,7 +90,7 @@ def test_exit_code_and_line(
 
 def test_claims_are_called_after_units_of_any_number_of_words() -> None:
     read = TASK | {"name": "read channel", "claim": "a request is kept", "bugs": []}
-    text = "\n".join(format_section({"versions": {}, "seconds": 1, "tasks": [TASK, TASK | read]}))
+    text = make_tables({"versions": {}, "seconds": 1, "tasks": [TASK, TASK | read]})["proofs"]
     assert "- **scheduler**: loads differ by one." in text
     assert "- **read channel**: a request is kept." in text
 
@@ -98,15 +98,16 @@ def test_claims_are_called_after_units_of_any_number_of_words() -> None:
 def test_section() -> None:
     survived = TASK | {"bugs": [BUG | {"caught_by": [], "table": ""}], "complaints": ["bad"]}
     data = {"versions": {"yosys": "Yosys 0.70"}, "seconds": 3, "tasks": [TASK, survived]}
-    text = "\n".join(format_section(data))
-    assert text.startswith("## Formal proofs\n")
+    claims = list(make_claims(data))
+    text = "\n".join([*make_tables(data).values(), *(claim.text for claim in claims)])
     assert "**scheduler**: loads differ by one. Why it suffices: counters follow." in text
     assert "2 tasks, 4 assertions" in text
     assert re.search(r"\| +k-induction, 1 \| +z3 \| +proved \|", text)
     assert "1 of 2 bugs" in text
+    assert [claim.text.partition(",")[0] for claim in claims if not claim.holds] == ["1 of 2 bugs"]
     assert "**survived**" in text
     assert "```text\ncycle  0\ncore   3\n```" in text
-    assert "- scheduler C=3 B=4: bad" in text
+    assert "scheduler C=3 B=4: bad" in text
 
 
 def test_an_update_keeps_all_other_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
