@@ -12,11 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastcar.cosim.calibrated_model import (
-    calibrate_gate,
-    quantize_video_model,
-    take_clips,
-)
+from fastcar.cosim.calibrated_model import calibrate_gate
 from fastcar.cosim.cycles.planner import Planner
 from fastcar.cosim.engine import AcceleratorEngine
 from fastcar.cosim.lockstep import LockstepEngine
@@ -28,6 +24,7 @@ from fastcar.reference.integer.decoder import IntegerDecoder
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.video.clips import quantize_video_model, take_clips
 from fastcar.reference.video.model import VideoModel
 from fastcar.rtl.config import AcceleratorConfig
 

@@ -7,6 +7,7 @@ wanted replay ratio to the threshold, on the scores of one dense run over record
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -16,24 +17,23 @@ from fastcar.reference.calibration import (
     calibrate_per_layer,
     calibrate_uniform,
     compute_ceiling,
+    compute_eligible_ratio,
     compute_ratio_curve,
-    correct_in_closed_loop,
 )
 from fastcar.reference.certified_gate import CertifiedGate
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import (
     THRESHOLD_GATES,
-    make_measuring_gate,
+    calibrate_thresholds,
     make_ratio_gate,
     make_threshold_gate,
 )
-from fastcar.reference.gates import Gate
-from fastcar.reference.generate import generate
+from fastcar.reference.gates import Gate, ThresholdGate
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import Semantics
-from fastcar.reference.sampling import Sampling
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds
+from fastcar.reference.video.clips import decode_clips
 from fastcar.reference.video.model import VideoModel
 from fastcar.request import GenerationRequest
 
@@ -81,7 +81,7 @@ def choose_gate(
     if request.tau is not None:
         thresholds = spread_thresholds("tau", request.tau, num_layers)
         return GateChoice(_make_fixed_gate(request, thresholds), "fixed", thresholds, ceiling)
-    eligible_ratio = min(1.0, request.ratio / ceiling) if ceiling else 0.0
+    eligible_ratio = compute_eligible_ratio(request.ratio, ceiling)
     if request.gate not in THRESHOLD_GATES:
         control = make_ratio_gate(request.gate, eligible_ratio, request.seed)
         return GateChoice(control, "ratio", (), ceiling)
@@ -127,38 +127,36 @@ def _make_fixed_gate(
 def _calibrate(
     request: GenerationRequest, model: VideoModel, ceiling: float, progress: StageProgress | None
 ) -> GateChoice:
+    stages = iter(("calibrate",))
+
+    def decode(gate: ThresholdGate) -> ReplayRecord:
+        return _run_clips(request, model, gate, next(stages, "correct"), progress)
+
+    found = calibrate_thresholds(
+        request.gate,
+        request.ratio,
+        decode,
+        model.config.num_hidden_layers,
+        calibrate_per_layer if request.per_layer else calibrate_uniform,
+        corrective_runs=request.closed_loop_runs,
+        strict=request.semantics is Semantics.PUBLISHED,
+    )
     safer = THRESHOLD_GATES[request.gate].higher_is_safer
-    calibrate = calibrate_per_layer if request.per_layer else calibrate_uniform
-    measuring = make_measuring_gate(request.gate, model.config.num_hidden_layers)
-    dense = _run_clips(request, model, measuring, "calibrate", progress)
-    thresholds = calibrate(dense, request.ratio, safer)
-    corrections: tuple[float, ...] = ()
-    if request.closed_loop_runs:
-
-        def run(tried: list[float]) -> ReplayRecord:
-            gate = _make_fixed_gate(request, tuple(tried))
-            return _run_clips(request, model, gate, "correct", progress)
-
-        closed = correct_in_closed_loop(
-            run, calibrate, thresholds, request.ratio, safer, request.closed_loop_runs
-        )
-        thresholds = closed.thresholds
-        corrections = tuple(ratio for _, ratio in closed.history)
     return GateChoice(
-        _make_fixed_gate(request, tuple(thresholds)),
+        _make_fixed_gate(request, tuple(found.thresholds)),
         "calibrated",
-        tuple(thresholds),
+        tuple(found.thresholds),
         ceiling,
-        compute_open_loop_ratio(dense, thresholds, safer),
-        corrections,
-        compute_ratio_curve(dense, safer),
+        compute_open_loop_ratio(found.dense, found.thresholds, safer),
+        found.closed_loop_ratios,
+        compute_ratio_curve(found.dense, safer),
     )
 
 
 def _run_clips(
     request: GenerationRequest,
     model: VideoModel,
-    gate: Gate | None,
+    gate: Gate,
     stage: str,
     progress: StageProgress | None,
 ) -> ReplayRecord:
@@ -170,15 +168,6 @@ def _run_clips(
         raise ArgumentError("calibration_clips", request.calibration_clips, limit)
     clips = recorded.take(request.calibration_clips)
     frames = min(request.get_frames(model), clips.token_ids.shape[1] // tokens_per_frame)
-    result = generate(
-        model.config,
-        model.weights,
-        model.encode_prompts(clips.prompts),
-        request.make_decode_options(tokens_per_frame, gate),
-        num_frames=frames,
-        num_codes=model.codec.num_codes,
-        sampling=Sampling(temperature=0),
-        given_ids=clips.token_ids[:, : frames * tokens_per_frame],
-        progress=None if progress is None else lambda done, total: progress(stage, done, total),
-    )
-    return result.record
+    options = request.make_decode_options(tokens_per_frame, gate)
+    tell = None if progress is None else partial(progress, stage)
+    return decode_clips(model, clips, options, frames, progress=tell).record

@@ -31,6 +31,19 @@ def compute_ceiling(steps: int, tokens_per_frame: int, warmup_frames: int = 1) -
     return max(0, steps - warmup_frames * tokens_per_frame) / steps if steps else 0.0
 
 
+def compute_eligible_ratio(ratio: float, ceiling: float) -> float:
+    """Share of the eligible tokens that makes up a share `ratio` of all fed tokens, at most all.
+
+    Raises:
+        ArgumentError: a ratio outside of [0, 1].
+
+    >>> compute_eligible_ratio(0.3, ceiling=0.6)
+    0.5
+    """
+    check_ratio("target_ratio", ratio)
+    return min(1.0, ratio / ceiling) if ceiling else 0.0
+
+
 def compute_threshold(measures: Measures, num_replays: int, higher_is_safer: bool) -> float:
     """Threshold at which exactly `num_replays` of the measures replay, ties apart.
 

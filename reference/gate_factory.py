@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from fastcar.reference.calibration import Calibration, calibrate_uniform, get_never
+from fastcar.reference.calibration import (
+    Calibration,
+    calibrate_uniform,
+    correct_in_closed_loop,
+    get_never,
+)
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import (
     Gate,
@@ -51,33 +57,57 @@ def make_ratio_gate(name: str, eligible_ratio: float, seed: int = 0) -> Gate:
     raise ArgumentError("gate", name, f"one of {RandomGate.name}, {PeriodicGate.name}")
 
 
-def make_calibrated_gate(
+@dataclass(frozen=True)
+class CalibratedThresholds:
+    """Thresholds of a gate for a target ratio, and how they were found.
+
+    Attributes:
+        thresholds: per layer.
+        dense: the run that they were read off.
+        closed_loop_ratios: of every corrective run, in order.
+    """
+
+    thresholds: list[float]
+    dense: ReplayRecord
+    closed_loop_ratios: tuple[float, ...]
+
+
+def calibrate_thresholds(
     name: str,
     ratio: float,
-    ceiling: float,
-    get_dense_record: Callable[[ThresholdGate], ReplayRecord],
+    decode: Callable[[ThresholdGate], ReplayRecord],
     num_layers: int,
     calibrate: Calibration = calibrate_uniform,
-    seed: int = 0,
-) -> tuple[Gate, Sequence[float]]:
-    """A gate of any kind that shall replay a share `ratio` of all fed tokens and layers.
+    *,
+    corrective_runs: int = 0,
+    strict: bool = False,
+    dense: ReplayRecord | None = None,
+) -> CalibratedThresholds:
+    """From a target ratio to thresholds: one dense run, then as many with replay as are wanted.
 
     Args:
-        name: of `GATE_NAMES`.
+        name: of `THRESHOLD_GATES`.
         ratio: in [0, 1]; above the ceiling every eligible token replays.
-        ceiling: eligible share of the fed tokens, `calibration.compute_ceiling`.
-        get_dense_record: decodes with the measuring gate it is given; called for threshold gates.
+        decode: runs with the gate it is given.
         num_layers: L.
         calibrate: uniform or per layer.
-        seed: of the random gate.
+        corrective_runs: runs in closed loop; the thresholds of the one that comes closest count.
+        strict: how the gates of the corrective runs compare.
+        dense: what `decode` gave with the measuring gate before; None = decode.
 
-    Returns:
-        The gate and its thresholds (empty for controls).
+    Raises:
+        ArgumentError: a ratio outside of its limits, before anything runs.
     """
     check_ratio("target_ratio", ratio)
-    if name not in THRESHOLD_GATES:
-        eligible_ratio = min(1.0, ratio / ceiling) if ceiling else 0.0
-        return make_ratio_gate(name, eligible_ratio, seed), ()
-    record = get_dense_record(make_measuring_gate(name, num_layers))
-    thresholds = calibrate(record, ratio, THRESHOLD_GATES[name].higher_is_safer)
-    return make_threshold_gate(name, FixedThresholds(thresholds)), thresholds
+    safer = THRESHOLD_GATES[name].higher_is_safer
+    record = decode(make_measuring_gate(name, num_layers)) if dense is None else dense
+    thresholds = calibrate(record, ratio, safer)
+    if not corrective_runs:
+        return CalibratedThresholds(thresholds, record, ())
+
+    def run(tried: list[float]) -> ReplayRecord:
+        return decode(make_threshold_gate(name, FixedThresholds(tried), strict))
+
+    closed = correct_in_closed_loop(run, calibrate, thresholds, ratio, safer, corrective_runs)
+    ratios = tuple(closed_ratio for _, closed_ratio in closed.history)
+    return CalibratedThresholds(closed.thresholds, record, ratios)

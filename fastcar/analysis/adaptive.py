@@ -29,6 +29,7 @@ from fastcar.analysis.finding import (
 )
 from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.analysis.statistics import compare
+from fastcar.reference.calibration import compute_eligible_ratio
 
 KEY = "adaptive"
 GATES = ("tas", "input")
@@ -50,7 +51,7 @@ def measure(bench: Workbench) -> Json:
                     settings.clips,
                     settings.frames,
                     setup,
-                    ratio=min(1.0, ratio / ceiling),
+                    ratio=compute_eligible_ratio(ratio, ceiling),
                     is_adaptive=True,
                 )
             )
@@ -61,7 +62,7 @@ def measure(bench: Workbench) -> Json:
                 "gate": gate,
                 "target": ratio,
                 **make_quality_row(tracked),
-                "eligible_target": min(1.0, ratio / ceiling),
+                "eligible_target": compute_eligible_ratio(ratio, ceiling),
                 "frame_ratios": [float(share) for share in tracked.frame_ratios],
                 "fixed_ratio": kept.ratio,
                 "against_fixed": make_comparison_row(

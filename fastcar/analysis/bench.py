@@ -14,6 +14,7 @@ import numpy as np
 from fastcar.analysis.calibrated import Calibrated, CalibrationRequest
 from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.analysis.settings import Settings
+from fastcar.reference.calibration import compute_eligible_ratio
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import VideoModel, load_video_model
 from fastcar.workers import open_pool
@@ -138,6 +139,6 @@ class Workbench:
             self.settings.clips,
             self.settings.frames,
             Setup(gate, window_tokens=base.window_tokens),
-            ratio=min(1.0, ratio / ceiling),
+            ratio=compute_eligible_ratio(ratio, ceiling),
             seed=self.settings.seed,
         )

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from fastcar.analysis.runs import RunRequest, Setup
-from fastcar.reference.calibration import (
-    Calibration,
-    calibrate_per_layer,
-    calibrate_uniform,
-    correct_in_closed_loop,
-)
-from fastcar.reference.gate_factory import THRESHOLD_GATES, make_measuring_gate, make_threshold_gate
+from fastcar.reference.calibration import calibrate_per_layer, calibrate_uniform
+from fastcar.reference.gate_factory import calibrate_thresholds, make_measuring_gate
 from fastcar.reference.records import ReplayRecord
-from fastcar.reference.thresholds import FixedThresholds
 from fastcar.reference.video.model import VideoModel
 
 
@@ -57,29 +49,22 @@ class CalibrationRequest:
     def execute(self, model: VideoModel) -> dict[float, Calibrated]:
         """Calibrate; keyed by target ratio."""
         request = RunRequest(self.clips, self.frames, self.setup, split="calibration")
-        name = self.setup.gate
-        dense = make_measuring_gate(name, model.config.num_hidden_layers)
+        dense = make_measuring_gate(self.setup.gate, model.config.num_hidden_layers)
         record = request.decode(model, dense).record
         return {ratio: self._calibrate(model, request, record, ratio) for ratio in self.ratios}
 
     def _calibrate(
         self, model: VideoModel, request: RunRequest, dense: ReplayRecord, ratio: float
     ) -> Calibrated:
-        name = self.setup.gate
-        calibrate: Calibration = calibrate_per_layer if self.setup.per_layer else calibrate_uniform
-        higher_is_safer = THRESHOLD_GATES[name].higher_is_safer
-
-        def run(thresholds: list[float]) -> ReplayRecord:
-            gate = make_threshold_gate(name, FixedThresholds(thresholds))
-            return request.decode(model, gate).record
-
-        closed = correct_in_closed_loop(
-            run,
-            calibrate,
-            calibrate(dense, ratio, higher_is_safer),
+        found = calibrate_thresholds(
+            self.setup.gate,
             ratio,
-            higher_is_safer,
-            self.corrective_runs,
+            lambda gate: request.decode(model, gate).record,
+            model.config.num_hidden_layers,
+            calibrate_per_layer if self.setup.per_layer else calibrate_uniform,
+            corrective_runs=max(1, self.corrective_runs),
+            dense=dense,
         )
-        thresholds = tuple(float(value) for value in np.asarray(closed.thresholds))
-        return Calibrated(ratio, thresholds, closed.history[0][1], closed.ratio)
+        ratios = found.closed_loop_ratios
+        closest = min(ratios, key=lambda reached: abs(reached - ratio))
+        return Calibrated(ratio, tuple(found.thresholds), ratios[0], closest)

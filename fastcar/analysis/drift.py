@@ -29,7 +29,7 @@ from fastcar.analysis.finding import (
 from fastcar.analysis.runs import DENSE, RunRequest, Setup
 from fastcar.analysis.statistics import Verdict, compare
 from fastcar.metrics import FIRST_SCORED_FRAME, Values, compute_standard_error
-from fastcar.reference.calibration import compute_ceiling
+from fastcar.reference.calibration import compute_ceiling, compute_eligible_ratio
 
 KEY = "drift"
 
@@ -87,7 +87,7 @@ def match_control(bench: Workbench, ratio: float) -> RunRequest:
         settings.long_clips,
         settings.long_frames,
         Setup("random"),
-        ratio=min(1.0, ratio / ceiling),
+        ratio=compute_eligible_ratio(ratio, ceiling),
         seed=settings.seed,
     )
 

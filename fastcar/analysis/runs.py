@@ -22,12 +22,12 @@ from fastcar.metrics import (
 )
 from fastcar.reference.gate_factory import THRESHOLD_GATES, make_ratio_gate, make_threshold_gate
 from fastcar.reference.gates import Gate
-from fastcar.reference.generate import DecodeOptions, DecodeResult, generate
+from fastcar.reference.generate import DecodeOptions, DecodeResult
 from fastcar.reference.replay import ReplayConfig
-from fastcar.reference.sampling import Sampling
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.temporal_attention_score import HeadAggregation, HeadWeights
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds
+from fastcar.reference.video.clips import decode_clips
 from fastcar.reference.video.model import VideoModel
 from fastcar.statistics import compute_frame_ratios
 
@@ -156,18 +156,10 @@ class RunRequest:
 
     def decode(self, model: VideoModel, gate: Gate | None) -> DecodeResult:
         """Decode with the given gate in place of the request's own."""
-        truth = self.get_truth(model)
         given_frames = FIRST_SCORED_FRAME if self.is_free else self.frames
-        return generate(
-            model.config,
-            model.weights,
-            model.encode_prompts(model.load_clips(self.split).take(self.clips).prompts),
-            self.setup.make_options(model, gate),
-            num_frames=self.frames,
-            num_codes=model.codec.num_codes,
-            sampling=Sampling(temperature=0),
-            given_ids=truth[:, : given_frames * model.geometry.tokens_per_frame],
-        )
+        clips = model.load_clips(self.split).take(self.clips)
+        options = self.setup.make_options(model, gate)
+        return decode_clips(model, clips, options, self.frames, given_frames)
 
 
 def summarize(result: DecodeResult, truth: NDArray[np.int64], model: VideoModel) -> RunSummary:

@@ -15,16 +15,15 @@ from numpy.typing import NDArray
 
 from fastcar.proofs.certificate import CERTIFICATES, make_certificate
 from fastcar.reference.arrays import BoolArray
-from fastcar.reference.calibration import calibrate_uniform, correct_in_closed_loop
 from fastcar.reference.certified_gate import CertifiedGate
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.gate_factory import THRESHOLD_GATES, make_measuring_gate, make_threshold_gate
+from fastcar.reference.gate_factory import calibrate_thresholds, make_measuring_gate
 from fastcar.reference.gates import Gate, GateQuery
-from fastcar.reference.generate import DecodeOptions, DecodeResult, generate
+from fastcar.reference.generate import DecodeOptions, DecodeResult
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
-from fastcar.reference.sampling import Sampling
-from fastcar.reference.thresholds import FixedThresholds, Measures
+from fastcar.reference.thresholds import Measures
+from fastcar.reference.video.clips import decode_clips
 from fastcar.reference.video.model import VideoModel
 
 SHARES = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
@@ -161,35 +160,27 @@ class GuaranteeStudy:
 
     def _run_at_ratio(self, name: str, ratio: float, scale: NDArray[np.float64]) -> GuaranteeResult:
         num_layers = self.model.config.num_hidden_layers
-        safer = THRESHOLD_GATES[name].higher_is_safer
         if name not in self._dense:
             self._dense[name] = self._decode(make_measuring_gate(name, num_layers)).record
         runs: list[tuple[ObservedGate, DecodeResult]] = []
 
-        def run(thresholds: list[float]) -> ReplayRecord:
-            observed = ObservedGate(make_threshold_gate(name, FixedThresholds(thresholds)))
+        def run(gate: Gate) -> ReplayRecord:
+            observed = ObservedGate(gate)
             runs.append((observed, self._decode(observed)))
             return runs[-1][1].record
 
-        first = calibrate_uniform(self._dense[name], ratio, safer)
-        correct_in_closed_loop(run, calibrate_uniform, first, ratio, safer, CORRECTIVE_RUNS)
+        dense = self._dense[name]
+        calibrate_thresholds(
+            name, ratio, run, num_layers, corrective_runs=CORRECTIVE_RUNS, dense=dense
+        )
         observed, result = min(runs, key=lambda pair: abs(pair[1].record.replay_ratio - ratio))
         spent = result.record.replayed.size * self.model.config.hidden_size * (name == "input")
         return self._summarize(name, None, observed, result, scale, spent)
 
     def _decode(self, gate: Gate) -> DecodeResult:
-        tokens_per_frame = self.model.geometry.tokens_per_frame
         clips = self.model.load_clips("held_out").take(self.num_clips)
-        return generate(
-            self.model.config,
-            self.model.weights,
-            self.model.encode_prompts(clips.prompts),
-            DecodeOptions(ReplayConfig(tokens_per_frame), gate),
-            num_frames=self.num_frames,
-            num_codes=self.model.codec.num_codes,
-            sampling=Sampling(temperature=0),
-            given_ids=clips.token_ids[:, : self.num_frames * tokens_per_frame],
-        )
+        options = DecodeOptions(ReplayConfig(self.model.geometry.tokens_per_frame), gate)
+        return decode_clips(self.model, clips, options, self.num_frames)
 
     def _summarize(
         self,

@@ -11,13 +11,13 @@ from fastcar.reference.calibration import (
     Calibration,
     calibrate_per_layer,
     calibrate_uniform,
-    compute_ceiling,
+    compute_eligible_ratio,
 )
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import (
     GATE_NAMES,
     THRESHOLD_GATES,
-    make_calibrated_gate,
+    calibrate_thresholds,
     make_measuring_gate,
     make_ratio_gate,
     make_threshold_gate,
@@ -77,12 +77,32 @@ def test_calibrated_gates_get_the_thresholds_of_the_dense_run(
         seen.append(record_run(run, gate))
         return seen[-1]
 
-    ceiling = compute_ceiling(run.steps, run.tokens_per_frame)
-    gate, thresholds = make_calibrated_gate(name, ratio, ceiling, get_dense_record, 2, calibrate)
+    found = calibrate_thresholds(name, ratio, get_dense_record, 2, calibrate)
     assert len(seen) == 1
-    assert isinstance(gate, ThresholdGate)
-    assert thresholds == calibrate(seen[0], ratio, gate.higher_is_safer)
-    assert [gate.thresholds.get(layer) for layer in range(2)] == list(thresholds)
+    assert found.dense is seen[0]
+    assert found.closed_loop_ratios == ()
+    assert found.thresholds == calibrate(seen[0], ratio, THRESHOLD_GATES[name].higher_is_safer)
+    again = calibrate_thresholds(name, ratio, get_dense_record, 2, calibrate, dense=seen[0])
+    assert again.thresholds == found.thresholds
+    assert len(seen) == 1
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_corrective_runs_take_the_thresholds_that_come_closest(strict: bool) -> None:
+    run = make_run(0)
+    tried: list[tuple[ThresholdGate, float]] = []
+
+    def decode_with(gate: ThresholdGate) -> ReplayRecord:
+        record = record_run(run, gate)
+        tried.append((gate, record.replay_ratio))
+        return record
+
+    found = calibrate_thresholds("input", 0.3, decode_with, 2, corrective_runs=3, strict=strict)
+    corrections = tried[1:]
+    assert found.closed_loop_ratios == tuple(ratio for _, ratio in corrections)
+    assert all(gate.strict == strict for gate, _ in corrections)
+    best, _ = min(corrections, key=lambda pair: abs(pair[1] - 0.3))
+    assert [best.thresholds.get(layer) for layer in range(2)] == found.thresholds
 
 
 @pytest.mark.parametrize(
@@ -92,13 +112,9 @@ def test_calibrated_gates_get_the_thresholds_of_the_dense_run(
 def test_controls_spread_the_ratio_over_the_eligible_tokens(
     name: str, ratio: float, ceiling: float, eligible_ratio: float
 ) -> None:
-    def refuse(gate: ThresholdGate) -> ReplayRecord:
-        raise AssertionError("a control needs no dense run")
-
-    gate, thresholds = make_calibrated_gate(name, ratio, ceiling, refuse, 2, seed=3)
+    gate = make_ratio_gate(name, compute_eligible_ratio(ratio, ceiling), seed=3)
     assert isinstance(gate, RandomGate | PeriodicGate)
     assert gate.ratio == eligible_ratio
-    assert not thresholds
 
 
 def test_refuses_unknown_names() -> None:
@@ -110,11 +126,21 @@ def test_refuses_unknown_names() -> None:
         make_ratio_gate("sometimes", 0.5)
 
 
-@pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
-@pytest.mark.parametrize("name", GATE_NAMES)
+wrong_ratios = pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
+REFUSAL = r"^target_ratio = \S+: must be in \[0, 1\]$"
+
+
+@wrong_ratios
+@pytest.mark.parametrize("name", sorted(THRESHOLD_GATES))
 def test_refuses_ratios_before_any_run(name: str, ratio: float) -> None:
     def refuse(gate: ThresholdGate) -> ReplayRecord:
         raise AssertionError("a wrong ratio must be refused before the dense run")
 
-    with pytest.raises(ArgumentError, match=r"^target_ratio = \S+: must be in \[0, 1\]$"):
-        make_calibrated_gate(name, ratio, 0.5, refuse, 2)
+    with pytest.raises(ArgumentError, match=REFUSAL):
+        calibrate_thresholds(name, ratio, refuse, 2)
+
+
+@wrong_ratios
+def test_refuses_ratios_of_controls(ratio: float) -> None:
+    with pytest.raises(ArgumentError, match=REFUSAL):
+        compute_eligible_ratio(ratio, 0.5)

@@ -32,7 +32,6 @@ from tools.hardware.model import measure_latencies, trace_ratio, trace_timeline
 from tools.hardware.page import make_page
 from tools.hardware.paper import find_fits, predict_paper
 from tools.hardware.run import Json, MakeBackend, Settings, run_videos, show
-from tools.integer.measures import calibrate_thresholds, quantize_video_model
 from tools.paths import DOCS
 
 REPORT_NAME, PAGE_NAME = "hardware.json", "hardware.md"
@@ -69,9 +68,9 @@ def measure_run(
 ) -> Json:
     """Videos of one decision source."""
     model = load_video_model(checkpoint)
-    integer_model = quantize_video_model(model, settings.calibration)
+    integer_model = settings.calibration.quantize(model)
     calibration = dataclasses.replace(settings.calibration, ratio=settings.ratio)
-    thresholds = calibrate_thresholds(model, name, calibration)
+    thresholds = calibration.calibrate(model, name)
     return run_videos(model, integer_model, name, thresholds, make_backend(config), settings)
 
 
@@ -95,7 +94,7 @@ def make_report(
 ) -> Json:
     """Everything that the page says: the runs, and what the cycle model adds."""
     model = load_video_model(checkpoint)
-    integer_model = quantize_video_model(model, settings.calibration)
+    integer_model = settings.calibration.quantize(model)
     planner = Planner(config, integer_model.layers)
     mappings = []
     timeline: Json = {}

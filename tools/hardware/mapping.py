@@ -25,7 +25,7 @@ from fastcar.reference.scheduler import Dispatch, compute_schedule
 from fastcar.reference.thresholds import FixedThresholds
 from fastcar.reference.video.model import VideoModel
 from tools.hardware.run import Json, Settings
-from tools.integer.measures import calibrate_thresholds, run_forced
+from tools.integer.measures import run_forced
 
 SOURCES = {"tas": DecisionSource.SCORE, "input": DecisionSource.DISTANCE}
 INDEPENDENT = "independent"
@@ -46,9 +46,7 @@ def collect_decisions(
 
     The first frame, in which nothing may replay, is left out.
     """
-    thresholds = calibrate_thresholds(
-        model, name, dataclasses.replace(settings.calibration, ratio=ratio)
-    )
+    thresholds = dataclasses.replace(settings.calibration, ratio=ratio).calibrate(model, name)
     gate = make_threshold_gate(name, FixedThresholds(thresholds))
     clips = model.load_clips("held_out").take(settings.videos)
 

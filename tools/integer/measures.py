@@ -18,9 +18,8 @@ from fastcar.proofs.integer_mlp_steps import (
     compute_errors,
 )
 from fastcar.reference.arrays import Int16Array
-from fastcar.reference.calibration import calibrate_uniform
 from fastcar.reference.decoder import Decoder
-from fastcar.reference.gate_factory import make_measuring_gate, make_threshold_gate
+from fastcar.reference.gate_factory import make_threshold_gate
 from fastcar.reference.gates import Gate
 from fastcar.reference.generate import DecodeOptions, compute_nats, generate
 from fastcar.reference.integer.decoder import IntegerDecoder
@@ -29,12 +28,12 @@ from fastcar.reference.integer.fixed_point import MAX_ACTIVATION
 from fastcar.reference.integer.layer import IntegerActivations
 from fastcar.reference.integer.mlp_engine import MlpRequest, MlpResult
 from fastcar.reference.integer.model import IntegerModel
-from fastcar.reference.integer.quantization import quantize_checkpoint
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.teacher_forcing import feed_tokens
 from fastcar.reference.thresholds import FixedThresholds
+from fastcar.reference.video.clips import calibrate_on_clips, quantize_video_model
 from fastcar.reference.video.model import Clips, VideoModel
 
 GATE_NAMES = ("dense", "tas", "input")
@@ -62,6 +61,14 @@ class Settings:
     ratio: float = 0.3
     temperature: float = 0.7
     sampled_every_tokens: int = 61
+
+    def quantize(self, model: VideoModel) -> IntegerModel:
+        """Scales from the calibration clips."""
+        return quantize_video_model(model, self.calibration_clips, self.frames)
+
+    def calibrate(self, model: VideoModel, name: str) -> list[float]:
+        """Thresholds of a gate from the calibration clips."""
+        return calibrate_on_clips(model, name, self.ratio, self.calibration_clips, self.frames)
 
 
 @dataclass(frozen=True)
@@ -117,24 +124,6 @@ def run_forced(
         best_ids[token_index] = logits[:, -1, : model.codec.num_codes].argmax(axis=-1)
         nats[token_index] = compute_nats(logits[:, -1], token_ids[:, token_index])
     return ForcedRun(best_ids, nats, record)
-
-
-def quantize_video_model(model: VideoModel, settings: Settings) -> IntegerModel:
-    """Scales from the first calibration clips."""
-    clips = model.load_clips("calibration").take(settings.calibration_clips)
-    total = settings.frames * model.geometry.tokens_per_frame
-    prompt_ids = model.encode_prompts(clips.prompts).conditional
-    return quantize_checkpoint(
-        model.config, model.weights, prompt_ids, clips.token_ids[:, : total - 1]
-    )
-
-
-def calibrate_thresholds(model: VideoModel, name: str, settings: Settings) -> list[float]:
-    """Thresholds of a gate from the measures of one dense float run over calibration clips."""
-    clips = model.load_clips("calibration").take(settings.calibration_clips)
-    gate = make_measuring_gate(name, model.config.num_hidden_layers)
-    record = run_forced(model, clips, settings.frames, gate).record
-    return calibrate_uniform(record, settings.ratio, gate.higher_is_safer)
 
 
 def compare_forced(exact: ForcedRun, found: ForcedRun) -> Json:
@@ -227,12 +216,12 @@ def _compute_saturation(x: Int16Array, found: IntegerActivations) -> float:
 
 def measure(model: VideoModel, settings: Settings) -> Json:
     """All measures."""
-    integer_model = quantize_video_model(model, settings)
+    integer_model = settings.quantize(model)
     clips = model.load_clips("held_out").take(settings.clips)
     gates: Json = {}
     errors: list[Json] = []
     for name in GATE_NAMES:
-        thresholds = [] if name == "dense" else calibrate_thresholds(model, name, settings)
+        thresholds = [] if name == "dense" else settings.calibrate(model, name)
         gate = None if name == "dense" else make_threshold_gate(name, FixedThresholds(thresholds))
         engine = SamplingEngine(integer_model, settings.sampled_every_tokens)
         make_decoder = partial(IntegerDecoder, model=integer_model, engine=engine)

@@ -30,7 +30,6 @@ from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
 from fastcar.rtl.config import AcceleratorConfig
 from tools.hardware.run import Settings, show
 from tools.hardware.tally import LATENCY_CYCLES
-from tools.integer.measures import calibrate_thresholds, quantize_video_model
 
 Json = dict[str, Any]
 
@@ -40,11 +39,9 @@ MAPPINGS = {"drs": Dispatch.DYNAMIC, "static": Dispatch.STATIC}
 def collect_computing(settings: Settings) -> tuple[BoolArray, IntegerModel]:
     """Which slots compute, [tokens, layers, B], in the run that `make hardware` measures."""
     model = load_video_model(SHIPPED_MODEL)
-    integer_model = quantize_video_model(model, settings.calibration)
+    integer_model = settings.calibration.quantize(model)
     calibration = dataclasses.replace(settings.calibration, ratio=settings.ratio)
-    gate = make_threshold_gate(
-        "tas", FixedThresholds(calibrate_thresholds(model, "tas", calibration))
-    )
+    gate = make_threshold_gate("tas", FixedThresholds(calibration.calibrate(model, "tas")))
     show("videos of the shipped model: decoding")
     result = generate(
         model.config,

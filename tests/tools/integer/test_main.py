@@ -24,7 +24,6 @@ from tools.integer.measures import (
     SamplingEngine,
     Settings,
     measure_errors,
-    quantize_video_model,
     run_forced,
 )
 from tools.paths import DOCS
@@ -81,7 +80,7 @@ def test_forced_run_is_what_the_decoder_says(tmp_path: Path) -> None:
 
 def test_bounds_follow_the_constants_of_their_layer(tmp_path: Path) -> None:
     model = load_video_model(save_tiny_video_model(tmp_path / "model"))
-    integer_model = quantize_video_model(model, TINY)
+    integer_model = TINY.quantize(model)
     engine = SamplingEngine(integer_model, every_tokens=3)
     rows = np.random.default_rng(1).integers(-20000, 20001, (4, 16)).astype(np.int16)
     for kept in engine.kept:
