@@ -10,6 +10,9 @@ from typing import Any
 import pytest
 
 from tools.bench import claims as performance
+from tools.bounds import claims as bounds
+from tools.hardware import claims as hardware
+from tools.integer import page as integer
 from tools.page import Claim, Page, PageError, fill, find_faults, join_lines, tell_faults
 from tools.paths import DOCS
 from tools.signoff import __main__ as signoff
@@ -26,6 +29,9 @@ def load(name: str) -> Json:
 PAGES: list[tuple[Page, Callable[[], Json], str]] = [
     (performance.PAGE, lambda: load("performance.json"), "make bench"),
     (signoff.PAGE, lambda: signoff.read_numbers(DOCS), "make signoff"),
+    (hardware.PAGE, lambda: load("hardware.json"), "python -m tools.hardware --rewrite"),
+    (bounds.PAGE, lambda: load("bounds.json"), "python -m tools.bounds --rewrite"),
+    (integer.PAGE, lambda: load("integer_quality.json"), "python -m tools.integer --rewrite"),
 ]
 each_page = pytest.mark.parametrize(
     ("page", "read", "command"), PAGES, ids=[page.name for page, _, _ in PAGES]
@@ -62,6 +68,10 @@ PLANTED = [
     (performance.PAGE, "performance.json", ("start", "seconds"), 1.26, "first token 1.26 s"),
     (performance.PAGE, "performance.json", ("machine", "load_before"), 1.5, "no longer true"),
     (performance.PAGE, "performance.json", ("large", "file_bytes"), 7.2e9, "7.20 GB"),
+    (hardware.PAGE, "hardware.json", ("timeline", "slowdown"), 1.5, "1.50 times the cycles"),
+    (bounds.PAGE, "bounds.json", ("real", "statements", 6, "vacuous_share"), 0.9, "bound is vac"),
+    (bounds.PAGE, "bounds.json", ("attacks", 0, "violations"), 1, "no longer true: 380,000 cases"),
+    (integer.PAGE, "integer_quality.json", ("errors", 3, "saturated"), 0.01, "1.0e-02 of the"),
 ]
 
 

@@ -9,7 +9,6 @@ Nothing in docs/ changes before everything is measured.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -18,20 +17,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fastcar.output import write_atomically
 from fastcar.proofs.experiments.certified_gate import SHARES
 from fastcar.proofs.registry import STEMS
-from fastcar.reference.video.model import SHIPPED_MODEL
 from fastcar.workers import get_process_count, open_pool
-from tools.bounds import measures as measures
-from tools.bounds.page import make_page
-from tools.paths import DOCS
+from tools.bounds import measures
+from tools.bounds.claims import PAGE
+from tools.page_command import PageCommand, make_parser, write_numbers
 
 Json = dict[str, Any]
 Job = tuple[Callable[..., Any], tuple[Any, ...]]
 
 REPORT_NAME = "bounds.json"
-PAGE_NAME = "bounds.md"
 SCHEMA_VERSION = 1
 
 
@@ -123,30 +119,22 @@ def measure(settings: Settings, checkpoint: Path, processes: int) -> Json:
     }
 
 
-def write_bounds(report: Json, directory: Path) -> None:
-    """Replace bounds.json and bounds.md of a directory."""
-    text = json.dumps(report, indent=1, allow_nan=False) + "\n"
-    for name, content in ((REPORT_NAME, text), (PAGE_NAME, make_page(report))):
-        with write_atomically(directory / name) as partial:
-            partial.write_text(content, encoding="utf-8")
+def write_bounds(report: Json, directory: Path) -> list[str]:
+    """Replace numbers and page; a line for each claim of the page that is false."""
+    return PAGE.refresh(write_numbers(report, directory / REPORT_NAME), directory)
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--out", type=Path, default=DOCS, help="directory of the page")
-    parser.add_argument("--checkpoint", type=Path, default=SHIPPED_MODEL, help="video model")
-    parser.add_argument("--quick", action="store_true", help="few cases of everything")
-    parser.add_argument("--rewrite", action="store_true", help="measure nothing anew")
-    parser.add_argument("--processes", type=int, default=get_process_count(), help="workers")
-    arguments = parser.parse_args()
-    if arguments.rewrite:
-        report = json.loads((arguments.out / REPORT_NAME).read_text(encoding="utf-8"))
-    else:
+def main() -> int:
+    """Command line; the exit code."""
+
+    def run_measurement(arguments: argparse.Namespace) -> Json:
         settings = QUICK if arguments.quick else Settings()
-        report = measure(settings, arguments.checkpoint, arguments.processes)
-    write_bounds(report, arguments.out)
+        return measure(settings, arguments.checkpoint, arguments.processes)
+
+    parser = make_parser(__doc__, "few cases of everything", get_process_count())
+    command = PageCommand("bounds", (REPORT_NAME, PAGE.name), run_measurement, write_bounds)
+    return command.run(parser.parse_args())
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

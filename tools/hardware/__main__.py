@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,10 +17,10 @@ from pathlib import Path
 from fastcar.analysis.report import describe_model
 from fastcar.cosim.backends.verilator_backend import VerilatorBackend
 from fastcar.cosim.cycles.planner import Planner
-from fastcar.output import write_atomically
-from fastcar.reference.video.model import SHIPPED_MODEL, VideoModel, load_video_model
+from fastcar.reference.video.model import VideoModel, load_video_model
 from fastcar.rtl.config import DEMO, AcceleratorConfig
-from tools.hardware.figures import draw_figures
+from tools.hardware.claims import PAGE
+from tools.hardware.figures import RATIO_NAME, TIMELINE_NAME, draw_figures
 from tools.hardware.mapping import (
     INDEPENDENT,
     SOURCES,
@@ -29,12 +29,11 @@ from tools.hardware.mapping import (
     draw_independent,
 )
 from tools.hardware.model import measure_latencies, trace_ratio, trace_timeline
-from tools.hardware.page import make_page
 from tools.hardware.paper import find_fits, predict_paper
 from tools.hardware.run import Json, MakeBackend, Settings, run_videos, show
-from tools.paths import DOCS
+from tools.page_command import PageCommand, make_parser, write_numbers
 
-REPORT_NAME, PAGE_NAME = "hardware.json", "hardware.md"
+REPORT_NAME = "hardware.json"
 QUICK = Settings(
     frames=2,
     videos=4,
@@ -125,38 +124,29 @@ def make_report(
     }
 
 
-def write_report(report: Json, directory: Path) -> None:
-    """Replace page, numbers and figures."""
-    numbers = json.dumps(report, indent=1, allow_nan=False) + "\n"
-    page = make_page(json.loads(numbers))
+def write_report(report: Json, directory: Path) -> list[str]:
+    """Replace page, numbers and figures; a line for each claim of the page that is false."""
     draw_figures(report, directory)
-    for name, text in ((REPORT_NAME, numbers), (PAGE_NAME, page)):
-        with write_atomically(directory / name) as partial_file:
-            partial_file.write_text(text, encoding="utf-8")
+    return PAGE.refresh(write_numbers(report, directory / REPORT_NAME), directory)
 
 
-def main() -> None:
-    """Command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--out", type=Path, default=DOCS, help="directory of the page")
-    parser.add_argument("--checkpoint", type=Path, default=SHIPPED_MODEL, help="video model")
+def measure(arguments: argparse.Namespace) -> Json:
+    """The content of hardware.json."""
+    settings = QUICK if arguments.quick else Settings()
+    if arguments.frames is not None:
+        settings = dataclasses.replace(settings, frames=arguments.frames)
+    config = fit_config(load_video_model(arguments.checkpoint))
+    measured = arguments.checkpoint, settings, config
+    return make_report(*measured, measure_runs(*measured, VerilatorBackend, arguments.processes))
+
+
+def main() -> int:
+    """Command line; the exit code."""
+    parser = make_parser(__doc__, quick="a few tokens of four slots", processes=2)
     parser.add_argument("--frames", type=int, help="of the videos of the accelerator")
-    parser.add_argument("--quick", action="store_true", help="a few tokens of four slots")
-    parser.add_argument("--rewrite", action="store_true", help="measure nothing anew")
-    parser.add_argument("--processes", type=int, default=2, help="workers, 1 or 2")
-    arguments = parser.parse_args()
-    if arguments.rewrite:
-        report = json.loads((arguments.out / REPORT_NAME).read_text(encoding="utf-8"))
-    else:
-        settings = QUICK if arguments.quick else Settings()
-        if arguments.frames is not None:
-            settings = dataclasses.replace(settings, frames=arguments.frames)
-        config = fit_config(load_video_model(arguments.checkpoint))
-        measured = arguments.checkpoint, settings, config
-        runs = measure_runs(*measured, VerilatorBackend, arguments.processes)
-        report = make_report(*measured, runs)
-    write_report(report, arguments.out)
+    outputs = (REPORT_NAME, PAGE.name, TIMELINE_NAME, RATIO_NAME)
+    return PageCommand("hardware", outputs, measure, write_report).run(parser.parse_args())
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

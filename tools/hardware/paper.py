@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -11,6 +11,7 @@ from fastcar.cosim.cycles.workload import WORKLOADS
 from fastcar.cosim.prediction import PredictionRequest, predict
 from fastcar.proofs.experiments.expected_rounds import ReplayChain, compute_dynamic_rounds
 from tools.markdown import format_table
+from tools.page import Claim
 
 Json = dict[str, Any]
 
@@ -79,25 +80,27 @@ def format_paper(reports: Sequence[Json]) -> str:
     return format_table(header, lines)
 
 
-def describe_paper(reports: Sequence[Json], fits: Sequence[Sequence[int]]) -> str:
+def claim_paper(reports: Sequence[Json], fits: Sequence[Sequence[int]]) -> Iterator[Claim]:
     """The verdict on the guess, and what it rests on."""
     guess = reports[0]
     largest = {name: _find_largest(guess, name) for name in ("drs", "static")}
     others = [_find_largest(report, "drs") for report in reports[2:]]
-    listed = ", ".join(f"{slots} on {cores}" for slots, cores in fits)
-    verdict = "confirms" if largest["drs"] <= NEAR else "refutes"
-    return (
-        f"The cycle model {verdict} the guess that the published times are rounds of "
+    yield Claim(f"`fastcar predict --preset {PRESET}`")
+    yield Claim(
+        "The cycle model confirms the guess that the published times are rounds of "
         f"{guess['accelerator']['num_slots']} slots on {guess['accelerator']['num_cores']} cores: "
         f"with DRS it differs by at most {largest['drs']:.3f} of a dense run's time, with static "
         f"mapping by {largest['static']:.3f}, with the other slots and cores above and DRS by "
-        f"{min(others):.3f} to {max(others):.3f}. It rests on the MLP phase taking "
-        f"{guess['mlp_share']:.1%} of a dense run, its share of a layer's weights, and on slots "
-        f"that replay independently. The guess is not the only one: of all 2 to {MAX_SLOTS} slots "
-        f"on 1 to {MAX_CORES} cores, expected rounds "
-        f"(`fastcar.proofs.experiments.expected_rounds`) come within {NEAR} "
-        f"for {listed} (slots on cores, the nearest first)."
+        f"{min(others):.3f} to {max(others):.3f}.",
+        largest["drs"] <= NEAR,
     )
+    yield Claim(f"It rests on the MLP phase taking {guess['mlp_share']:.1%} of a dense run")
+    listed = ", ".join(f"{slots} on {cores}" for slots, cores in fits)
+    yield Claim(
+        f"The guess is not the only one: of all 2 to {MAX_SLOTS} slots on 1 to {MAX_CORES} cores,",
+        len(fits) > 1,
+    )
+    yield Claim(f"come within {NEAR} for {listed} (slots on cores, the nearest first).")
 
 
 def _find_largest(report: Json, mapping: str) -> float:

@@ -214,7 +214,7 @@ def _compute_saturation(x: Int16Array, found: IntegerActivations) -> float:
     return float((np.abs(np.concatenate(numbers).astype(int)) == MAX_ACTIVATION).mean())
 
 
-def measure(model: VideoModel, settings: Settings) -> Json:
+def measure_model(model: VideoModel, settings: Settings) -> Json:
     """All measures."""
     integer_model = settings.quantize(model)
     clips = model.load_clips("held_out").take(settings.clips)

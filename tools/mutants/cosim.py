@@ -350,8 +350,8 @@ _PICTURES = (
     _report_bug(
         "tools/hardware/paper.py",
         "every guess is confirmed",
-        'if largest["drs"] <= NEAR',
-        'if largest["drs"] >= 0',
+        'largest["drs"] <= NEAR',
+        'largest["drs"] >= 0',
         "tests/tools/hardware/test_main.py::test_a_time_that_differs_refutes",
     ),
     _report_bug(

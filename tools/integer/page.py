@@ -1,0 +1,93 @@
+"""Tables and claims of docs/integer_quality.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastcar.proofs.integer_mlp_steps import STEP_NAMES
+from tools.integer.measures import GATE_NAMES, Json
+from tools.markdown import format_table
+from tools.page import Claim, Page
+
+TOP_1_TARGET = 0.99
+GATE_TITLES = {"dense": "dense", "tas": "SCORE (tas)", "input": "DISTANCE (input)"}
+
+
+def make_tables(report: Json) -> dict[str, str]:
+    """Every block of the page by name."""
+    return {
+        "forced": format_forced(report),
+        "generated": format_free(report),
+        "errors": format_errors(report),
+    }
+
+
+def make_claims(report: Json) -> Iterator[Claim]:
+    """Every claim of the page, section by section."""
+    settings, errors = report["settings"], report["errors"]
+    yield Claim(f"Model {report['model']['name']}; scales from {settings['calibration_clips']} ")
+    yield Claim(f"{settings['clips']} held-out clips of {settings['frames']} frames.")
+    yield Claim(f"those that replay {settings['ratio']:.0%} of all decisions")
+    yield Claim(f"Target: at least {TOP_1_TARGET:.0%} of the tokens.")
+    yield Claim(
+        f"{settings['videos']} videos of {settings['frames']} frames drawn at temperature "
+        f"{settings['temperature']} with equal seeds"
+    )
+    yield Claim(f"Dense run, {errors[0]['rows']} rows of every layer.")
+    saturated = ", ".join(f"{entry['saturated']:.1e}" for entry in errors)
+    layers = ", ".join(str(entry["layer"]) for entry in errors)
+    yield Claim(
+        f"At the end of the int16 range stand {saturated} of the numbers of layers {layers}."
+    )
+
+
+def format_forced(report: Json) -> str:
+    """Table of the teacher-forced runs."""
+    lines = []
+    for name in GATE_NAMES:
+        forced = report["gates"][name]["forced"]
+        decisions = f"{forced['decision_agreement']:.2%}" if name != "dense" else "-"
+        lines.append(
+            [
+                GATE_TITLES[name],
+                f"{forced['top_1_agreement']:.3%}",
+                f"{forced['nats_float']:.5f}",
+                f"{forced['nats_integer'] - forced['nats_float']:+.5f}",
+                decisions,
+                f"{forced['ratio_float']:.2%}",
+                f"{forced['ratio_integer']:.2%}",
+            ]
+        )
+    header = ["gate", "top-1 agreement", "nats, float", "integer", "decisions", "replayed, float"]
+    return format_table([*header, "integer"], lines)
+
+
+def format_free(report: Json) -> str:
+    """Table of the generated videos."""
+    lines = []
+    for name in GATE_NAMES:
+        free = report["gates"][name]["free"]
+        shares = [f"{free[key]:.1%}" for key in ("same_tokens", "same_videos")]
+        decibels = [
+            f"{free[key]:.1f}"
+            for key in ("psnr_mean_db", "psnr_first_frame_db", "psnr_worst_frame_db")
+        ]
+        lines.append([GATE_TITLES[name], *shares, *decibels])
+    header = ["gate", "equal tokens", "equal videos", "PSNR, dB", "first frame", "worst frame"]
+    return format_table(header, lines)
+
+
+def format_errors(report: Json) -> str:
+    """Table of errors and bounds."""
+    lines = []
+    for entry in report["errors"]:
+        for name in STEP_NAMES:
+            step = entry["steps"][name]
+            numbers = [step[key] for key in ("mean_error", "largest_error", "largest_bound")]
+            cells = [f"{number:.2e}" for number in numbers]
+            lines.append([f"{entry['layer']}", name, *cells, f"{step['largest_ratio']:.3f}"])
+    header = ["layer", "step", "mean error", "largest error", "largest bound", "share of its bound"]
+    return format_table(header, lines)
+
+
+PAGE = Page("integer_quality.md", make_tables, make_claims)
