@@ -16,7 +16,7 @@ from pathlib import Path
 
 from fastcar.analysis.finding import Json
 from fastcar.analysis.report import analyze, write_report
-from fastcar.analysis.settings import Settings
+from fastcar.analysis.settings import AnalysisSettings
 from fastcar.output import write_atomically, write_directory_atomically
 from fastcar.reference.video.model import load_video_model
 from fastcar.workers import get_process_count
@@ -27,7 +27,7 @@ REPORT_NAME, PAGE_NAME = "findings.json", "findings.md"
 
 def measure(arguments: argparse.Namespace) -> Json:
     """Measure everything; one line per question on stderr."""
-    settings = Settings().get_quick() if arguments.quick else Settings()
+    settings = AnalysisSettings().get_quick() if arguments.quick else AnalysisSettings()
     shown = ""
 
     def show(label: str, done: int, known: int) -> None:

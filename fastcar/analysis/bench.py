@@ -13,7 +13,7 @@ import numpy as np
 
 from fastcar.analysis.calibrated import Calibrated, CalibrationRequest
 from fastcar.analysis.runs import RunRequest, Setup
-from fastcar.analysis.settings import Settings
+from fastcar.analysis.settings import AnalysisSettings
 from fastcar.reference.calibration import compute_eligible_ratio
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import VideoModel, load_video_model
@@ -56,7 +56,7 @@ class Workbench:
     def __init__(
         self,
         model: VideoModel,
-        settings: Settings,
+        settings: AnalysisSettings,
         processes: int = 1,
         progress: StageProgress | None = None,
     ) -> None:

@@ -29,7 +29,7 @@ from fastcar.analysis.finding import (
 )
 from fastcar.analysis.gate_comparison import make_contenders
 from fastcar.analysis.runs import Setup
-from fastcar.analysis.statistics import Verdict, compare, is_fair
+from fastcar.analysis.statistics import Direction, compare, is_fair
 
 KEY = "chains"
 LIMITS = (1, 2, 4, None)
@@ -101,9 +101,9 @@ def describe(result: Json) -> Finding:
     verdicts = {row["max_chain"]: row["against_unlimited"]["verdict"] for row in compared}
     parts = []
     for verdict, phrase in (
-        (Verdict.LOWER.value, "improves quality"),
-        (Verdict.HIGHER.value, "worsens quality"),
-        (Verdict.UNDECIDED.value, "makes no measurable difference"),
+        (Direction.LOWER.value, "improves quality"),
+        (Direction.HIGHER.value, "worsens quality"),
+        (Direction.UNDECIDED.value, "makes no measurable difference"),
     ):
         limits = [str(limit) for limit, found in verdicts.items() if found == verdict]
         if limits:

@@ -27,7 +27,7 @@ from fastcar.analysis.finding import (
     to_percent,
 )
 from fastcar.analysis.runs import DENSE, RunRequest, Setup
-from fastcar.analysis.statistics import Verdict, compare
+from fastcar.analysis.statistics import Direction, compare
 from fastcar.metrics import FIRST_SCORED_FRAME, Values, compute_standard_error
 from fastcar.reference.calibration import compute_ceiling, compute_eligible_ratio
 
@@ -126,9 +126,9 @@ def describe(result: Json) -> Finding:
     tas = runs["tas"]
     change = tas["late_minus_early"]
     words = {
-        Verdict.HIGHER.value: "grows",
-        Verdict.LOWER.value: "shrinks",
-        Verdict.UNDECIDED.value: "neither grows nor shrinks measurably",
+        Direction.HIGHER.value: "grows",
+        Direction.LOWER.value: "shrinks",
+        Direction.UNDECIDED.value: "neither grows nor shrinks measurably",
     }
     answer = (
         f"Within the trained length, the loss that TAS at {to_percent(tas['ratio'], 0)} adds to "
@@ -136,9 +136,9 @@ def describe(result: Json) -> Finding:
         f"({change['difference']:+.3f} ± {change['standard_error']:.3f} nats per token)."
     )
     stance = {
-        Verdict.HIGHER.value: Stance.CONTRADICTS,
-        Verdict.LOWER.value: Stance.AGREES,
-        Verdict.UNDECIDED.value: Stance.UNDECIDED,
+        Direction.HIGHER.value: Stance.CONTRADICTS,
+        Direction.LOWER.value: Stance.AGREES,
+        Direction.UNDECIDED.value: Stance.UNDECIDED,
     }[change["verdict"]]
     rows = []
     for gate, run in runs.items():

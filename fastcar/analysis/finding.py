@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fastcar.analysis.runs import RunSummary
-from fastcar.analysis.statistics import Comparison, Verdict
+from fastcar.analysis.statistics import Comparison, Direction
 from fastcar.metrics import compute_standard_error
 
 Json = dict[str, Any]
@@ -139,7 +139,7 @@ def make_comparison_row(first: str, second: str, comparison: Comparison) -> Json
 
 def to_difference(row: Json) -> str:
     """A paired difference of nats with its error and a mark where it counts."""
-    mark = "" if row["verdict"] == Verdict.UNDECIDED.value else " *"
+    mark = "" if row["verdict"] == Direction.UNDECIDED.value else " *"
     return f"{row['difference']:+.4f} ± {row['standard_error']:.4f}{mark}"
 
 
@@ -150,14 +150,14 @@ def describe_contest(first: str, second: str, outcomes: dict[float, str]) -> str
     'TAS beats chance at 20 %; no difference is resolved at 50 %'
     """
     phrases = {
-        Verdict.LOWER.value: f"{first} beats {second} at {{}}",
-        Verdict.HIGHER.value: f"{first} loses to {second} at {{}}",
-        Verdict.UNDECIDED.value: "no difference is resolved at {}",
+        Direction.LOWER.value: f"{first} beats {second} at {{}}",
+        Direction.HIGHER.value: f"{first} loses to {second} at {{}}",
+        Direction.UNDECIDED.value: "no difference is resolved at {}",
     }
     parts = []
     for verdict, phrase in phrases.items():
         ratios = [ratio for ratio, outcome in outcomes.items() if outcome == verdict]
-        if len(ratios) == len(outcomes) and verdict == Verdict.UNDECIDED.value:
+        if len(ratios) == len(outcomes) and verdict == Direction.UNDECIDED.value:
             return (
                 f"no difference between {first} and {second} is resolved at {to_percents(ratios)}"
             )
@@ -169,10 +169,10 @@ def describe_contest(first: str, second: str, outcomes: dict[float, str]) -> str
 def get_contest_stance(outcomes: Iterable[str]) -> Stance:
     """Stance on "the first is better": lower nats agree."""
     found = set(outcomes)
-    wins, losses = Verdict.LOWER.value in found, Verdict.HIGHER.value in found
+    wins, losses = Direction.LOWER.value in found, Direction.HIGHER.value in found
     if not wins and not losses:
         return Stance.UNDECIDED
-    if wins and not losses and Verdict.UNDECIDED.value not in found:
+    if wins and not losses and Direction.UNDECIDED.value not in found:
         return Stance.AGREES
     return Stance.PARTLY if wins else Stance.CONTRADICTS
 

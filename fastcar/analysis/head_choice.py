@@ -24,7 +24,7 @@ from fastcar.analysis.finding import (
 from fastcar.analysis.predictive_power import compute_power
 from fastcar.analysis.probe import Probe, ProbeRequest
 from fastcar.analysis.runs import RunSummary, Setup
-from fastcar.analysis.statistics import Verdict, compare, is_fair
+from fastcar.analysis.statistics import Direction, compare, is_fair
 from fastcar.metrics import Values
 
 KEY = "head_choice"
@@ -136,10 +136,10 @@ def describe(result: Json) -> Finding:
         for layered in (False, True)
         for outcome in get_outcomes(result, way, layered).values()
     ]
-    if Verdict.LOWER.value in better:
-        stance = Stance.PARTLY if Verdict.HIGHER.value in better else Stance.CONTRADICTS
+    if Direction.LOWER.value in better:
+        stance = Stance.PARTLY if Direction.HIGHER.value in better else Stance.CONTRADICTS
     else:
-        stance = Stance.AGREES if Verdict.HIGHER.value in better else Stance.UNDECIDED
+        stance = Stance.AGREES if Direction.HIGHER.value in better else Stance.UNDECIDED
     rows = [
         (
             f"{row['way']}, {'per layer' if row['per_layer'] else 'uniform'}",

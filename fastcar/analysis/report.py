@@ -27,7 +27,7 @@ from fastcar.analysis import (
 )
 from fastcar.analysis.bench import Workbench
 from fastcar.analysis.finding import Finding, Json, Stance, to_nats, to_percent
-from fastcar.analysis.settings import Settings
+from fastcar.analysis.settings import AnalysisSettings
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import VideoModel
 
@@ -67,7 +67,7 @@ QUESTIONS = tuple(
 
 def analyze(
     model: VideoModel,
-    settings: Settings,
+    settings: AnalysisSettings,
     processes: int = 1,
     progress: StageProgress | None = None,
 ) -> Json:

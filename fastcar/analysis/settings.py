@@ -10,7 +10,7 @@ from fastcar.reference.video.model import VideoModel
 
 
 @dataclass(frozen=True)
-class Settings:
+class AnalysisSettings:
     """Sizes of an analysis.
 
     Attributes:
@@ -55,7 +55,7 @@ class Settings:
         if not set(self.few_ratios) <= set(self.ratios):
             raise ArgumentError("few_ratios", self.few_ratios, f"among ratios {self.ratios}")
 
-    def get_quick(self) -> Settings:
+    def get_quick(self) -> AnalysisSettings:
         """The same questions in under a minute: fewer clips and frames, wider errors."""
         return replace(
             self,

@@ -14,7 +14,7 @@ SIGNIFICANT_ERRORS = 2.0
 """A difference counts when it exceeds this many paired standard errors."""
 
 
-class Verdict(Enum):
+class Direction(Enum):
     """Outcome of a paired comparison."""
 
     LOWER = "lower"
@@ -34,7 +34,7 @@ class Comparison:
 
     difference: float
     standard_error: float
-    verdict: Verdict
+    verdict: Direction
 
 
 def compare(first: Values, second: Values) -> Comparison:
@@ -46,9 +46,9 @@ def compare(first: Values, second: Values) -> Comparison:
     gaps = np.asarray(first, np.float64) - np.asarray(second, np.float64)
     difference, error = float(gaps.mean()), compute_standard_error(gaps)
     if len(gaps) < 2 or abs(difference) <= SIGNIFICANT_ERRORS * error:
-        verdict = Verdict.UNDECIDED
+        verdict = Direction.UNDECIDED
     else:
-        verdict = Verdict.LOWER if difference < 0 else Verdict.HIGHER
+        verdict = Direction.LOWER if difference < 0 else Direction.HIGHER
     return Comparison(difference, error, verdict)
 
 
@@ -56,7 +56,7 @@ MATCHED_RATIO = 0.02
 """Ratios that differ by more are not equal."""
 
 
-def is_fair(ratio_gap: float, verdict: Verdict) -> bool:
+def is_fair(ratio_gap: float, verdict: Direction) -> bool:
     """Whether a comparison of nats may be claimed although the measured ratios differ.
 
     Replay costs nats, so a side that replays more and still has fewer nats is better all the more.
@@ -65,12 +65,12 @@ def is_fair(ratio_gap: float, verdict: Verdict) -> bool:
         ratio_gap: ratio of the first side minus that of the second.
         verdict: on the nats of the first side.
 
-    >>> [is_fair(gap, Verdict.LOWER) for gap in (0.1, 0.01, -0.1)]
+    >>> [is_fair(gap, Direction.LOWER) for gap in (0.1, 0.01, -0.1)]
     [True, True, False]
     """
     if abs(ratio_gap) <= MATCHED_RATIO:
         return True
-    return verdict is (Verdict.LOWER if ratio_gap > 0 else Verdict.HIGHER)
+    return verdict is (Direction.LOWER if ratio_gap > 0 else Direction.HIGHER)
 
 
 def compute_ranks(values: Values) -> Values:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fastcar.analysis.report import analyze as run_analysis
 from fastcar.analysis.report import write_report
-from fastcar.analysis.settings import Settings
+from fastcar.analysis.settings import AnalysisSettings
 from fastcar.cli.options import apply_options, out_option
 from fastcar.output import check_writable_directory, write_directory_atomically
 from fastcar.reference.errors import ArgumentError
@@ -32,7 +32,7 @@ _OPTIONS = (
     click.option(
         "--clips",
         type=int,
-        help=f"Held-out clips to measure on.  [{Settings().clips}; 4 with --quick]",
+        help=f"Held-out clips to measure on.  [{AnalysisSettings().clips}; 4 with --quick]",
     ),
     click.option(
         "--seed", type=int, default=0, show_default=True, help="Of the random control gate."
@@ -84,9 +84,9 @@ def analyze(
     click.echo(f"written to {out}: {names[0]}, {names[1]}, {len(names) - 2} figures")
 
 
-def make_settings(clips: int | None, seed: int, quick: bool) -> Settings:
-    """Settings of parsed options; a number of clips that was given holds for all questions."""
-    settings = replace(Settings(), seed=seed)
+def make_settings(clips: int | None, seed: int, quick: bool) -> AnalysisSettings:
+    """What parsed options say; a number of clips that was given holds for all questions."""
+    settings = replace(AnalysisSettings(), seed=seed)
     if quick:
         settings = settings.get_quick()
     if clips is None:

@@ -15,8 +15,8 @@ from fastcar.analysis.chains import summarize_staleness
 from fastcar.analysis.predictive_power import compute_pooled_auc, compute_power
 from fastcar.analysis.probe import ProbeRequest
 from fastcar.analysis.runs import RunRequest, RunSummary, Setup
-from fastcar.analysis.settings import Settings
-from fastcar.analysis.statistics import Verdict, compare
+from fastcar.analysis.settings import AnalysisSettings
+from fastcar.analysis.statistics import Direction, compare
 from fastcar.metrics import PSNR_CAP_DECIBELS
 from fastcar.reference.calibration import compute_ceiling
 from fastcar.reference.errors import ArgumentError
@@ -202,7 +202,7 @@ def test_settings_beyond_the_model_are_refused(
 
 def run_shipped(setup: Setup, ratio: float) -> tuple[RunSummary, RunSummary]:
     """A calibrated gate on the shipped model, and random replay at the ratio it was measured at."""
-    settings = Settings(
+    settings = AnalysisSettings(
         clips=4, calibration_clips=2, frames=4, long_frames=4, long_clips=1, corrective_runs=1
     )
     model = load_video_model()
@@ -217,7 +217,7 @@ def test_oracle_beats_random_on_the_shipped_model() -> None:
     oracle, chance = run_shipped(Setup("oracle", per_layer=True), 0.3)
     assert oracle.ratio == pytest.approx(chance.ratio, abs=0.02)
     comparison = compare(oracle.quality.nats, chance.quality.nats)
-    assert comparison.verdict is Verdict.LOWER
+    assert comparison.verdict is Direction.LOWER
 
 
 def test_interruption_ends_the_workers(model: VideoModel) -> None:

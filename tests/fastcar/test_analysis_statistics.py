@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.analysis.statistics import (
-    Verdict,
+    Direction,
     compare,
     compute_auc,
     compute_rank_correlation,
@@ -21,14 +21,14 @@ small_lists = st.lists(st.integers(0, 5), min_size=2, max_size=12)
 @pytest.mark.parametrize(
     ("gaps", "verdict"),
     [
-        ([-1.0, -1.1, -0.9, -1.0], Verdict.LOWER),
-        ([1.0, 1.1, 0.9, 1.0], Verdict.HIGHER),
-        ([1.0, -1.0, 0.5, -0.4], Verdict.UNDECIDED),
-        ([0.0, 0.0, 0.0, 0.0], Verdict.UNDECIDED),
-        ([5.0], Verdict.UNDECIDED),
+        ([-1.0, -1.1, -0.9, -1.0], Direction.LOWER),
+        ([1.0, 1.1, 0.9, 1.0], Direction.HIGHER),
+        ([1.0, -1.0, 0.5, -0.4], Direction.UNDECIDED),
+        ([0.0, 0.0, 0.0, 0.0], Direction.UNDECIDED),
+        ([5.0], Direction.UNDECIDED),
     ],
 )
-def test_verdict_follows_the_paired_difference(gaps: list[float], verdict: Verdict) -> None:
+def test_verdict_follows_the_paired_difference(gaps: list[float], verdict: Direction) -> None:
     base = np.linspace(0, 100, len(gaps))  # clips differ far more than the two sides do
     assert compare(base + gaps, base).verdict is verdict
 
@@ -36,8 +36,8 @@ def test_verdict_follows_the_paired_difference(gaps: list[float], verdict: Verdi
 def test_verdict_turns_at_two_standard_errors() -> None:
     spread = np.array([-1.0, 1.0, -1.0, 1.0])
     error = compare(spread, np.zeros(4)).standard_error
-    assert compare(spread + 2.01 * error, np.zeros(4)).verdict is Verdict.HIGHER
-    assert compare(spread + 1.99 * error, np.zeros(4)).verdict is Verdict.UNDECIDED
+    assert compare(spread + 2.01 * error, np.zeros(4)).verdict is Direction.HIGHER
+    assert compare(spread + 1.99 * error, np.zeros(4)).verdict is Direction.UNDECIDED
 
 
 @given(small_lists)

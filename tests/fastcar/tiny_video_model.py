@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from fastcar.analysis.settings import Settings
+from fastcar.analysis.settings import AnalysisSettings
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.files.checkpoint import save_checkpoint
 from fastcar.reference.video.prompt import DIRECTIONS, PromptVocabulary
@@ -18,7 +18,7 @@ NUM_CODES = 12
 FRAMES = 5
 TOKENS_PER_FRAME = 4
 NUM_CLIPS = 6
-TINY_SETTINGS = Settings(
+TINY_SETTINGS = AnalysisSettings(
     clips=3,
     calibration_clips=2,
     frames=4,

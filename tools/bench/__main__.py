@@ -25,7 +25,7 @@ from tools.bench.figure import save_figure
 from tools.bench.large import LARGE_GEOMETRY, TINY_GEOMETRY
 from tools.bench.machine import count_cores
 from tools.bench.plan import FULL_PLAN, QUICK_PLAN
-from tools.bench.run import Settings, run_stages
+from tools.bench.run import BenchSettings, run_stages
 from tools.bench.targets import format_targets
 from tools.bench.video import FULL_VIDEO_PLAN, QUICK_VIDEO_PLAN
 from tools.bench.worker import WorkerError
@@ -89,10 +89,10 @@ def _parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def make_settings(arguments: argparse.Namespace) -> Settings:
+def make_settings(arguments: argparse.Namespace) -> BenchSettings:
     """What the options say."""
     is_quick = arguments.quick
-    return Settings(
+    return BenchSettings(
         plan=QUICK_PLAN if is_quick else FULL_PLAN,
         video_plan=QUICK_VIDEO_PLAN if is_quick else FULL_VIDEO_PLAN,
         large_geometry=TINY_GEOMETRY if is_quick else LARGE_GEOMETRY,

@@ -42,7 +42,7 @@ LARGE_ROOM = 1.25
 
 
 @dataclass(frozen=True)
-class Settings:
+class BenchSettings:
     """What `make bench` was asked for.
 
     Attributes:
@@ -66,7 +66,7 @@ class Settings:
     parts: Path
 
 
-def run_stages(settings: Settings) -> Results:
+def run_stages(settings: BenchSettings) -> Results:
     """Run every stage that is not kept yet, and put all together."""
     results: Results = {}
 
@@ -114,7 +114,7 @@ def report(text: str) -> None:
     print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
-def find_peers(settings: Settings) -> Results:
+def find_peers(settings: BenchSettings) -> Results:
     """Version of each peer, or why it cannot play: asked of the interpreter that is to have it."""
     found: Results = {}
     for kind in PEERS:
@@ -126,7 +126,7 @@ def find_peers(settings: Settings) -> Results:
     return found
 
 
-def measure_geometry(settings: Settings, geometry: Geometry, peers: Sequence[str]) -> Results:
+def measure_geometry(settings: BenchSettings, geometry: Geometry, peers: Sequence[str]) -> Results:
     """One random model: are all contenders the same model, cost by rows, every cell."""
     plan = settings.plan
     config = geometry.make_config(plan.max_tokens)
@@ -211,7 +211,7 @@ def measure_products(plan: Plan, threads: int) -> Results:
     return result
 
 
-def measure_quantizing(settings: Settings) -> Results:
+def measure_quantizing(settings: BenchSettings) -> Results:
     """Memory and time to quantise the first geometry, all in one shard."""
     geometry = settings.plan.geometries[0]
     config = geometry.make_config(settings.plan.max_tokens)
@@ -222,7 +222,7 @@ def measure_quantizing(settings: Settings) -> Results:
     return result
 
 
-def measure_large_model(settings: Settings) -> Results:
+def measure_large_model(settings: BenchSettings) -> Results:
     """The large model, if memory and disk suffice."""
     geometry = settings.large_geometry
     needed = int(LARGE_ROOM * estimate_bytes(geometry))

@@ -80,7 +80,7 @@ class VideoPlayer:
 
     def open(self, engine: str, batch: int) -> None:
         """Load the shipped model; decode one frame untimed."""
-        self._engine_name, self._batch = engine, batch
+        self._batch = batch
         self._model = load_video_model()
         self._engine = make_engine(engine)
         for ratio in (0.0, REPLAYED):

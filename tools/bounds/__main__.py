@@ -32,7 +32,7 @@ SCHEMA_VERSION = 1
 
 
 @dataclass(frozen=True)
-class Settings:
+class BoundsSettings:
     """How much to measure.
 
     Attributes:
@@ -58,7 +58,7 @@ class Settings:
     guarantee_shares: tuple[float, ...] = SHARES
 
 
-QUICK = Settings(
+QUICK = BoundsSettings(
     attack_cases=200,
     instances=1,
     query_tokens=20,
@@ -72,7 +72,7 @@ QUICK = Settings(
 """Enough to fill the page."""
 
 
-def make_jobs(settings: Settings, checkpoint: Path) -> dict[str, Job]:
+def make_jobs(settings: BoundsSettings, checkpoint: Path) -> dict[str, Job]:
     """Everything to measure by name, what takes longest first."""
     guarantee = (settings.guarantee_clips, settings.guarantee_frames, settings.guarantee_shares)
     thresholds = (checkpoint, settings.query_tokens, settings.layer_tokens)
@@ -107,7 +107,7 @@ def run_jobs(jobs: dict[str, Job], processes: int) -> dict[str, Any]:
     return results
 
 
-def measure(settings: Settings, checkpoint: Path, processes: int) -> Json:
+def measure(settings: BoundsSettings, checkpoint: Path, processes: int) -> Json:
     """The content of bounds.json."""
     results = run_jobs(make_jobs(settings, checkpoint), processes)
     attacks = [results.pop(number) for number in STEMS]
@@ -128,7 +128,7 @@ def main() -> int:
     """Command line; the exit code."""
 
     def run_measurement(arguments: argparse.Namespace) -> Json:
-        settings = QUICK if arguments.quick else Settings()
+        settings = QUICK if arguments.quick else BoundsSettings()
         return measure(settings, arguments.checkpoint, arguments.processes)
 
     parser = make_parser(__doc__, "few cases of everything", get_process_count())

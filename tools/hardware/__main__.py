@@ -30,11 +30,11 @@ from tools.hardware.mapping import (
 )
 from tools.hardware.model import measure_latencies, trace_ratio, trace_timeline
 from tools.hardware.paper import find_fits, predict_paper
-from tools.hardware.run import Json, MakeBackend, Settings, run_videos, show
+from tools.hardware.run import HardwareSettings, Json, MakeBackend, run_videos, show
 from tools.page_command import PageCommand, make_parser, write_numbers
 
 REPORT_NAME = "hardware.json"
-QUICK = Settings(
+QUICK = HardwareSettings(
     frames=2,
     videos=4,
     calibration_clips=2,
@@ -60,7 +60,7 @@ def fit_config(model: VideoModel) -> AcceleratorConfig:
 
 def measure_run(
     checkpoint: Path,
-    settings: Settings,
+    settings: HardwareSettings,
     config: AcceleratorConfig,
     make_backend: MakeBackend,
     name: str,
@@ -75,7 +75,7 @@ def measure_run(
 
 def measure_runs(
     checkpoint: Path,
-    settings: Settings,
+    settings: HardwareSettings,
     config: AcceleratorConfig,
     make_backend: MakeBackend,
     processes: int,
@@ -89,7 +89,7 @@ def measure_runs(
 
 
 def make_report(
-    checkpoint: Path, settings: Settings, config: AcceleratorConfig, runs: dict[str, Json]
+    checkpoint: Path, settings: HardwareSettings, config: AcceleratorConfig, runs: dict[str, Json]
 ) -> Json:
     """Everything that the page says: the runs, and what the cycle model adds."""
     model = load_video_model(checkpoint)
@@ -132,7 +132,7 @@ def write_report(report: Json, directory: Path) -> list[str]:
 
 def measure(arguments: argparse.Namespace) -> Json:
     """The content of hardware.json."""
-    settings = QUICK if arguments.quick else Settings()
+    settings = QUICK if arguments.quick else HardwareSettings()
     if arguments.frames is not None:
         settings = dataclasses.replace(settings, frames=arguments.frames)
     config = fit_config(load_video_model(arguments.checkpoint))

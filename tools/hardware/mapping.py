@@ -24,7 +24,7 @@ from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.scheduler import Dispatch, compute_schedule
 from fastcar.reference.thresholds import FixedThresholds
 from fastcar.reference.video.model import VideoModel
-from tools.hardware.run import Json, Settings
+from tools.hardware.run import HardwareSettings, Json
 from tools.integer.measures import run_forced
 
 SOURCES = {"tas": DecisionSource.SCORE, "input": DecisionSource.DISTANCE}
@@ -33,14 +33,20 @@ MAX_DENOMINATOR = 100
 """Of the measured persistence and ratio, whose expected rounds are exact rationals."""
 
 
-def draw_independent(ratio: float, num_slots: int, settings: Settings, seed: int = 0) -> BoolArray:
+def draw_independent(
+    ratio: float, num_slots: int, settings: HardwareSettings, seed: int = 0
+) -> BoolArray:
     """Flags [steps, B] of slots that replay independently with probability `ratio`."""
     rng = np.random.default_rng(seed)
     return rng.random((settings.sampled_steps, num_slots)) >= ratio
 
 
 def collect_decisions(
-    model: VideoModel, integer_model: IntegerModel, name: str, ratio: float, settings: Settings
+    model: VideoModel,
+    integer_model: IntegerModel,
+    name: str,
+    ratio: float,
+    settings: HardwareSettings,
 ) -> BoolArray:
     """Flags [steps, B] of teacher-forced clips, one per slot; steps spread over tokens and layers.
 

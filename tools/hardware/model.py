@@ -12,13 +12,13 @@ from fastcar.cosim.cycles.timeline import list_spans
 from fastcar.reference.arrays import BoolArray
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.scheduler import Dispatch
-from tools.hardware.run import Settings
+from tools.hardware.run import HardwareSettings
 from tools.hardware.tally import LATENCY_CYCLES
 
 Json = dict[str, Any]
 
 
-def trace_ratio(planner: Planner, settings: Settings, num_draws: int = 40) -> list[Json]:
+def trace_ratio(planner: Planner, settings: HardwareSettings, num_draws: int = 40) -> list[Json]:
     """MLP-phase cycles for every number of replayed slots, which slots drawn at random."""
     rng = np.random.default_rng(0)
     num_slots, num_cores = settings.videos, planner.config.num_cores
@@ -41,7 +41,7 @@ def trace_ratio(planner: Planner, settings: Settings, num_draws: int = 40) -> li
     return rows
 
 
-def measure_latencies(planner: Planner, flags: BoolArray, settings: Settings) -> list[Json]:
+def measure_latencies(planner: Planner, flags: BoolArray, settings: HardwareSettings) -> list[Json]:
     """Layer steps under slower memories that still deliver one beat per cycle."""
     rows = []
     for latency_cycles in settings.latencies_cycles:

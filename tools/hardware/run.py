@@ -36,7 +36,7 @@ MakeBackend = Callable[[AcceleratorConfig], Backend]
 
 
 @dataclass(frozen=True)
-class Settings:
+class HardwareSettings:
     """How much is measured.
 
     Attributes:
@@ -70,9 +70,9 @@ class Settings:
     paper_draws: int = 200
 
     @property
-    def calibration(self) -> integer_measures.Settings:
+    def calibration(self) -> integer_measures.IntegerSettings:
         """The same in the words of `tools.integer.measures`."""
-        return integer_measures.Settings(
+        return integer_measures.IntegerSettings(
             calibration_clips=self.calibration_clips, frames=self.calibration_frames
         )
 
@@ -114,7 +114,7 @@ def run_videos(
     name: str,
     thresholds: Sequence[float],
     backend: Backend,
-    settings: Settings,
+    settings: HardwareSettings,
 ) -> Json:
     """Generate one video per slot on the accelerator; what it did, and in how many cycles."""
     start, processor_start = time.perf_counter(), time.process_time()

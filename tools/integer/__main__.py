@@ -13,14 +13,14 @@ from pathlib import Path
 
 from fastcar.analysis.report import describe_model
 from fastcar.reference.video.model import VideoModel, load_video_model
-from tools.integer.measures import Json, Settings, measure_model
+from tools.integer.measures import IntegerSettings, Json, measure_model
 from tools.integer.page import PAGE, format_forced
 from tools.page_command import PageCommand, make_parser, write_numbers
 
 REPORT_NAME = "integer_quality.json"
 
 
-def make_report(model: VideoModel, settings: Settings) -> Json:
+def make_report(model: VideoModel, settings: IntegerSettings) -> Json:
     """Everything that the page says."""
     return {"model": describe_model(model), "settings": asdict(settings)} | measure_model(
         model, settings
@@ -34,7 +34,7 @@ def write_report(report: Json, directory: Path) -> list[str]:
 
 def measure(arguments: argparse.Namespace) -> Json:
     """The content of integer_quality.json."""
-    report = make_report(load_video_model(arguments.checkpoint), Settings())
+    report = make_report(load_video_model(arguments.checkpoint), IntegerSettings())
     print(format_forced(report))
     return report
 

@@ -41,7 +41,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Settings:
+class IntegerSettings:
     """How much is measured.
 
     Attributes:
@@ -141,7 +141,7 @@ def compare_forced(exact: ForcedRun, found: ForcedRun) -> Json:
 
 
 def compare_free(
-    model: VideoModel, integer_model: IntegerModel, gate: Gate | None, settings: Settings
+    model: VideoModel, integer_model: IntegerModel, gate: Gate | None, settings: IntegerSettings
 ) -> Json:
     """Videos drawn with the same seed from the same prompts."""
     clips = model.load_clips("held_out").take(settings.videos)
@@ -214,7 +214,7 @@ def _compute_saturation(x: Int16Array, found: IntegerActivations) -> float:
     return float((np.abs(np.concatenate(numbers).astype(int)) == MAX_ACTIVATION).mean())
 
 
-def measure_model(model: VideoModel, settings: Settings) -> Json:
+def measure_model(model: VideoModel, settings: IntegerSettings) -> Json:
     """All measures."""
     integer_model = settings.quantize(model)
     clips = model.load_clips("held_out").take(settings.clips)

@@ -152,7 +152,7 @@ def evaluate(model: VideoModel, settings: PromptedSettings) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Requirement:
     """One number with the limit it is held to.
 
     Attributes:
@@ -184,22 +184,22 @@ class Verdict:
         return [self.measure, shown[0], f"{word} {shown[1]}", "yes" if self.is_met else "no"]
 
 
-def get_verdicts(results: dict[str, Any]) -> list[Verdict]:
+def get_requirements(results: dict[str, Any]) -> list[Requirement]:
     """The numbers that the model is held to."""
     forced = results["teacher_forced"]["from_third_frame"]
     free = results["free_running"][f"{FRAME_COUNTS[0]}_frames"]
     prompted = results["prompted"]
     return [
-        Verdict(
+        Requirement(
             "teacher-forced likelihood from the third frame on",
             forced["nats_per_token"],
             0.02,
             is_ceiling=True,
             unit="nats per token",
         ),
-        Verdict("teacher-forced top-1 from the third frame on", forced["top_1"], 0.995),
-        Verdict("free-running frames on the true path", free["on_path_share"], 0.6),
-        Verdict(
+        Requirement("teacher-forced top-1 from the third frame on", forced["top_1"], 0.995),
+        Requirement("free-running frames on the true path", free["on_path_share"], 0.6),
+        Requirement(
             "videos from the prompt alone that show its digit in every frame",
             prompted["right_throughout_share"],
             0.9,
@@ -207,9 +207,9 @@ def get_verdicts(results: dict[str, Any]) -> list[Verdict]:
     ]
 
 
-def format_verdicts(results: dict[str, Any]) -> str:
+def format_requirements(results: dict[str, Any]) -> str:
     """The same as a table."""
-    lines = [verdict.format_cells() for verdict in get_verdicts(results)]
+    lines = [verdict.format_cells() for verdict in get_requirements(results)]
     return format_table(["measure", "reached", "target", "met"], lines)
 
 
@@ -222,7 +222,7 @@ def main() -> None:
     out = arguments.out or arguments.checkpoint / "evaluation.json"
     results = evaluate(load_video_model(arguments.checkpoint), PromptedSettings())
     out.write_text(json.dumps(results, indent=1) + "\n")
-    print(format_verdicts(results))
+    print(format_requirements(results))
 
 
 if __name__ == "__main__":

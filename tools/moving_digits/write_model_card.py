@@ -20,7 +20,7 @@ from fastcar.reference.video.geometry import VideoGeometry
 from fastcar.reference.video.model import SHIPPED_MODEL
 from tools.markdown import fill_paragraphs, format_table
 from tools.moving_digits.digit_images import HELD_OUT_SHARE, SPLIT_SEED
-from tools.moving_digits.evaluate import format_verdicts
+from tools.moving_digits.evaluate import format_requirements
 
 Fields = dict[str, Any]
 
@@ -252,7 +252,7 @@ per token on held-out digits at the end of every stage:
 
 {evaluation["num_clips"]} clips, each of another held-out image.
 
-{format_verdicts(evaluation)}
+{format_requirements(evaluation)}
 
 {format_likelihoods(evaluation)}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fastcar.output import check_writable, write_atomically
 from fastcar.reference.errors import FastCarError
-from tools.hardware.run import Json, Settings, show
+from tools.hardware.run import HardwareSettings, Json, show
 from tools.paths import DOCS
 from tools.synthesis.figures import FIGURE_NAME, draw_growth
 from tools.synthesis.report import list_violations, make_report
@@ -57,7 +57,7 @@ def _measure(given: argparse.Namespace) -> Json:
 
 
 def _count_videos(plan: Plan) -> Json:
-    return count_video_cycles(plan.base, plan.xilinx, Settings())
+    return count_video_cycles(plan.base, plan.xilinx, HardwareSettings())
 
 
 def _write(report: Json, directory: Path) -> None:

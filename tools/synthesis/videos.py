@@ -28,7 +28,7 @@ from fastcar.reference.scheduler import Dispatch
 from fastcar.reference.thresholds import FixedThresholds
 from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
 from fastcar.rtl.config import AcceleratorConfig
-from tools.hardware.run import Settings, show
+from tools.hardware.run import HardwareSettings, show
 from tools.hardware.tally import LATENCY_CYCLES
 
 Json = dict[str, Any]
@@ -36,7 +36,7 @@ Json = dict[str, Any]
 MAPPINGS = {"drs": Dispatch.DYNAMIC, "static": Dispatch.STATIC}
 
 
-def collect_computing(settings: Settings) -> tuple[BoolArray, IntegerModel]:
+def collect_computing(settings: HardwareSettings) -> tuple[BoolArray, IntegerModel]:
     """Which slots compute, [tokens, layers, B], in the run that `make hardware` measures."""
     model = load_video_model(SHIPPED_MODEL)
     integer_model = settings.calibration.quantize(model)
@@ -57,7 +57,7 @@ def collect_computing(settings: Settings) -> tuple[BoolArray, IntegerModel]:
 
 
 def count_video_cycles(
-    base: AcceleratorConfig, sizes: Sequence[tuple[int, int]], settings: Settings
+    base: AcceleratorConfig, sizes: Sequence[tuple[int, int]], settings: HardwareSettings
 ) -> Json:
     """Cycles of all layer steps for each pair (C, L) and mapping, and the products they contain."""
     computing, model = collect_computing(settings)

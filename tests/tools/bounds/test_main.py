@@ -14,7 +14,7 @@ from tests.fastcar.tiny_video_model import save_tiny_video_model
 from tools.bounds.__main__ import (
     QUICK,
     REPORT_NAME,
-    Settings,
+    BoundsSettings,
     main,
     make_jobs,
     measure,
@@ -117,7 +117,7 @@ def test_claims_are_found_whole(number: str) -> None:
 
 
 def test_full_run_attacks_with_all_cases(tmp_path: Path) -> None:
-    jobs = make_jobs(Settings(), tmp_path)
+    jobs = make_jobs(BoundsSettings(), tmp_path)
     assert {jobs[number][1] for number in STEMS} == {(n, ATTACK_CASES) for n in STEMS}
 
 

@@ -34,12 +34,12 @@ from tools.hardware.figures import RATIO_NAME, TIMELINE_NAME
 from tools.hardware.mapping import SOURCES, compare_mappings, compute_persistence
 from tools.hardware.model import trace_timeline
 from tools.hardware.paper import NEAR, claim_paper, format_paper
-from tools.hardware.run import Json, Settings
+from tools.hardware.run import HardwareSettings, Json
 from tools.hardware.tables import get_utilisation
 from tools.page import fill
 from tools.paths import DOCS
 
-TINY = Settings(
+TINY = HardwareSettings(
     frames=2,
     videos=2,
     calibration_clips=2,

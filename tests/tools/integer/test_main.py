@@ -13,9 +13,9 @@ from tests.fastcar.tiny_video_model import save_tiny_video_model
 from tools.integer.__main__ import REPORT_NAME, make_report, write_report
 from tools.integer.measures import (
     GATE_NAMES,
+    IntegerSettings,
     Json,
     SamplingEngine,
-    Settings,
     measure_errors,
     run_forced,
 )
@@ -23,7 +23,7 @@ from tools.integer.page import PAGE, TOP_1_TARGET
 from tools.page import fill
 from tools.paths import DOCS
 
-TINY = Settings(2, 2, 2, frames=4, ratio=0.3, sampled_every_tokens=2)
+TINY = IntegerSettings(2, 2, 2, frames=4, ratio=0.3, sampled_every_tokens=2)
 
 
 def load_report() -> Json:

@@ -10,11 +10,11 @@ from fastcar.reference.video.codec import PatchCodec
 from fastcar.reference.video.model import VideoModel
 from tools.moving_digits.digit_images import LabelledImages
 from tools.moving_digits.evaluate import (
-    Verdict,
+    Requirement,
     compute_path_shares,
     evaluate_codec,
-    format_verdicts,
-    get_verdicts,
+    format_requirements,
+    get_requirements,
     is_on_path,
 )
 
@@ -70,7 +70,7 @@ def test_the_codec_is_measured_on_the_digit_alone(
     [(0.5, False, True), (0.49, False, False), (0.5, True, True), (0.51, True, False)],
 )
 def test_floors_and_ceilings(value: float, is_ceiling: bool, is_met: bool) -> None:
-    assert Verdict("x", value, 0.5, is_ceiling).is_met is is_met
+    assert Requirement("x", value, 0.5, is_ceiling).is_met is is_met
 
 
 def make_results(nats: float, top_1: float, on_path: float, right: float) -> dict[str, object]:
@@ -85,16 +85,16 @@ def make_results(nats: float, top_1: float, on_path: float, right: float) -> dic
 def test_each_number_is_held_to_its_own_limit() -> None:
     good = (0.02, 0.995, 0.6, 0.9)
     worse = (0.0201, 0.9949, 0.59, 0.89)
-    assert all(verdict.is_met for verdict in get_verdicts(make_results(*good)))
+    assert all(verdict.is_met for verdict in get_requirements(make_results(*good)))
     for index in range(4):
         planted = list(good)
         planted[index] = worse[index]
-        met = [verdict.is_met for verdict in get_verdicts(make_results(*planted))]
+        met = [verdict.is_met for verdict in get_requirements(make_results(*planted))]
         assert met == [place != index for place in range(4)]
 
 
 def test_a_miss_is_not_rounded_into_a_hit() -> None:
-    table = format_verdicts(make_results(0.02, 0.99494, 0.6, 0.9))
+    table = format_requirements(make_results(0.02, 0.99494, 0.6, 0.9))
     line = next(line for line in table.splitlines() if "top-1" in line)
     assert "99.49%" in line
     assert line.endswith("no |")
