@@ -67,14 +67,15 @@ def build_once(build: Callable[Parameters, Bench]) -> Callable[Parameters, Bench
     Each call gives it as after power-up, so that no test sees what another one left.
     """
 
-    @cache
-    def build_alone(*arguments: Any, **named: Any) -> Bench:
+    def build_alone(*arguments: Parameters.args, **named: Parameters.kwargs) -> Bench:
         with pyrtl.set_working_block(pyrtl.Block(), no_sanity_check=True):
             return build(*arguments, **named)
 
+    once: Any = cache(build_alone)
+
     @wraps(build)
     def restart(*arguments: Parameters.args, **named: Parameters.kwargs) -> Bench:
-        bench = build_alone(*arguments, **named)
+        bench: Bench = once(*arguments, **named)
         bench.restart()
         return bench
 
