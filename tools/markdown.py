@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 
 def format_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
@@ -25,6 +26,18 @@ def format_table(header: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     return "\n".join([join(header), join(rule), *map(join, lines)])
+
+
+def format_rows(columns: Mapping[str, str], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Table of records: a format string for every column, filled with the values of each row.
+
+    >>> print(format_rows({"name": "{name}", "share": "{part:.0%}"}, [{"name": "a", "part": 0.5}]))
+    | name | share |
+    | ---- | ----: |
+    | a    |   50% |
+    """
+    lines = [[cell.format_map(row) for cell in columns.values()] for row in rows]
+    return format_table(list(columns), lines)
 
 
 def fill_paragraphs(page: str, width: int = 100) -> str:

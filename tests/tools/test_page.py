@@ -114,6 +114,10 @@ def test_a_table_is_no_prose() -> None:
     ]
 
 
+def test_a_false_claim_is_told_although_it_stands_in_the_page() -> None:
+    assert find_faults("Two.", [Claim("Two.", holds=False)]) == ["no longer true: Two."]
+
+
 def test_a_page_is_refreshed_in_its_directory_or_begun_from_docs(tmp_path: Path) -> None:
     page = Page("performance.md", performance.PAGE.make_tables, lambda report: [Claim("Never.")])
     report = load("performance.json")

@@ -8,7 +8,7 @@ from fastcar.reference.laps import PARTS
 from tools.bench.linear import CHOSEN
 from tools.bench.plan import ENGINES, PEERS, REFERENCE_ENGINE
 from tools.bench.targets import find_cells, format_targets
-from tools.markdown import fill_paragraphs, format_table
+from tools.markdown import fill_paragraphs, format_rows, format_table
 
 Results = dict[str, Any]
 
@@ -65,27 +65,24 @@ def format_dense_table(results: Results) -> str:
 
 def format_replay_table(results: Results) -> str:
     """Speed-ups of every engine against Amdahl's law."""
-    header = (
-        "geometry | batch | context | engine | replayed | MLP share | speed-up | Amdahl | reached |"
-        " bound by cost of rows"
-    )
-    lines = [
-        [
-            name,
-            str(cell["batch"]),
-            str(cell["context"]),
-            speed["engine"],
-            f"{speed['replay_ratio']:.1%}",
-            f"{speed['mlp_share']:.1%}",
-            f"{speed['speed_up']:.2f}x",
-            f"{speed['amdahl']:.2f}x",
-            f"{speed['amdahl_share']:.0%}",
-            f"{speed['row_bound']:.2f}x",
-        ]
+    rows = [
+        {"name": name, **cell, **speed}
         for name, cell in find_cells(results)
         for speed in cell["replay"]
     ]
-    return format_table(header.split(" | "), lines)
+    columns = {
+        "geometry": "{name}",
+        "batch": "{batch}",
+        "context": "{context}",
+        "engine": "{engine}",
+        "replayed": "{replay_ratio:.1%}",
+        "MLP share": "{mlp_share:.1%}",
+        "speed-up": "{speed_up:.2f}x",
+        "Amdahl": "{amdahl:.2f}x",
+        "reached": "{amdahl_share:.0%}",
+        "bound by cost of rows": "{row_bound:.2f}x",
+    }
+    return format_rows(columns, rows)
 
 
 def format_rows_table(results: Results) -> str:
@@ -108,47 +105,42 @@ def format_linear_table(costs: Results) -> str:
 
 def format_videos(videos: list[Results]) -> str:
     """Speed, parts of the time and memory of whole videos."""
-    lines = [
-        [
-            run["engine"],
-            str(run["batch"]),
-            f"{run['target_ratio']:.0%}",
-            f"{run['tokens_per_second']:,.0f}",
-            *(f"{run['parts'][part]:.0%}" for part in PARTS),
-            f"{run['peak_bytes'] / 1e6:.0f}",
-        ]
-        for run in videos
-    ]
-    header = ["engine", "videos", "replayed", "tokens per second", *PARTS, "peak MB"]
-    return format_table(header, lines)
+    columns = {
+        "engine": "{engine}",
+        "videos": "{batch}",
+        "replayed": "{target_ratio:.0%}",
+        "tokens per second": "{tokens_per_second:,.0f}",
+        **{part: f"{{parts[{part}]:.0%}}" for part in PARTS},
+        "peak MB": "{peak_megabytes:.0f}",
+    }
+    rows = [{**run, "peak_megabytes": run["peak_bytes"] / 1e6} for run in videos]
+    return format_rows(columns, rows)
 
 
 def format_growth(growth: list[Results]) -> str:
     """Exponents of time over size."""
-    lines = [
-        [
-            entry["kind"],
-            entry["engine"],
-            f"{entry['sizes'][0]} to {entry['sizes'][-1]}",
-            f"{entry['seconds'][0]:.2g} s to {entry['seconds'][-1]:.2g} s",
-            f"{entry['exponent']:.2f}",
-        ]
+    columns = {
+        "kind": "{kind}",
+        "engine": "{engine}",
+        "sizes": "{sizes[0]} to {largest}",
+        "time": "{seconds[0]:.2g} s to {longest:.2g} s",
+        "exponent": "{exponent:.2f}",
+    }
+    rows = [
+        {**entry, "largest": entry["sizes"][-1], "longest": entry["seconds"][-1]}
         for entry in growth
     ]
-    return format_table(["kind", "engine", "sizes", "time", "exponent"], lines)
+    return format_rows(columns, rows)
 
 
 def format_large(large: Results) -> str:
     """Speed of the model that is decoded from a memory map."""
     if "skipped" in large:
         return f"Not decoded in this run: {large['skipped']}."
-    lines = [
-        [
-            f"{speed['replay_ratio']:.1%}",
-            f"{speed['tokens_per_second']:.2f}",
-            f"{speed['speed_up']:.2f}x",
-            f"{speed['amdahl']:.2f}x",
-        ]
-        for speed in large["speeds"]
-    ]
-    return format_table(["replayed", "tokens per second", "speed-up", "Amdahl"], lines)
+    columns = {
+        "replayed": "{replay_ratio:.1%}",
+        "tokens per second": "{tokens_per_second:.2f}",
+        "speed-up": "{speed_up:.2f}x",
+        "Amdahl": "{amdahl:.2f}x",
+    }
+    return format_rows(columns, large["speeds"])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from fastcar.proofs.registry import STEMS, get_statement
-from tools.markdown import fill_paragraphs, format_table
+from tools.markdown import fill_paragraphs, format_rows, format_table
 from tools.page import Json
 
 TIGHT_RATIO = 0.95
@@ -153,28 +153,22 @@ def _format_levels(layers: Sequence[Json], key: str) -> str:
 
 
 def _format_layers(decoder: Json) -> str:
-    lines = [
-        [str(index), *(f"{line[name]:.4g}" for name in ("measured", "bound", "trivial"))]
-        for index, line in enumerate(decoder["layers"])
-    ]
-    return format_table(["after layer", "measured", "bound", "trivial"], lines)
+    numbers = {name: f"{{{name}:.4g}}" for name in ("measured", "bound", "trivial")}
+    rows = [{"layer": index, **line} for index, line in enumerate(decoder["layers"])]
+    return format_rows({"after layer": "{layer}", **numbers}, rows)
 
 
 def _format_rounds(rounds: Sequence[Json]) -> str:
-    lines = [
-        [
-            f"{line['slots']} on {line['cores']}",
-            f"{line['replay']:.0%}",
-            f"{line['persistence']:g}",
-            str(line["dense"]),
-            f"{line['dynamic']:.3f}",
-            f"{line['static']:.3f}",
-            f"{line['speed_up']:.3f}",
-        ]
-        for line in rounds
-    ]
-    header = ["slots", "replay", "persistence", "dense", "scheduled", "static", "speed-up"]
-    return format_table(header, lines)
+    columns = {
+        "slots": "{slots} on {cores}",
+        "replay": "{replay:.0%}",
+        "persistence": "{persistence:g}",
+        "dense": "{dense}",
+        "scheduled": "{dynamic:.3f}",
+        "static": "{static:.3f}",
+        "speed-up": "{speed_up:.3f}",
+    }
+    return format_rows(columns, rounds)
 
 
 def _format_laws(latency: Json) -> str:
@@ -198,18 +192,18 @@ def _format_fit(fit: Json, note: str) -> list[str]:
 
 
 def _format_searches(latency: Json) -> str:
-    lines = [
-        [
-            f"{search['expectation']}, {_name_share(search)}",
-            str(search["num_as_good"] - 1),
-            str(search["num_near_best"]),
-            str(search["num_within_rounding"]),
-            f"{search['chance']:.1%}",
-        ]
+    columns = {
+        "model": "{expectation}, {share}",
+        "others as good": "{others}",
+        "near best": "{num_near_best}",
+        "within rounding": "{num_within_rounding}",
+        "random triples": "{chance:.1%}",
+    }
+    rows = [
+        {**search, "share": _name_share(search), "others": search["num_as_good"] - 1}
         for search in latency["searches"]
     ]
-    header = ["model", "others as good", "near best", "within rounding", "random triples"]
-    return format_table(header, lines)
+    return format_rows(columns, rows)
 
 
 def _format_guarantees(guarantees: Json) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tools.markdown import format_table
+from tools.markdown import format_rows, format_table
 
 Json = dict[str, Any]
 SOURCE_TITLES = {"tas": "SCORE", "input": "DISTANCE", "independent": "independent"}
@@ -130,36 +130,30 @@ def format_cores(report: Json) -> str:
 
 def format_latencies(report: Json) -> str:
     """Memories that answer later."""
+    columns = {
+        "latency, cycles": "{latency_cycles}",
+        "cycles, relative": "{relative:.3f}",
+        "stalled, of busy": "{stall_share:.2%}",
+        "MAC busy, of busy": "{utilisation:.2%}",
+    }
     rows = report["latencies"]
-    lines = [
-        [
-            f"{row['latency_cycles']}",
-            f"{row['cycles'] / rows[0]['cycles']:.3f}",
-            f"{row['stall_share']:.2%}",
-            f"{row['utilisation']:.2%}",
-        ]
-        for row in rows
-    ]
-    header = ["latency, cycles", "cycles, relative", "stalled, of busy", "MAC busy, of busy"]
-    return format_table(header, lines)
+    rows = [{**row, "relative": row["cycles"] / rows[0]["cycles"]} for row in rows]
+    return format_rows(columns, rows)
 
 
 def format_mappings(report: Json) -> str:
     """Static mapping against DRS."""
-    lines = [
-        [
-            SOURCE_TITLES[row["decisions"]],
-            f"{row['slots']}",
-            f"{row['ratio']:.0%}",
-            f"{row['cores']}",
-            f"{row['dynamic_cycles']:,.0f}",
-            f"{row['static_cycles']:,.0f}",
-            f"{row['slowdown']:.3f}",
-            f"{row['round_slowdown']:.3f}",
-            f"{row['expected_independent']:.3f}",
-            f"{row['expected_bursts']:.3f}",
-        ]
-        for row in report["mappings"]
-    ]
-    header = ["decided by", "slots", "replayed", "cores", "DRS, cycles", "static", "quotient"]
-    return format_table([*header, "rounds", "expected", "in bursts"], lines)
+    columns = {
+        "decided by": "{title}",
+        "slots": "{slots}",
+        "replayed": "{ratio:.0%}",
+        "cores": "{cores}",
+        "DRS, cycles": "{dynamic_cycles:,.0f}",
+        "static": "{static_cycles:,.0f}",
+        "quotient": "{slowdown:.3f}",
+        "rounds": "{round_slowdown:.3f}",
+        "expected": "{expected_independent:.3f}",
+        "in bursts": "{expected_bursts:.3f}",
+    }
+    rows = [{**row, "title": SOURCE_TITLES[row["decisions"]]} for row in report["mappings"]]
+    return format_rows(columns, rows)

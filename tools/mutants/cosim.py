@@ -355,6 +355,20 @@ _PICTURES = (
         "tests/tools/hardware/test_main.py::test_a_time_that_differs_refutes",
     ),
     _report_bug(
+        "tools/page.py",
+        "a number of a table passes for prose",
+        'join_lines(BLOCK.sub(" | ", page))',
+        "join_lines(page)",
+        "tests/tools/test_page.py::test_a_table_is_no_prose",
+    ),
+    _report_bug(
+        "tools/page.py",
+        "false claims are kept quiet",
+        "if not claim.holds:",
+        "if not claim.text:",
+        "tests/tools/test_page.py::test_a_false_claim_is_told_although_it_stands_in_the_page",
+    ),
+    _report_bug(
         "tools/hardware/model.py",
         "timeline of one mapping twice",
         "flags[place].tolist(), num_cores, dispatch, DecisionSource.SCORE, LATENCY_CYCLES",

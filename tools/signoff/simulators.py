@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from tools.markdown import fill_paragraphs, format_table
+from tools.markdown import fill_paragraphs, format_rows, format_table
 from tools.page import Claim
 
 Json = dict[str, Any]
-HEADER = ("simulator", "cycles", "cycles per CPU second", "undefined", "mismatches")
+PIN_COLUMNS = {
+    "simulator": "{simulator}",
+    "cycles": "{cycles:,}",
+    "cycles per CPU second": "{cycles_per_second:,}",
+    "undefined": "{undefined:,}",
+    "mismatches": "{mismatches:,}",
+}
 NANOSECONDS_PER_CYCLE = 10
 """Of the clock of the cocotb tests."""
 
@@ -21,7 +27,7 @@ def make_tables(data: Json) -> dict[str, str]:
         data: what `tools.simulators` wrote.
     """
     pins = {
-        f"pins of {preset}": format_table(HEADER, [_list_cells(one) for one in found["simulators"]])
+        f"pins of {preset}": format_rows(PIN_COLUMNS, found["simulators"])
         for preset, found in data["presets"].items()
     }
     planted = fill_paragraphs("\n".join(_list_planted(data["planted"]))).strip()
@@ -51,16 +57,6 @@ def _describe_preset(preset: str, measured: Json) -> Claim:
         f"{programs['reset']:,} into a reset), {measured['decisions']:,} decisions, "
         f"{measured['retirements']:,} retirements."
     )
-
-
-def _list_cells(measured: Json) -> list[str]:
-    return [
-        measured["simulator"],
-        f"{measured['cycles']:,}",
-        f"{measured['cycles_per_second']:,}",
-        f"{measured['undefined']:,}",
-        f"{measured['mismatches']:,}",
-    ]
 
 
 def _format_cocotb(runs: list[Json]) -> str:

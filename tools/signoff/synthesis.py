@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterator
 from typing import Any
 
-from tools.markdown import format_table
+from tools.markdown import format_rows, format_table
 from tools.page import Claim
 from tools.synthesis.netlist import RESOURCES
 from tools.synthesis.report import (
@@ -31,7 +31,15 @@ RESOURCE_NAMES = {
 }
 ECP5_NAMES = RESOURCE_NAMES | {"bram": "block RAM of 18 kbit"}
 MAPPING_NAMES = {"drs": "DRS", "static": "static", "dense": "dense"}
-PATH_HEADER = ("seed", "MHz", "from", "to", "logic levels", "logic, ns", "routing, ns")
+PATH_COLUMNS = {
+    "seed": "{seed}",
+    "MHz": "{mhz:.1f}",
+    "from": "`{path[from]}`",
+    "to": "`{path[to]}`",
+    "logic levels": "{path[levels]}",
+    "logic, ns": "{path[logic_ns]:.2f}",
+    "routing, ns": "{path[routing_ns]:.2f}",
+}
 
 
 def make_tables(report: Json) -> dict[str, str]:
@@ -50,7 +58,7 @@ def make_tables(report: Json) -> dict[str, str]:
             "core_units", [(f"L = {one}", first[one]) for one in lanes]
         ),
         "common units": _format_matrix("common_units", cores, ("lut", "ff")),
-        "critical paths": format_table(PATH_HEADER, list(map(_list_path, report["ecp5"]["seeds"]))),
+        "critical paths": format_rows(PATH_COLUMNS, report["ecp5"]["seeds"]),
     }
     return (
         tables if report["videos"] is None else tables | {"area and time": _format_videos(report)}
@@ -171,19 +179,6 @@ def _claim_ecp5(ecp5: Json) -> Iterator[Claim]:
         seeds = ", ".join(str(one["seed"]) for one in ecp5["stopped"])
         minutes = ecp5["stopped"][0]["stopped_after_seconds"] / 60
         yield Claim(f"Stopped after {minutes:.0f} minutes, before the router ended: seed {seeds}.")
-
-
-def _list_path(run: Json) -> list[str]:
-    path = run["path"]
-    return [
-        str(run["seed"]),
-        f"{run['mhz']:.1f}",
-        f"`{path['from']}`",
-        f"`{path['to']}`",
-        str(path["levels"]),
-        f"{path['logic_ns']:.2f}",
-        f"{path['routing_ns']:.2f}",
-    ]
 
 
 def _format_videos(report: Json) -> str:
