@@ -64,7 +64,7 @@ def planted(module_name: str, old: str, new: str) -> Iterator[None]:
         for key, module in list(sys.modules.items())
         if key.startswith(_USERS)
         for name, value in vars(module).items()
-        if functions.get(name) is value
+        if name in functions and functions[name] is value
     ]
     try:
         for module, name in users:
