@@ -4,9 +4,9 @@ python -m tools.simulators               # presets tiny and demo, about 15 minut
 python -m tools.simulators --quick       # tiny and few programs
 
 The stimulus is recorded in PyRTL's simulator; Verilator, Icarus Verilog and CXXRTL read the
-exported Verilog and replay it. Then the cocotb tests of the exported folder run. Exit code 1 if a
-simulator differs anywhere or a test fails, or if one does not notice the bug that is planted in the
-Verilog.
+exported Verilog and play it back. Then the cocotb tests of the exported folder run. Exit code 1 if
+a simulator differs anywhere or a test fails, or if one does not notice the bug that is planted in
+the Verilog.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from fastcar.cosim.crosscheck.pin_trace import (
     count_undefined,
     find_difference,
 )
-from fastcar.cosim.crosscheck.playback import IcarusReplayer, Replayer
-from fastcar.cosim.crosscheck.playback_compiled import CxxrtlReplayer, VerilatorReplayer
+from fastcar.cosim.crosscheck.playback import IcarusPlayer, Player
+from fastcar.cosim.crosscheck.playback_compiled import CxxrtlPlayer, VerilatorPlayer
 from fastcar.cosim.crosscheck.stimulus import Recorder, draw_jobs
 from fastcar.cosim.verilog.verilog import VerilogDesign
 from fastcar.output import check_writable, write_atomically
@@ -48,10 +48,10 @@ QUICK_COCOTB_RUNS = (("tiny", "icarus"),)
 PLANTED_PRESET = "tiny"
 SEED = 1
 
-REPLAYERS: tuple[Callable[[VerilogDesign], Replayer], ...] = (
-    lambda design: VerilatorReplayer(design.text, design.ports),
-    lambda design: IcarusReplayer(design.text),
-    lambda design: CxxrtlReplayer(design.text, design.ports),
+PLAYERS: tuple[Callable[[VerilogDesign], Player], ...] = (
+    lambda design: VerilatorPlayer(design.text, design.ports),
+    lambda design: IcarusPlayer(design.text),
+    lambda design: CxxrtlPlayer(design.text, design.ports),
 )
 _PRODUCT = re.compile(r"= \((.+_q\}?) \* (.+_q\}?)\);")
 """Of two registers: what a lane multiplies."""
@@ -83,8 +83,8 @@ def measure_preset(run: Run) -> Json:
     """All simulators on one stimulus."""
     recorder, num_cycles = run.recorder, len(run.stimulus.lines)
     simulators = [_describe(run, run.trace)]
-    for make in REPLAYERS:
-        found = make(recorder.design).replay(run.stimulus)
+    for make in PLAYERS:
+        found = make(recorder.design).play(run.stimulus)
         simulators.append(_describe(run, found))
         show(f"  {found.simulator}: {simulators[-1]['mismatches']} mismatches")
     return {
@@ -129,7 +129,7 @@ def measure_planted(run: Run) -> Json:
     design = run.recorder.design
     text, before, after = plant_bug(design.text)
     broken = VerilogDesign(design.config, text, design.ports, design.assertions)
-    found = [_describe(run, make(broken).replay(run.stimulus)) for make in REPLAYERS]
+    found = [_describe(run, make(broken).play(run.stimulus)) for make in PLAYERS]
     cocotb = run_cocotb(PLANTED_PRESET, "icarus", text)
     return {"before": before, "after": after, "simulators": found, "cocotb": cocotb}
 

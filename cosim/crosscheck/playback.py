@@ -1,7 +1,7 @@
-"""Playback of a stimulus in PyRTL's simulator and in Icarus Verilog; `pin_trace` has the terms.
+"""Playback of a stimulus in Icarus Verilog; `pin_trace` has the terms.
 
 The assertions in the Verilog are left out here and in `fastcar.cosim.crosscheck.playback_compiled`,
-as synthesis leaves them out: a replay is compared at the pins, and PyRTL checks assertions while it
+as synthesis leaves them out: playback is compared at the pins, and PyRTL checks assertions while it
 records.
 
 Icarus reads the exported Verilog and computes with unknown values: what no reset and no program has
@@ -15,31 +15,25 @@ import resource
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from string import Template
 from typing import Protocol
 
-import pyrtl
-
-from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
-from fastcar.cosim.crosscheck.pin_trace import PinTrace, Stimulus, format_line, parse_line
+from fastcar.cosim.crosscheck.pin_trace import PinTrace, Stimulus
 from fastcar.cosim.verilog.tool import run_tool
 from fastcar.cosim.verilog.verilog import MODULE_NAME, VERILOG_FILE
 from fastcar.cosim.verilog.verilog_ports import Port
 from fastcar.reference.errors import ArgumentError
-from fastcar.rtl.config import AcceleratorConfig
 
 STIMULUS_FILE = "stimulus.txt"
 TRACE_FILE = "trace.txt"
-BENCH_FILE = "replay_bench.v"
-PROGRAM_FILE = "replay.vvp"
+BENCH_FILE = "playback_bench.v"
+PROGRAM_FILE = "playback.vvp"
 
 _BENCH = Template("""\
 `timescale 1ns / 1ns
-module replay_bench;
+module playback_bench;
     integer stimulus;
     integer trace;
     reg clk = 1'b0;
@@ -60,40 +54,18 @@ endmodule
 """)
 
 
-class Replayer(Protocol):
+class Player(Protocol):
     """A simulator of one design."""
 
     @property
     def name(self) -> str:
         """Name and version of the simulator."""
 
-    def replay(self, stimulus: Stimulus) -> PinTrace:
+    def play(self, stimulus: Stimulus) -> PinTrace:
         """Power up, apply every line of the stimulus, and write all outputs in every cycle."""
 
 
-class PyrtlReplayer:
-    """PyRTL's FastSimulation.
-
-    Args:
-        config: sizes.
-        block: the accelerator, if it is not that of `make_accelerator(config)`.
-    """
-
-    name = f"PyRTL {metadata.version('pyrtl')}"
-
-    def __init__(self, config: AcceleratorConfig, block: pyrtl.Block | None = None) -> None:
-        self._stepper = PyrtlBackend(config, block=block).stepper
-
-    def replay(self, stimulus: Stimulus) -> PinTrace:
-        """Replay from whatever state the replay before has left; the first cycles are a reset."""
-        lines, started = [], time.process_time()
-        for line in stimulus.lines:
-            self._stepper.step(parse_line(stimulus.inputs, line))
-            lines.append(format_line(stimulus.outputs, self._stepper.get))
-        return PinTrace(self.name, tuple(lines), time.process_time() - started)
-
-
-class IcarusReplayer:
+class IcarusPlayer:
     """Icarus Verilog.
 
     Args:
@@ -107,8 +79,8 @@ class IcarusReplayer:
         self._verilog = verilog
         self.name = f"Icarus Verilog {get_icarus_version()}"
 
-    def replay(self, stimulus: Stimulus) -> PinTrace:
-        """Replay after power-up."""
+    def play(self, stimulus: Stimulus) -> PinTrace:
+        """Play back after power-up."""
         with tempfile.TemporaryDirectory(prefix="fastcar-icarus-") as name:
             folder = Path(name)
             (folder / VERILOG_FILE).write_text(self._verilog, encoding="utf-8")

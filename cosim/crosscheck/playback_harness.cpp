@@ -1,11 +1,11 @@
-// Replays a stimulus on a compiled model of the accelerator, of Verilator or of CXXRTL.
+// Plays a stimulus back on a compiled model of the accelerator, of Verilator or of CXXRTL.
 //
-// replay_ports.h has the model (ReplayModel), where a port keeps its value (replay_locate), what
-// computes (replay_settle), and lists the ports: REPLAY_INPUTS(X) and REPLAY_OUTPUTS(X), each
-// X(expression, bits).
-// Files have one line for each cycle, as cosim/crosscheck/pin_trace.py says. Both models keep the value of a
-// port in its lowest bytes, little endian. Prints the seconds of processor time of the loop over
-// all cycles.
+// playback_ports.h has the model (PlaybackModel), where a port keeps its value (playback_locate),
+// what computes (playback_settle), and lists the ports: PLAYBACK_INPUTS(X) and
+// PLAYBACK_OUTPUTS(X), each X(expression, bits).
+// Files have one line for each cycle, as cosim/crosscheck/pin_trace.py says. Both models keep the
+// value of a port in its lowest bytes, little endian. Prints the seconds of processor time of the
+// loop over all cycles.
 
 #include <cstdio>
 #include <ctime>
@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-#include "replay_ports.h"
+#include "playback_ports.h"
 
 namespace {
 
@@ -63,20 +63,20 @@ int main(int argc, char** argv) {
     if (argc < 3) return 2;
     std::ifstream file(argv[1]);
     const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-    ReplayModel model;
-#define REPLAY_ADD(expression, num_bits) {replay_locate(expression), num_bits},
-    const std::vector<Port> inputs{REPLAY_INPUTS(REPLAY_ADD)};
-    const std::vector<Port> outputs{REPLAY_OUTPUTS(REPLAY_ADD)};
+    PlaybackModel model;
+#define PLAYBACK_ADD(expression, num_bits) {playback_locate(expression), num_bits},
+    const std::vector<Port> inputs{PLAYBACK_INPUTS(PLAYBACK_ADD)};
+    const std::vector<Port> outputs{PLAYBACK_OUTPUTS(PLAYBACK_ADD)};
     const std::vector<unsigned char> given = parse(text, inputs);
     std::vector<unsigned char> found;
     const std::clock_t started = std::clock();
     for (size_t place = 0; place < given.size();) {
         for (const Port& port : inputs)
             for (int byte = 0; byte < port.num_bytes(); ++byte) port.bytes[byte] = given[place++];
-        replay_settle(model, false);
+        playback_settle(model, false);
         for (const Port& port : outputs)
             found.insert(found.end(), port.bytes, port.bytes + port.num_bytes());
-        replay_settle(model, true);
+        playback_settle(model, true);
     }
     const double seconds = double(std::clock() - started) / CLOCKS_PER_SEC;
     std::ofstream(argv[2]) << format(found, outputs);

@@ -1,9 +1,9 @@
-"""Stimuli: every input of the accelerator in every cycle, recorded once to be replayed elsewhere.
+"""Stimuli: every input of the accelerator in every cycle, recorded once and played back elsewhere.
 
 The accelerator runs in PyRTL's simulator with the memory model of the co-simulation: programs one
 after the other, gaps on the instruction port, latency and stalls on every channel, memory errors,
 and resets in the middle of a run. What went in is the stimulus, what came out the first trace. A
-replay is open-loop: the memory's answers are those of the recording, so that an accelerator which
+playback is open-loop: the memory's answers are those of the recording, so that an accelerator which
 asks for something else differs in an output at once.
 """
 

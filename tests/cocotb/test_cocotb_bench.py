@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from fastcar.cosim.backends.verilator_build import is_verilator_installed
 from fastcar.cosim.export.cocotb_export import PREFIXES, TEST_FILE
 from fastcar.cosim.export.export import ExportPackage, ExportRequest, make_package
 from fastcar.cosim.export.recording import Share
@@ -26,17 +25,12 @@ from fastcar.cosim.export.testbench import (
 from fastcar.cosim.verilog.verilog import VERILOG_FILE
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.video.model import load_video_model
+from tests.simulators import needs_icarus, needs_verilator
 
 SCRIPTS = Path(sys.executable).parent
 HAS_COCOTB = (SCRIPTS / "cocotb-config").is_file() or shutil.which("cocotb-config") is not None
 needs_cocotb = pytest.mark.skipif(
     not HAS_COCOTB or shutil.which("make") is None, reason="cocotb is missing: fastcar[hdl]"
-)
-needs_icarus = pytest.mark.skipif(
-    shutil.which("iverilog") is None, reason="Icarus Verilog is not installed"
-)
-needs_verilator = pytest.mark.skipif(
-    not is_verilator_installed(), reason="Verilator, g++ or perl is missing: fastcar[hdl]"
 )
 DENSE, REPLAY = PREFIXES[Share.NONE], PREFIXES[Share.ALL]
 

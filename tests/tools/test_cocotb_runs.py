@@ -9,6 +9,7 @@ import pytest
 from fastcar.cosim.verilog.verilog import export_verilog
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.config import TINY
+from tests.simulators import needs_icarus
 from tools.cocotb_runs import read_results, run_cocotb
 from tools.simulators import plant_bug
 
@@ -22,9 +23,6 @@ RESULTS = """<?xml version='1.0' encoding='utf-8'?>
 <testcase name="three" time="0.0"><error message="no" /></testcase>
 </testsuite></testsuites>
 """
-needs_icarus = pytest.mark.skipif(
-    shutil.which("iverilog") is None, reason="Icarus Verilog is not installed"
-)
 
 
 def test_results_are_counted() -> None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from fastcar.cosim.crosscheck.playback import IcarusReplayer
+from fastcar.cosim.crosscheck.playback import IcarusPlayer
 from fastcar.reference.errors import ArgumentError
+from tests.simulators import needs_icarus
 from tools import simulators
 from tools.signoff.simulators import make_claims, make_tables
 
-needs_icarus = pytest.mark.skipif(
-    shutil.which("iverilog") is None, reason="Icarus Verilog is not installed"
-)
 GOOD: dict[str, Any] = {
     "seed": 1,
     "presets": {
@@ -120,7 +117,7 @@ def pretend_cocotb(preset: str, simulator: str, verilog: str | None = None) -> d
 def test_a_measured_report_is_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(simulators, "REPLAYERS", (lambda design: IcarusReplayer(design.text),))
+    monkeypatch.setattr(simulators, "PLAYERS", (lambda design: IcarusPlayer(design.text),))
     monkeypatch.setattr(simulators, "QUICK_PROGRAMS", {"tiny": 3})
     monkeypatch.setattr(simulators, "run_cocotb", pretend_cocotb)
     out = tmp_path / "report.json"
@@ -137,10 +134,10 @@ def test_a_measured_report_is_good(
 def test_a_missing_simulator_is_one_line_and_exit_code_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def refuse(_: object) -> IcarusReplayer:
+    def refuse(_: object) -> IcarusPlayer:
         raise ArgumentError("iverilog", "not found", "installed: apt-get install iverilog")
 
-    monkeypatch.setattr(simulators, "REPLAYERS", (refuse,))
+    monkeypatch.setattr(simulators, "PLAYERS", (refuse,))
     monkeypatch.setattr(simulators, "QUICK_PROGRAMS", {"tiny": 1})
     assert simulators.main(["--quick", "--out", str(tmp_path / "report.json")]) == 2
     assert capsys.readouterr().err.startswith("iverilog = 'not found': ")

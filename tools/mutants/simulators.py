@@ -5,7 +5,7 @@ from __future__ import annotations
 from tools.mutants.mutant import Mutant
 
 PIN_TRACE, STIMULUS = "cosim/crosscheck/pin_trace.py", "cosim/crosscheck/stimulus.py"
-PROGRAM, REPLAY = "cosim/program/random_program.py", "cosim/crosscheck/playback.py"
+PROGRAM, PLAYBACK = "cosim/program/random_program.py", "cosim/crosscheck/playback.py"
 COMPILED, BENCH = (
     "cosim/crosscheck/playback_compiled.py",
     "cosim/export/cocotb_bench/fastcar_cocotb.py",
@@ -83,21 +83,21 @@ SIMULATOR_MUTANTS: tuple[Mutant, ...] = (
         TEST_PROGRAM,
     ),
     Mutant(
-        "simulators: replay: the clock of Icarus stands still",
-        REPLAY,
+        "simulators: playback: the clock of Icarus stands still",
+        PLAYBACK,
         "#1 clk = 1'b1;\n            #5",
         "#5",
         TEST_SIMULATORS,
     ),
     Mutant(
-        "simulators: replay: the clock of Verilator stands still",
+        "simulators: playback: the clock of Verilator stands still",
         COMPILED,
         "model.top.clk = clk;",
         "model.top.clk = true;",
         TEST_SIMULATORS,
     ),
     Mutant(
-        "simulators: replay: the clock of CXXRTL stands still",
+        "simulators: playback: the clock of CXXRTL stands still",
         COMPILED,
         "p_clk.set<bool>(clk);",
         "p_clk.set<bool>(true);",

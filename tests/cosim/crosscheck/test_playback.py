@@ -10,7 +10,6 @@ from functools import cache
 
 import pytest
 
-from fastcar.cosim.backends.verilator_build import is_verilator_installed
 from fastcar.cosim.crosscheck.pin_trace import (
     PinTrace,
     Stimulus,
@@ -18,25 +17,20 @@ from fastcar.cosim.crosscheck.pin_trace import (
     count_mismatches,
     find_difference,
 )
-from fastcar.cosim.crosscheck.playback import IcarusReplayer, Replayer, get_icarus_version
-from fastcar.cosim.crosscheck.playback_compiled import CxxrtlReplayer, VerilatorReplayer
+from fastcar.cosim.crosscheck.playback import IcarusPlayer, Player, get_icarus_version
+from fastcar.cosim.crosscheck.playback_compiled import CxxrtlPlayer, VerilatorPlayer
 from fastcar.cosim.crosscheck.stimulus import Recorder, draw_jobs
 from fastcar.cosim.verilog.verilog import VerilogDesign
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.config import PRESETS
+from tests.simulators import needs_icarus, needs_verilator
 
-needs_icarus = pytest.mark.skipif(
-    shutil.which("iverilog") is None, reason="Icarus Verilog is not installed"
-)
-needs_verilator = pytest.mark.skipif(
-    not is_verilator_installed(), reason="Verilator, g++ or perl is missing: fastcar[hdl]"
-)
 needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed")
-Make = Callable[[VerilogDesign], Replayer]
+Make = Callable[[VerilogDesign], Player]
 MAKERS: dict[str, Make] = {
-    "icarus": lambda design: IcarusReplayer(design.text),
-    "verilator": lambda design: VerilatorReplayer(design.text, design.ports, "-O0"),
-    "cxxrtl": lambda design: CxxrtlReplayer(design.text, design.ports, "-O0"),
+    "icarus": lambda design: IcarusPlayer(design.text),
+    "verilator": lambda design: VerilatorPlayer(design.text, design.ports, "-O0"),
+    "cxxrtl": lambda design: CxxrtlPlayer(design.text, design.ports, "-O0"),
 }
 SIMULATORS = [
     pytest.param("icarus", marks=needs_icarus),
@@ -63,7 +57,7 @@ def record(preset: str = "tiny", num_programs: int = 3) -> tuple[Recorder, Stimu
 
 def check_equal(simulator: str, preset: str, num_programs: int) -> None:
     recorder, stimulus, trace = record(preset, num_programs)
-    found = MAKERS[simulator](recorder.design).replay(stimulus)
+    found = MAKERS[simulator](recorder.design).play(stimulus)
     assert find_difference(stimulus, trace, found) is None
     assert count_mismatches(stimulus, trace, found) == 0
     assert count_compared(stimulus, trace) > len(stimulus.lines) * len(stimulus.outputs) // 2
@@ -88,7 +82,7 @@ def test_a_planted_bug_is_found(simulator: str) -> None:
         r"^(    assign retire_digest = )(.*);$", r"\1\2 ^ 32'd1;", recorder.design.text, flags=re.M
     )
     assert count == 1
-    found = MAKERS[simulator](replace(recorder.design, text=text)).replay(stimulus)
+    found = MAKERS[simulator](replace(recorder.design, text=text)).play(stimulus)
     difference = find_difference(stimulus, trace, found)
     assert difference is not None
     assert difference.port == "retire_digest"
@@ -110,7 +104,7 @@ def test_a_register_that_reset_forgets_is_a_mismatch_in_icarus() -> None:
         flags=re.M,
     )
     assert count == 1
-    found = IcarusReplayer(text).replay(stimulus)
+    found = IcarusPlayer(text).play(stimulus)
     difference = find_difference(stimulus, trace, found)
     assert difference is not None
     assert "x" in difference.found.lower()
@@ -119,7 +113,7 @@ def test_a_register_that_reset_forgets_is_a_mismatch_in_icarus() -> None:
 def test_icarus_has_a_version_or_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda name: None)
     with pytest.raises(ArgumentError, match=r"^iverilog = 'not found': must be installed"):
-        IcarusReplayer("module m; endmodule")
+        IcarusPlayer("module m; endmodule")
 
 
 @needs_icarus

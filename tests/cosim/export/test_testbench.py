@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,7 +13,6 @@ import pytest
 
 from fastcar.cosim.backends.verilator_build import (
     find_verilator,
-    is_verilator_installed,
     run_build_tool,
 )
 from fastcar.cosim.export.recording import Recording, record_layer
@@ -35,13 +33,12 @@ from fastcar.cosim.export.testbench import (
 from fastcar.cosim.verilog.verilog import VERILOG_FILE, WAIVER_FILE, export_verilog, make_waivers
 from fastcar.rtl.config import TINY
 from fastcar.rtl.instruction import Opcode, decode
+from tests.simulators import HAS_ICARUS, HAS_VERILATOR, needs_icarus
 
-HAS_ICARUS = shutil.which("iverilog") is not None
 needs_simulator = pytest.mark.skipif(
-    not (HAS_ICARUS or is_verilator_installed()),
+    not (HAS_ICARUS or HAS_VERILATOR),
     reason="neither Icarus Verilog nor Verilator is installed: fastcar[hdl]",
 )
-needs_icarus = pytest.mark.skipif(not HAS_ICARUS, reason="Icarus Verilog is not installed")
 Change = Callable[[str], str]
 
 

