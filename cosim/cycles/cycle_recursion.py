@@ -89,7 +89,9 @@ class CoreCourse:
         last_cycle: of the newest one.
         start_cycle: first cycle of the slot under way; None between slots.
         finished: (slot, start cycle, end cycle) of its retired slots.
-        counts: mac_busy, read_stall, write_stall.
+        mac_busy: cycles in which its MAC array takes a beat; this and the next two as counted.
+        read_stall: cycles of waiting for a request or response.
+        write_stall: cycles of waiting for the write channel.
     """
 
     first_cycles: list[int] = field(default_factory=list)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from itertools import count
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from fastcar.cosim.backends.backend import RunResult, RunSettings
 from fastcar.cosim.backends.memory_model import ChannelSettings, SharedMemory
 from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
 from fastcar.cosim.cycles.cycle_model import Prediction, bound_cycles, predict_run
+from fastcar.cosim.cycles.cycle_recursion import Recursion
 from fastcar.cosim.engine import AcceleratorEngine
 from fastcar.cosim.lockstep import LockstepEngine
 from fastcar.reference.errors import ArgumentError
@@ -281,3 +283,11 @@ def test_refusals() -> None:
         predict_run(TINY, [begin, end], [True], 0)
     with pytest.raises(ArgumentError, match=r"^program = 1: must be one that decides a slot be"):
         predict_run(TINY, [begin, waiting, end], [True, True], 1)
+
+
+def test_rounds_that_never_settle_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = count()
+    monkeypatch.setattr(Recursion, "arbitrate", lambda recursion: [[next(rounds) % 2], []])
+    program = [Instruction(Opcode.BEGIN, rows=1), Instruction(Opcode.END)]
+    with pytest.raises(RuntimeError, match=r"^cycle model: not settled in round 3$"):
+        predict_run(TINY, program, [], 1)
