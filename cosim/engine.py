@@ -15,8 +15,7 @@ from fastcar.cosim.backends.backend import Backend, RunResult, RunSettings
 from fastcar.cosim.program.assembler import format_instruction
 from fastcar.cosim.program.compiler import LayerCompiler, LayerStep
 from fastcar.cosim.program.memory_image import Beats, MemoryImage, make_memory_image
-from fastcar.cosim.program.memory_map import CachePart, MemoryMap, SlotPart
-from fastcar.reference.arrays import Int16Array
+from fastcar.cosim.program.memory_map import CachePart, MemoryMap
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.mlp_engine import MlpRequest, MlpResult
@@ -108,12 +107,7 @@ class AcceleratorEngine:
 
     def load_cache(self, reference: IntegerMlpEngine) -> None:
         """Take over the replay cache of the integer reference: a run begins in mid-video."""
-        for part, cached in (
-            (CachePart.OUTPUT, reference.cached_outputs),
-            (CachePart.NORMED, reference.cached_inputs),
-        ):
-            for layer, slot, place in np.ndindex(*cached.shape[:3]):
-                self.image.write_cache(layer, place, slot, part, cached[layer, slot, place])
+        self.image.write_caches(reference)
 
     def run_layer(self, layer_index: int, request: MlpRequest) -> MlpResult:
         """Run one layer of one token.
@@ -123,7 +117,7 @@ class AcceleratorEngine:
             FastCarError: the run broke a rule or did not end
             (`fastcar.cosim.backends.backend.Backend.run`).
         """
-        self._hand_over(request)
+        self.image.write_request(request)
         program = tuple(self.compile(layer_index, request))
         before = self.image.beats.copy() if self.keeps_memory else None
         settings = add_to_seeds(self.settings, self._num_starts)
@@ -137,27 +131,7 @@ class AcceleratorEngine:
 
     def compile(self, layer_index: int, request: MlpRequest) -> list[Instruction]:
         """The program of a request."""
-        return self._compiler.compile(
-            LayerStep(
-                layer_index,
-                request.location_index,
-                request.source,
-                request.threshold,
-                request.is_decided,
-                request.is_computing,
-                self.dispatch,
-            )
-        )
-
-    def _hand_over(self, request: MlpRequest) -> None:
-        handed: tuple[tuple[SlotPart, Int16Array | None], ...] = (
-            (SlotPart.RESIDUAL, request.residual),
-            (SlotPart.QUERY, request.query),
-            (SlotPart.ALIGNED_KEY, request.aligned_key),
-        )
-        for part, rows in handed:
-            for slot, values in enumerate(() if rows is None else rows):
-                self.image.write_activation(slot, part, values)
+        return self._compiler.compile(LayerStep.from_request(layer_index, request, self.dispatch))
 
     def _read_back(self, layer_index: int, request: MlpRequest, result: RunResult) -> MlpResult:
         slots, location = range(len(request.residual)), request.location_index

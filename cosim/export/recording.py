@@ -17,8 +17,8 @@ from fastcar.cosim.export.capture import Capture, capture_layer
 from fastcar.cosim.export.scene import Scene
 from fastcar.cosim.lockstep import list_cores, make_decision
 from fastcar.cosim.program.compiler import LayerCompiler, LayerStep
-from fastcar.cosim.program.memory_image import Beats, MemoryImage, make_memory_image
-from fastcar.cosim.program.memory_map import CachePart, MemoryMap, SlotPart
+from fastcar.cosim.program.memory_image import Beats, make_memory_image
+from fastcar.cosim.program.memory_map import MemoryMap, SlotPart
 from fastcar.cosim.records import CommitRecord, Counters, RetireRecord
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.mlp_engine import DecisionSource, MlpResult
@@ -95,8 +95,7 @@ def record_shares(
     where = f"{scene.description}, token {capture.request.token_index}, layer {layer_index}"
     captures = [_divide(config, model, capture, source, share) for share in shares]
     return [
-        _record(config, model, one, source, latency_cycles, f"{where}, {source.value}")
-        for one in captures
+        _record(config, model, one, latency_cycles, f"{where}, {source.value}") for one in captures
     ]
 
 
@@ -104,21 +103,22 @@ def _record(
     config: AcceleratorConfig,
     model: IntegerModel,
     capture: Capture,
-    source: DecisionSource,
     latency_cycles: int,
     description: str,
 ) -> Recording:
     request = capture.request
     memory_map = MemoryMap(config, 1, len(request.residual), tokens_per_frame=1)
-    image = _make_image(memory_map, model, capture)
-    step = LayerStep(
-        0, 0, source, request.threshold, request.is_decided, request.is_computing, Dispatch.DYNAMIC
-    )
-    program = LayerCompiler(memory_map, model.layers).compile(step)
-    wanted, engine = _run_reference(config, model, capture)
-    prediction = predict_run(config, program, (~wanted.replayed).tolist(), latency_cycles)
+    image = make_memory_image(memory_map, model.layers)
+    program = LayerCompiler(memory_map, model.layers).compile(LayerStep.from_request(0, request))
+    reference = _make_reference(config, model, capture)
+    image.write_request(request)
+    image.write_caches(reference)
     before = image.beats.copy()
-    _write_results(image, wanted, engine)
+    wanted = reference.run_layer(0, request)
+    for slot, residual in enumerate(wanted.residual):
+        image.write_activation(slot, SlotPart.RESIDUAL, residual)
+    image.write_caches(reference)
+    prediction = predict_run(config, program, (~wanted.replayed).tolist(), latency_cycles)
     return Recording(
         description,
         config,
@@ -145,7 +145,7 @@ def _divide(
     capture = replace(capture, request=request)
     if not is_decided.any():
         return capture
-    measures, _ = _run_reference(config, model, capture)
+    measures = _make_reference(config, model, capture).run_layer(0, request)
     ordered = [int(score) for score in np.sort(measures.scores[is_decided])]
     below, above = ordered[0] - 1, ordered[-1] + 1
     none, every = (above, below) if source is DecisionSource.SCORE else (below, above)
@@ -153,40 +153,15 @@ def _divide(
     return replace(capture, request=replace(request, threshold=thresholds[share]))
 
 
-def _run_reference(
+def _make_reference(
     config: AcceleratorConfig, model: IntegerModel, capture: Capture
-) -> tuple[MlpResult, IntegerMlpEngine]:
-    """What the layer does, and the engine with the replay cache that it leaves."""
+) -> IntegerMlpEngine:
+    """The integer reference with the replay cache of the capture."""
     engine = IntegerMlpEngine(model, config.num_lanes)
     engine.reset(len(capture.request.residual), 1)
     engine.cached_outputs[0, :, 0] = capture.cached_outputs
     engine.cached_inputs[0, :, 0] = capture.cached_inputs
-    return engine.run_layer(0, capture.request), engine
-
-
-def _make_image(memory_map: MemoryMap, model: IntegerModel, capture: Capture) -> MemoryImage:
-    """The memory before the run."""
-    image = make_memory_image(memory_map, model.layers)
-    request = capture.request
-    for part, rows in (
-        (SlotPart.RESIDUAL, request.residual),
-        (SlotPart.QUERY, request.query),
-        (SlotPart.ALIGNED_KEY, request.aligned_key),
-    ):
-        for slot, values in enumerate(() if rows is None else rows):
-            image.write_activation(slot, part, values)
-    for slot in range(memory_map.num_slots):
-        image.write_cache(0, 0, slot, CachePart.OUTPUT, capture.cached_outputs[slot])
-        image.write_cache(0, 0, slot, CachePart.NORMED, capture.cached_inputs[slot])
-    return image
-
-
-def _write_results(image: MemoryImage, wanted: MlpResult, engine: IntegerMlpEngine) -> None:
-    """Turn the memory before the run into that after it."""
-    for slot in range(image.memory_map.num_slots):
-        image.write_activation(slot, SlotPart.RESIDUAL, wanted.residual[slot])
-        image.write_cache(0, 0, slot, CachePart.OUTPUT, engine.cached_outputs[0, slot, 0])
-        image.write_cache(0, 0, slot, CachePart.NORMED, engine.cached_inputs[0, slot, 0])
+    return engine
 
 
 def _expect_records(

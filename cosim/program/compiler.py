@@ -14,7 +14,7 @@ from fastcar.cosim.program.memory_map import CachePart, LayerPart, MemoryMap, Sl
 from fastcar.reference.arrays import BoolArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.layer import IntegerLayer, IntegerMatrix
-from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.integer.mlp_engine import DecisionSource, MlpRequest
 from fastcar.reference.scheduler import Dispatch
 from fastcar.rtl.instruction import (
     DISTANCE_BIT,
@@ -79,6 +79,21 @@ class LayerStep:
         if self.is_decided.shape != self.is_computing.shape:
             shape = self.is_decided.shape
             raise ArgumentError("is_computing shape", self.is_computing.shape, f"{shape}")
+
+    @classmethod
+    def from_request(
+        cls, layer_index: int, request: MlpRequest, dispatch: Dispatch = Dispatch.DYNAMIC
+    ) -> LayerStep:
+        """What the decoder asks for in one layer."""
+        return cls(
+            layer_index,
+            request.location_index,
+            request.source,
+            request.threshold,
+            request.is_decided,
+            request.is_computing,
+            dispatch,
+        )
 
 
 class LayerCompiler:

@@ -22,7 +22,9 @@ from fastcar.cosim.program.memory_map import (
 )
 from fastcar.reference.arrays import Int8Array, Int16Array, UInt16Array
 from fastcar.reference.errors import ArgumentError
+from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.layer import IntegerLayer
+from fastcar.reference.integer.mlp_engine import MlpRequest
 
 Beats = NDArray[np.uint8]
 """[beats, L]: contents of consecutive addresses."""
@@ -55,14 +57,6 @@ def pack_matrix(weights: Int8Array, num_lanes: int) -> Beats:
     padded = np.zeros((rows, columns), np.int8)
     padded[: weights.shape[0], : weights.shape[1]] = weights
     return padded.view(np.uint8).reshape(-1, num_lanes)
-
-
-def unpack_matrix(beats: Beats, shape: tuple[int, int]) -> Int8Array:
-    """The matrix [out, in] of its beats; the inverse of `pack_matrix`."""
-    num_lanes = beats.shape[1]
-    columns = -(-shape[1] // num_lanes) * num_lanes
-    padded = np.ascontiguousarray(beats).view(np.int8).reshape(-1, columns)
-    return padded[: shape[0], : shape[1]].copy()
 
 
 class MemoryImage:
@@ -105,6 +99,16 @@ class MemoryImage:
         address = self.memory_map.locate_activation(slot, part)
         self._write_vector(address, self.memory_map.slot_beats[part], values)
 
+    def write_request(self, request: MlpRequest) -> None:
+        """Hand over everything that the decoder gives for one layer."""
+        for part, rows in (
+            (SlotPart.RESIDUAL, request.residual),
+            (SlotPart.QUERY, request.query),
+            (SlotPart.ALIGNED_KEY, request.aligned_key),
+        ):
+            for slot, values in enumerate(() if rows is None else rows):
+                self.write_activation(slot, part, values)
+
     def read_residual(self, slot: int) -> Int16Array:
         """Residual stream of a slot, [D]."""
         address = self.memory_map.locate_activation(slot, SlotPart.RESIDUAL)
@@ -113,9 +117,18 @@ class MemoryImage:
     def write_cache(
         self, layer_index: int, location: int, slot: int, part: CachePart, values: Int16Array
     ) -> None:
-        """Put a vector [D] into the replay cache: how a run begins in the middle of a video."""
+        """Put a vector [D] into the replay cache."""
         address = self.memory_map.locate_cache(layer_index, location, slot, part)
         self._write_vector(address, self.memory_map.cache_beats[part], values)
+
+    def write_caches(self, reference: IntegerMlpEngine) -> None:
+        """The whole replay cache of the integer reference: a run begins in mid-video."""
+        for part, cached in (
+            (CachePart.OUTPUT, reference.cached_outputs),
+            (CachePart.NORMED, reference.cached_inputs),
+        ):
+            for layer, slot, place in np.ndindex(*cached.shape[:3]):
+                self.write_cache(layer, place, slot, part, cached[layer, slot, place])
 
     def read_cache(self, layer_index: int, location: int, slot: int, part: CachePart) -> Int16Array:
         """A vector [D] of the replay cache."""

@@ -119,10 +119,11 @@ _MEMORY = (
 
 _LOCKSTEP = (
     _bug(
-        "engine",
+        "program/memory_image",
         "cache handed over from inputs for outputs",
         "(CachePart.OUTPUT, reference.cached_outputs)",
         "(CachePart.OUTPUT, reference.cached_inputs)",
+        "engine",
     ),
     _bug(
         "engine",
@@ -179,10 +180,11 @@ _LOCKSTEP = (
         "is_decided = np.arange(len(request.residual)) >= 0",
     ),
     _bug(
-        "export/recording",
+        "program/memory_image",
         "cached inputs missing in memory",
-        "slot, CachePart.NORMED, capture.cached_inputs[slot])",
-        "slot, CachePart.NORMED, capture.cached_outputs[slot])",
+        "(CachePart.NORMED, reference.cached_inputs)",
+        "(CachePart.NORMED, reference.cached_outputs)",
+        "export/recording",
     ),
 )
 

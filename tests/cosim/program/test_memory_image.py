@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fastcar.cosim.program.memory_image import (
+    Beats,
     MemoryImage,
     make_memory_image,
     pack_matrix,
     pack_vector,
-    unpack_matrix,
     unpack_vector,
 )
 from fastcar.cosim.program.memory_map import CachePart, LayerPart, MemoryMap, SlotPart
+from fastcar.reference.arrays import Int8Array
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.config import DEMO, TINY, AcceleratorConfig
 from tests.cosim.tiny_model import make_model
@@ -25,6 +26,14 @@ lanes = st.sampled_from([4, 8, 16, 32])
 UNEVEN = AcceleratorConfig(
     num_cores=1, num_lanes=4, num_slots=3, hidden_size=5, intermediate_size=9, query_size=6
 )
+
+
+def unpack_matrix(beats: Beats, shape: tuple[int, int]) -> Int8Array:
+    """The matrix [out, in] of its beats; the inverse of `pack_matrix`."""
+    num_lanes = beats.shape[1]
+    columns = -(-shape[1] // num_lanes) * num_lanes
+    padded = np.ascontiguousarray(beats).view(np.int8).reshape(-1, columns)
+    return padded[: shape[0], : shape[1]].copy()
 
 
 @given(hnp.arrays(np.int16, st.integers(1, 70)), lanes)
