@@ -6,7 +6,7 @@ Every back end reads them from the same ports by a function `get` from port name
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from fastcar.reference.errors import FastCarError
 from fastcar.rtl.config import AcceleratorConfig
@@ -64,6 +64,11 @@ class RetireRecord:
     start_cycle: int
     end_cycle: int
     digest: int
+
+
+DECISION_PORTS = tuple(member.name for member in fields(CommitRecord))
+RETIRE_PORTS = tuple(member.name for member in fields(RetireRecord))
+"""Members of the records; also names of their ports, behind `decision_` and `retire_`."""
 
 
 @dataclass(frozen=True)
@@ -139,29 +144,17 @@ def read_decision(get: GetPort) -> CommitRecord | None:
     """The decision that is committed in this cycle, if any."""
     if not get("decision_valid"):
         return None
-    score = get("decision_score")
-    return CommitRecord(
-        order=get("decision_order"),
-        slot=get("decision_slot"),
-        score=score - (score >> ACCUMULATOR_BITS - 1 << ACCUMULATOR_BITS),
-        computes=bool(get("decision_computes")),
-        core=get("decision_core"),
-        cycle=get("decision_cycle"),
-    )
+    values = {name: get(f"decision_{name}") for name in DECISION_PORTS}
+    computes = bool(values.pop("computes"))
+    values["score"] -= values["score"] >> ACCUMULATOR_BITS - 1 << ACCUMULATOR_BITS
+    return CommitRecord(**values, computes=computes)
 
 
 def read_retire(get: GetPort) -> RetireRecord | None:
     """The retirement that is recorded in this cycle, if any."""
     if not get("retire_valid"):
         return None
-    return RetireRecord(
-        order=get("retire_order"),
-        slot=get("retire_slot"),
-        core=get("retire_core"),
-        start_cycle=get("retire_start_cycle"),
-        end_cycle=get("retire_end_cycle"),
-        digest=get("retire_digest"),
-    )
+    return RetireRecord(**{name: get(f"retire_{name}") for name in RETIRE_PORTS})
 
 
 def read_counters(config: AcceleratorConfig, get: GetPort) -> Counters:
@@ -176,12 +169,8 @@ def read_counters(config: AcceleratorConfig, get: GetPort) -> Counters:
 
 
 def _read_core_counters(name: str, get: GetPort) -> CoreCounters:
-    return CoreCounters(
-        mac_busy=get(f"{name}_counter_mac_busy"),
-        read_stall=get(f"{name}_counter_read_stall"),
-        write_stall=get(f"{name}_counter_write_stall"),
-        dispatched=get(f"{name}_counter_dispatched"),
-    )
+    members = (member.name for member in fields(CoreCounters))
+    return CoreCounters(**{member: get(f"{name}_counter_{member}") for member in members})
 
 
 def read_error(get: GetPort) -> AcceleratorError | None:

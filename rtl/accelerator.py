@@ -19,14 +19,15 @@ import pyrtl
 from fastcar.rtl.accelerator_outputs import (
     make_counter_outputs,
     make_decision_outputs,
-    make_memory_outputs,
     make_output,
     make_register_outputs,
     make_retire_outputs,
 )
+from fastcar.rtl.channel import make_channel_inputs
 from fastcar.rtl.circuits import connect
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.core import CoreInputs, CoreOutputs, make_core
+from fastcar.rtl.core import make_core
+from fastcar.rtl.core_ports import CoreInputs, CoreOutputs
 from fastcar.rtl.counters import COUNTER_BITS
 from fastcar.rtl.dispatcher import DispatcherInputs, DispatcherOutputs, make_dispatcher
 from fastcar.rtl.error_register import ErrorReport, make_error_register
@@ -39,7 +40,7 @@ from fastcar.rtl.instruction import (
 )
 from fastcar.rtl.registers import drive, latch, make_register
 from fastcar.rtl.scheduler import NUM_SLOTS_BITS, SchedulerInputs, SchedulerOutputs, make_scheduler
-from fastcar.rtl.score_unit import Measure, ScoreUnitInputs, ScoreUnitOutputs, make_score_unit
+from fastcar.rtl.score_unit import ScoreUnitInputs, ScoreUnitOutputs, make_score_unit
 
 CoreFactory = Callable[[AcceleratorConfig, str, CoreInputs], CoreOutputs]
 
@@ -158,19 +159,14 @@ def _make_core(
             cycle=wires.cycle,
             instruction_valid=wires.core_valid[number],
             instruction=wires.instruction,
-            read_request_ready=pyrtl.Input(1, f"{name}_read_request_ready"),
-            read_response_valid=pyrtl.Input(1, f"{name}_read_response_valid"),
-            read_response_data=pyrtl.Input(config.beat_bits, f"{name}_read_response_data"),
-            read_response_error=pyrtl.Input(1, f"{name}_read_response_error"),
-            write_ready=pyrtl.Input(1, f"{name}_write_ready"),
-            write_acknowledge_valid=pyrtl.Input(1, f"{name}_write_acknowledge_valid"),
-            write_acknowledge_error=pyrtl.Input(1, f"{name}_write_acknowledge_error"),
+            memory=make_channel_inputs(config, f"{name}_"),
             retire_ready=wires.retire_ready[number],
             abort=wires.stopped,
             is_running=wires.is_running,
         ),
     )
-    make_memory_outputs(name, core)
+    for port, wire in vars(core.memory).items():
+        make_output(f"{name}_{port}", wire)
     return core
 
 
@@ -186,10 +182,7 @@ def _make_score_unit(
             is_distance=fields["shift"][DISTANCE_BIT],
             is_threshold=wires.is_threshold,
             threshold=join_value(fields),
-            measures=[
-                Measure(core.decision_valid, core.decision_slot, core.decision_score)
-                for core in cores
-            ],
+            measures=[core.measure for core in cores],
             direct_valid=wires.is_decide,
             direct_slot=fields["slot"],
             direct_computes=fields["rows"][0],
@@ -241,10 +234,8 @@ def _connect_dispatcher(dispatcher: DispatcherOutputs, wires: _Wires) -> None:
 def _make_errors(
     cores: Sequence[CoreOutputs], dispatcher: DispatcherOutputs, wires: _Wires
 ) -> ErrorReport:
-    reports = [
-        ErrorReport(core.error_valid, core.error_code, core.error_instruction) for core in cores
-    ]
-    reports.append(ErrorReport(dispatcher.is_error, dispatcher.error_code, dispatcher.instruction))
+    last = ErrorReport(dispatcher.is_error, dispatcher.error_code, dispatcher.instruction)
+    reports = [*(core.error for core in cores), last]
     return make_error_register(reports, wires.stopped, wires.reset)
 
 

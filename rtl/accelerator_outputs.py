@@ -16,31 +16,14 @@ from fastcar.rtl.core_ports import CoreOutputs
 from fastcar.rtl.counters import make_counters
 from fastcar.rtl.dispatcher import DispatcherOutputs
 from fastcar.rtl.error_register import ErrorReport
-from fastcar.rtl.record_port import Retirement, make_order, make_retire_port
+from fastcar.rtl.record_port import make_order, make_retire_port
 from fastcar.rtl.scheduler import SchedulerOutputs
 from fastcar.rtl.score_unit import ScoreUnitOutputs
-
-MEMORY_PORTS = (
-    "read_request_valid",
-    "read_request_address",
-    "read_request_num_beats",
-    "read_response_ready",
-    "write_valid",
-    "write_address",
-    "write_data",
-)
-"""What a core sends to its memory."""
 
 
 def make_output(name: str, wire: pyrtl.WireVector) -> None:
     """An output port of the accelerator, as wide as the wire."""
     connect(pyrtl.Output(len(wire), name), wire)
-
-
-def make_memory_outputs(name: str, core: CoreOutputs) -> None:
-    """Ports of the core `name` towards its memory."""
-    for port in MEMORY_PORTS:
-        make_output(f"{name}_{port}", getattr(core, port))
 
 
 def make_counter_outputs(
@@ -96,28 +79,14 @@ def make_retire_outputs(
     retire_ready: Sequence[pyrtl.WireVector],
 ) -> None:
     """The record of a slot that a core has finished; drives the cores' `retire_ready`."""
-    record = make_retire_port(
-        [
-            Retirement(
-                core.retire_valid,
-                core.retire_slot,
-                core.retire_start_cycle,
-                core.retire_end_cycle,
-                core.retire_digest,
-            )
-            for core in cores
-        ],
-        clear,
-    )
+    record = make_retire_port([core.retirement for core in cores], clear)
     for wire, ready in zip(retire_ready, record.ready, strict=True):
         connect(wire, ready)
     make_output("retire_valid", record.valid)
     make_output("retire_order", record.order)
     make_output("retire_core", record.core)
-    make_output("retire_slot", record.retirement.slot)
-    make_output("retire_start_cycle", record.retirement.start_cycle)
-    make_output("retire_end_cycle", record.retirement.end_cycle)
-    make_output("retire_digest", record.retirement.digest)
+    for member in ("slot", "start_cycle", "end_cycle", "digest"):
+        make_output(f"retire_{member}", getattr(record.retirement, member))
 
 
 def make_register_outputs(scheduler: SchedulerOutputs, error: ErrorReport) -> None:

@@ -15,10 +15,13 @@ from dataclasses import dataclass
 import pyrtl
 
 from fastcar.rtl.assertions import require
+from fastcar.rtl.channel import CoreToMemory
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.core_ports import CoreInputs, CoreOutputs
 from fastcar.rtl.datapath import OPERAND_CYCLES, DatapathInputs, DatapathOutputs, make_datapath
+from fastcar.rtl.error_register import ErrorReport
 from fastcar.rtl.instruction import Opcode
+from fastcar.rtl.instruction_check import ERROR_CODE_BITS, ErrorCode
 from fastcar.rtl.instruction_queue import (
     InstructionQueueInputs,
     InstructionQueueOutputs,
@@ -27,7 +30,8 @@ from fastcar.rtl.instruction_queue import (
 from fastcar.rtl.read_channel import ReadChannelInputs, ReadChannelOutputs, make_read_channel
 from fastcar.rtl.read_request import check_request_size, count_beats
 from fastcar.rtl.registers import delay, drive, latch, make_register
-from fastcar.rtl.retirement import RetirementInputs, RetirementOutputs, make_retirement
+from fastcar.rtl.retirement import Retirement, RetirementInputs, make_retirement
+from fastcar.rtl.score_unit import Measure
 from fastcar.rtl.sequencer import (
     READ_OPCODES,
     SequencerInputs,
@@ -37,16 +41,16 @@ from fastcar.rtl.sequencer import (
 )
 from fastcar.rtl.write_channel import WriteChannelInputs, WriteChannelOutputs, make_write_channel
 
-__all__ = ["CoreInputs", "CoreOutputs", "make_core"]
-
-ERROR_CODE_BITS = 4
-MEMORY_READ_ERROR = 7
-MEMORY_WRITE_ERROR = 8
-
 
 @dataclass(frozen=True)
 class _Units:
-    """The units of a core, and 1-bit wires: it has failed (register), drops all, has decided."""
+    """Everything that the ports of a core show.
+
+    Attributes:
+        is_failed: 1 bit, a register; memory has answered with an error.
+        is_dropping: 1 bit; all that is queued or runs is forgotten.
+        is_decided: 1 bit; SCORE or DISTANCE has its sum in this cycle.
+    """
 
     is_failed: pyrtl.Register
     is_dropping: pyrtl.WireVector
@@ -56,7 +60,7 @@ class _Units:
     read: ReadChannelOutputs
     datapath: DatapathOutputs
     write: WriteChannelOutputs
-    retirement: RetirementOutputs
+    retirement: Retirement
 
 
 def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreOutputs:
@@ -67,10 +71,7 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
             request.
     """
     check_request_size(config)
-    is_failed_q = make_register(1, f"{name}_is_failed")
-    is_dropping = inputs.abort | is_failed_q
-    clear = inputs.reset | is_dropping
-    # Wires that close the loops between the units; driven when those stand.
+    # Ports: wires that close the loops between the units; driven when those stand.
     is_done = pyrtl.WireVector(1, f"{name}_is_done")
     is_transfer_open = pyrtl.WireVector(1, f"{name}_is_transfer_open")
     is_retire_pending = pyrtl.WireVector(1, f"{name}_is_retire_pending")
@@ -78,6 +79,12 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
     is_sending = pyrtl.WireVector(1, f"{name}_is_sending")
     is_word_sent = pyrtl.WireVector(1, f"{name}_is_word_sent")
 
+    # State.
+    is_failed_q = make_register(1, f"{name}_is_failed")
+    is_dropping = inputs.abort | is_failed_q
+    clear = inputs.reset | is_dropping
+
+    # Datapath.
     queue = make_instruction_queue(
         config,
         f"{name}_queue",
@@ -103,17 +110,18 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
         f"{name}_datapath",
         sequencer,
         DatapathInputs(
-            clear,
-            read.is_beat,
-            inputs.read_response_data,
-            is_fetched,
-            is_sending,
-            is_word_sent,
+            clear=clear,
+            is_read_beat=read.is_beat,
+            beat=inputs.memory.read_response_data,
+            is_fetched=is_fetched,
+            is_sending=is_sending,
+            is_word_sent=is_word_sent,
         ),
     )
     write = _make_write(name, inputs, sequencer, is_dropping, is_fetched, datapath)
     retirement = _make_retirement(name, inputs, sequencer, is_dropping, write)
 
+    # Control.
     is_decided = datapath.is_measured
     is_done <<= datapath.is_written | write.is_done | is_decided
     is_transfer_open <<= read.is_open | write.is_open
@@ -122,6 +130,8 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
     is_sending <<= write.valid
     is_word_sent <<= write.is_word_sent
     drive(is_failed_q, (read.is_error | write.is_error, 1), clear=inputs.reset)
+
+    # Assertions.
     require(
         inputs.reset | sequencer.is_running | ~is_transfer_open,
         f"{name} opens transfers only for a running instruction",
@@ -130,15 +140,15 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
         name,
         inputs,
         _Units(
-            is_failed_q,
-            is_dropping,
-            is_decided,
-            queue,
-            sequencer,
-            read,
-            datapath,
-            write,
-            retirement,
+            is_failed=is_failed_q,
+            is_dropping=is_dropping,
+            is_decided=is_decided,
+            queue=queue,
+            sequencer=sequencer,
+            read=read,
+            datapath=datapath,
+            write=write,
+            retirement=retirement,
         ),
     )
 
@@ -154,10 +164,10 @@ def _make_read(
             start=sequencer.is_starting & is_one_of(sequencer.head, READ_OPCODES),
             address=sequencer.fields["address"],
             num_beats=count_beats(config, f"{name}_read", sequencer),
-            request_ready=inputs.read_request_ready,
-            response_valid=inputs.read_response_valid,
-            response_data=inputs.read_response_data,
-            response_error=inputs.read_response_error,
+            request_ready=inputs.memory.read_request_ready,
+            response_valid=inputs.memory.read_response_valid,
+            response_data=inputs.memory.read_response_data,
+            response_error=inputs.memory.read_response_error,
         ),
     )
 
@@ -180,9 +190,9 @@ def _make_write(
             stop=is_dropping,
             word=datapath.source_word,
             is_last_word=datapath.is_last_word,
-            ready=inputs.write_ready,
-            acknowledge_valid=inputs.write_acknowledge_valid,
-            acknowledge_error=inputs.write_acknowledge_error,
+            ready=inputs.memory.write_ready,
+            acknowledge_valid=inputs.memory.write_acknowledge_valid,
+            acknowledge_error=inputs.memory.write_acknowledge_error,
         ),
     )
 
@@ -193,7 +203,7 @@ def _make_retirement(
     sequencer: SequencerOutputs,
     is_dropping: pyrtl.WireVector,
     write: WriteChannelOutputs,
-) -> RetirementOutputs:
+) -> Retirement:
     """Record and digest of the slot under way."""
     return make_retirement(
         f"{name}_retirement",
@@ -213,32 +223,33 @@ def _make_retirement(
 def _make_outputs(name: str, inputs: CoreInputs, units: _Units) -> CoreOutputs:
     """Gather the ports; the error is reported in the cycle after it, once."""
     sequencer, read, write = units.sequencer, units.read, units.write
-    fields, retirement = sequencer.fields, units.retirement
     is_first_error = (read.is_error | write.is_error) & ~units.is_failed & ~inputs.reset
     error_valid_q = latch(is_first_error, f"{name}_error_valid")
     error_code_q = make_register(ERROR_CODE_BITS, f"{name}_error_code")
-    drive(error_code_q, (read.is_error, MEMORY_READ_ERROR), (write.is_error, MEMORY_WRITE_ERROR))
+    drive(
+        error_code_q,
+        (read.is_error, ErrorCode.MEMORY_READ),
+        (write.is_error, ErrorCode.MEMORY_WRITE),
+    )
     return CoreOutputs(
         instruction_ready=units.queue.ready,
-        is_idle=units.queue.is_empty & ~sequencer.is_running & ~retirement.valid,
-        read_request_valid=read.request_valid,
-        read_request_address=read.request_address,
-        read_request_num_beats=read.request_num_beats,
-        read_response_ready=read.response_ready,
-        write_valid=write.valid,
-        write_address=write.address,
-        write_data=write.data,
-        decision_valid=units.is_decided & sequencer.is_running & ~units.is_dropping,
-        decision_slot=fields["slot"],
-        decision_score=units.datapath.sum,
-        retire_valid=retirement.valid,
-        retire_slot=retirement.slot,
-        retire_start_cycle=retirement.start_cycle,
-        retire_end_cycle=retirement.end_cycle,
-        retire_digest=retirement.digest,
-        error_valid=error_valid_q,
-        error_code=error_code_q,
-        error_instruction=sequencer.instruction,
+        is_idle=units.queue.is_empty & ~sequencer.is_running & ~units.retirement.valid,
+        memory=CoreToMemory(
+            read_request_valid=read.request_valid,
+            read_request_address=read.request_address,
+            read_request_num_beats=read.request_num_beats,
+            read_response_ready=read.response_ready,
+            write_valid=write.valid,
+            write_address=write.address,
+            write_data=write.data,
+        ),
+        measure=Measure(
+            valid=units.is_decided & sequencer.is_running & ~units.is_dropping,
+            slot=sequencer.fields["slot"],
+            value=units.datapath.sum,
+        ),
+        retirement=units.retirement,
+        error=ErrorReport(error_valid_q, error_code_q, sequencer.instruction),
         is_mac_busy=units.datapath.is_mac_beat,
         is_read_stalled=read.is_stalled,
         is_write_stalled=write.is_stalled,

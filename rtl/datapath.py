@@ -95,6 +95,7 @@ def make_datapath(
     config: AcceleratorConfig, name: str, sequencer: SequencerOutputs, inputs: DatapathInputs
 ) -> DatapathOutputs:
     """Build the units and the wires between them."""
+    # Ports.
     is_norm_ready = pyrtl.WireVector(1, f"{name}_is_norm_ready")
     is_word_selected = pyrtl.WireVector(1, f"{name}_is_word_selected")
     # A word takes two cycles at least: what is behind it moves in the one after it was sent.

@@ -23,7 +23,7 @@ from fastcar.rtl.instruction_check import (
     ERROR_CODE_BITS,
     CheckInputs,
     ErrorCode,
-    Verdict,
+    InstructionVerdict,
     make_instruction_check,
 )
 from fastcar.rtl.instruction_form import FORM_BITS, Form, make_form, split_form
@@ -134,7 +134,7 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     is_drained_q = make_register(1, "dispatcher_is_drained")
     instruction_q = make_register(INSTRUCTION_BITS, "dispatcher_instruction")
     form_q = make_register(FORM_BITS, "dispatcher_form")
-    verdict_q = Verdict(
+    verdict_q = InstructionVerdict(
         make_register(1, "dispatcher_is_fitting"), make_register(1, "dispatcher_is_admitted")
     )
     claimed_q = make_register(config.num_slots, "dispatcher_claimed")
@@ -220,7 +220,7 @@ def _check_accepted(
     is_distance: pyrtl.WireVector,
     is_open: pyrtl.WireVector,
     is_claimed: pyrtl.WireVector,
-) -> Verdict:
+) -> InstructionVerdict:
     """Whether the instruction at the port is legal. What is wrong with it is said a cycle later."""
     verdict, _ = make_instruction_check(CheckInputs(form, is_open, is_distance, is_claimed))
     return verdict

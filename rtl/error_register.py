@@ -46,13 +46,18 @@ def make_error_register(
         stopped: 1 bit, declared but not driven; driven here by the register `valid`.
         reset: 1 bit.
     """
+    # State.
     valid_q = make_register(1, "error_register_valid")
     code_q = make_register(ERROR_CODE_BITS, "error_register_code")
     instruction_q = make_register(INSTRUCTION_BITS, "error_register_instruction")
+
+    # Datapath.
     code, instruction = reports[-1].code, reports[-1].instruction
     for report in reversed(reports[:-1]):
         code = pyrtl.select(report.valid, report.code, code)
         instruction = pyrtl.select(report.valid, report.instruction, instruction)
+
+    # Control.
     drive(valid_q, (pyrtl.rtl_any(*(report.valid for report in reports)), 1), clear=reset)
     drive(code_q, (~valid_q, code), clear=reset)
     drive(instruction_q, (~valid_q, instruction), clear=reset)

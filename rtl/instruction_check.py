@@ -61,7 +61,7 @@ class CheckInputs:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class InstructionVerdict:
     """Nothing is wrong where both are 1; lengths, which come last, are told apart to save time.
 
     Attributes:
@@ -73,7 +73,7 @@ class Verdict:
     is_admitted: pyrtl.WireVector
 
 
-def make_instruction_check(inputs: CheckInputs) -> tuple[Verdict, pyrtl.WireVector]:
+def make_instruction_check(inputs: CheckInputs) -> tuple[InstructionVerdict, pyrtl.WireVector]:
     """Build the check in the working block.
 
     Returns:
@@ -105,4 +105,4 @@ def make_instruction_check(inputs: CheckInputs) -> tuple[Verdict, pyrtl.WireVect
     for fault_code, is_fault in reversed(faults):
         code = pyrtl.select(is_fault, pyrtl.Const(fault_code, ERROR_CODE_BITS), code)
     others = [is_fault for fault_code, is_fault in faults if fault_code is not ErrorCode.LENGTH]
-    return Verdict(~is_bad_length, ~pyrtl.rtl_any(*others)), code
+    return InstructionVerdict(~is_bad_length, ~pyrtl.rtl_any(*others)), code

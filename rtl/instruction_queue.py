@@ -57,6 +57,7 @@ def make_instruction_queue(
     config: AcceleratorConfig, name: str, inputs: InstructionQueueInputs
 ) -> InstructionQueueOutputs:
     """Build the queue of `config.queue_depth` instructions."""
+    # State.
     pointer_bits = config.queue_depth.bit_length() - 1
     read_pointer_q = make_register(pointer_bits, f"{name}_read_pointer")
     write_pointer_q = make_register(pointer_bits, f"{name}_write_pointer")
@@ -71,6 +72,7 @@ def make_instruction_queue(
         INSTRUCTION_BITS, pointer_bits, f"{name}_memory", asynchronous=False, max_write_ports=1
     )
 
+    # Datapath.
     # A power of two: of the numbers up to it only the depth itself has this bit.
     ready = ~num_queued_q[pointer_bits]
     is_pushed = inputs.valid & ready
@@ -86,6 +88,7 @@ def make_instruction_queue(
     drive(head_q, (is_head_free, next_q))
     drive(head_valid_q, (is_head_free, next_valid_q), (inputs.pop, 0), clear=inputs.clear)
 
+    # Control.
     drive(write_pointer_q, (is_pushed, increment(write_pointer_q)), clear=inputs.clear)
     drive(read_pointer_q, (is_read, increment(read_pointer_q)), clear=inputs.clear)
     _count(num_stored_q, is_pushed, is_read, inputs.clear)

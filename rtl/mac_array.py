@@ -109,6 +109,7 @@ class MacArrayOutputs:
 
 def make_mac_array(config: AcceleratorConfig, name: str, inputs: MacArrayInputs) -> MacArrayOutputs:
     """Build the array: factors, products, adder tree, accumulator."""
+    # Datapath.
     products = []
     factors = make_factors(inputs)
     for lane, (left, right) in enumerate(factors):
@@ -117,6 +118,7 @@ def make_mac_array(config: AcceleratorConfig, name: str, inputs: MacArrayInputs)
         products.append(latch(signed_product(left_q, right_q), f"{name}_product_{lane}"))
     sums_q = make_adder_tree(name, products)
 
+    # Control.
     before_sum = latency_cycles(config) - SOON_CYCLES
     valid_soon = delay(inputs.valid, before_sum, f"{name}_valid", inputs.clear)
     is_last_soon = delay(inputs.is_last, before_sum, f"{name}_is_last")

@@ -72,13 +72,16 @@ def make_operand_feed(
     config: AcceleratorConfig, name: str, sequencer: SequencerOutputs, inputs: OperandFeedInputs
 ) -> OperandFeedOutputs:
     """Build indices and phases."""
+    # State.
     index_bits = count_index_bits(config)
     operand_index_q = make_register(index_bits, f"{name}_operand_index")
     gate_index_q = make_register(index_bits, f"{name}_gate_index")
     parameter_index_q = make_register(index_bits, f"{name}_parameter_index")
+    last_index_q = make_register(index_bits, f"{name}_last_index")
     is_feeding_q = make_register(1, f"{name}_is_feeding")
     is_scaling_q = make_register(1, f"{name}_is_scaling")
 
+    # Datapath.
     fields, is_starting = sequencer.fields, sequencer.is_starting
     is_product = is_one_of(fields, PRODUCT_OPCODES)
     is_weight_beat = inputs.is_read_beat & is_product
@@ -86,13 +89,13 @@ def make_operand_feed(
     head = sequencer.head
     last_row, last_column = (decrement(head[name][:index_bits]) for name in ("rows", "columns"))
     last_index = pyrtl.select(is_one_of(head, PRODUCT_OPCODES), last_column, last_row)
-    last_index_q = make_register(index_bits, f"{name}_last_index")
     drive(last_index_q, (is_starting, last_index))
     is_last_word = operand_index_q == last_index_q
     is_scaled = is_scaling_q & inputs.is_word_selected
     is_storing = is_one_of(fields, (Opcode.STORE,)) & inputs.is_flowing
     is_step = is_feeding_q | is_weight_beat | is_scaled | is_storing
 
+    # Control.
     following = pyrtl.select(is_last_word, pyrtl.Const(0, index_bits), increment(operand_index_q))
     operand_steps = ((is_starting, 0), (is_step, following))
     drive(operand_index_q, *operand_steps)

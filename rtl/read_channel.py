@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import pyrtl
 
 from fastcar.rtl.assertions import require, require_stable
+from fastcar.rtl.channel import NUM_BEATS_BITS
 from fastcar.rtl.registers import decrement, drive, make_register
-
-NUM_BEATS_BITS = 16
 
 
 @dataclass(frozen=True)
@@ -71,14 +70,17 @@ class ReadChannelOutputs:
 
 def make_read_channel(name: str, inputs: ReadChannelInputs) -> ReadChannelOutputs:
     """Build the channel."""
+    # State.
     is_requesting_q = make_register(1, f"{name}_is_requesting")
     num_beats_open_q = make_register(NUM_BEATS_BITS, f"{name}_num_beats_open")
     is_answering_q = make_register(1, f"{name}_is_answering")
 
+    # Datapath.
     is_requested = is_requesting_q & inputs.request_ready
     response_ready = is_answering_q
     is_taken = inputs.response_valid & response_ready
 
+    # Control.
     drive(
         is_requesting_q,
         (inputs.start, 1),
@@ -94,6 +96,8 @@ def make_read_channel(name: str, inputs: ReadChannelInputs) -> ReadChannelOutput
     # A flag of the number, so that the end of an instruction does not wait for a comparison.
     is_more_open = num_beats_open_q != 1
     drive(is_answering_q, (is_requested, 1), (is_taken, is_more_open), clear=inputs.reset)
+
+    # Assertions.
     _require_rules(name, inputs, is_requesting_q, response_ready)
     return ReadChannelOutputs(
         request_valid=is_requesting_q,

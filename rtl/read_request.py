@@ -8,9 +8,9 @@ from __future__ import annotations
 import pyrtl
 
 from fastcar.reference.errors import ArgumentError
+from fastcar.rtl.channel import NUM_BEATS_BITS
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import Buffer, Opcode, get_buffer_words
-from fastcar.rtl.read_channel import NUM_BEATS_BITS
 from fastcar.rtl.registers import drive, fit, make_register
 from fastcar.rtl.sequencer import SequencerOutputs, is_one_of
 from fastcar.rtl.vector_memory import count_index_bits

@@ -15,27 +15,9 @@ import pyrtl
 
 from fastcar.rtl.circuits import CORE_BITS, select_value
 from fastcar.rtl.registers import drive, increment, make_register
+from fastcar.rtl.retirement import Retirement
 
 ORDER_BITS = 32
-
-
-@dataclass(frozen=True)
-class Retirement:
-    """What a core offers when a slot is finished.
-
-    Attributes:
-        valid: 1 bit; held with the other wires until it is accepted.
-        slot: 5 bits.
-        start_cycle: 48 bits.
-        end_cycle: 48 bits.
-        digest: 32 bits, of the words that the slot stored.
-    """
-
-    valid: pyrtl.WireVector
-    slot: pyrtl.WireVector
-    start_cycle: pyrtl.WireVector
-    end_cycle: pyrtl.WireVector
-    digest: pyrtl.WireVector
 
 
 @dataclass(frozen=True)
@@ -64,6 +46,7 @@ def make_retire_port(retirements: Sequence[Retirement], clear: pyrtl.WireVector)
         retirements: one for each core.
         clear: 1 bit; the next order is 0.
     """
+    # Control.
     ready = [pyrtl.Const(1, 1)]
     for retirement in retirements[:-1]:
         ready.append(ready[-1] & ~retirement.valid)

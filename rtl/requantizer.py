@@ -78,6 +78,7 @@ class RequantizerOutputs:
 
 def make_requantizer(name: str, inputs: RequantizerInputs) -> RequantizerOutputs:
     """Build the pipeline: partial products, sum, shift in two steps, rounding and saturation."""
+    # Datapath.
     sum_q = latch(_make_product(name, inputs), f"{name}_sum")
     # A zero behind: the last bit that is shifted out stays, and is 0 if shift = 0.
     halves = pyrtl.concat(sum_q, pyrtl.Const(0, 1))
@@ -90,6 +91,7 @@ def make_requantizer(name: str, inputs: RequantizerInputs) -> RequantizerOutputs
     is_wide_q = latch(_is_wide(coarse_q), f"{name}_is_wide")
     result_q = latch(round_saturating(quotient_q, sign_q, is_wide_q), f"{name}_result")
 
+    # Control.
     is_coming = delay(inputs.valid, LATENCY_CYCLES - 1, f"{name}_is_coming", inputs.clear)
     valid_q = delay(is_coming, 1, f"{name}_valid", inputs.clear)
     return RequantizerOutputs(is_coming, valid_q, result_q)

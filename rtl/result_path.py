@@ -119,6 +119,7 @@ def make_result_path(
     config: AcceleratorConfig, name: str, inputs: ResultPathInputs
 ) -> ResultPathOutputs:
     """Build selection, requantisation and collection."""
+    # Datapath.
     lane, is_word_selected = _count_lanes(
         config, f"{name}_lane", inputs.clear, inputs.element_valid, inputs.is_norm
     )

@@ -51,15 +51,15 @@ class RetirementInputs:
 
 
 @dataclass(frozen=True)
-class RetirementOutputs:
-    """Wires out of the unit.
+class Retirement:
+    """What a core offers when a slot is finished.
 
     Attributes:
-        valid: 1 bit; with it:
+        valid: 1 bit; held with the other wires until it is accepted.
         slot: 5 bits.
         start_cycle: 48 bits, first cycle of the first instruction.
         end_cycle: 48 bits, last cycle of the last instruction.
-        digest: 32 bits.
+        digest: 32 bits, of the words that the slot stored.
     """
 
     valid: pyrtl.WireVector
@@ -69,27 +69,30 @@ class RetirementOutputs:
     digest: pyrtl.WireVector
 
 
-def make_retirement(
-    name: str, sequencer: SequencerOutputs, inputs: RetirementInputs
-) -> RetirementOutputs:
+def make_retirement(name: str, sequencer: SequencerOutputs, inputs: RetirementInputs) -> Retirement:
     """Build the record of the slot under way and the one that is offered."""
+    # State.
     is_begun_q = make_register(1, f"{name}_is_begun")
     is_ended_q = make_register(1, f"{name}_is_ended")
     start_cycle_q = make_register(COUNTER_BITS, f"{name}_start_cycle")
     digest_q = make_register(DIGEST_BITS, f"{name}_digest")
 
+    # Datapath.
     fields = sequencer.fields
     # The end comes late: a register holds it, and the record is over in the cycle after it.
     is_beginning = sequencer.is_first_cycle & (~is_begun_q | is_ended_q)
     is_retiring = sequencer.is_finished & fields["is_last"]
     is_ending = is_retiring | sequencer.is_finished & is_one_of(fields, DECISION_OPCODES)
 
+    # Control.
     forget = inputs.reset | inputs.is_dropping | ~inputs.is_running
     drive(is_begun_q, (is_beginning, 1), (is_ended_q, 0), clear=forget)
     drive(is_ended_q, (pyrtl.Const(1, 1), is_ending), clear=forget)
     drive(start_cycle_q, (is_beginning, inputs.cycle))
     # No beat is sent in an instruction's first cycle, in which its operands are read.
     drive(digest_q, (inputs.is_beat_sent, update_digest(digest_q, inputs.beat)), (is_beginning, 0))
+
+    # Assertions.
     require(
         inputs.reset | ~(inputs.is_beat_sent & sequencer.is_first_cycle),
         f"{name} sees no beat in a first cycle",
@@ -103,7 +106,7 @@ def _offer(
     is_retiring: pyrtl.WireVector,
     slot: pyrtl.WireVector,
     record: tuple[pyrtl.WireVector, pyrtl.WireVector],
-) -> RetirementOutputs:
+) -> Retirement:
     """Registers that hold start cycle and digest of the finished slot until they are taken."""
     start_cycle, digest = record
     valid_q = make_register(1, f"{name}_valid")
@@ -126,9 +129,7 @@ def _offer(
     payload = pyrtl.concat(slot_q, record_start_cycle_q, record_end_cycle_q, record_digest_q)
     require_stable(f"{name}_record", inputs.reset, valid_q, inputs.ready, payload)
     require(inputs.reset | ~(is_retiring & valid_q), f"{name} has one record pending")
-    return RetirementOutputs(
-        valid_q, slot_q, record_start_cycle_q, record_end_cycle_q, record_digest_q
-    )
+    return Retirement(valid_q, slot_q, record_start_cycle_q, record_end_cycle_q, record_digest_q)
 
 
 def update_digest(digest: pyrtl.WireVector, beat: pyrtl.WireVector) -> pyrtl.WireVector:

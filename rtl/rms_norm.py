@@ -77,7 +77,10 @@ class RmsNormOutputs:
 
 def make_rms_norm(name: str, inputs: RmsNormInputs) -> RmsNormOutputs:
     """Build the pipeline: sum with E, position of the highest bit, normalisation, table."""
+    # State.
     value_q = make_register(ACCUMULATOR_BITS, f"{name}_value")
+
+    # Datapath.
     # The program's sums stay below 2^47: the carry is 0.
     value = (inputs.sum_of_squares + inputs.epsilon)[:ACCUMULATOR_BITS]
     drive(value_q, (inputs.valid, value))
@@ -91,6 +94,8 @@ def make_rms_norm(name: str, inputs: RmsNormInputs) -> RmsNormOutputs:
     mantissa_q = latch(interpolate(name, normalised_q), f"{name}_mantissa")
 
     shift = (pair_q + pyrtl.Const(RSQRT_FRACTION_BITS, SHIFT_BITS))[:SHIFT_BITS]
+
+    # Control.
     is_ready_q = delay(inputs.valid, LATENCY_CYCLES, f"{name}_is_ready", inputs.clear)
     return RmsNormOutputs(is_ready_q, mantissa_q, shift)
 

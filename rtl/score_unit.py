@@ -135,13 +135,15 @@ def make_score_unit(config: AcceleratorConfig, inputs: ScoreUnitInputs) -> Score
     measured_q = _make_marks("measured", forget, marks[:-1])
     is_decided_q = make_register(1, "score_unit_head_is_decided")
     computes_q = make_register(1, "score_unit_head_computes")
-    following, kept = (
-        _look(slot[:SLOT_BITS], (decided_q, computing_q), decisions)
-        for slot in (inputs.next_slot, inputs.head_slot)
-    )
-    for register, *cases in zip((is_decided_q, computes_q), following, kept, strict=True):
-        register_d = pyrtl.select(inputs.is_commit, *cases)
-        drive(register, (pyrtl.Const(1, 1), register_d), clear=forget)
+
+    # Control: after a commit the next slot is at the head.
+    marks_q = decided_q, computing_q
+    next_is_decided, next_computes = _look(inputs.next_slot[:SLOT_BITS], marks_q, decisions)
+    head_is_decided, head_computes = _look(inputs.head_slot[:SLOT_BITS], marks_q, decisions)
+    is_decided_d = pyrtl.select(inputs.is_commit, next_is_decided, head_is_decided)
+    drive(is_decided_q, (pyrtl.Const(1, 1), is_decided_d), clear=forget)
+    computes_d = pyrtl.select(inputs.is_commit, next_computes, head_computes)
+    drive(computes_q, (pyrtl.Const(1, 1), computes_d), clear=forget)
     _require_single_decisions(config, inputs, marks, decided_q)
     head_slot = inputs.head_slot[:SLOT_BITS]
     is_measured = read_slot(measured_q, head_slot)

@@ -71,6 +71,7 @@ class SequencerOutputs:
 
 def make_sequencer(name: str, inputs: SequencerInputs) -> SequencerOutputs:
     """Build the sequencer."""
+    # State.
     is_running_q = make_register(1, f"{name}_is_running")
     instruction_q = make_register(INSTRUCTION_BITS, f"{name}_instruction")
     head, fields = split(inputs.head), split(instruction_q)
@@ -78,6 +79,7 @@ def make_sequencer(name: str, inputs: SequencerInputs) -> SequencerOutputs:
     marks_q = make_register(len(head[MARKS]), f"{name}_{MARKS}")
     fields[MARKS] = marks_q
 
+    # Datapath.
     is_finished = is_running_q & inputs.is_done & ~inputs.is_dropping
     # A slot ends only when the record of the slot before it has been taken.
     is_offered = inputs.head_valid & ~inputs.is_dropping
@@ -87,6 +89,7 @@ def make_sequencer(name: str, inputs: SequencerInputs) -> SequencerOutputs:
     is_starting = pyrtl.select(is_running_q, inputs.is_done & can_follow, can_begin)
     is_dropped = inputs.is_dropping & ~inputs.is_transfer_open
 
+    # Control.
     drive(
         is_running_q,
         (is_starting, 1),

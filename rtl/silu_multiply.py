@@ -93,12 +93,15 @@ class SiluMultiplyInputs:
 def make_silu_multiply(name: str, inputs: SiluMultiplyInputs) -> RequantizerOutputs:
     """Build the pipeline: SiLU of the gate, product with up, requantisation."""
     lent, is_lent = inputs.lent, inputs.is_lent
+
+    # Datapath.
     silu = make_silu(name, inputs.gate, inputs.gate_shift)
     left = pyrtl.select(is_lent, lent.left.sign_extended(len(silu)), silu)
     left_q = latch(left, f"{name}_left")
     right_q = latch(pyrtl.select(is_lent, lent.right, inputs.up), f"{name}_right")
     product_q = latch(_make_product(name, left_q, right_q), f"{name}_product")
 
+    # Control.
     valid = pyrtl.select(is_lent, lent.valid, inputs.valid)
     valid_q = delay(valid, PRODUCT_CYCLES, f"{name}_valid", inputs.clear)
     multiplier = pyrtl.select(

@@ -73,10 +73,17 @@ def make_write_back(
     config: AcceleratorConfig, name: str, sequencer: SequencerOutputs, inputs: WriteBackInputs
 ) -> WriteBackOutputs:
     """Build the write port's multiplexer and its index."""
+    # State.
+    index_bits = count_index_bits(config)
+    index_q = make_register(index_bits, f"{name}_index")
+    last_index_q = make_register(index_bits, f"{name}_last_index")
+    is_last_word_q = make_register(1, f"{name}_is_last_word")
+    is_single_q = make_register(1, f"{name}_is_single")
+
+    # Datapath.
     fields, is_starting = sequencer.fields, sequencer.is_starting
     is_load = is_one_of(fields, (Opcode.LOAD,))
     is_add = is_one_of(fields, (Opcode.ADD,))
-    is_last_word_q = make_register(1, f"{name}_is_last_word")
     loaded = _join_beats(name, is_starting, inputs, is_load, is_last_word_q)
     sum_q = _make_sum(name, inputs.x_word, inputs.y_word)
     is_sum_q = delay(inputs.is_sum, SUM_CYCLES, f"{name}_is_sum", inputs.clear)
@@ -85,14 +92,12 @@ def make_write_back(
     enable = loaded.is_word | is_computed
     word = pyrtl.select(is_load, loaded.word, pyrtl.select(is_add, sum_q, inputs.result_word))
 
-    index_bits = count_index_bits(config)
-    index_q = make_register(index_bits, f"{name}_index")
+    # Control.
     is_step = enable | inputs.is_word_sent
     drive(index_q, (is_starting, 0), (is_step, increment(index_q)))
     # Larger lengths than a buffer are refused before dispatch: the upper bits are 0.
     num_words = sequencer.head["rows"][:index_bits]
     is_single = num_words == 1
-    last_index_q = make_register(index_bits, f"{name}_last_index")
     drive(last_index_q, (is_starting, decrement(num_words)))
     # A flag of the index, so that the end of an instruction does not wait for a comparison.
     drive(
@@ -107,7 +112,6 @@ def make_write_back(
         index=delay(index_q, WRITE_CYCLES, f"{name}_written_index"),
         word=delay(word, WRITE_CYCLES, f"{name}_word"),
     )
-    is_single_q = make_register(1, f"{name}_is_single")
     drive(is_single_q, (is_starting, is_single))
     is_single_written_q = delay(
         is_written & is_single_q, WRITE_CYCLES, f"{name}_is_single_written", inputs.clear

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import pyrtl
 
 from fastcar.rtl.assertions import require, require_stable
+from fastcar.rtl.channel import ADDRESS_BITS, MAX_OPEN_WRITES
 from fastcar.rtl.registers import decrement, drive, increment, make_register
 
-MAX_OPEN_BITS = 16
-ADDRESS_BITS = 32
+MAX_OPEN_BITS = MAX_OPEN_WRITES.bit_length()
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ class WriteChannelOutputs:
 
 def make_write_channel(name: str, inputs: WriteChannelInputs) -> WriteChannelOutputs:
     """Build the channel."""
+    # State.
     is_sending_q = make_register(1, f"{name}_is_sending")
     is_upper_q = make_register(1, f"{name}_is_upper")
     address_q = make_register(ADDRESS_BITS, f"{name}_address")
@@ -81,6 +82,7 @@ def make_write_channel(name: str, inputs: WriteChannelInputs) -> WriteChannelOut
     has_open_q = make_register(1, f"{name}_has_open")
     has_one_open_q = make_register(1, f"{name}_has_one_open")
 
+    # Datapath.
     beat_bits = len(inputs.word) // 2
     data = pyrtl.select(is_upper_q, inputs.word[beat_bits:], inputs.word[:beat_bits])
     is_beat_sent = is_sending_q & inputs.ready
@@ -90,6 +92,7 @@ def make_write_channel(name: str, inputs: WriteChannelInputs) -> WriteChannelOut
     is_last_acknowledged = ~is_sending_q & is_acknowledged & has_one_open_q
     is_more, is_less = is_beat_sent & ~is_acknowledged, is_acknowledged & ~is_beat_sent
 
+    # Control.
     drive(
         is_sending_q,
         (inputs.start, 1),
@@ -113,6 +116,8 @@ def make_write_channel(name: str, inputs: WriteChannelInputs) -> WriteChannelOut
     has_two_open = num_open_q == 2
     drive(has_open_q, (is_more, 1), (is_less, ~has_one_open_q), clear=inputs.reset)
     drive(has_one_open_q, (is_more, ~has_open_q), (is_less, has_two_open), clear=inputs.reset)
+
+    # Assertions.
     _require_rules(name, inputs, is_sending_q, pyrtl.concat(address_q, data), num_open_q)
     is_awaited = ~is_sending_q & has_open_q & ~is_last_acknowledged
     return WriteChannelOutputs(
@@ -138,7 +143,7 @@ def _require_rules(
     require_stable(f"{name}_beat", inputs.reset, valid, inputs.ready, payload)
     is_surplus = inputs.acknowledge_valid & (num_open == 0)
     require(inputs.reset | ~is_surplus, f"rule 5: {name} is acknowledged once for every beat")
-    is_full = num_open == (1 << MAX_OPEN_BITS) - 1
+    is_full = num_open == MAX_OPEN_WRITES
     require(
         inputs.reset | ~(is_full & valid & inputs.ready & ~inputs.acknowledge_valid),
         f"rule 5: {name} has at most 65,535 beats open",

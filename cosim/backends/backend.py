@@ -12,8 +12,15 @@ from fastcar.cosim.records import (
     AcceleratorError,
     CommitRecord,
     Counters,
+    GetPort,
     Registers,
     RetireRecord,
+    check_orders,
+    read_counters,
+    read_decision,
+    read_error,
+    read_registers,
+    read_retire,
 )
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.rtl.config import AcceleratorConfig
@@ -116,6 +123,39 @@ class Backend(Protocol):
             ProtocolError: hardware or memory broke a rule of the channels.
             RecordError: records have a gap.
         """
+
+
+class RunRecords:
+    """What the output ports show along a run: records in every cycle, all else when it is done."""
+
+    def __init__(self, config: AcceleratorConfig, get: GetPort) -> None:
+        self._config, self._get = config, get
+        self._decisions: list[CommitRecord] = []
+        self._retires: list[RetireRecord] = []
+
+    def observe(self) -> None:
+        """Take the records of this cycle."""
+        decision, retire = read_decision(self._get), read_retire(self._get)
+        self._decisions += () if decision is None else (decision,)
+        self._retires += () if retire is None else (retire,)
+
+    def finish(self, traffic: Sequence[Traffic], num_accepted: int, num_steps: int) -> RunResult:
+        """The result of the run.
+
+        Raises:
+            RecordError: records have a gap.
+        """
+        check_orders(self._decisions, self._retires)
+        return RunResult(
+            decisions=tuple(self._decisions),
+            retires=tuple(self._retires),
+            counters=read_counters(self._config, self._get),
+            registers=read_registers(self._config, self._get),
+            traffic=tuple(traffic),
+            error=read_error(self._get),
+            num_accepted=num_accepted,
+            num_steps=num_steps,
+        )
 
 
 class InstructionDriver:

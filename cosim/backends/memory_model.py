@@ -18,11 +18,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.cosim.backends.channel_wires import CoreToMemory, MemoryToCore
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.assertions import ProtocolError
-
-MAX_OPEN_WRITES = 65535
+from fastcar.rtl.channel import MAX_OPEN_WRITES, CoreToMemory, MemoryToCore
 
 
 class ChannelError(ProtocolError):
@@ -121,7 +119,7 @@ class MemoryChannel:
         self._read_address = self._beats_left = self._response_cycle = 0
         self._response: tuple[int, bool] | None = None
         self._open_writes: deque[tuple[int, bool]] = deque()  # Cycle of the answer, error.
-        self._driven: MemoryToCore | None = None
+        self._driven: MemoryToCore[int] | None = None
         self._held_request: tuple[int, int] | None = None
         self._held_write: tuple[int, int] | None = None
 
@@ -141,7 +139,7 @@ class MemoryChannel:
         if self._held_request is not None or self._held_write is not None:
             self._refuse(2, "done while a transfer is offered")
 
-    def drive(self) -> MemoryToCore:
+    def drive(self) -> MemoryToCore[int]:
         """What the memory puts on the wires in this cycle."""
         self._prepare_response()
         is_acknowledged = self._is_acknowledge_due()
@@ -157,7 +155,7 @@ class MemoryChannel:
         )
         return self._driven
 
-    def observe(self, core: CoreToMemory) -> None:
+    def observe(self, core: CoreToMemory[int]) -> None:
         """Take what the core did in this cycle; raises ChannelError if it broke a rule."""
         if self._driven is None:
             raise ArgumentError("observe", "called twice", "preceded by drive")
@@ -195,7 +193,7 @@ class MemoryChannel:
         probability = self.settings.stall_probability
         return probability > 0 and self._random.random() < probability
 
-    def _observe_request(self, core: CoreToMemory, is_ready: bool) -> None:
+    def _observe_request(self, core: CoreToMemory[int], is_ready: int) -> None:
         request = core.read_request_address, core.read_request_num_beats
         offered = request if core.read_request_valid else None
         self._check_held("read request", self._held_request, offered)
@@ -209,7 +207,7 @@ class MemoryChannel:
         self._read_address, self._beats_left = request
         self._response_cycle = self._cycle + self.settings.latency_cycles
 
-    def _observe_write(self, core: CoreToMemory, is_ready: bool) -> None:
+    def _observe_write(self, core: CoreToMemory[int], is_ready: int) -> None:
         address = core.write_address
         offered = (address, core.write_data) if core.write_valid else None
         self._check_held("write", self._held_write, offered)
@@ -232,10 +230,3 @@ class MemoryChannel:
 
     def _refuse(self, rule: int, text: str) -> None:
         raise ChannelError(self.name, self._cycle, rule, text)
-
-
-def make_channels(
-    num_cores: int, memory: SharedMemory, settings: ChannelSettings
-) -> tuple[MemoryChannel, ...]:
-    """A fresh channel for each core."""
-    return tuple(MemoryChannel(f"core{core}", memory, settings) for core in range(num_cores))

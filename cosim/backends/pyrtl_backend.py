@@ -14,26 +14,17 @@ import pyrtl
 
 from fastcar.cosim.backends.backend import (
     InstructionDriver,
+    RunRecords,
     RunResult,
     RunSettings,
     Traffic,
     count_steps,
 )
-from fastcar.cosim.backends.channel_wires import CoreToMemory
 from fastcar.cosim.backends.memory_model import MemoryChannel, SharedMemory
-from fastcar.cosim.records import (
-    CommitRecord,
-    GetPort,
-    RetireRecord,
-    check_orders,
-    read_counters,
-    read_decision,
-    read_error,
-    read_registers,
-    read_retire,
-)
+from fastcar.cosim.records import GetPort
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.accelerator import make_accelerator
+from fastcar.rtl.channel import CHANNEL_PORTS, CoreToMemory
 from fastcar.rtl.config import AcceleratorConfig
 
 
@@ -144,14 +135,13 @@ class _Run:
         memory: SharedMemory,
         settings: RunSettings,
     ) -> None:
-        self.stepper, self.config, self.settings = stepper, config, settings
+        self.stepper, self.settings = stepper, settings
         self.driver = InstructionDriver(program, settings)
         self.channels = {
             f"core{core}": MemoryChannel(f"core{core}", memory, settings.channels)
             for core in range(config.num_cores)
         }
-        self.decisions: list[CommitRecord] = []
-        self.retires: list[RetireRecord] = []
+        self.records = RunRecords(config, stepper.get)
         self.num_steps = 0
 
     def step(self) -> bool:
@@ -170,54 +160,26 @@ class _Run:
         self.driver.observe(bool(get("instruction_ready")))
         for name, channel in self.channels.items():
             channel.observe(read_channel(get, name))
-        decision, retire = read_decision(get), read_retire(get)
-        if decision is not None:
-            self.decisions.append(decision)
-        if retire is not None:
-            self.retires.append(retire)
+        self.records.observe()
         return has_begun and bool(get("done"))
 
     def finish(self) -> RunResult:
         """Check that nothing is left open, and collect the result."""
         for channel in self.channels.values():
             channel.check_closed()
-        check_orders(self.decisions, self.retires)
-        get = self.stepper.get
-        return RunResult(
-            decisions=tuple(self.decisions),
-            retires=tuple(self.retires),
-            counters=read_counters(self.config, get),
-            registers=read_registers(self.config, get),
-            traffic=tuple(
-                Traffic(channel.num_read_beats, channel.num_write_beats)
-                for channel in self.channels.values()
-            ),
-            error=read_error(get),
-            num_accepted=self.driver.num_accepted,
-            num_steps=self.num_steps,
-        )
+        traffic = [
+            Traffic(channel.num_read_beats, channel.num_write_beats)
+            for channel in self.channels.values()
+        ]
+        return self.records.finish(traffic, self.driver.num_accepted, self.num_steps)
 
 
 def drive_channel(inputs: dict[str, int], name: str, channel: MemoryChannel) -> None:
     """Add to `inputs` what the memory drives on the channel of core `name`."""
-    driven = channel.drive()
-    inputs[f"{name}_read_request_ready"] = driven.read_request_ready
-    inputs[f"{name}_read_response_valid"] = driven.read_response_valid
-    inputs[f"{name}_read_response_data"] = driven.read_response_data
-    inputs[f"{name}_read_response_error"] = driven.read_response_error
-    inputs[f"{name}_write_ready"] = driven.write_ready
-    inputs[f"{name}_write_acknowledge_valid"] = driven.write_acknowledge_valid
-    inputs[f"{name}_write_acknowledge_error"] = driven.write_acknowledge_error
+    inputs |= {f"{name}_{port}": value for port, value in vars(channel.drive()).items()}
 
 
-def read_channel(get: GetPort, name: str) -> CoreToMemory:
+def read_channel(get: GetPort, name: str) -> CoreToMemory[int]:
     """What core `name` drives on its channel."""
-    return CoreToMemory(
-        read_request_valid=bool(get(f"{name}_read_request_valid")),
-        read_request_address=get(f"{name}_read_request_address"),
-        read_request_num_beats=get(f"{name}_read_request_num_beats"),
-        read_response_ready=bool(get(f"{name}_read_response_ready")),
-        write_valid=bool(get(f"{name}_write_valid")),
-        write_address=get(f"{name}_write_address"),
-        write_data=get(f"{name}_write_data"),
-    )
+    ports = (port.name for port in CHANNEL_PORTS if not port.is_from_memory)
+    return CoreToMemory(**{port: get(f"{name}_{port}") for port in ports})

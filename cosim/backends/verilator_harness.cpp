@@ -127,31 +127,13 @@ private:
 
 using Top = Vfastcar_accelerator;
 
-struct CorePorts {
-    decltype(Top::core0_read_request_valid) read_request_valid;
-    decltype(Top::core0_read_request_ready) read_request_ready;
-    decltype(Top::core0_read_request_address) read_request_address;
-    decltype(Top::core0_read_request_num_beats) read_request_num_beats;
-    decltype(Top::core0_read_response_valid) read_response_valid;
-    decltype(Top::core0_read_response_ready) read_response_ready;
-    decltype(Top::core0_read_response_data) read_response_data;
-    decltype(Top::core0_read_response_error) read_response_error;
-    decltype(Top::core0_write_valid) write_valid;
-    decltype(Top::core0_write_ready) write_ready;
-    decltype(Top::core0_write_address) write_address;
-    decltype(Top::core0_write_data) write_data;
-    decltype(Top::core0_write_acknowledge_valid) write_acknowledge_valid;
-    decltype(Top::core0_write_acknowledge_error) write_acknowledge_error;
-};
+#define FASTCAR_DECLARE(k, name) decltype(Top::core##k##_##name) name;
+#define FASTCAR_BIND(k, name) top.core##k##_##name,
+#define FASTCAR_BIND_CORE(k) CorePorts{FASTCAR_CHANNEL(FASTCAR_BIND, k)},
 
-#define FASTCAR_BIND_CORE(k)                                                        \
-    CorePorts{top.core##k##_read_request_valid,     top.core##k##_read_request_ready,      \
-              top.core##k##_read_request_address,   top.core##k##_read_request_num_beats,  \
-              top.core##k##_read_response_valid,    top.core##k##_read_response_ready,     \
-              top.core##k##_read_response_data,     top.core##k##_read_response_error,     \
-              top.core##k##_write_valid,            top.core##k##_write_ready,             \
-              top.core##k##_write_address,          top.core##k##_write_data,              \
-              top.core##k##_write_acknowledge_valid, top.core##k##_write_acknowledge_error},
+struct CorePorts {
+    FASTCAR_CHANNEL(FASTCAR_DECLARE, 0)
+};
 
 #define FASTCAR_LOCATE(name) &top.name,
 

@@ -30,7 +30,7 @@ class Generator(ctypes.Structure):
 def make_structures(num_cores: int) -> tuple[type[Any], type[Any]]:
     """FastcarSettings and FastcarStatus of the harness, for a number of cores."""
 
-    class Settings(ctypes.Structure):
+    class HarnessSettings(ctypes.Structure):
         _fields_ = (
             ("program", ctypes.c_char_p),
             ("num_instructions", ctypes.c_uint64),
@@ -48,7 +48,7 @@ def make_structures(num_cores: int) -> tuple[type[Any], type[Any]]:
             ("generators", Generator * (1 + num_cores)),
         )
 
-    class Status(ctypes.Structure):
+    class HarnessStatus(ctypes.Structure):
         _fields_ = (
             ("num_steps", ctypes.c_uint64),
             ("num_accepted", ctypes.c_uint64),
@@ -61,7 +61,7 @@ def make_structures(num_cores: int) -> tuple[type[Any], type[Any]]:
             ("num_write_beats", ctypes.c_uint64 * num_cores),
         )
 
-    return Settings, Status
+    return HarnessSettings, HarnessStatus
 
 
 @lru_cache(maxsize=64)

@@ -14,8 +14,15 @@ import numpy as np
 
 from fastcar.cosim.export.recording import Recording
 from fastcar.cosim.program.memory_image import Beats
-from fastcar.cosim.records import CommitRecord, Counters, RetireRecord
+from fastcar.cosim.records import (
+    DECISION_PORTS,
+    RETIRE_PORTS,
+    CommitRecord,
+    Counters,
+    RetireRecord,
+)
 from fastcar.cosim.verilog.verilog_ports import Port
+from fastcar.rtl.channel import CHANNEL_PORTS
 from fastcar.rtl.counters import COUNTER_BITS
 from fastcar.rtl.instruction import INSTRUCTION_BITS
 
@@ -28,10 +35,6 @@ EXPECTED_MEMORY_FILE = "expected_memory.hex"
 DECISIONS_FILE = "expected_decisions.hex"
 RETIRES_FILE = "expected_retires.hex"
 COUNTERS_FILE = "expected_counters.hex"
-
-DECISION_PORTS = ("order", "slot", "score", "computes", "core", "cycle")
-RETIRE_PORTS = ("order", "slot", "core", "start_cycle", "end_cycle", "digest")
-"""Members of the records, from the highest bits of a line down; also names of the ports."""
 
 MARGIN_CYCLES = 1000
 """A run that takes so much longer than expected is broken off."""
@@ -102,7 +105,7 @@ def format_records(
     kind: str,
     ports: tuple[Port, ...],
 ) -> str:
-    """One record a line, its members side by side as wide as their ports."""
+    """One record a line, its members from the highest bits down, each as wide as its port."""
     widths = get_widths(members, kind, ports)
     lines = [f"// {', '.join(f'{member} {widths[member]}' for member in members)}, in bits"]
     for record in records:
@@ -172,27 +175,14 @@ def _connect(ports: tuple[Port, ...]) -> Iterator[str]:
 def _make_channel(core: int) -> Iterator[str]:
     """The memory channel of a core, and its writes to the memory."""
     prefix = f"core{core}"
-    shared = (
-        "read_request_valid",
-        "read_request_ready",
-        "read_request_address",
-        "read_request_num_beats",
-        "read_response_valid",
-        "read_response_ready",
-        "read_response_data",
-        "read_response_error",
-        "write_valid",
-        "write_ready",
-        "write_acknowledge_valid",
-        "write_acknowledge_error",
-    )
     yield f"    wire [31:0] {prefix}_read_address;"
     yield "    fastcar_memory_channel #(.BEAT_BITS(BEAT_BITS), .LATENCY(LATENCY))"
     yield f"        {prefix}_channel ("
     yield "            .clk(clk),"
     yield "            .reset(reset),"
-    for name in shared:
-        yield f"            .{name}({prefix}_{name}),"
+    for port in CHANNEL_PORTS:
+        if port.name not in ("write_address", "write_data"):
+            yield f"            .{port.name}({prefix}_{port.name}),"
     yield f"            .read_address({prefix}_read_address),"
     yield f"            .read_beat(memory[{prefix}_read_address])"
     yield "        );"

@@ -11,26 +11,14 @@ from dataclasses import dataclass
 import pyrtl
 
 from fastcar.reference.errors import ArgumentError
+from fastcar.rtl.channel import CHANNEL_PORTS
 
 MEANINGS = {
     "reset": "synchronous; recovers everything in one cycle",
     "instruction_valid": "an instruction is offered",
     "instruction_ready": "it is accepted if valid is 1 as well",
     "instruction": "fields from bit 0 up, docs/accelerator.md section 2",
-    "core#_read_request_valid": "a read is asked for",
-    "core#_read_request_ready": "memory accepts it",
-    "core#_read_request_address": "of the first beat, in beats",
-    "core#_read_request_num_beats": "1 or more",
-    "core#_read_response_valid": "memory answers with one beat",
-    "core#_read_response_ready": "the core takes it",
-    "core#_read_response_data": "byte 0 in the lowest bits",
-    "core#_read_response_error": "the beat is not valid; its data is ignored",
-    "core#_write_valid": "a beat is to be written",
-    "core#_write_ready": "memory accepts it",
-    "core#_write_address": "in beats",
-    "core#_write_data": "byte 0 in the lowest bits",
-    "core#_write_acknowledge_valid": "the oldest open write is done",
-    "core#_write_acknowledge_error": "it has failed",
+    **{f"core#_{port.name}": port.meaning for port in CHANNEL_PORTS},
     "done": "level; the run has ended",
     "error": "level; an error was found, sticky until reset",
     "error_code": "what was wrong, docs/accelerator.md section 5",

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pyrtl
-
 from fastcar.proofs.formal.task import FormalTask
-from fastcar.proofs.formal.unit import Unit, name_outputs
+from fastcar.proofs.formal.unit import DESIGN, make_unit
 from fastcar.proofs.formal.unit_task import UnitBug, make_unit_task, read_body
-from fastcar.rtl.read_channel import NUM_BEATS_BITS, ReadChannelInputs, make_read_channel
+from fastcar.rtl.channel import ADDRESS_BITS, NUM_BEATS_BITS
+from fastcar.rtl.read_channel import ReadChannelInputs, ReadChannelOutputs, make_read_channel
 
 MODULE = "fastcar.rtl.read_channel"
 NUM_OPEN = "unit_num_beats_open_q"
@@ -38,34 +37,17 @@ BUGS = (
         "is_beat=is_taken",
     ),
 )
-BIT_OUTPUTS = (
-    "request_valid",
-    "response_ready",
-    "is_beat",
-    "is_error",
-    "is_open",
-    "is_stalled",
-)
-
-
-def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
-    """The unit between ports."""
-    return name_outputs(make_read_channel("unit", ReadChannelInputs(**wires)))
-
-
-UNIT = Unit(
-    build,
+UNIT = make_unit(
+    lambda inputs: make_read_channel(DESIGN, inputs),
+    ReadChannelInputs,
+    ReadChannelOutputs,
     {
-        "reset": 1,
-        "start": 1,
-        "address": 32,
+        "address": ADDRESS_BITS,
         "num_beats": NUM_BEATS_BITS,
-        "request_ready": 1,
-        "response_valid": 1,
         "response_data": 32,
-        "response_error": 1,
+        "request_address": ADDRESS_BITS,
+        "request_num_beats": NUM_BEATS_BITS,
     },
-    dict.fromkeys(BIT_OUTPUTS, 1) | {"request_address": 32, "request_num_beats": NUM_BEATS_BITS},
 )
 
 

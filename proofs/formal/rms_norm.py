@@ -9,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import pyrtl
-
 from fastcar.proofs.formal.task import FormalTask, Method
-from fastcar.proofs.formal.unit import Unit
+from fastcar.proofs.formal.unit import DESIGN, make_unit
 from fastcar.proofs.formal.unit_task import UnitBug, make_table_function, make_unit_task
 from fastcar.reference.tables import RSQRT_FIRST_INDEX, RSQRT_TABLE
 from fastcar.rtl.instruction import VALUE_BITS
 from fastcar.rtl.lanes import ACCUMULATOR_BITS
-from fastcar.rtl.rms_norm import MANTISSA_BITS, STEP_BITS, RmsNormInputs, make_rms_norm
+from fastcar.rtl.rms_norm import (
+    MANTISSA_BITS,
+    STEP_BITS,
+    RmsNormInputs,
+    RmsNormOutputs,
+    make_rms_norm,
+)
 
 MODULE = "fastcar.rtl.rms_norm"
 NORMALISED, ENTRY = "unit_normalised_q", "unit_entry_3_q"
@@ -81,16 +85,16 @@ end
 """
 
 
-def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
-    """The unit between ports."""
-    outputs = make_rms_norm("unit", RmsNormInputs(**wires))
-    return {"is_ready": outputs.is_ready, "mantissa": outputs.mantissa, "shift": outputs.shift}
-
-
-UNIT = Unit(
-    build,
-    {"clear": 1, "valid": 1, "sum_of_squares": ACCUMULATOR_BITS, "epsilon": VALUE_BITS},
-    {"is_ready": 1, "mantissa": MANTISSA_BITS, "shift": 6},
+UNIT = make_unit(
+    lambda inputs: make_rms_norm(DESIGN, inputs),
+    RmsNormInputs,
+    RmsNormOutputs,
+    {
+        "sum_of_squares": ACCUMULATOR_BITS,
+        "epsilon": VALUE_BITS,
+        "mantissa": MANTISSA_BITS,
+        "shift": 6,
+    },
 )
 
 

@@ -63,6 +63,22 @@ class Unit:
         return widths
 
 
-def name_outputs(outputs: Any) -> dict[str, pyrtl.WireVector]:
-    """All wires of a dataclass of outputs, by name: what `Unit.build` gives."""
-    return {one.name: getattr(outputs, one.name) for one in fields(outputs)}
+def make_unit(
+    make: Callable[[Any], Any], inputs: type[Any], outputs: type[Any], widths: Ports
+) -> Unit:
+    """A unit between ports that are named as the members of its dataclasses of wires.
+
+    Args:
+        make: builds the unit from its inputs; gives its outputs. It names the function of `rtl`
+            when it is called: a bug may have been planted there.
+        inputs: dataclass.
+        outputs: dataclass.
+        widths: of the members of both that are wider than 1 bit.
+    """
+
+    def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
+        made: dict[str, pyrtl.WireVector] = vars(make(inputs(**wires)))
+        return made
+
+    names = ([one.name for one in fields(bundle)] for bundle in (inputs, outputs))
+    return Unit(build, *({name: widths.get(name, 1) for name in side} for side in names))

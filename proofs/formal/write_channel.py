@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pyrtl
-
 from fastcar.proofs.formal.task import FormalTask
-from fastcar.proofs.formal.unit import Unit, name_outputs
+from fastcar.proofs.formal.unit import DESIGN, make_unit
 from fastcar.proofs.formal.unit_task import UnitBug, make_unit_task, read_body
-from fastcar.rtl.write_channel import WriteChannelInputs, make_write_channel
+from fastcar.rtl.channel import ADDRESS_BITS
+from fastcar.rtl.write_channel import WriteChannelInputs, WriteChannelOutputs, make_write_channel
 
 MODULE = "fastcar.rtl.write_channel"
 BEAT_BITS = 32
@@ -44,36 +43,16 @@ BUGS = (
         "has_two_open = num_open_q == 3",
     ),
 )
-BIT_OUTPUTS = (
-    "valid",
-    "is_beat_sent",
-    "is_word_sent",
-    "is_done",
-    "is_error",
-    "is_open",
-    "is_stalled",
-)
-
-
-def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
-    """The unit between ports."""
-    return name_outputs(make_write_channel("unit", WriteChannelInputs(**wires)))
-
-
-UNIT = Unit(
-    build,
+UNIT = make_unit(
+    lambda inputs: make_write_channel(DESIGN, inputs),
+    WriteChannelInputs,
+    WriteChannelOutputs,
     {
-        "reset": 1,
-        "start": 1,
-        "first_address": 32,
-        "stop": 1,
+        "first_address": ADDRESS_BITS,
         "word": 2 * BEAT_BITS,
-        "is_last_word": 1,
-        "ready": 1,
-        "acknowledge_valid": 1,
-        "acknowledge_error": 1,
+        "address": ADDRESS_BITS,
+        "data": BEAT_BITS,
     },
-    dict.fromkeys(BIT_OUTPUTS, 1) | {"address": 32, "data": BEAT_BITS},
 )
 
 

@@ -13,10 +13,12 @@ from typing import Any
 
 import pyrtl
 
+from fastcar.rtl.channel import make_channel_inputs
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.core import CoreInputs, CoreOutputs, make_core
+from fastcar.rtl.core import make_core
+from fastcar.rtl.core_ports import CoreInputs, CoreOutputs
 from fastcar.rtl.instruction import Instruction, encode
-from tests.rtl.wires import make_inputs, to_signed
+from tests.rtl.wires import to_signed
 
 MAX_CYCLES = 20_000
 """Watchdog of every run."""
@@ -146,17 +148,18 @@ class CoreBench:
     def __init__(self, config: AcceleratorConfig, simulator: Any = pyrtl.FastSimulation) -> None:
         pyrtl.reset_working_block()
         self.config = config
-        widths = {field.name: 1 for field in fields(CoreInputs)}
-        widths |= {"cycle": 48, "instruction": 128, "read_response_data": config.beat_bits}
-        outputs = make_core(config, "core0", make_inputs(CoreInputs, **widths))
-        self.output_names = [field.name for field in fields(CoreOutputs)]
-        for name in self.output_names:
-            wire = getattr(outputs, name)
+        widths = {field.name: 1 for field in fields(CoreInputs)} | {"cycle": 48, "instruction": 128}
+        del widths["memory"]
+        inputs = {name: pyrtl.Input(num_bits, name) for name, num_bits in widths.items()}
+        memory = make_channel_inputs(config)
+        outputs = _name_outputs(make_core(config, "core0", CoreInputs(**inputs, memory=memory)))
+        self.output_names = list(outputs)
+        for name, wire in outputs.items():
             port = pyrtl.Output(len(wire), f"out_{name}")
             port <<= wire
         self.block = pyrtl.working_block()
         self.simulation = simulator(tracer=None)
-        self.idle_inputs = dict.fromkeys(widths, 0) | {"is_running": 1}
+        self.idle_inputs = dict.fromkeys([*inputs, *vars(memory)], 0) | {"is_running": 1}
         self.cycle = 0
 
     def step(self, inputs: dict[str, int]) -> dict[str, int]:
@@ -204,6 +207,16 @@ class CoreBench:
         return run
 
 
+def _name_outputs(outputs: CoreOutputs) -> dict[str, pyrtl.WireVector]:
+    """All wires out of the core, those of its ports behind the name of their port."""
+    named: dict[str, pyrtl.WireVector] = {}
+    prefixes = {"memory": "", "measure": "decision_", "retirement": "retire_", "error": "error_"}
+    for name, member in vars(outputs).items():
+        wires = vars(member) if name in prefixes else {name: member}
+        named |= {f"{prefixes.get(name, '')}{wire}": value for wire, value in wires.items()}
+    return named
+
+
 def _monitor(run: CoreRun, cycle: int, inputs: dict[str, int], outputs: dict[str, int]) -> None:
     """Note what the core shows in this cycle."""
     run.num_mac_beats += outputs["is_mac_busy"]
@@ -212,7 +225,7 @@ def _monitor(run: CoreRun, cycle: int, inputs: dict[str, int], outputs: dict[str
     if run.first_accept_cycle is None and inputs["instruction_valid"]:
         run.first_accept_cycle = cycle
     if outputs["decision_valid"]:
-        run.decisions.append((outputs["decision_slot"], to_signed(outputs["decision_score"], 48)))
+        run.decisions.append((outputs["decision_slot"], to_signed(outputs["decision_value"], 48)))
     if outputs["error_valid"]:
         run.errors.append((outputs["error_code"], outputs["error_instruction"]))
     if outputs["retire_valid"] and inputs["retire_ready"]:

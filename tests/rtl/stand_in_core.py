@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import pyrtl
 
+from fastcar.rtl.channel import CHANNEL_PORTS, CoreToMemory
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.core import CoreInputs, CoreOutputs
-from fastcar.rtl.instruction import INSTRUCTION_BITS, Opcode, split
+from fastcar.rtl.core_ports import CoreInputs, CoreOutputs
+from fastcar.rtl.error_register import ErrorReport
+from fastcar.rtl.instruction import INSTRUCTION_BITS, Opcode, join_value, split
 from fastcar.rtl.instruction_form import DECIDING_OPCODES, is_opcode
 from fastcar.rtl.registers import drive, increment, latch, make_register
+from fastcar.rtl.retirement import Retirement
+from fastcar.rtl.score_unit import Measure
 
 COLUMN_BITS = 12
 
@@ -43,29 +47,23 @@ def make_stand_in_core(config: AcceleratorConfig, name: str, inputs: CoreInputs)
 
     _log(f"{name}_log_valid", is_accepted)
     _log(f"{name}_log_instruction", inputs.instruction)
-    low, wide = pyrtl.Const(0, 1), pyrtl.Const(0, 48)
-    zero = {"data": pyrtl.Const(0, config.beat_bits), "address": pyrtl.Const(0, 32)}
+    low = pyrtl.Const(0, 1)
+    quiet = {
+        port.name: pyrtl.Const(0, port.count_bits(config))
+        for port in CHANNEL_PORTS
+        if not port.is_from_memory
+    }
     return CoreOutputs(
         instruction_ready=is_ready,
         is_idle=~is_busy_q & ~retire_q,
-        read_request_valid=low,
-        read_request_address=zero["address"],
-        read_request_num_beats=pyrtl.Const(0, 16),
-        read_response_ready=low,
-        write_valid=low,
-        write_address=zero["address"],
-        write_data=zero["data"],
-        decision_valid=is_ended & is_opcode(fields["opcode"], DECIDING_OPCODES),
-        decision_slot=fields["slot"],
-        decision_score=pyrtl.concat(fields["multiplier"], fields["address"]),
-        retire_valid=retire_q,
-        retire_slot=fields["slot"],
-        retire_start_cycle=start_q,
-        retire_end_cycle=end_q,
-        retire_digest=wide[:32],
-        error_valid=is_last_cycle & is_failed,
-        error_code=fields["shift"][:4],
-        error_instruction=instruction_q,
+        memory=CoreToMemory(**quiet),
+        measure=Measure(
+            valid=is_ended & is_opcode(fields["opcode"], DECIDING_OPCODES),
+            slot=fields["slot"],
+            value=join_value(fields),
+        ),
+        retirement=Retirement(retire_q, fields["slot"], start_q, end_q, pyrtl.Const(0, 32)),
+        error=ErrorReport(is_last_cycle & is_failed, fields["shift"][:4], instruction_q),
         is_mac_busy=is_busy_q,
         is_read_stalled=low,
         is_write_stalled=latch(low, f"{name}_no_stall"),

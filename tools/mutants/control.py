@@ -160,8 +160,8 @@ _SCORE = (
     _bug(
         "score_unit",
         "the head does not move with a commit",
-        "pyrtl.select(inputs.is_commit, *cases)",
-        "cases[1]",
+        "_look(inputs.next_slot[:SLOT_BITS]",
+        "_look(inputs.head_slot[:SLOT_BITS]",
         "scheduler",
     ),
     _bug(

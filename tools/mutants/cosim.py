@@ -307,15 +307,16 @@ _BACKENDS = (
     _bug(
         "backends/pyrtl_backend",
         "errors of writes are not driven",
-        '_write_acknowledge_error"] = driven.write_acknowledge_error',
-        '_write_acknowledge_error"] = False',
+        "value for port, value in vars(channel.drive()).items()",
+        'value * (port != "write_acknowledge_error") '
+        "for port, value in vars(channel.drive()).items()",
         "backends/pyrtl_backend::test_a_memory_error_names_an_instruction_that_met_it",
     ),
     _bug(
         "backends/pyrtl_backend",
         "request of another length is read",
-        'read_request_num_beats=get(f"{name}_read_request_num_beats")',
-        'read_request_num_beats=get(f"{name}_read_request_num_beats") + 1',
+        'port: get(f"{name}_{port}") for port in ports',
+        'port: get(f"{name}_{port}") + port.endswith("num_beats") for port in ports',
         "backends/pyrtl_backend::test_runs_follow_one_another_without_reset",
     ),
     _bug(

@@ -174,6 +174,12 @@ _FLOW = (
         "core",
     ),
     _bug(
+        "channel",
+        "data as wide as a word",
+        "config.beat_bits if self.num_bits is None",
+        "config.word_bits if self.num_bits is None",
+    ),
+    _bug(
         "read_request",
         "product streams as many rows as columns",
         "(sequencer.is_starting, rows * columns)",
@@ -294,8 +300,8 @@ _CHANNELS = (
     _bug(
         "core",
         "codes of memory errors exchanged",
-        "(read.is_error, MEMORY_READ_ERROR), (write.is_error, MEMORY_WRITE_ERROR)",
-        "(read.is_error, MEMORY_WRITE_ERROR), (write.is_error, MEMORY_READ_ERROR)",
+        "(read.is_error, ErrorCode.MEMORY_READ),",
+        "(read.is_error, ErrorCode.MEMORY_WRITE),",
         "core_faults",
     ),
     _bug(

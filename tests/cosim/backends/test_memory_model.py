@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastcar.cosim.backends.channel_wires import CoreToMemory, MemoryToCore
 from fastcar.cosim.backends.memory_model import (
     ChannelError,
     ChannelSettings,
@@ -19,6 +18,7 @@ from fastcar.cosim.backends.memory_model import (
     SharedMemory,
 )
 from fastcar.reference.errors import ArgumentError
+from fastcar.rtl.channel import CoreToMemory, MemoryToCore
 
 QUIET = CoreToMemory(
     read_request_valid=False,
@@ -53,11 +53,11 @@ class NaiveCore:
     writes: list[tuple[int, int]]
     can_take: Callable[[], bool] = lambda: True
     beats: list[int | None] = field(default_factory=list)
-    acknowledges: list[bool] = field(default_factory=list)
+    acknowledges: list[int] = field(default_factory=list)
     response_cycles: list[int] = field(default_factory=list)
     acknowledge_cycles: list[int] = field(default_factory=list)
 
-    def drive(self) -> CoreToMemory:
+    def drive(self) -> CoreToMemory[int]:
         """What the core puts on the wires."""
         address, num_beats = self.request or (0, 0)
         write_address, write_data = self.writes[0] if self.writes else (0, 0)
@@ -71,7 +71,7 @@ class NaiveCore:
             write_data=write_data,
         )
 
-    def observe(self, cycle: int, core: CoreToMemory, memory: MemoryToCore) -> None:
+    def observe(self, cycle: int, core: CoreToMemory[int], memory: MemoryToCore[int]) -> None:
         """Take what the memory put on the wires."""
         if memory.read_response_valid and core.read_response_ready:
             self.beats.append(None if memory.read_response_error else memory.read_response_data)
@@ -85,7 +85,7 @@ class NaiveCore:
             self.writes.pop(0)
 
 
-def run(channel: MemoryChannel, core: NaiveCore, num_cycles: int = 400) -> list[MemoryToCore]:
+def run(channel: MemoryChannel, core: NaiveCore, num_cycles: int = 400) -> list[MemoryToCore[int]]:
     driven = []
     for cycle in range(num_cycles):
         from_memory, from_core = channel.drive(), core.drive()
@@ -165,7 +165,7 @@ def test_a_raised_response_stays_until_it_is_taken(seed: int) -> None:
 
 
 def test_stalls_reach_every_channel_and_follow_the_seed() -> None:
-    def record(seed: int) -> list[MemoryToCore]:
+    def record(seed: int) -> list[MemoryToCore[int]]:
         settings = ChannelSettings(stall_probability=0.5, seed=seed)
         channel = MemoryChannel("core0", make_memory(), settings)
         return run(channel, NaiveCore((0, 8), [(address, 1) for address in range(8)]), 60)
@@ -202,7 +202,7 @@ WRITE = replace(QUIET, write_valid=True, write_address=1, write_data=5)
         (WRITE, replace(WRITE, write_data=6)),
     ],
 )
-def test_rule_2_an_offer_stays_as_it_is(first: CoreToMemory, then: CoreToMemory) -> None:
+def test_rule_2_an_offer_stays_as_it_is(first: CoreToMemory[int], then: CoreToMemory[int]) -> None:
     settings = ChannelSettings(stall_probability=0.999999)
     channel = MemoryChannel("core3", make_memory(), settings)
     channel.drive()
