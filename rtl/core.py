@@ -166,7 +166,6 @@ def _make_read(
             num_beats=count_beats(config, f"{name}_read", sequencer),
             request_ready=inputs.memory.read_request_ready,
             response_valid=inputs.memory.read_response_valid,
-            response_data=inputs.memory.read_response_data,
             response_error=inputs.memory.read_response_error,
         ),
     )

@@ -29,7 +29,6 @@ class ReadChannelInputs:
         num_beats: 16 bits, at least 1.
         request_ready: 1 bit, from memory.
         response_valid: 1 bit, from memory.
-        response_data: beat, from memory.
         response_error: 1 bit, from memory.
     """
 
@@ -39,7 +38,6 @@ class ReadChannelInputs:
     num_beats: pyrtl.WireVector
     request_ready: pyrtl.WireVector
     response_valid: pyrtl.WireVector
-    response_data: pyrtl.WireVector
     response_error: pyrtl.WireVector
 
 

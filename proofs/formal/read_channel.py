@@ -44,7 +44,6 @@ UNIT = make_unit(
     {
         "address": ADDRESS_BITS,
         "num_beats": NUM_BEATS_BITS,
-        "response_data": 32,
         "request_address": ADDRESS_BITS,
         "request_num_beats": NUM_BEATS_BITS,
     },

@@ -13,7 +13,7 @@ from tests.rtl.wires import Bench, build_once, expose, make_inputs
 def build() -> Bench:
     one_bit = ("reset", "start", "request_ready", "response_valid", "response_error")
     widths = dict.fromkeys(one_bit, 1)
-    inputs = make_inputs(ReadChannelInputs, **widths, address=32, num_beats=16, response_data=32)
+    inputs = make_inputs(ReadChannelInputs, **widths, address=32, num_beats=16)
     expose(make_read_channel("unit", inputs))
     return Bench()
 
