@@ -5,7 +5,7 @@ rows with its caches; `prefill` starts a generation and forgets the one before.
 
 Notation: B rows, L layers, H heads, H_kv key heads, d head width, D model width, V vocabulary,
 N tokens per frame, P prompt tokens. Generated tokens are counted from 0: feeding generated token j
-computes its query, key, value and MLP output in slot P + j.
+computes its query, key, value and MLP output in entry P + j.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ class Decoder:
             x = x + engine.linear(context.reshape(rows, length, -1), layer.o_proj)
             normed = engine.rms_norm(x, layer.mlp_norm, self.config.rms_norm_eps)
             x = x + engine.swiglu(normed.reshape(rows * length, -1), layer).reshape(x.shape)
-        cache.num_slots = self.prompt_tokens = length
+        cache.num_entries = self.prompt_tokens = length
         return self._compute_logits(x)
 
     @accounted("other")
@@ -194,13 +194,13 @@ class Decoder:
         """
         self._check_token_ids("token_ids", token_ids, (self.num_rows,))
         cache = self.kv_cache
-        if cache.num_slots == 0:
+        if cache.num_entries == 0:
             raise ArgumentError("fed prompt tokens", 0, "at least 1: call prefill first")
-        if cache.num_slots == cache.capacity_tokens:
+        if cache.num_entries == cache.capacity_tokens:
             limit = f"at most capacity_tokens = {cache.capacity_tokens}"
-            raise ArgumentError("prompt plus generated tokens", cache.num_slots + 1, limit)
-        token_index = cache.num_slots - self.prompt_tokens
-        cache.num_slots += 1
+            raise ArgumentError("prompt plus generated tokens", cache.num_entries + 1, limit)
+        token_index = cache.num_entries - self.prompt_tokens
+        cache.num_entries += 1
         x = take_rows(self.weights.embedding, token_ids)  # [B, D]
         for layer_index in range(self.config.num_hidden_layers):
             attended = self._run_attention(layer_index, token_index, x)
@@ -232,19 +232,19 @@ class Decoder:
     def _run_attention(self, layer_index: int, token_index: int, x: FloatArray) -> Attended:
         """Attention of the residual stream x [B, D]."""
         engine, cache, layer = self.float_engine, self.kv_cache, self.weights.layers[layer_index]
-        slot = cache.num_slots - 1
+        entry = cache.num_entries - 1
         plain_query, key, value = self._project(layer, x)
-        positions = slot - cache.padding_tokens  # [B]
+        positions = entry - cache.padding_tokens  # [B]
         query = engine.rotate(self._rotary, plain_query, positions)
         key = engine.rotate(self._rotary, key, positions)
-        engine.store(cache, layer_index, slot, key[:, None], value[:, None])
+        engine.store(cache, layer_index, entry, key[:, None], value[:, None])
         is_paper = self.replay.semantics is Semantics.PAPER
         is_tapped = is_paper and self._is_scored(layer_index, token_index)
         context, tapped = engine.attend(
             query,
             cache,
             layer_index,
-            self._aligned_slot if is_tapped else None,
+            self._aligned_entry if is_tapped else None,
             self.sparse,
             self._fused,
         )
@@ -258,7 +258,7 @@ class Decoder:
             return Score(None, None, False)
         heads = attended.tapped
         if heads is None:
-            aligned = self._aligned_slot
+            aligned = self._aligned_entry
             aligned_key = self.kv_cache.get_keys(layer_index, aligned, aligned + 1)[:, :, 0]
             heads = compute_score_heads(attended.query, aligned_key)
         aggregated = aggregate_heads(heads, self.replay.get_aggregation(layer_index))
@@ -281,9 +281,9 @@ class Decoder:
         return self.mlp.needs_score(layer_index) and self.replay.is_eligible(token_index)
 
     @property
-    def _aligned_slot(self) -> int:
+    def _aligned_entry(self) -> int:
         """Where the key of the same place one frame before the newest token lies."""
-        return self.kv_cache.num_slots - 1 - self.replay.tokens_per_frame
+        return self.kv_cache.num_entries - 1 - self.replay.tokens_per_frame
 
     def _compute_logits(self, x: FloatArray) -> FloatArray:
         """[..., D] to [..., V]."""

@@ -59,7 +59,7 @@ class Engine(Protocol):
     def store(
         self, cache: KVCache, layer_index: int, start: int, keys: FloatArray, values: FloatArray
     ) -> None:
-        """Write keys and values [B, T, H_kv, d] of one layer to the slots from `start` on."""
+        """Write keys and values [B, T, H_kv, d] of one layer to the entries from `start` on."""
         ...
 
     def attend(
@@ -67,22 +67,22 @@ class Engine(Protocol):
         query: FloatArray,
         cache: KVCache,
         layer_index: int,
-        tap_slot: int | None = None,
+        tap_entry: int | None = None,
         sparse: SparseAttention | None = None,
         fused: bool = False,
     ) -> tuple[FloatArray, FloatArray | None]:
-        """Attention of the newest token of every row over all slots in use.
+        """Attention of the newest token of every row over all entries in use.
 
         Args:
             query: [B, H, d] after rotary embedding.
             cache: holds the newest token's key and value too.
             layer_index: l.
-            tap_slot: slot whose logits are handed out.
-            sparse: sinks and window; None = all slots.
+            tap_entry: entry whose logits are handed out.
+            sparse: sinks and window; None = all entries.
             fused: by online softmax; an engine may compute so in any case.
 
         Returns:
-            Context [B, H, d] and tapped logits [B, H]; None without a slot or out of the window.
+            Context [B, H, d] and tapped logits [B, H]; None without an entry or out of the window.
         """
         ...
 
@@ -140,18 +140,18 @@ class NumpyEngine:
         query: FloatArray,
         cache: KVCache,
         layer_index: int,
-        tap_slot: int | None = None,
+        tap_entry: int | None = None,
         sparse: SparseAttention | None = None,
         fused: bool = False,
     ) -> tuple[FloatArray, FloatArray | None]:
-        """`compute_attention`, or `compute_fused_attention`, over the visible slots."""
-        num_slots = cache.num_slots
-        keys = cache.get_keys(layer_index, 0, num_slots)  # [B, H_kv, S, d]
-        values = cache.get_values(layer_index, 0, num_slots)
-        tap, visible = tap_slot, None
+        """`compute_attention`, or `compute_fused_attention`, over the visible entries."""
+        num_entries = cache.num_entries
+        keys = cache.get_keys(layer_index, 0, num_entries)  # [B, H_kv, S, d]
+        values = cache.get_values(layer_index, 0, num_entries)
+        tap, visible = tap_entry, None
         if sparse is not None:
             if tap is not None:
-                tap = sparse.get_gathered_index(tap, num_slots)
+                tap = sparse.get_gathered_index(tap, num_entries)
             keys, values, visible = sparse.select(keys, values, cache.padding_tokens)
         elif cache.padding_tokens.any():
             visible = _get_unpadded(cache)
@@ -175,5 +175,5 @@ class NumpyEngine:
 
 def _get_unpadded(cache: KVCache) -> BoolArray:
     """[B, S], False for padding."""
-    visible: BoolArray = np.arange(cache.num_slots) >= cache.padding_tokens[:, None]
+    visible: BoolArray = np.arange(cache.num_entries) >= cache.padding_tokens[:, None]
     return visible

@@ -24,22 +24,22 @@ class CacheStorage(Enum):
 
 
 class KVCache:
-    """Keys (after rotary embedding) and values, one slot per fed token.
+    """Keys (after rotary embedding) and values, one entry per fed token.
 
-    Slot s of row b holds position s - padding[b]; the first padding[b] slots are padding.
+    Entry s of row b holds position s - padding[b]; the first padding[b] entries are padding.
 
     Args:
         config: sizes.
         rows: B.
-        capacity_tokens: slots.
+        capacity_tokens: entries.
         dtype: of the arithmetic.
         storage: how the numbers are kept; bfloat16 with float32 only.
 
     Attributes:
         keys: [L, B, H_kv, capacity, d] as stored: floats, or the bits of bfloat16 (uint16).
         values: [L, B, H_kv, capacity, d], likewise.
-        padding_tokens: [B] int64, padded slots at the left of each row.
-        num_slots: slots in use.
+        padding_tokens: [B] int64, padded entries at the left of each row.
+        num_entries: entries in use.
     """
 
     def __init__(
@@ -64,16 +64,16 @@ class KVCache:
         self.keys: NDArray[Any] = np.zeros(shape, stored)
         self.values: NDArray[Any] = np.zeros(shape, stored)
         self.padding_tokens: NDArray[np.int64] = np.zeros(rows, np.int64)
-        self.num_slots = 0
+        self.num_entries = 0
 
     @property
     def capacity_tokens(self) -> int:
-        """Slots that were allocated."""
+        """Entries that were allocated."""
         return int(self.keys.shape[3])
 
     def reset(self) -> None:
-        """Forget all tokens; stale slots are never read because `num_slots` bounds every access."""
-        self.num_slots = 0
+        """Forget all tokens; `num_entries` bounds every access, so stale ones are never read."""
+        self.num_entries = 0
         self.padding_tokens[:] = 0
 
     def update(self, layer_index: int, start: int, keys: FloatArray, values: FloatArray) -> None:
@@ -88,7 +88,7 @@ class KVCache:
             stored[layer_index, :, :, start:stop] = bits.swapaxes(1, 2)
 
     def get_keys(self, layer_index: int, start: int, stop: int) -> FloatArray:
-        """Keys of slots [start, stop) as attention reads them, [B, H_kv, slots, d]."""
+        """Keys of entries [start, stop) as attention reads them, [B, H_kv, entries, d]."""
         return self._read(self.keys[layer_index, :, :, start:stop])
 
     def get_values(self, layer_index: int, start: int, stop: int) -> FloatArray:

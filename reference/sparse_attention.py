@@ -32,9 +32,9 @@ class SparseAttention:
         if self.sink_tokens < 0:
             raise ArgumentError("sinks", self.sink_tokens, "at least 0")
 
-    def get_window_start(self, num_slots: int) -> int:
-        """First slot of the window when `num_slots` slots are in use."""
-        return max(0, num_slots - self.window_tokens)
+    def get_window_start(self, num_entries: int) -> int:
+        """First entry of the window when `num_entries` entries are in use."""
+        return max(0, num_entries - self.window_tokens)
 
     def select(
         self, keys: FloatArray, values: FloatArray, padding_tokens: NDArray[np.int64]
@@ -42,37 +42,37 @@ class SparseAttention:
         """Gather sinks and window of each row.
 
         Args:
-            keys: [B, H_kv, S, d], all slots in use.
+            keys: [B, H_kv, S, d], all entries in use.
             values: [B, H_kv, S, d].
-            padding_tokens: [B], padded slots at the left.
+            padding_tokens: [B], padded entries at the left.
 
         Returns:
             keys and values [B, H_kv, n, d] with n = min(S, sinks + window), sinks first, and
             visible [B, n], False for padding and for a sink that lies in the window already.
         """
-        num_slots = keys.shape[2]
-        start = self.get_window_start(num_slots)
+        num_entries = keys.shape[2]
+        start = self.get_window_start(num_entries)
         num_sinks = min(self.sink_tokens, start)
         sinks = padding_tokens[:, None] + np.arange(num_sinks)  # [B, sinks]
-        window = np.arange(start, num_slots)  # [window]
+        window = np.arange(start, num_entries)  # [window]
         is_sink = sinks < start
         in_window = window >= padding_tokens[:, None]
         row = np.arange(len(keys))[:, None]
-        slots = np.minimum(sinks, num_slots - 1)
+        entries = np.minimum(sinks, num_entries - 1)
 
         def gather(source: FloatArray) -> FloatArray:
-            sink_part = source[row, :, slots].swapaxes(1, 2)  # [B, H_kv, sinks, d]
+            sink_part = source[row, :, entries].swapaxes(1, 2)  # [B, H_kv, sinks, d]
             return np.concatenate([sink_part, source[:, :, start:]], axis=2)
 
         visible = np.concatenate([is_sink, in_window], axis=1)
         return gather(keys), gather(values), visible
 
-    def get_gathered_index(self, slot: int, num_slots: int) -> int | None:
-        """Where `select` puts a slot of the window; None if it has left the window."""
-        start = self.get_window_start(num_slots)
-        if slot < start:
+    def get_gathered_index(self, entry: int, num_entries: int) -> int | None:
+        """Where `select` puts an entry of the window; None if it has left the window."""
+        start = self.get_window_start(num_entries)
+        if entry < start:
             return None
-        return min(self.sink_tokens, start) + slot - start
+        return min(self.sink_tokens, start) + entry - start
 
 
 def make_prompt_visibility(prompt_mask: BoolArray, sparse: SparseAttention | None) -> BoolArray:

@@ -113,7 +113,7 @@ class IntegerDecoder(Decoder):
         decided = eligible if is_measured else np.zeros_like(eligible)
         integer_query = integer_key = None
         if self._source is DecisionSource.SCORE and decided.any():
-            aligned = self._aligned_slot
+            aligned = self._aligned_entry
             key = self.kv_cache.get_keys(layer_index, aligned, aligned + 1)[:, :, 0]  # [B, H_kv, d]
             per_query = np.repeat(key, self.config.queries_per_key, axis=1)  # [B, H, d]
             integer_query = quantize(attended.query, scales.query).reshape(self.num_rows, -1)

@@ -1,7 +1,7 @@
 """Fused attention of one token per row by online softmax; twin of `reference/fused_attention.py`.
 
 A task is one key head of one row with the query heads that share it. Keys are visited where they
-lie: the sinks, then the window, in blocks that begin at the first visible slot of the row, so the
+lie: the sinks, then the window, in blocks that begin at the first visible entry of the row, so the
 bits of a row do not depend on its batch. The Temporal Attention Score is one of the logits and is
 copied out when its block is in hand.
 """
@@ -64,13 +64,13 @@ def attend_range(
     values: Array,
     first: int,
     last: int,
-    tap_slot: int,
+    tap_entry: int,
     logits: Array,
     running: Array,
     weighted: Array,
     tapped: Array,
 ) -> None:
-    """Add slots first up to last to the running softmax; running [3, G] is peak, total, new sum."""
+    """Add entries [first, last) to the running softmax; running [3, G]: peak, total, new sum."""
     heads, head_dim = query.shape
     scale = np.float32(np.sqrt(head_dim))
     ones = np.ones((1, BLOCK_KEYS), np.float32)
@@ -78,8 +78,8 @@ def attend_range(
         count = min(BLOCK_KEYS, last - start)
         for head in range(heads):
             compute_logits(query, head, keys, start, count, scale, logits)
-            if start <= tap_slot < start + count:
-                tapped[head] = logits[head, tap_slot - start]
+            if start <= tap_entry < start + count:
+                tapped[head] = logits[head, tap_entry - start]
             old_peak = running[0, head]
             peak = max(old_peak, get_peak(logits, head))
             rescale = compute_exp(old_peak - peak)
@@ -101,8 +101,8 @@ def attend_task(
     padding: int,
     sink_stop: int,
     window_start: int,
-    num_slots: int,
-    tap_slot: int,
+    num_entries: int,
+    tap_entry: int,
     context: Array,
     tapped: Array,
 ) -> None:
@@ -119,7 +119,7 @@ def attend_task(
         values,
         padding,
         min(sink_stop, window_start),
-        tap_slot,
+        tap_entry,
         logits,
         running,
         context,
@@ -130,8 +130,8 @@ def attend_task(
         keys,
         values,
         first,
-        num_slots,
-        tap_slot,
+        num_entries,
+        tap_entry,
         logits,
         running,
         context,
@@ -152,8 +152,8 @@ def attend_head(
     padding: Array,
     num_sinks: int,
     window_start: int,
-    num_slots: int,
-    tap_slot: int,
+    num_entries: int,
+    tap_entry: int,
     context: Array,
     tapped: Array,
 ) -> None:
@@ -165,8 +165,8 @@ def attend_head(
         padding[row],
         padding[row] + num_sinks,
         window_start,
-        num_slots,
-        tap_slot,
+        num_entries,
+        tap_entry,
         context[row, head],
         tapped[row, head],
     )
@@ -180,8 +180,8 @@ def attend(
     padding: Array,
     num_sinks: int,
     window_start: int,
-    num_slots: int,
-    tap_slot: int,
+    num_entries: int,
+    tap_entry: int,
     context: Array,
     tapped: Array,
 ) -> None:
@@ -191,11 +191,11 @@ def attend(
         query: [B, H_kv, G, d].
         keys: [B, H_kv, capacity, d], float32 or bfloat16 bits (uint16).
         values: [B, H_kv, capacity, d], likewise.
-        padding: [B] int64, padded slots at the left.
-        num_sinks: oldest slots that stay visible.
-        window_start: first slot of the window.
-        num_slots: slots in use.
-        tap_slot: visible slot whose logits are handed out; -1 = none.
+        padding: [B] int64, padded entries at the left.
+        num_sinks: oldest entries that stay visible.
+        window_start: first entry of the window.
+        num_entries: entries in use.
+        tap_entry: visible entry whose logits are handed out; -1 = none.
         context: [B, H_kv, G, d], result.
         tapped: [B, H_kv, G], result.
     """
@@ -210,8 +210,8 @@ def attend(
             padding,
             num_sinks,
             window_start,
-            num_slots,
-            tap_slot,
+            num_entries,
+            tap_entry,
             context,
             tapped,
         )
@@ -225,8 +225,8 @@ def attend_parallel(
     padding: Array,
     num_sinks: int,
     window_start: int,
-    num_slots: int,
-    tap_slot: int,
+    num_entries: int,
+    tap_entry: int,
     context: Array,
     tapped: Array,
 ) -> None:
@@ -242,8 +242,8 @@ def attend_parallel(
             padding,
             num_sinks,
             window_start,
-            num_slots,
-            tap_slot,
+            num_entries,
+            tap_entry,
             context,
             tapped,
         )

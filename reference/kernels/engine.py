@@ -120,7 +120,7 @@ class NumbaEngine:
         query: FloatArray,
         cache: KVCache,
         layer_index: int,
-        tap_slot: int | None = None,
+        tap_entry: int | None = None,
         sparse: SparseAttention | None = None,
         fused: bool = False,
     ) -> tuple[FloatArray, FloatArray | None]:
@@ -129,12 +129,12 @@ class NumbaEngine:
         rows, key_heads, _, head_dim = keys.shape
         start, sinks = 0, 0
         if sparse is not None:
-            start, sinks = sparse.get_window_start(cache.num_slots), sparse.sink_tokens
-        is_tapped = tap_slot is not None and tap_slot >= start
+            start, sinks = sparse.get_window_start(cache.num_entries), sparse.sink_tokens
+        is_tapped = tap_entry is not None and tap_entry >= start
         grouped = np.ascontiguousarray(query).reshape(rows, key_heads, -1, head_dim)
         context = np.empty_like(grouped)
         tapped = np.empty(grouped.shape[:3], np.float32)
-        visible = min(cache.num_slots, sinks + cache.num_slots - start)
+        visible = min(cache.num_entries, sinks + cache.num_entries - start)
         num_bytes = 2 * visible * keys.nbytes // keys.shape[2]
         run = attend_parallel if _is_large(num_bytes, 2 * query.size * visible) else attend
         run(
@@ -144,8 +144,8 @@ class NumbaEngine:
             cache.padding_tokens,
             sinks,
             start,
-            cache.num_slots,
-            tap_slot if is_tapped else NO_TAP,
+            cache.num_entries,
+            tap_entry if is_tapped else NO_TAP,
             context,
             tapped,
         )

@@ -35,7 +35,7 @@ def round_tokens(given: Array, stored: Array, start: int) -> bool:
 def store_tokens(
     keys: Array, values: Array, stored_keys: Array, stored_values: Array, start: int
 ) -> bool:
-    """Write keys and values [B, T, H_kv, d] to slots start, .. of [B, H_kv, capacity, d] uint16.
+    """Write keys and values [B, T, H_kv, d] to entries start, .. of [B, H_kv, capacity, d] uint16.
 
     Returns:
         Whether all numbers are finite as bfloat16; if not, what was written means nothing.

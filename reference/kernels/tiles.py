@@ -200,7 +200,7 @@ def add_weighted_rows(
 ) -> Any:
     """Kernels call it: out[head] += sum over s < count of weights[head, s] values[first + s].
 
-    Arrays are C-contiguous: values [slots, d] float32 or bfloat16 bits (uint16), weights
+    Arrays are C-contiguous: values [entries, d] float32 or bfloat16 bits (uint16), weights
     [heads, block] and out [heads, d] float32. Each sum runs over s in order, one rounding per term.
     """
     signature = types.void(values, types.intp, types.intp, weights, types.intp, out)
@@ -247,9 +247,9 @@ def _emit_weighted_sum(
         cgutils.alloca_once_value(builder, load_lanes(builder, result, place, lanes))
         for place in places
     ]
-    with _emit_loop(builder, INDEX(0), count, 1) as (slot, _):
-        factor = load_lanes(builder, factors, slot, 1)
-        row = builder.gep(source, [builder.mul(slot, width)])
+    with _emit_loop(builder, INDEX(0), count, 1) as (entry, _):
+        factor = load_lanes(builder, factors, entry, 1)
+        row = builder.gep(source, [builder.mul(entry, width)])
         for place, total in zip(places, totals, strict=True):
             vector = widen_floats(builder, load_lanes(builder, row, place, lanes))
             builder.store(

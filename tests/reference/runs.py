@@ -177,7 +177,7 @@ def decode_with(decoder: Decoder, run: Run) -> Decoded:
         decoder, run.prompt_ids, run.forced_ids, recorder.observe, run.prompt_mask
     )
     cache = decoder.kv_cache
-    used = slice(0, cache.num_slots)
+    used = slice(0, cache.num_entries)
     return Decoded(
         prefill_logits,
         np.concatenate([step_logits.swapaxes(0, 1) for step_logits in logits]),

@@ -80,8 +80,8 @@ def test_a_score_is_extra_when_the_aligned_key_is_out_of_the_window(run: Run, wi
     gate = TemporalAttentionScoreGate(FixedThresholds([np.inf] * layers))
     decoded = decode(run, gate, sparse=SparseAttention(window, 0))
     for seen in decoded.observations:
-        slot = run.prompt_ids.shape[1] + seen.token_index
-        is_outside = slot - run.tokens_per_frame <= slot - window
+        entry = run.prompt_ids.shape[1] + seen.token_index
+        is_outside = entry - run.tokens_per_frame <= entry - window
         is_scored = seen.token_index >= run.tokens_per_frame
         assert seen.score_is_extra == (is_scored and is_outside)
 
@@ -186,7 +186,7 @@ def test_refuses_tokens(token_ids: Any, message: str) -> None:
     decoder.prefill(np.ones((2, 1), np.int64))
     with pytest.raises(ArgumentError, match=message):
         decoder.step(np.array(token_ids))
-    assert decoder.kv_cache.num_slots == 1  # a refused token leaves no trace
+    assert decoder.kv_cache.num_entries == 1  # a refused token leaves no trace
 
 
 def test_refuses_a_step_before_the_prompt_and_beyond_the_capacity() -> None:

@@ -1,4 +1,4 @@
-"""The key-value cache: every token in its slot, for its own layer and row."""
+"""The key-value cache: every token in its entry, for its own layer and row."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def test_pieces_of_any_size_make_the_whole(rows: int, cuts: list[int], seed: int
 
 
 @given(st.integers(0, 1), st.integers(0, 7))
-def test_an_update_writes_its_layer_and_slot_only(layer: int, slot: int) -> None:
+def test_an_update_writes_its_layer_and_entry_only(layer: int, entry: int) -> None:
     cache = KVCache(CONFIG, 2, 8, DTYPE)
     token = np.ones((2, 1, CONFIG.num_key_value_heads, CONFIG.head_dim), DTYPE)
-    cache.update(layer, slot, token, 2 * token)
-    assert (cache.keys[layer, :, :, slot] == 1).all()
-    assert (cache.values[layer, :, :, slot] == 2).all()
+    cache.update(layer, entry, token, 2 * token)
+    assert (cache.keys[layer, :, :, entry] == 1).all()
+    assert (cache.values[layer, :, :, entry] == 2).all()
     assert cache.keys.sum() == token.size
     assert cache.values.sum() == 2 * token.size
 
@@ -51,16 +51,16 @@ def test_room_is_what_was_asked_for() -> None:
     assert cache.capacity_tokens == 8
     assert cache.keys.shape == cache.values.shape == (2, 3, 2, 8, 4)
     assert cache.keys.dtype == cache.values.dtype == DTYPE
-    assert cache.num_slots == 0
+    assert cache.num_entries == 0
 
 
 def test_reset_forgets_tokens_and_padding_and_allocates_nothing() -> None:
     cache = KVCache(CONFIG, 2, 8, DTYPE)
     keys = cache.keys
-    cache.num_slots = 5
+    cache.num_entries = 5
     cache.padding_tokens[:] = 3
     cache.reset()
-    assert cache.num_slots == 0
+    assert cache.num_entries == 0
     assert not cache.padding_tokens.any()
     assert cache.keys is keys
 

@@ -16,53 +16,55 @@ windows = st.integers(1, 12)
 sink_counts = st.integers(0, 6)
 
 
-def is_seen(slot: int, num_slots: int, padding: int, sparse: SparseAttention | None) -> bool:
-    """The definition: a fed, not padded slot that is among the newest or the oldest tokens."""
-    if not padding <= slot < num_slots:
+def is_seen(entry: int, num_entries: int, padding: int, sparse: SparseAttention | None) -> bool:
+    """The definition: a fed, not padded entry that is among the newest or the oldest tokens."""
+    if not padding <= entry < num_entries:
         return False
     if sparse is None:
         return True
-    is_new = slot >= num_slots - sparse.window_tokens
-    return is_new or slot - padding < sparse.sink_tokens
+    is_new = entry >= num_entries - sparse.window_tokens
+    return is_new or entry - padding < sparse.sink_tokens
 
 
-def label_slots(rows: int, num_slots: int) -> np.ndarray:
-    """Keys that carry their own slot and row, [B, 1, S, 2]."""
-    labels = np.stack(np.meshgrid(np.arange(rows), np.arange(num_slots), indexing="ij"), axis=-1)
+def label_entries(rows: int, num_entries: int) -> np.ndarray:
+    """Keys that carry their own entry and row, [B, 1, S, 2]."""
+    labels = np.stack(np.meshgrid(np.arange(rows), np.arange(num_entries), indexing="ij"), axis=-1)
     return labels[:, None].astype(np.float64)
 
 
 @given(
     st.integers(1, 16), windows, sink_counts, st.lists(st.integers(0, 5), min_size=3, max_size=3)
 )
-def test_selected_and_visible_slots_are_the_seen_ones_once(
-    num_slots: int, window: int, sinks: int, paddings: list[int]
+def test_selected_and_visible_entries_are_the_seen_ones_once(
+    num_entries: int, window: int, sinks: int, paddings: list[int]
 ) -> None:
     sparse = SparseAttention(window, sinks)
-    padding = np.minimum(paddings, num_slots - 1)
-    labels = label_slots(3, num_slots)
+    padding = np.minimum(paddings, num_entries - 1)
+    labels = label_entries(3, num_entries)
     keys, values, visible = sparse.select(labels, -labels, padding)
-    assert keys.shape[2] == min(num_slots, sinks + window)
+    assert keys.shape[2] == min(num_entries, sinks + window)
     assert np.array_equal(values, -keys)
     for row in range(3):
         assert (keys[row, 0, :, 0] == row).all()
         chosen = keys[row, 0, visible[row], 1].astype(int).tolist()
-        expected = [s for s in range(num_slots) if is_seen(s, num_slots, int(padding[row]), sparse)]
-        assert sorted(chosen) == expected  # a slot chosen twice would stand twice
+        expected = [
+            s for s in range(num_entries) if is_seen(s, num_entries, int(padding[row]), sparse)
+        ]
+        assert sorted(chosen) == expected  # an entry chosen twice would stand twice
 
 
 @given(st.integers(1, 16), windows, sink_counts)
-def test_gathered_index_finds_every_slot_of_the_window(
-    num_slots: int, window: int, sinks: int
+def test_gathered_index_finds_every_entry_of_the_window(
+    num_entries: int, window: int, sinks: int
 ) -> None:
     sparse = SparseAttention(window, sinks)
-    labels = label_slots(1, num_slots)
+    labels = label_entries(1, num_entries)
     keys, _, visible = sparse.select(labels, labels, np.zeros(1, np.int64))
-    for slot in range(num_slots):
-        index = sparse.get_gathered_index(slot, num_slots)
-        assert (index is None) == (slot < num_slots - window)
+    for entry in range(num_entries):
+        index = sparse.get_gathered_index(entry, num_entries)
+        assert (index is None) == (entry < num_entries - window)
         if index is not None:
-            assert keys[0, 0, index, 1] == slot
+            assert keys[0, 0, index, 1] == entry
             assert visible[0, index]
 
 
@@ -70,13 +72,13 @@ def test_gathered_index_finds_every_slot_of_the_window(
 def test_a_window_over_everything_is_full_attention_bit_for_bit(
     case: AttentionInput, excess: int, sinks: int
 ) -> None:
-    num_slots = case.keys.shape[2]
-    sparse = SparseAttention(num_slots + excess, sinks)
+    num_entries = case.keys.shape[2]
+    sparse = SparseAttention(num_entries + excess, sinks)
     padding = np.zeros(len(case.query), np.int64)
     keys, values, visible = sparse.select(case.keys, case.values, padding)
     full, full_tap = compute_attention(case.query, case.keys, case.values, None, 0)
     windowed, tapped = compute_attention(
-        case.query, keys, values, visible, sparse.get_gathered_index(0, num_slots)
+        case.query, keys, values, visible, sparse.get_gathered_index(0, num_entries)
     )
     assert np.array_equal(full, windowed)
     assert full_tap is not None
@@ -107,7 +109,7 @@ def test_prompt_and_decode_see_the_same_keys(
     sparse = SparseAttention(window, sinks)
     paddings = np.array([min(padding, length - 1)])
     visible = make_prompt_visibility(np.arange(length) >= paddings[:, None], sparse)
-    labels = label_slots(1, length)
+    labels = label_entries(1, length)
     keys, _, chosen = sparse.select(labels, labels, paddings)
     assert sorted(keys[0, 0, chosen[0], 1]) == np.flatnonzero(visible[0, -1]).tolist()
 

@@ -117,7 +117,7 @@ class LargePlayer:
 
     def burst(self, ratio: float, tokens: int) -> Results:
         """One token untimed, then `tokens` timed ones."""
-        self._decoder.kv_cache.num_slots = LARGE_CONTEXT
+        self._decoder.kv_cache.num_entries = LARGE_CONTEXT
         self._decoder.mlp.rule.gate = self._gates[ratio] if ratio else None
         return run_turn(self._decoder, tokens)
 

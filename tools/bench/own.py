@@ -1,7 +1,7 @@
 """The contenders of this project: one decoder per engine, dense and with replay.
 
 Each decoder is put into the middle of a long generation: its key-value cache is filled with random
-numbers and every turn starts at the same slot, so no prompt has to be fed. Decoders that keep keys
+numbers and every turn starts at the same entry, so no prompt has to be fed. Decoders that keep keys
 and values alike share one such cache, as only one runs at a time.
 """
 
@@ -123,7 +123,7 @@ class OwnPlayer:
         decoder = self._decoders[name]
         ratio = float(percent.rstrip("%")) / 100 if percent else 0.0
         decoder.mlp.rule.gate = self._gates[name, ratio] if ratio else None
-        decoder.kv_cache.num_slots = self._context
+        decoder.kv_cache.num_entries = self._context
         answer = run_turn(decoder, tokens)
         let_threads_sleep(name)
         return answer
@@ -179,7 +179,7 @@ def fill_cache(decoder: Decoder, context: int) -> None:
     for layer in range(layers):
         keys, values = rng.standard_normal((2, rows, context, heads, head_dim), np.float32)
         cache.update(layer, 0, keys, values)
-    cache.num_slots = context
+    cache.num_entries = context
 
 
 def count_cache_bytes(decoder: Decoder, context: int) -> int:

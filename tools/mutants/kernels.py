@@ -166,13 +166,13 @@ KERNEL_MUTANTS = (
     ),
     _bug(
         "attention",
-        "tap of the next slot",
-        "tapped[head] = logits[head, tap_slot - start]",
-        "tapped[head] = logits[head, (tap_slot - start + 1) % count]",
+        "tap of the next entry",
+        "tapped[head] = logits[head, tap_entry - start]",
+        "tapped[head] = logits[head, (tap_entry - start + 1) % count]",
     ),
     _bug(
         "attention",
-        "a slot of the padding is seen",
+        "an entry of the padding is seen",
         "first = max(window_start, padding)",
         "first = max(window_start, padding - 1)",
     ),

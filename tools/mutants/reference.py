@@ -12,7 +12,7 @@ def _bug(stem: str, name: str, old: str, new: str, *tests: str) -> Mutant:
 
 
 _CACHED = "self.cached_outputs[layer_index, :, token_index % tokens_per_frame]"
-_ALIGNED = "return self.kv_cache.num_slots - 1 - self.replay.tokens_per_frame"
+_ALIGNED = "return self.kv_cache.num_entries - 1 - self.replay.tokens_per_frame"
 _ELIGIBLE = "return token_index // self.tokens_per_frame >= self.warmup_frames"
 _INDEX = "token_index"
 _SCATTER = "cached[computing] = mlp.compute_outputs(computing)"
@@ -45,8 +45,8 @@ _SCORE_RULE = (
     _bug(
         "engine",
         "tap not moved to the gathered window",
-        "tap = sparse.get_gathered_index(tap, num_slots)",
-        "tap = tap if sparse.get_gathered_index(tap, num_slots) is not None else None",
+        "tap = sparse.get_gathered_index(tap, num_entries)",
+        "tap = tap if sparse.get_gathered_index(tap, num_entries) is not None else None",
         "decoder",
     ),
     _bug(
@@ -226,8 +226,8 @@ _ATTENTION = (
     _bug(
         "decoder",
         "padding counted as positions",
-        "positions = slot - cache.padding_tokens  # [B]",
-        "positions = np.full(len(x), slot)",
+        "positions = entry - cache.padding_tokens  # [B]",
+        "positions = np.full(len(x), entry)",
     ),
     _bug(
         "attention",
@@ -258,8 +258,8 @@ _ATTENTION = (
     _bug(
         "sparse_attention",
         "window one key short",
-        "max(0, num_slots - self.window_tokens)",
-        "max(0, num_slots - self.window_tokens + 1)",
+        "max(0, num_entries - self.window_tokens)",
+        "max(0, num_entries - self.window_tokens + 1)",
     ),
     _bug(
         "sparse_attention",
@@ -276,8 +276,8 @@ _ATTENTION = (
     _bug(
         "sparse_attention",
         "gathered index forgets the sinks",
-        "return min(self.sink_tokens, start) + slot - start",
-        "return slot - start",
+        "return min(self.sink_tokens, start) + entry - start",
+        "return entry - start",
     ),
     _bug(
         "sparse_attention",

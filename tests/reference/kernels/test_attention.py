@@ -45,21 +45,23 @@ class Case:
     sparse: SparseAttention | None
     config: ModelConfig
 
-    def attend(self, tap_slot: int | None = None, parallel: bool = False) -> tuple[FloatArray, ...]:
+    def attend(
+        self, tap_entry: int | None = None, parallel: bool = False
+    ) -> tuple[FloatArray, ...]:
         """Context, and tapped logits if there are any."""
         with pytest.MonkeyPatch.context() as patch:
             for limit in ("PARALLEL_BYTES", "PARALLEL_MULTIPLICATIONS"):
                 patch.setattr(engine_module, limit, 0 if parallel else 1 << 62)
-            context, tapped = ENGINE.attend(self.query, self.cache, 0, tap_slot, self.sparse)
+            context, tapped = ENGINE.attend(self.query, self.cache, 0, tap_entry, self.sparse)
         return (context,) if tapped is None else (context, tapped)
 
     def get_visible(self) -> BoolArray:
-        """[B, S], slots that the newest token sees, by the definition of sinks and window."""
-        slots, padding = np.arange(self.cache.num_slots), self.cache.padding_tokens[:, None]
-        visible = slots >= padding
+        """[B, S], entries that the newest token sees, by the definition of sinks and window."""
+        entries, padding = np.arange(self.cache.num_entries), self.cache.padding_tokens[:, None]
+        visible = entries >= padding
         if self.sparse is not None:
-            in_window = slots >= self.cache.num_slots - self.sparse.window_tokens
-            visible &= in_window | (slots < padding + self.sparse.sink_tokens)
+            in_window = entries >= self.cache.num_entries - self.sparse.window_tokens
+            visible &= in_window | (entries < padding + self.sparse.sink_tokens)
         return visible
 
     def take_rows(self, rows: list[int]) -> Case:
@@ -69,7 +71,7 @@ class Case:
         )
         cache.keys[:], cache.values[:] = self.cache.keys[:, rows], self.cache.values[:, rows]
         cache.padding_tokens[:] = self.cache.padding_tokens[rows]
-        cache.num_slots = self.cache.num_slots
+        cache.num_entries = self.cache.num_entries
         return replace(self, query=self.query[rows], cache=cache)
 
 
@@ -91,8 +93,8 @@ def cases(draw: st.DrawFn) -> Case:
     rng = np.random.default_rng(draw(st.integers(0, 2**16)))
     shape = rows, CAPACITY, key_heads, head_dim
     cache.update(0, 0, *rng.standard_normal((2, *shape), np.float32))
-    cache.num_slots = draw(st.integers(1, CAPACITY))
-    cache.padding_tokens[:] = rng.integers(0, min(cache.num_slots, 5), rows)
+    cache.num_entries = draw(st.integers(1, CAPACITY))
+    cache.padding_tokens[:] = rng.integers(0, min(cache.num_entries, 5), rows)
     sharpness = draw(st.sampled_from([0.1, 1.0, 4.0]))
     query = (rng.standard_normal((rows, heads, head_dim)) * sharpness).astype(np.float32)
     return Case(query, cache, draw(sparsities), config)
@@ -102,11 +104,11 @@ def cases(draw: st.DrawFn) -> Case:
 def test_context_is_that_of_the_spec_within_the_bound(case: Case, parallel: bool) -> None:
     """Both are within the bound of exact; the kernel's exponential drops what is below e^-87."""
     (context,) = case.attend(parallel=parallel)
-    used = case.cache.num_slots
+    used = case.cache.num_entries
     keys, values = case.cache.get_keys(0, 0, used), case.cache.get_values(0, 0, used)
     arrays = (case.query, keys, values, case.get_visible())
     expected, _ = compute_attention(*arrays)
-    dropped = 2 * case.cache.num_slots * np.exp(SMALLEST) * np.abs(values).max()
+    dropped = 2 * case.cache.num_entries * np.exp(SMALLEST) * np.abs(values).max()
     bound = 2 * compute_attention_bound(*arrays) + dropped
     assert np.abs(context - expected).max() <= bound
     spec, _ = NumpyEngine().attend(case.query, case.cache, 0, None, case.sparse, True)
@@ -114,21 +116,21 @@ def test_context_is_that_of_the_spec_within_the_bound(case: Case, parallel: bool
 
 
 @given(cases(), st.data())
-def test_every_slot_in_view_can_be_tapped(case: Case, data: st.DataObject) -> None:
+def test_every_entry_in_view_can_be_tapped(case: Case, data: st.DataObject) -> None:
     first = int(case.cache.padding_tokens.max())
-    tap = data.draw(st.integers(first, case.cache.num_slots - 1))
+    tap = data.draw(st.integers(first, case.cache.num_entries - 1))
     expected = NumpyEngine().attend(case.query, case.cache, 0, tap, case.sparse)[1]
     context, *tapped = case.attend(tap)
     assert np.array_equal(context, case.attend()[0])
     assert len(tapped) == (expected is not None)
     if expected is not None:
-        keys = case.cache.get_keys(0, 0, case.cache.num_slots)
+        keys = case.cache.get_keys(0, 0, case.cache.num_entries)
         assert np.abs(tapped[0] - expected).max() <= 2 * compute_score_bound(case.query, keys)
 
 
 @given(cases())
 def test_the_bits_of_a_row_do_not_depend_on_its_batch(case: Case) -> None:
-    tap = case.cache.num_slots - 1
+    tap = case.cache.num_entries - 1
     whole = case.attend(tap)
     assert all(map(np.array_equal, whole, case.attend(tap, parallel=True)))
     for row in range(len(case.query)):
@@ -142,9 +144,9 @@ def test_the_bits_of_a_row_do_not_depend_on_its_batch(case: Case) -> None:
 def test_keys_and_values_out_of_view_are_not_read(case: Case) -> None:
     before = case.attend()
     hidden = np.ones((len(case.query), CAPACITY), bool)
-    hidden[:, : case.cache.num_slots] = ~case.get_visible()
+    hidden[:, : case.cache.num_entries] = ~case.get_visible()
     nothing = NAN_BITS if get_storage(case.cache) is CacheStorage.BFLOAT16 else np.nan
-    for row, slots in enumerate(hidden):
-        case.cache.keys[0, row, :, slots] = nothing
-        case.cache.values[0, row, :, slots] = nothing
+    for row, entries in enumerate(hidden):
+        case.cache.keys[0, row, :, entries] = nothing
+        case.cache.values[0, row, :, entries] = nothing
     assert np.array_equal(before[0], case.attend()[0])

@@ -52,7 +52,7 @@ def test_every_turn_starts_at_the_same_place(player: OwnPlayer) -> None:
     for tokens in (1, 5, 2):
         player.burst("numba-int8", tokens)
         cache = player._decoders["numba-int8"].kv_cache
-        assert cache.num_slots == CONTEXT + 1 + tokens
+        assert cache.num_entries == CONTEXT + 1 + tokens
 
 
 def test_decoders_that_keep_keys_alike_share_a_cache(player: OwnPlayer) -> None:
