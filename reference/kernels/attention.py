@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from fastcar.reference.kernels.compilation import device, kernel
+from fastcar.reference.kernels.compilation import compile_twins, device
 from fastcar.reference.kernels.exponential import compute_exp
 from fastcar.reference.kernels.lanes import get_bits, make_float
 from fastcar.reference.kernels.tiles import add_weighted_rows, make_tile
@@ -172,7 +172,7 @@ def attend_head(
     )
 
 
-@kernel()
+@compile_twins
 def attend(
     query: Array,
     keys: Array,
@@ -185,7 +185,7 @@ def attend(
     context: Array,
     tapped: Array,
 ) -> None:
-    """All tasks on one thread.
+    """All tasks; threads share them.
 
     Args:
         query: [B, H_kv, G, d].
@@ -199,38 +199,6 @@ def attend(
         context: [B, H_kv, G, d], result.
         tapped: [B, H_kv, G], result.
     """
-    heads = keys.shape[1]
-    for task in range(keys.shape[0] * heads):
-        attend_head(
-            task // heads,
-            task % heads,
-            query,
-            keys,
-            values,
-            padding,
-            num_sinks,
-            window_start,
-            num_entries,
-            tap_entry,
-            context,
-            tapped,
-        )
-
-
-@kernel(parallel=True)
-def attend_parallel(
-    query: Array,
-    keys: Array,
-    values: Array,
-    padding: Array,
-    num_sinks: int,
-    window_start: int,
-    num_entries: int,
-    tap_entry: int,
-    context: Array,
-    tapped: Array,
-) -> None:
-    """The same, tasks shared between threads."""
     heads = keys.shape[1]
     for task in prange(keys.shape[0] * heads):
         attend_head(

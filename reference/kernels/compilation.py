@@ -1,7 +1,8 @@
 """How kernels are compiled: once, kept on disk, and said so.
 
 Numba keys its cache by the file of a function alone, so a kernel would survive a change of the
-helpers it calls. Here the cache directory carries a digest of all sources of the package.
+helpers it calls, and its twin for several threads would be taken for it. Here the cache directory
+carries a digest of all sources of the package, and twins have directories of their own.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -76,13 +78,35 @@ def kernel(*, parallel: bool = False) -> Callable[[Function], Any]:
     def compile_lazily(function: Function) -> Any:
         before = config.CACHE_DIR
         config.CACHE_DIR = before or str(PACKAGE / "__pycache__")
-        config.CACHE_DIR += f"/kernels-{get_digest()}"
+        config.CACHE_DIR += f"/kernels-{get_digest()}" + "/parallel" * parallel
         try:
             return numba.njit(cache=True, parallel=parallel, nogil=True)(function)
         finally:
             config.CACHE_DIR = before
 
     return compile_lazily
+
+
+@dataclass(frozen=True)
+class Twins:
+    """One function compiled twice: `prange` is `range` for one thread and shared by several.
+
+    Attributes:
+        one: for one thread.
+        several: for all threads that Numba has.
+    """
+
+    one: Any
+    several: Any
+
+    def get(self, num_threads: int) -> Any:
+        """The twin for a number of threads."""
+        return self.several if num_threads > 1 else self.one
+
+
+def compile_twins(function: Function) -> Twins:
+    """Compile a kernel for one thread and for several; both give the same bits (D-05)."""
+    return Twins(kernel()(function), kernel(parallel=True)(function))
 
 
 def device(function: Function) -> Any:

@@ -18,24 +18,14 @@ from fastcar.reference.arrays import Float, FloatArray
 from fastcar.reference.bfloat16_matrix import BFloat16Matrix
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.int8_matrix import Int8Matrix
-from fastcar.reference.kernels.attention import attend, attend_parallel
+from fastcar.reference.kernels.attention import attend
 from fastcar.reference.kernels.compilation import announce_compilation
-from fastcar.reference.kernels.products import (
-    multiply,
-    multiply_parallel,
-    project,
-    project_parallel,
-)
+from fastcar.reference.kernels.products import multiply, project
 from fastcar.reference.kernels.rms_norm import normalize_rows
 from fastcar.reference.kernels.rotary import rotate
 from fastcar.reference.kernels.sampling import draw_tokens
 from fastcar.reference.kernels.storage import store_tokens
-from fastcar.reference.kernels.swiglu import (
-    activate,
-    activate_parallel,
-    compute_mlp,
-    compute_mlp_parallel,
-)
+from fastcar.reference.kernels.swiglu import activate, compute_mlp
 from fastcar.reference.kv_cache import KVCache
 from fastcar.reference.linear import check_int8_width
 from fastcar.reference.matrix import DecoderLayer, Matrix
@@ -69,10 +59,8 @@ class NumbaEngine:
         _check(weight)
         rows = _get_rows(x)
         out = np.empty((len(rows), weight.shape[0]), np.float32)
-        if _is_large(weight.nbytes, out.size * rows.shape[1]):
-            multiply_parallel(_get_storage(weight), rows, out, numba.get_num_threads())
-        else:
-            multiply(_get_storage(weight), rows, out)
+        threads = _count_threads(weight.nbytes, out.size * rows.shape[1])
+        multiply.get(threads)(_get_storage(weight), rows, out, threads)
         return out.reshape(*x.shape[:-1], weight.shape[0])
 
     def rms_norm(self, x: FloatArray, gain: FloatArray, eps: float) -> FloatArray:
@@ -90,10 +78,8 @@ class NumbaEngine:
         outs = tuple(np.empty((len(rows), weight.shape[0]), np.float32) for weight in weights)
         operands = (rows, layer.attention_norm, eps, *map(_get_storage, weights), *outs)
         num_bytes = sum(weight.nbytes for weight in weights)
-        if _is_large(num_bytes, sum(out.size for out in outs) * rows.shape[1]):
-            project_parallel(*operands, numba.get_num_threads())
-        else:
-            project(*operands)
+        threads = _count_threads(num_bytes, sum(out.size for out in outs) * rows.shape[1])
+        project.get(threads)(*operands, threads)
         query, key, value = (out.reshape(*x.shape[:-1], -1) for out in outs)
         return query, key, value
 
@@ -136,8 +122,8 @@ class NumbaEngine:
         tapped = np.empty(grouped.shape[:3], np.float32)
         visible = min(cache.num_entries, sinks + cache.num_entries - start)
         num_bytes = 2 * visible * keys.nbytes // keys.shape[2]
-        run = attend_parallel if _is_large(num_bytes, 2 * query.size * visible) else attend
-        run(
+        threads = _count_threads(num_bytes, 2 * query.size * visible)
+        attend.get(threads)(
             grouped,
             keys,
             values,
@@ -165,10 +151,8 @@ class NumbaEngine:
             up,
             hidden,
         )
-        if _is_large(2 * gate_proj.nbytes, 2 * gate.size * normed.shape[1]):
-            activate_parallel(*operands, numba.get_num_threads())
-        else:
-            activate(*operands)
+        threads = _count_threads(2 * gate_proj.nbytes, 2 * gate.size * normed.shape[1])
+        activate.get(threads)(*operands, threads)
         return Activations(gate, up, hidden)
 
     def swiglu(self, normed: FloatArray, layer: DecoderLayer) -> FloatArray:
@@ -181,11 +165,8 @@ class NumbaEngine:
         num_bytes = sum(weight.nbytes for weight in weights)
         size = len(normed) * sum(weight.shape[0] * weight.shape[1] for weight in weights)
         operands = (*map(_get_storage, weights), np.ascontiguousarray(normed))
-        output: FloatArray
-        if _is_large(num_bytes, size):
-            output = compute_mlp_parallel(*operands, numba.get_num_threads())
-        else:
-            output = compute_mlp(*operands)
+        threads = _count_threads(num_bytes, size)
+        output: FloatArray = compute_mlp.get(threads)(*operands, threads)
         return output
 
     def draw(
@@ -206,10 +187,10 @@ class NumbaEngine:
         return token_ids
 
 
-def _is_large(num_bytes: int, multiplications: int) -> bool:
-    """Whether threads share the work."""
+def _count_threads(num_bytes: int, multiplications: int) -> int:
+    """Threads that share the work."""
     is_large = num_bytes >= PARALLEL_BYTES or multiplications >= PARALLEL_MULTIPLICATIONS
-    return is_large and numba.get_num_threads() > 1
+    return int(numba.get_num_threads()) if is_large else 1
 
 
 def _get_storage(weight: Matrix) -> tuple[NDArray[Any], ...]:

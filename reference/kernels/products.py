@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from fastcar.reference.kernels.compilation import choose_by_types, device, kernel
+from fastcar.reference.kernels.compilation import choose_by_types, compile_twins, device
 from fastcar.reference.kernels.lanes import get_bits, make_float
 from fastcar.reference.kernels.rms_norm import normalize
 from fastcar.reference.kernels.tiles import RAISED, make_tile
@@ -169,15 +169,9 @@ def multiply_chunk(matrix: Matrix, x: Operand, out: Array, chunk: int, num_chunk
     multiply_columns(matrix, x, out, start, stop)
 
 
-@kernel()
-def multiply(matrix: Matrix, x: Array, out: Array) -> None:
-    """out [R, out] = x [R, in] @ matrix.T on one thread."""
-    multiply_columns(matrix, prepare(matrix, x), out, 0, out.shape[1])
-
-
-@kernel(parallel=True)
-def multiply_parallel(matrix: Matrix, x: Array, out: Array, num_chunks: int) -> None:
-    """The same, the outputs in chunks."""
+@compile_twins
+def multiply(matrix: Matrix, x: Array, out: Array, num_chunks: int) -> None:
+    """out [R, out] = x [R, in] @ matrix.T, the outputs in chunks."""
     operand = prepare(matrix, x)
     for chunk in prange(num_chunks):
         multiply_chunk(matrix, operand, out, chunk, num_chunks)
@@ -201,25 +195,8 @@ def project_chunk(
     multiply_chunk(v_proj, normed, value, chunk, num_chunks)
 
 
-@kernel()
+@compile_twins
 def project(
-    x: Array,
-    gain: Array,
-    eps: float,
-    q_proj: Matrix,
-    k_proj: Matrix,
-    v_proj: Matrix,
-    query: Array,
-    key: Array,
-    value: Array,
-) -> None:
-    """Norm of x [R, D] and its products with three matrices [out, D] of one kind."""
-    normed = prepare(q_proj, normalize(x, gain, eps))
-    project_chunk(q_proj, k_proj, v_proj, normed, query, key, value, 0, 1)
-
-
-@kernel(parallel=True)
-def project_parallel(
     x: Array,
     gain: Array,
     eps: float,
@@ -231,7 +208,7 @@ def project_parallel(
     value: Array,
     num_chunks: int,
 ) -> None:
-    """The same, the outputs in chunks."""
+    """Norm of x [R, D] and its products with three matrices [out, D] of one kind, in chunks."""
     normed = prepare(q_proj, normalize(x, gain, eps))
     for chunk in prange(num_chunks):
         project_chunk(q_proj, k_proj, v_proj, normed, query, key, value, chunk, num_chunks)

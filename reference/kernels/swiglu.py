@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from fastcar.reference.kernels.compilation import device, kernel
+from fastcar.reference.kernels.compilation import compile_twins, device
 from fastcar.reference.kernels.exponential import compute_exp
 from fastcar.reference.kernels.products import (
     Matrix,
@@ -54,16 +54,8 @@ def activate_chunk(
     multiply_silu(gate, up, hidden, start, stop)
 
 
-@kernel()
+@compile_twins
 def activate(
-    gate_proj: Matrix, up_proj: Matrix, x: Array, gate: Array, up: Array, hidden: Array
-) -> None:
-    """Gate, up and hidden activations [R, F] of rows [R, D] on one thread."""
-    activate_chunk(gate_proj, up_proj, prepare(gate_proj, x), gate, up, hidden, 0, 1)
-
-
-@kernel(parallel=True)
-def activate_parallel(
     gate_proj: Matrix,
     up_proj: Matrix,
     x: Array,
@@ -72,28 +64,17 @@ def activate_parallel(
     hidden: Array,
     num_chunks: int,
 ) -> None:
-    """The same, the outputs in chunks."""
+    """Gate, up and hidden activations [R, F] of rows [R, D], in chunks."""
     operand = prepare(gate_proj, x)
     for chunk in prange(num_chunks):
         activate_chunk(gate_proj, up_proj, operand, gate, up, hidden, chunk, num_chunks)
 
 
-@kernel()
-def compute_mlp(gate_proj: Matrix, up_proj: Matrix, down_proj: Matrix, x: Array) -> Array:
-    """MLP output [R, D] of rows [R, D] on one thread."""
-    shape = len(x), len(gate_proj[0])
-    gate, up = np.empty(shape, np.float32), np.empty(shape, np.float32)
-    activate_chunk(gate_proj, up_proj, prepare(gate_proj, x), gate, up, gate, 0, 1)
-    out = np.empty((len(x), len(down_proj[0])), np.float32)
-    multiply_chunk(down_proj, prepare(down_proj, gate), out, 0, 1)
-    return out
-
-
-@kernel(parallel=True)
-def compute_mlp_parallel(
+@compile_twins
+def compute_mlp(
     gate_proj: Matrix, up_proj: Matrix, down_proj: Matrix, x: Array, num_chunks: int
 ) -> Array:
-    """The same, the outputs of both steps in chunks."""
+    """MLP output [R, D] of rows [R, D], the outputs of both steps in chunks."""
     shape = len(x), len(gate_proj[0])
     gate, up = np.empty(shape, np.float32), np.empty(shape, np.float32)
     operand = prepare(gate_proj, x)

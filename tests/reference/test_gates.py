@@ -63,16 +63,6 @@ def test_frame_and_location_make_the_token(token_index: int, tokens_per_frame: i
     assert 0 <= query.location_index < tokens_per_frame
 
 
-@pytest.mark.parametrize("asked", ["nothing", "mlp_input", "fresh_output"])
-def test_outputs_are_the_same_bits_whatever_the_gate_asked(asked: str) -> None:
-    query = make_query(draw_residual(0, rows=4))
-    if asked != "nothing":
-        getattr(query, asked)
-    rows = np.array([True, False, True, False])
-    expected = compute_swiglu(normalise(query.mlp.residual), LAYER)[rows]
-    assert np.array_equal(query.mlp.compute_outputs(rows), expected)
-
-
 def test_the_block_runs_once_per_token_for_the_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
     entered: list[int] = []
 

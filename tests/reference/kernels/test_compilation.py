@@ -120,3 +120,27 @@ def test_numpy_users_do_not_import_numba() -> None:
         "print('numba' in sys.modules)"
     )
     assert run_program(Path("unused"), program) == ("False\n", "")
+
+
+TWINS = """
+import numpy as np
+from numba import prange
+from fastcar.reference.kernels.compilation import compile_twins
+
+@compile_twins
+def add_one(x):
+    for place in prange(len(x)):
+        x[place] += 1
+"""
+USE = "import sys; sys.path.insert(0, {folder!r}); import twins; import numpy as np\n"
+USE += "twin = twins.add_one.get({threads}); x = np.zeros(5); twin(x)\n"
+USE += "print(x.sum(), twin.targetoptions['parallel'], sum(twin.stats.cache_hits.values()))"
+
+
+def test_twins_are_kept_apart_on_disk(tmp_path: Path) -> None:
+    (tmp_path / "twins.py").write_text(TWINS, encoding="utf-8")
+    found = [
+        run_program(tmp_path / "cache", USE.format(folder=str(tmp_path), threads=threads))[0]
+        for threads in (1, 2, 1, 2)
+    ]
+    assert found == ["5.0 False 0\n", "5.0 True 0\n", "5.0 False 1\n", "5.0 True 1\n"]
