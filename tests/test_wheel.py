@@ -19,9 +19,9 @@ from pathlib import Path
 import pytest
 
 import fastcar
-from fastcar.cosim.backends.verilator_build import is_verilator_installed
 from tests.conftest import OFFICIAL_VECTORS
 from tests.fastcar.tiny_video_model import save_tiny_video_model
+from tests.simulators import HAS_VERILATOR
 from tests.test_package import find_files, get_folders
 
 ROOT = Path(__file__).parent.parent
@@ -133,7 +133,7 @@ def test_trace(binaries: Path, tmp_path: Path) -> None:
         "pyrtl",
         pytest.param(
             "verilator",
-            marks=pytest.mark.skipif(not is_verilator_installed(), reason="Verilator is missing"),
+            marks=pytest.mark.skipif(not HAS_VERILATOR, reason="Verilator is missing"),
         ),
     ],
 )
