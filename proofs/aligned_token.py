@@ -56,14 +56,14 @@ class AlignedToken:
         return self.token_index, self.aligned_index
 
     @property
-    def slot(self) -> int:
+    def entry(self) -> int:
         """Of token j; it sees the keys up to its own."""
         return int(self.pair.given.prompt_ids.shape[1]) + self.token_index
 
     @property
-    def aligned_slot(self) -> int:
+    def aligned_entry(self) -> int:
         """Of token j-."""
-        return self.slot - self.pair.given.tokens_per_frame
+        return self.entry - self.pair.given.tokens_per_frame
 
     @property
     def key_head_index(self) -> int:
@@ -82,17 +82,17 @@ class AlignedToken:
 
     def get_keys(self) -> Array:
         """[H_kv, n, d], all that token j sees."""
-        keys: Array = self.run.keys[self.layer_index, self.row_index, :, : self.slot + 1]
+        keys: Array = self.run.keys[self.layer_index, self.row_index, :, : self.entry + 1]
         return keys
 
     def get_values(self) -> Array:
         """[H_kv, n, d]."""
-        values: Array = self.run.values[self.layer_index, self.row_index, :, : self.slot + 1]
+        values: Array = self.run.values[self.layer_index, self.row_index, :, : self.entry + 1]
         return values
 
     def get_aligned_keys(self) -> Array:
         """[H, d], key of token j- for every query head."""
-        keys = self.get_keys()[:, self.aligned_slot]
+        keys = self.get_keys()[:, self.aligned_entry]
         return np.repeat(keys, self.pair.given.config.queries_per_key, axis=0)
 
     def get_mlp_input(self, token_index: int) -> Array:

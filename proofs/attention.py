@@ -145,7 +145,7 @@ def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> AttentionPair:
     """Both queries over the keys that both see."""
     token = draw_token(pair, rng)
     query, other = (token.get_query(index) for index in token.indices)
-    shared = slice(token.aligned_slot + 1)
+    shared = slice(token.aligned_entry + 1)
     keys, values = token.get_keys(), token.get_values()
     head = token.key_head_index
     return AttentionPair(query, other, keys[head, shared], values[head, shared])

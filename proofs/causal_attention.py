@@ -123,7 +123,7 @@ def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> CausalPair:
     query, other = (token.get_query(index) for index in token.indices)
     head = token.key_head_index
     keys, values = token.get_keys()[head], token.get_values()[head]
-    return CausalPair(query, other, keys, values, token.aligned_slot + 1)
+    return CausalPair(query, other, keys, values, token.aligned_entry + 1)
 
 
 STATEMENT = Statement(

@@ -20,11 +20,12 @@ from numpy.typing import NDArray
 from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
 from fastcar.reference.calibration import calibrate_uniform
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import Decoder, LayerObservation
+from fastcar.reference.decoder import Decoder
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.gates import GateQuery, TemporalAttentionScoreGate
 from fastcar.reference.linear import compute_linear
+from fastcar.reference.observation import LayerObservation
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.rms_norm import compute_rms_norm

@@ -173,7 +173,7 @@ def get_block(token: AlignedToken) -> BlockPair:
     """The attention block of a token."""
     queries, others = (token.get_queries(index) for index in token.indices)
     keys, values, o_proj = token.get_keys(), token.get_values(), token.layer.o_proj
-    return BlockPair(queries, others, keys, values, o_proj, token.aligned_slot + 1)
+    return BlockPair(queries, others, keys, values, o_proj, token.aligned_entry + 1)
 
 
 STATEMENT = Statement(

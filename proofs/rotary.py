@@ -141,7 +141,7 @@ def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> RotatedPair:
     token = draw_token(pair, rng)
     plain = token.run.plain_queries[token.layer_index, token.row_index, token.token_index]
     key = token.get_aligned_keys()[token.head_index]
-    return RotatedPair(plain[token.head_index], key, token.slot, pair.given.config.rope_theta)
+    return RotatedPair(plain[token.head_index], key, token.entry, pair.given.config.rope_theta)
 
 
 STATEMENT = Statement(

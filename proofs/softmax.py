@@ -90,7 +90,7 @@ def draw(rng: np.random.Generator) -> LogitPair:
 def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> LogitPair:
     """Logits of j and j- over the keys that both see."""
     token = draw_token(pair, rng)
-    keys = token.get_keys()[token.key_head_index, : token.aligned_slot + 1]
+    keys = token.get_keys()[token.key_head_index, : token.aligned_entry + 1]
     scale = float(np.sqrt(keys.shape[1]))
     x, y = (keys @ token.get_query(index) / scale for index in token.indices)
     return LogitPair(x, y)

@@ -155,7 +155,7 @@ def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> WindowPair:
     token = draw_token(pair, rng)
     frame = pair.given.tokens_per_frame
     window = int(rng.choice([max(1, frame // 2), frame, 2 * frame, 4 * frame]))
-    seen, other_seen = (_get_window(slot, window) for slot in (token.slot, token.aligned_slot))
+    seen, other_seen = (_get_window(entry, window) for entry in (token.entry, token.aligned_entry))
     parts = [
         np.intersect1d(seen, other_seen),
         np.setdiff1d(seen, other_seen),
@@ -168,10 +168,10 @@ def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> WindowPair:
     return WindowPair(query, other, *arrays)
 
 
-def _get_window(slot: int, window: int) -> NDArray[np.int64]:
+def _get_window(entry: int, window: int) -> NDArray[np.int64]:
     """Slots that a token sees: the sinks and the newest `window`, its own included."""
-    sinks = np.arange(min(NUM_SINKS, slot + 1))
-    return np.union1d(sinks, np.arange(max(0, slot + 1 - window), slot + 1))
+    sinks = np.arange(min(NUM_SINKS, entry + 1))
+    return np.union1d(sinks, np.arange(max(0, entry + 1 - window), entry + 1))
 
 
 STATEMENT = Statement(

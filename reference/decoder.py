@@ -10,9 +10,6 @@ computes its query, key, value and MLP output in entry P + j.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 
 from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
@@ -24,68 +21,12 @@ from fastcar.reference.gates import Gate
 from fastcar.reference.kv_cache import CacheStorage, KVCache
 from fastcar.reference.laps import Laps, accounted
 from fastcar.reference.matrix import DecoderLayer, DecoderWeights, get_dtype, take_rows
+from fastcar.reference.observation import Attended, LayerObservation, Observer, Score
+from fastcar.reference.prompt_check import check_prompt, check_token_ids
 from fastcar.reference.replay import ReplayConfig, ReplayDecision, ReplayMLP, Semantics
 from fastcar.reference.rotary import make_rotary_table
 from fastcar.reference.sparse_attention import SparseAttention, make_prompt_visibility
 from fastcar.reference.temporal_attention_score import aggregate_heads, compute_score_heads
-
-
-@dataclass(frozen=True)
-class LayerObservation:
-    """What one layer did with one generated token, for each row.
-
-    Attributes:
-        layer_index: l.
-        token_index: generated index j.
-        score_heads: [B, H] TAS of every head; None where no score is taken.
-        score: [B] aggregated; None likewise.
-        decision: eligibility, decision, gate's measure, chain and MLP output used.
-        layer_out: [B, D], residual stream after the layer.
-        score_is_extra: the aligned key had left the window, so the score cost a product.
-        query: [B, H, d], the query that scores are taken of, whether or not one was.
-    """
-
-    layer_index: int
-    token_index: int
-    score_heads: FloatArray | None
-    score: FloatArray | None
-    decision: ReplayDecision
-    layer_out: FloatArray
-    score_is_extra: bool
-    query: FloatArray
-
-
-Observer = Callable[[LayerObservation], None]
-
-
-@dataclass(frozen=True)
-class Attended:
-    """What attention of one layer leaves of one token.
-
-    Attributes:
-        residual: [B, D], residual stream after attention.
-        query: [B, H, d], of which scores are taken.
-        tapped: [B, H], its logits against the aligned key; None unless attention had them anyway.
-    """
-
-    residual: FloatArray
-    query: FloatArray
-    tapped: FloatArray | None
-
-
-@dataclass(frozen=True)
-class Score:
-    """The Temporal Attention Score of one layer and token.
-
-    Attributes:
-        heads: [B, H]; None where no score is taken.
-        aggregated: [B]; None likewise.
-        is_extra: it cost a product.
-    """
-
-    heads: FloatArray | None
-    aggregated: FloatArray | None
-    is_extra: bool
 
 
 class Decoder:
@@ -157,7 +98,13 @@ class Decoder:
         Returns:
             [B, P, V] logits; those of padded places mean nothing.
         """
-        prompt_mask = self._check_prompt(prompt_ids, prompt_mask)
+        prompt_mask = check_prompt(
+            prompt_ids,
+            prompt_mask,
+            rows=self.num_rows,
+            capacity_tokens=self.kv_cache.capacity_tokens,
+            vocab_size=self.config.vocab_size,
+        )
         rows, length = prompt_ids.shape
         cache = self.kv_cache
         cache.reset()
@@ -192,7 +139,7 @@ class Decoder:
         Returns:
             [B, V] logits of the token after it.
         """
-        self._check_token_ids("token_ids", token_ids, (self.num_rows,))
+        check_token_ids("token_ids", token_ids, (self.num_rows,), self.config.vocab_size)
         cache = self.kv_cache
         if cache.num_entries == 0:
             raise ArgumentError("fed prompt tokens", 0, "at least 1: call prefill first")
@@ -289,29 +236,3 @@ class Decoder:
         """[..., D] to [..., V]."""
         normed = self.float_engine.rms_norm(x, self.weights.norm, self.config.rms_norm_eps)
         return self.float_engine.linear(normed, self.weights.head)
-
-    def _check_prompt(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None) -> BoolArray:
-        if prompt_ids.ndim != 2 or prompt_ids.shape[0] != self.num_rows or not prompt_ids.shape[1]:
-            limit = f"[{self.num_rows} rows, at least 1 token]"
-            raise ArgumentError("prompt_ids shape", prompt_ids.shape, limit)
-        if prompt_ids.shape[1] > self.kv_cache.capacity_tokens:
-            limit = f"at most capacity_tokens = {self.kv_cache.capacity_tokens}"
-            raise ArgumentError("prompt tokens", prompt_ids.shape[1], limit)
-        self._check_token_ids("prompt_ids", prompt_ids, prompt_ids.shape)
-        if prompt_mask is None:
-            return np.ones(prompt_ids.shape, bool)
-        mask = prompt_mask.astype(bool)
-        if mask.shape != prompt_ids.shape:
-            raise ArgumentError("prompt_mask shape", mask.shape, f"{prompt_ids.shape}")
-        if (mask[:, 1:] < mask[:, :-1]).any() or not mask[:, -1].all():
-            raise ArgumentError("prompt_mask", "zeros behind ones", "padded at the left only")
-        return mask
-
-    def _check_token_ids(self, name: str, token_ids: TokenIds, shape: tuple[int, ...]) -> None:
-        if token_ids.shape != shape:
-            raise ArgumentError(f"{name} shape", token_ids.shape, f"{shape}")
-        if not np.issubdtype(token_ids.dtype, np.integer):
-            raise ArgumentError(f"{name} dtype", str(token_ids.dtype), "an integer type")
-        worst = token_ids.min() if token_ids.min() < 0 else token_ids.max()
-        if not 0 <= worst < self.config.vocab_size:
-            raise ArgumentError(name, int(worst), f"in [0, vocab_size = {self.config.vocab_size})")

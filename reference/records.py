@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import LayerObservation
+from fastcar.reference.observation import LayerObservation
 
 
 class ReplayRecord:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
-from fastcar.reference.decoder import Decoder, Observer
+from fastcar.reference.decoder import Decoder
+from fastcar.reference.observation import Observer
 
 
 def feed_tokens(

@@ -9,12 +9,13 @@ import numpy as np
 
 from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import Decoder, LayerObservation
+from fastcar.reference.decoder import Decoder
 from fastcar.reference.engine import Engine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import Gate, TemporalAttentionScoreGate
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.matrix import DecoderWeights, get_dtype
+from fastcar.reference.observation import LayerObservation
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import SparseAttention

@@ -18,7 +18,7 @@ PAGES = sorted(
 )
 CODE = sorted(path for tree in TREES for path in (ROOT / tree).rglob("*.py"))
 QUOTED = re.compile(r"`([^`\n]+)`")
-PATH = re.compile(rf"(?:{'|'.join(TREES)}|\.ci|\.venv)/[\w./-]*")
+PATH = re.compile(rf"(?:{'|'.join(TREES)}|\.ci)/[\w./-]*")
 FILE = re.compile(rf"(?<![\w./-])(?:{'|'.join(TREES)})/[\w/]+\.(?:py|md|json|sv|cpp|png|v)\b")
 NAME = re.compile(r"(?:fastcar|tools|tests)(?:\.\w+)+")
 DECISION = re.compile(r"\bD-\d+\b")

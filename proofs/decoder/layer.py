@@ -71,18 +71,18 @@ def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> DecoderPair:
 
 def get_decoder_pair(token: AlignedToken) -> DecoderPair:
     """A token in all layers of both runs."""
-    pair, row, slot = token.pair, token.row_index, token.slot
+    pair, row, entry = token.pair, token.row_index, token.entry
     weights, config = pair.given.weights, pair.given.config
     runs, layers = (pair.dense, pair.replay), []
     for index, layer in enumerate(weights.layers):
-        keys, other_keys = (run.keys[index, row, :, :slot] for run in runs)
-        values, other_values = (run.values[index, row, :, :slot] for run in runs)
+        keys, other_keys = (run.keys[index, row, :, :entry] for run in runs)
+        values, other_values = (run.values[index, row, :, :entry] for run in runs)
         is_replayed = pair.replay.replayed[index, row, token.token_index]
         output = pair.replay.mlp_outputs[index, row, token.token_index]
         cached = output if is_replayed else None
         layers.append(LayerRuns(layer, keys, values, other_keys, other_values, cached))
     embedding = weights.embedding[pair.given.forced_ids[row, token.token_index]]
-    angles = compute_angles(slot, config.rope_theta, np.ones(config.head_dim))
+    angles = compute_angles(entry, config.rope_theta, np.ones(config.head_dim))
     return DecoderPair(embedding, tuple(layers), weights.norm, weights.head, angles, token.eps)
 
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from fastcar.reference.arrays import BoolArray, FloatArray, Int16Array, Int64Array, TokenIds
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import Attended, Decoder
+from fastcar.reference.decoder import Decoder
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import Gate, GateQuery, ThresholdGate
 from fastcar.reference.integer.engine import IntegerMlpEngine
@@ -27,6 +27,7 @@ from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.integer.threshold import compute_integer_thresholds, get_decision_source
 from fastcar.reference.laps import accounted
 from fastcar.reference.mlp_evaluation import MlpEvaluation
+from fastcar.reference.observation import Attended
 from fastcar.reference.replay import ReplayConfig, ReplayDecision, ReplayRule
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.thresholds import Measures

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from fastcar.reference.arrays import FloatArray, TokenIds
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import Decoder, LayerObservation
+from fastcar.reference.decoder import Decoder
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.fixed_point import MAX_ACTIVATION, TIE_WINDOW
 from fastcar.reference.integer.layer import IntegerLayer, IntegerMatrix, LayerScales
@@ -29,6 +29,7 @@ from fastcar.reference.integer.units import (
     MAX_SHIFT,
     MAX_WEIGHT,
 )
+from fastcar.reference.observation import LayerObservation
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.swiglu import compute_activations

@@ -87,7 +87,7 @@ def test_logits_and_contexts_are_those_of_shared_keys(pair: DecodedPair, seed: i
     token, logits = make("P-01", pair, seed)
     _, shared = make("P-03", pair, seed)
     _, causal = make("P-04", pair, seed)
-    assert len(logits.x) == len(shared.keys) == causal.num_shared == token.aligned_slot + 1
+    assert len(logits.x) == len(shared.keys) == causal.num_shared == token.aligned_entry + 1
     assert len(causal.keys) == causal.num_shared + pair.given.tokens_per_frame
     assert_near(logits.x[-1], compute_score(shared.query, shared.keys[-1]))
     probabilities = np.exp(logits.y) / np.exp(logits.y).sum()
@@ -124,12 +124,12 @@ def test_windows_are_those_of_sparse_attention(pair: DecodedPair, seed: int) -> 
     token, window = make("P-12", pair, seed)
     rows = slice(token.row_index, token.row_index + 1)
     keys, head = token.run.keys[token.layer_index, rows], token.key_head_index
-    for slot, seen in ((token.slot, window.seen[0]), (token.aligned_slot, window.other_seen[0])):
+    for entry, seen in ((token.entry, window.seen[0]), (token.aligned_entry, window.other_seen[0])):
         frame = pair.given.tokens_per_frame
         wanted = []
         for tokens in (frame // 2, frame, 2 * frame, 4 * frame):
             part, _, visible = SparseAttention(tokens, NUM_SINKS).select(
-                keys[:, :, : slot + 1], keys[:, :, : slot + 1], np.zeros(1, np.int64)
+                keys[:, :, : entry + 1], keys[:, :, : entry + 1], np.zeros(1, np.int64)
             )
             wanted.append({tuple(key) for key in part[0, head][visible[0]]})
         assert {tuple(key) for key in seen} in wanted

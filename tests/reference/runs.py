@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import Decoder, LayerObservation
+from fastcar.reference.decoder import Decoder
 from fastcar.reference.gates import Gate
+from fastcar.reference.observation import LayerObservation
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.teacher_forcing import feed_tokens
 from fastcar.reference.weights import LayerWeights, ModelWeights, make_random_weights

@@ -17,12 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import Decoder, LayerObservation
+from fastcar.reference.decoder import Decoder
 from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.kv_cache import CacheStorage, KVCache
 from fastcar.reference.matrix import DecoderWeights, compress_weights
+from fastcar.reference.observation import LayerObservation
 from fastcar.reference.replay import ReplayConfig
 from tools.bench.gate import EvenGate
 from tools.bench.plan import (

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.decoder import Decoder, LayerObservation
+from fastcar.reference.decoder import Decoder
+from fastcar.reference.observation import LayerObservation
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.weights import make_random_weights
 from tools.bench.gate import EvenGate
