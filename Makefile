@@ -11,7 +11,7 @@ WITH_TORCH := bench/transformers make_golden moving_digits/torch_llama moving_di
 PIP_QUIET := $(if $(MAKE_TERMOUT),,--quiet)# bars on a terminal, one line per step in a log
 PYTEST_ARGS ?=
 # A process per core, each with one thread for its matrix products.
-PARALLEL := --numprocesses auto --dist worksteal
+PARALLEL := --numprocesses auto --dist loadgroup
 test test-slow test-all nightly mutants: export OPENBLAS_NUM_THREADS = 1
 DEMO_ARGS ?= --prompt "3 right-down" --prompt "7 left" --target-ratio 0.3 --guidance 2 --closed-loop-runs 2
 MODEL_OUT ?= out/model

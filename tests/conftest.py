@@ -20,6 +20,14 @@ from tests.process_state import watch_process_state
 
 OFFICIAL_VECTORS = Path(__file__).parent / "vectors" / "official"
 PROFILES = ("ci", "nightly", "mutants")
+TOGETHER = {
+    "tests/reference/kernels/": "kernels",
+    "tests/fastcar/test_engine_option.py": "kernels",
+    "tests/cosim/crosscheck/": "crosscheck",
+    "tests/cosim/backends/test_verilator_backend.py": "verilator",
+    "tests/cocotb/": "cocotb",
+}
+"""Group of a folder or file, for `--dist loadgroup` of pytest-xdist."""
 
 # Tests that set XDG_CACHE_HOME must not make Yosys and nextpnr compile anew, half a minute each.
 os.environ.setdefault(
@@ -67,6 +75,14 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile(profile)
     if profile == "nightly" and config.getoption("--hypothesis-seed") is None:
         config.option.hypothesis_seed = str(secrets.randbits(32))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep tests that compile or record the same in one process: each process does it anew."""
+    for item in items:
+        for folder, group in TOGETHER.items():
+            if item.nodeid.startswith(folder):
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
 def pytest_report_header(config: pytest.Config) -> str:

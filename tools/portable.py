@@ -129,7 +129,7 @@ def run_row(row: Row) -> Result:
         environment = os.environ | {"OPENBLAS_NUM_THREADS": "1"} | changed
         if row.hides_icarus:
             environment["PATH"] = make_path(fresh)
-        command = [sys.executable, "-m", "pytest", "-q", "--numprocesses=auto", "--dist=worksteal"]
+        command = [sys.executable, "-m", "pytest", "-q", "--numprocesses=auto", "--dist=loadgroup"]
         before = os.times()
         done = subprocess.run(
             [*command, *row.options, *row.trees],
