@@ -24,10 +24,9 @@ TOGETHER = {
     "tests/reference/kernels/": "kernels",
     "tests/fastcar/test_engine_option.py": "kernels",
     "tests/cosim/crosscheck/": "crosscheck",
-    "tests/cosim/backends/test_verilator_backend.py": "verilator",
     "tests/cocotb/": "cocotb",
 }
-"""Group of a folder or file, for `--dist loadgroup` of pytest-xdist."""
+"""Files that compile or record the same, for `--dist loadgroup` of pytest-xdist."""
 
 # Tests that set XDG_CACHE_HOME must not make Yosys and nextpnr compile anew, half a minute each.
 os.environ.setdefault(
@@ -78,11 +77,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep tests that compile or record the same in one process: each process does it anew."""
+    """Keep the tests of a file in one process: each process makes its fixtures anew."""
     for item in items:
-        for folder, group in TOGETHER.items():
-            if item.nodeid.startswith(folder):
-                item.add_marker(pytest.mark.xdist_group(group))
+        file = item.nodeid.partition("::")[0]
+        groups = [group for folder, group in TOGETHER.items() if file.startswith(folder)]
+        item.add_marker(pytest.mark.xdist_group(groups[0] if groups else file))
 
 
 def pytest_report_header(config: pytest.Config) -> str:

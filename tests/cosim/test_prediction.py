@@ -70,6 +70,7 @@ def test_bytes_of_a_dense_step_are_those_of_its_weights_and_vectors() -> None:
     assert workload.hidden_size % lanes == workload.intermediate_size % lanes == 0
 
 
+@pytest.mark.slow
 def test_the_cycle_model_confirms_the_rounds_guessed_from_the_published_times() -> None:
     report = predict(PAPER)
     assert report["mlp_share"] == pytest.approx(0.668, abs=5e-4)

@@ -86,6 +86,7 @@ def test_equal_reports_give_equal_files(report: Json, tmp_path: Path) -> None:
         assert path.read_bytes() == twin.read_bytes()
 
 
+@pytest.mark.slow
 def test_equal_seeds_measure_the_same(checkpoint: Path, report: Json) -> None:
     again = analyze(load_video_model(checkpoint), TINY_SETTINGS)
     for key in report["findings"]:
@@ -340,6 +341,7 @@ def test_free_running_compares_higher_psnr_as_better() -> None:
     assert row["verdict"] == "lower"
 
 
+@pytest.mark.slow
 def test_command_writes_a_page(
     capsys: Capture, tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

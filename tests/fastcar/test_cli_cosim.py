@@ -107,6 +107,7 @@ def test_tables_and_file_say_the_same(capsys: Capture, model: Path, tmp_path: Pa
         assert len(np.unique(np.asarray(picture))) > 100
 
 
+@pytest.mark.slow
 def test_stalls_change_cycles_within_their_bounds_and_nothing_else(
     capsys: Capture, model: Path, tmp_path: Path
 ) -> None:
@@ -134,6 +135,7 @@ def test_stalls_change_cycles_within_their_bounds_and_nothing_else(
     assert bounds in outcome.out
 
 
+@pytest.mark.slow
 def test_hardware_from_any_token_gives_the_same_layers(capsys: Capture, model: Path) -> None:
     """The state that is handed over is the state that the hardware would have had."""
     late, early = (
@@ -161,6 +163,7 @@ def spoil_second_digest(result: RunResult, memory: SharedMemory) -> RunResult:
     return change_retire(result, 1, digest=12345)
 
 
+@pytest.mark.slow
 def test_a_difference_ends_with_1_and_is_told(
     capsys: Capture, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -233,6 +236,7 @@ def test_where_nothing_is_equal_the_picture_says_so(
     assert list_files(tmp_path) == ["a.json", "a.png"]
 
 
+@pytest.mark.slow
 def test_the_wave_form_shows_ports_registers_and_cycles(
     capsys: Capture, model: Path, tmp_path: Path
 ) -> None:

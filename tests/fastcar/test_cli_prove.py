@@ -82,6 +82,7 @@ def test_certified_instances_are_counted(capsys: Capture, model: Path) -> None:
     assert "  3/0/0  holds" in outcome.out
 
 
+@pytest.mark.slow
 def test_everything_is_certified_on_a_small_model(capsys: Capture, model: Path) -> None:
     report = prove_json(capsys, model, "--certify", "--instances", 2)
     for line in report["statements"]:
@@ -243,6 +244,7 @@ def test_scheduler_without_its_prover_is_refused_first(
     check_refused(outcome, ("P-10", "z3-solver", "fastcar[proofs]"))
 
 
+@pytest.mark.slow
 def test_a_wait_can_be_interrupted_after_the_scheduler_was_proved() -> None:
     script = """
 import os, signal, threading

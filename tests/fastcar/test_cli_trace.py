@@ -41,7 +41,13 @@ def load(path: Path) -> Arrays:
 
 @pytest.mark.parametrize(("run", "thresholds"), [("dense", "none"), ("mid30", "0.4041")])
 @pytest.mark.parametrize(
-    "options", [(), ("--fused",), ("--dtype", "float64"), ("--engine", "numba")]
+    "options",
+    [
+        (),
+        ("--fused",),
+        ("--dtype", "float64"),
+        pytest.param(("--engine", "numba"), marks=pytest.mark.slow),
+    ],
 )
 def test_official_vectors_are_reproduced(
     capsys: Capture,

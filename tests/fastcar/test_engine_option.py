@@ -14,6 +14,7 @@ from tests.fastcar.commands import QUICK, check_refused, run_command
 Capture = pytest.CaptureFixture[str]
 
 
+@pytest.mark.slow
 def test_both_engines_make_the_same_pictures(capsys: Capture, tmp_path: Path) -> None:
     videos, reports = [], []
     for engine in ("numpy", "numba"):

@@ -54,6 +54,7 @@ def certified_pairs(draw: st.DrawFn) -> CertifiedPair:
     return CertifiedPair(gate, up, down, last, normed, name)
 
 
+@pytest.mark.slow
 @attack_settings()
 @given(certified_pairs())
 def test_no_attack_violates_the_claim(pair: CertifiedPair) -> None:
@@ -100,6 +101,7 @@ def test_overflow_is_never_certified(inputs: np.ndarray, down: np.ndarray, scale
             assert np.isfinite(found.left) or not np.isfinite(found.right)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CERTIFICATES)
 def test_search_finds_no_violation_and_comes_near(name: str) -> None:
     found = attack(

@@ -51,6 +51,7 @@ def layer_pairs(draw: st.DrawFn) -> LayerPair:
     )
 
 
+@pytest.mark.slow
 @attack_settings()
 @given(layer_pairs())
 def test_no_attack_violates_the_claim(pair: LayerPair) -> None:
@@ -94,6 +95,7 @@ def test_fresh_key_attains_the_bound() -> None:
     assert found.ratio >= 0.98
 
 
+@pytest.mark.slow
 def test_search_approaches_the_bound() -> None:
     check_search(STATEMENT, 1_000, 0.9)
 

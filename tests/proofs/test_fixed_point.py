@@ -58,6 +58,7 @@ def quantized_scores(draw: st.DrawFn) -> QuantizedScore:
     return replace(score, threshold=draw(st.sampled_from([near, -math.inf, math.inf, 0.0])))
 
 
+@pytest.mark.slow
 @attack_settings()
 @given(quantized_scores())
 def test_no_attack_violates_the_claim(score: QuantizedScore) -> None:
@@ -93,6 +94,7 @@ def decide_on_integers(score: QuantizedScore) -> bool:
     return bool(is_score_reached(compute_integer_score(query[None], key[None]), limit)[0])
 
 
+@pytest.mark.slow
 @attack_settings()
 @given(quantized_scores())
 def test_outside_the_margin_integers_decide_like_real_numbers(score: QuantizedScore) -> None:

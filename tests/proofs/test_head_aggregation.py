@@ -34,6 +34,7 @@ def test_no_attack_violates_the_claim(pair: AlignedHeads) -> None:
     attack_once(STATEMENT, pair)
 
 
+@pytest.mark.slow
 @attack_settings()
 @given(aligned_heads())
 def test_rounding_is_as_derived(pair: AlignedHeads) -> None:

@@ -95,6 +95,7 @@ def test_fresh_keys_attain_the_bound() -> None:
     assert found.is_vacuous
 
 
+@pytest.mark.slow
 def test_search_approaches_the_bound() -> None:
     check_search(STATEMENT, 2_000, 0.95)
 

@@ -48,6 +48,7 @@ def make_chain(*inputs: float, eps: float = 1.0) -> ReplayChain:
     return ReplayChain(one, one, one, np.array([1e3 * STEEPEST]), eps, np.array(inputs)[:, None])
 
 
+@pytest.mark.slow
 @attack_settings()
 @given(replay_chains())
 def test_no_attack_violates_the_claim(chain: ReplayChain) -> None:

@@ -64,6 +64,7 @@ def mirror(pair: WindowPair) -> WindowPair:
     )
 
 
+@pytest.mark.slow
 @attack_settings()
 @given(window_pairs())
 def test_no_attack_violates_the_claim(pair: WindowPair) -> None:

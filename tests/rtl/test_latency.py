@@ -60,6 +60,7 @@ def test_every_instruction_takes_its_cycles(
     assert run.num_write_stalls == (write_latency - 1 if has_written else 0)
 
 
+@pytest.mark.slow
 @examples(20)
 @given(st.integers(0, 2**32 - 1), latencies, latencies)
 def test_a_slot_takes_the_sum_of_its_instructions(
@@ -76,6 +77,7 @@ def test_a_slot_takes_the_sum_of_its_instructions(
     assert run.retirements[1].start_cycle == run.retirements[0].end_cycle + 1
 
 
+@pytest.mark.slow
 def test_the_demo_keeps_its_multipliers_busy() -> None:
     """At least 95 % of the cycles of a computed slot, at memory latency 1; a replay takes 66."""
     bench = CoreBench(DEMO)

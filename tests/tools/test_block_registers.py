@@ -157,6 +157,7 @@ def get_block(netlist: Json, kind: str) -> Json:
     return found
 
 
+@pytest.mark.slow
 def test_registers_behind_blocks_are_gone_and_outputs_are_the_same(
     netlist: Json, tmp_path: Path
 ) -> None:
@@ -181,6 +182,7 @@ def forget_register(netlist: Json) -> None:
     get_block(netlist, "MULT18X18D")["parameters"]["REG_OUTPUT_CLK"] = "NONE"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [swap_outputs, forget_enable, forget_register])
 def test_a_wrong_move_is_seen_by_the_simulation(
     damage: Callable[[Json], None], netlist: Json, tmp_path: Path

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from fastcar.analysis.finding import Json
 from fastcar.analysis.report import QUESTIONS, describe_model, make_page
 from fastcar.reference.video.model import load_video_model
@@ -32,6 +34,7 @@ def test_every_figure_is_kept() -> None:
         assert (DOCS / "figures" / f"{question.key}.png").is_file()
 
 
+@pytest.mark.slow
 def test_writing_replaces_page_report_and_figures(tmp_path: Path) -> None:
     (tmp_path / "findings.md").write_text("old")
     (tmp_path / "other.md").write_text("kept")

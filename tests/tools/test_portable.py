@@ -50,6 +50,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, row: Row) -> None:
     monkeypatch.setattr(portable, "make_rows", lambda seed: [row])
 
 
+@pytest.mark.slow
 def test_a_row_runs_as_it_says(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -113,6 +113,7 @@ def pretend_cocotb(preset: str, simulator: str, verilog: str | None = None) -> d
     return passed if verilog is None else {**passed, "exit_code": 2, "failed": ["a"]}
 
 
+@pytest.mark.slow
 @needs_icarus
 def test_a_measured_report_is_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

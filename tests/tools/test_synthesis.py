@@ -45,6 +45,7 @@ def test_examples_hold(module: ModuleType) -> None:
     assert doctest.testmod(module) == (0, doctest.testmod(module).attempted)
 
 
+@pytest.mark.slow
 def test_the_traced_design_has_the_registers_of_the_export(tiny: Design) -> None:
     statements = re.compile(r"^ +(\w+) <= ", re.MULTILINE)
     registers = set(statements.findall(tiny.verilog))
@@ -62,6 +63,7 @@ def test_every_statement_has_an_owner(tiny: Design) -> None:
     assert {"scheduler", "dispatcher", "mac_array", "vector_memory", "score_unit"} <= units
 
 
+@pytest.mark.slow
 def test_units_of_registers_are_those_of_their_names(tiny: Design) -> None:
     units = {"scheduler_pointer": "scheduler", "core1_datapath_mac_accumulator": "mac_array"}
     for start, unit in units.items():

@@ -64,6 +64,7 @@ def make_small_design() -> Design:
     return Design(SMALL, SMALL_VERILOG, make_wrapper(ports), "", memories, owners)
 
 
+@pytest.mark.slow
 def test_place_and_route_that_takes_too_long_is_stopped_and_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -80,6 +81,7 @@ def test_place_and_route_that_takes_too_long_is_stopped_and_not_kept(
     assert run_place(design, netlist, 1)["mhz"] > 0
 
 
+@pytest.mark.slow
 def test_a_small_design_is_mapped_placed_and_timed(tmp_path: Path) -> None:
     design = make_small_design()
     folders = [tmp_path / name for name in ("mapped", "placed")]
@@ -104,6 +106,7 @@ def test_a_small_design_is_mapped_placed_and_timed(tmp_path: Path) -> None:
     assert placed["use"]["bram"] == {"available": 208, "used": 1}
 
 
+@pytest.mark.slow
 def test_what_is_planted_outside_of_dsp_blocks_and_block_ram_is_found(tmp_path: Path) -> None:
     design = make_small_design()
     result = synthesise(design, make_ecp5_script((), "-nodsp"), WRAPPER_NAME, tmp_path)
@@ -118,6 +121,7 @@ def test_what_yosys_refuses_is_one_line(tmp_path: Path) -> None:
         synthesise(broken, make_ecp5_script(()), WRAPPER_NAME, tmp_path)
 
 
+@pytest.mark.slow
 def test_the_accelerator_maps_to_dsp_blocks_and_block_ram(tmp_path: Path) -> None:
     design = make_design(dataclasses.replace(TINY, num_cores=1))
     result = synthesise(design, make_ecp5_script(design.memories), WRAPPER_NAME, tmp_path)

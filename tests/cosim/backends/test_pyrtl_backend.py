@@ -90,6 +90,7 @@ def channel_settings(draw: st.DrawFn) -> ChannelSettings:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", CONFIGS)
 @examples(6)
 @given(data=st.data())
@@ -137,6 +138,7 @@ def test_runs_follow_one_another_without_reset() -> None:
     assert replace(again, num_steps=first.num_steps) == first
 
 
+@pytest.mark.slow
 @examples(8)
 @given(st.integers(1, 400), st.sampled_from([0.0, 0.5]))
 def test_reset_in_mid_run_recovers_completely(reset_cycle: int, stall_probability: float) -> None:
@@ -169,6 +171,7 @@ def list_written(instruction: Instruction) -> range:
     return range(instruction.address, instruction.address + num_beats)
 
 
+@pytest.mark.slow
 @examples(8)
 @given(st.data(), st.booleans(), st.sampled_from([0.0, 0.5]))
 def test_a_memory_error_names_an_instruction_that_met_it(

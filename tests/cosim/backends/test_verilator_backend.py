@@ -109,6 +109,7 @@ def run_settings(draw: st.DrawFn) -> RunSettings:
     )
 
 
+@pytest.mark.slow
 @needs_verilator
 @examples(8)
 @given(choices(), run_settings())

@@ -32,15 +32,10 @@ MAKERS: dict[str, Make] = {
     "verilator": lambda design: VerilatorPlayer(design.text, design.ports, "-O0"),
     "cxxrtl": lambda design: CxxrtlPlayer(design.text, design.ports, "-O0"),
 }
-SIMULATORS = [
-    pytest.param("icarus", marks=needs_icarus),
-    pytest.param("verilator", marks=needs_verilator),
-    pytest.param("cxxrtl", marks=needs_compiler),
-]
 DEMO_SIMULATORS = [
     pytest.param("icarus", marks=[needs_icarus, pytest.mark.nightly]),
     pytest.param("verilator", marks=[needs_verilator, pytest.mark.slow]),
-    pytest.param("cxxrtl", marks=pytest.mark.slow),
+    pytest.param("cxxrtl", marks=[needs_compiler, pytest.mark.slow]),
 ]
 SLOW_SIMULATORS = [
     pytest.param("icarus", marks=needs_icarus),
@@ -65,7 +60,7 @@ def check_equal(simulator: str, preset: str, num_programs: int) -> None:
     assert found.seconds > 0
 
 
-@pytest.mark.parametrize("simulator", SIMULATORS)
+@pytest.mark.parametrize("simulator", SLOW_SIMULATORS)
 def test_tiny_is_equal_everywhere(simulator: str) -> None:
     check_equal(simulator, "tiny", 3)
 
@@ -75,6 +70,7 @@ def test_demo_is_equal_everywhere(simulator: str) -> None:
     check_equal(simulator, "demo", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("simulator", SLOW_SIMULATORS)
 def test_a_planted_bug_is_found(simulator: str) -> None:
     recorder, stimulus, trace = record()
@@ -94,6 +90,7 @@ def find_place(stimulus: Stimulus, name: str) -> int:
     return [port.name for port in stimulus.outputs].index(name)
 
 
+@pytest.mark.slow
 @needs_icarus
 def test_a_register_that_reset_forgets_is_a_mismatch_in_icarus() -> None:
     recorder, stimulus, trace = record()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
+import pytest
+
 from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
 from fastcar.cosim.crosscheck.pin_trace import (
     PinTrace,
@@ -24,6 +26,7 @@ def record() -> tuple[Recorder, Stimulus, PinTrace]:
     return recorder, *recorder.record(draw_jobs(TINY, 7, NUM_PROGRAMS))
 
 
+@pytest.mark.slow
 def test_every_program_ends_in_one_of_three_ways() -> None:
     recorder, _, _ = record()
     assert recorder.num_done + recorder.num_errors + recorder.num_cut == NUM_PROGRAMS + 3
@@ -38,6 +41,7 @@ def test_one_line_for_every_cycle() -> None:
     assert trace.seconds > 0
 
 
+@pytest.mark.slow
 def test_every_input_takes_both_values_and_reset_comes_in_mid_run() -> None:
     _, stimulus, _ = record()
     inputs = [parse_line(stimulus.inputs, line) for line in stimulus.lines]
@@ -53,6 +57,7 @@ def test_every_input_takes_both_values_and_reset_comes_in_mid_run() -> None:
     assert sum(values["reset"] for values in inputs[1:]) >= 2
 
 
+@pytest.mark.slow
 def test_pyrtl_plays_back_what_it_recorded() -> None:
     _, stimulus, trace = record()
     stepper, lines = PyrtlBackend(TINY).stepper, []

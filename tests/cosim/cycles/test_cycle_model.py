@@ -62,6 +62,7 @@ def check_prediction(prediction: Prediction, result: RunResult) -> None:
     assert prediction.counters == result.counters
 
 
+@pytest.mark.slow
 @examples(40)
 @given(
     st.sampled_from(CONFIGS),
@@ -93,6 +94,7 @@ def test_layers_take_the_cycles_of_the_formula(
     check_prediction(predict_run(config, run.program, computes, latency_cycles), run.result)
 
 
+@pytest.mark.slow
 @examples(15)
 @given(
     st.sampled_from(CONFIGS),
@@ -217,6 +219,7 @@ def check_program(
     return prediction
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", CONFIGS)
 @examples(60)
 @given(data=st.data())

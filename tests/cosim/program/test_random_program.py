@@ -22,6 +22,7 @@ def backend() -> PyrtlBackend:
     return PyrtlBackend(TINY)
 
 
+@pytest.mark.slow
 def test_programs_without_a_fault_run_to_their_end(
     backend: PyrtlBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -35,6 +36,7 @@ def test_programs_without_a_fault_run_to_their_end(
         assert result.error is None, result.error
 
 
+@pytest.mark.slow
 def test_faults_are_found(backend: PyrtlBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastcar.cosim.program.random_program.FAULT_PROBABILITY", 1.0)
     codes = set()

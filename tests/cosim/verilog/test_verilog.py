@@ -53,6 +53,7 @@ def hash_in_fresh_process(preset: str, hash_seed: int) -> str:
     return subprocess.check_output(command, env=environment, cwd=ROOT, text=True).strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS_AS_TESTED)
 def test_fresh_processes_write_the_same_bytes(preset: str) -> None:
     here = hashlib.sha256(export_verilog(PRESETS[preset]).text.encode()).hexdigest()

@@ -75,12 +75,14 @@ def decoder_pairs(draw: st.DrawFn) -> DecoderPair:
     return DecoderPair(draw(vectors(2, mild)), layers, draw(vectors(2, mild)), head, angles, eps)
 
 
+@pytest.mark.slow
 @attack_settings(0.5)
 @given(decoder_pairs())
 def test_no_attack_violates_the_claim(pair: DecoderPair) -> None:
     attack_once(STATEMENT, pair)
 
 
+@pytest.mark.slow
 @given(decoder_pairs())
 def test_rounding_is_as_derived(pair: DecoderPair) -> None:
     check_rounding(STATEMENT, pair)
@@ -211,6 +213,7 @@ def test_no_error_without_replay_and_with_equal_caches() -> None:
     assert (found.left, found.right) == (0.0, 0.0)
 
 
+@pytest.mark.slow
 def test_search_approaches_the_bound() -> None:
     check_search(STATEMENT, 300, 0.9)
 

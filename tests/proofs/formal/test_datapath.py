@@ -44,6 +44,7 @@ def list_all() -> Iterable[FormalTask]:
         yield from module.list_tasks()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK)
 def test_claims_hold_and_planted_bugs_are_refuted(name: str) -> None:
     (task,) = (task for task in list_all() if task.name == name)

@@ -15,6 +15,7 @@ from fastcar.reference.errors import ArgumentError
 QUICK_NAMES = [task.name for task in list_tasks() if task.is_quick]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", QUICK_NAMES)
 def test_the_quick_set_holds(name: str) -> None:
     assert run_task(get_task(name), with_bugs=False).complaints == ()

@@ -31,6 +31,7 @@ def run_program(cache: Path, program: str = PROGRAM) -> tuple[str, str]:
     return done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_the_first_process_says_once_that_it_compiles(tmp_path: Path) -> None:
     assert run_program(tmp_path) == ("(1, 4)\n", NOTICE + "\n")
     assert run_program(tmp_path) == ("(1, 4)\n", "")
@@ -137,6 +138,7 @@ USE += "twin = twins.add_one.get({threads}); x = np.zeros(5); twin(x)\n"
 USE += "print(x.sum(), twin.targetoptions['parallel'], sum(twin.stats.cache_hits.values()))"
 
 
+@pytest.mark.slow
 def test_twins_are_kept_apart_on_disk(tmp_path: Path) -> None:
     (tmp_path / "twins.py").write_text(TWINS, encoding="utf-8")
     found = [

@@ -60,6 +60,7 @@ def test_every_result_is_that_of_numpy_within_rounding(
         assert np.abs(second - exact)[valid].max() <= 64 * distance
 
 
+@pytest.mark.slow
 @examples(30)
 @given(runs(dtypes=SINGLE), kinds, gate_specs, attention_options)
 def test_rows_do_not_influence_each_other(
@@ -75,6 +76,7 @@ def test_rows_do_not_influence_each_other(
     assert np.array_equal(whole.replayed[:, :, [0]], alone.replayed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_gate_that_never_replays_is_off_bit_for_bit(kind: str) -> None:
     run = compress(make_run(0), kind)

@@ -39,6 +39,7 @@ def multiply(x: FloatArray, weight: Matrix, parallel: bool) -> FloatArray:
         return ENGINE.linear(x, weight)
 
 
+@pytest.mark.slow
 @given(
     st.integers(0, 2**16),
     st.integers(1, 9),
@@ -61,6 +62,7 @@ def test_float_products_are_exact_within_the_roundings_of_a_term(
     assert (np.abs(product - compute_linear(x, weight)) <= bound + spec_bound).all()
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**16), st.integers(1, 9), widths, st.integers(1, 13), st.booleans())
 def test_integer_products_equal_the_spec(
     seed: int, rows: int, width: int, outputs: int, parallel: bool

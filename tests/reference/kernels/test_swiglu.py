@@ -44,6 +44,7 @@ def count_silu_roundings(exp_roundings: int) -> int:
     return 2 * exp_roundings + 4
 
 
+@pytest.mark.slow
 @given(
     st.integers(0, 2**16),
     st.integers(1, 6),
@@ -132,6 +133,7 @@ def test_outputs_are_within_the_bound(
     assert (np.abs(output - compute_swiglu(normed, layer)) <= bound + spec_bound).all()
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**16), st.integers(2, 6), st.integers(1, 40), st.integers(1, 70), kinds)
 def test_the_bits_of_a_row_do_not_depend_on_its_batch(
     seed: int, rows: int, width: int, inner: int, kind: str

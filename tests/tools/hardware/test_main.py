@@ -132,6 +132,7 @@ def test_a_target_that_is_missed_makes_the_prose_false(
     assert words in false
 
 
+@pytest.mark.slow
 def test_cycles_add_up(report: Json) -> None:
     assert set(report["runs"]) == set(SOURCES)
     for run in report["runs"].values():
@@ -156,6 +157,7 @@ def test_every_slot_is_told(report: Json) -> None:
             assert sum(number for _, number in run["histograms"][kind]) == count > 0
 
 
+@pytest.mark.slow
 def test_bytes_are_those_of_the_instructions(report: Json) -> None:
     lanes = report["config"]["num_lanes"]
     for run in report["runs"].values():

@@ -31,6 +31,7 @@ def test_a_test_file_that_cannot_be_collected_catches_nothing(tree: Path) -> Non
         run_tests(tree, ["test_module.py"])
 
 
+@pytest.mark.slow
 def test_a_test_that_fails_without_a_bug_is_an_error(tree: Path) -> None:
     trees: SimpleQueue[Path] = SimpleQueue()
     trees.put(tree)
@@ -41,6 +42,7 @@ def test_a_test_that_fails_without_a_bug_is_an_error(tree: Path) -> None:
     assert trees.get() == tree
 
 
+@pytest.mark.slow
 def test_survivors_and_catchers_are_told_in_order(
     tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -53,6 +55,7 @@ def test_survivors_and_catchers_are_told_in_order(
     assert lines[1].endswith("SURVIVED")
 
 
+@pytest.mark.slow
 def test_a_test_that_catches_everything_catches_nothing(
     tree: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -208,6 +208,7 @@ def test_time_is_cycles_over_the_slowest_seed() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_the_command_writes_numbers_and_figure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
