@@ -32,6 +32,8 @@ COPIED = (
     "setup.cfg",
     "pyproject.toml",
 )
+MARKERS = "not nightly"
+"""Tests that may notice: the slow ones too."""
 LIMIT_SECONDS = 600
 """A run that takes longer hangs."""
 
@@ -66,7 +68,7 @@ def planted(tree: Path, mutant: Mutant) -> Iterator[None]:
 
 def run_tests(tree: Path, tests: Sequence[str]) -> str | None:
     """Run tests until the first failure; its name, or None if all pass."""
-    command = (sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "--tb=no")
+    command = (sys.executable, "-m", "pytest", "-x", "-q", "-rfE", "--tb=no", "-m", MARKERS)
     environment = os.environ | {
         "FASTCAR_HYPOTHESIS": "mutants",
         "PYTHONPATH": str(tree),
