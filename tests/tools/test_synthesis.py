@@ -15,7 +15,7 @@ import pytest
 from fastcar.cosim.verilog.verilog import export_verilog
 from fastcar.cosim.verilog.verilog_ports import Port
 from fastcar.rtl.config import TINY
-from tools.synthesis import netlist, timing
+from tools.synthesis import netlist, runs, timing
 from tools.synthesis.__main__ import main
 from tools.synthesis.cache import compute_digest, get_cache_folder, load_or_run
 from tools.synthesis.cores import check_cores_equal
@@ -232,6 +232,7 @@ def test_an_interrupted_run_leaves_nothing(cache_folder: Path) -> None:
 def test_a_missing_tool_is_one_line_and_exit_code_2(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    runs.get_versions.cache_clear()
     monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["--quick", "--out", str(tmp_path)]) == 2
