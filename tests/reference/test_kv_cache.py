@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcar.reference import decoder
 from fastcar.reference.arrays import FloatArray
+from fastcar.reference.attention import compute_prompt_attention
 from fastcar.reference.bfloat16_matrix import round_bits, round_to_bfloat16, widen_bits
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.kv_cache import CacheStorage, KVCache
@@ -108,8 +110,15 @@ def test_decoding_with_bfloat16_is_decoding_with_rounded_keys_and_values(
     ) -> None:
         update(cache, layer, start, *(widen_bits(round_bits(part)) for part in (keys, values)))
 
+    def attend_rounded(query: FloatArray, *rest: Any) -> FloatArray:
+        """The prompt's attention, whatever it takes for keys and values."""
+        keys, values, visible = rest
+        rounded = (widen_bits(round_bits(part)) for part in (keys, values))
+        return compute_prompt_attention(query, *rounded, visible)
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(KVCache, "update", update_rounded)
+        patch.setattr(decoder, "compute_prompt_attention", attend_rounded)
         expected = decode(run, spec.make(layers), **options)
     assert np.array_equal(rounded.prefill_logits, expected.prefill_logits)
     assert np.array_equal(rounded.logits, expected.logits)

@@ -22,6 +22,9 @@ from fastcar.reference.sparse_attention import SparseAttention
 from tests.reference.rounding import compute_attention_bound, compute_score_bound
 from tests.reference.runs import HEADS
 
+pytestmark = pytest.mark.slow
+"""Compiling the kernels takes a minute."""
+
 ENGINE = NumbaEngine()
 CAPACITY = 3 * BLOCK_KEYS
 NAN_BITS = 0x7FC0
@@ -100,7 +103,6 @@ def cases(draw: st.DrawFn) -> Case:
     return Case(query, cache, draw(sparsities), config)
 
 
-@pytest.mark.slow
 @given(cases(), st.booleans())
 def test_context_is_that_of_the_spec_within_the_bound(case: Case, parallel: bool) -> None:
     """Both are within the bound of exact; the kernel's exponential drops what is below e^-87."""
@@ -129,7 +131,6 @@ def test_every_entry_in_view_can_be_tapped(case: Case, data: st.DataObject) -> N
         assert np.abs(tapped[0] - expected).max() <= 2 * compute_score_bound(case.query, keys)
 
 
-@pytest.mark.slow
 @given(cases())
 def test_the_bits_of_a_row_do_not_depend_on_its_batch(case: Case) -> None:
     tap = case.cache.num_entries - 1

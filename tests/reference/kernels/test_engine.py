@@ -22,6 +22,9 @@ from tests.reference.kernels.matrices import KINDS
 from tests.reference.runs import Run, cast_weights, decode, decode_with, make_decoder, make_run
 from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
 
+pytestmark = pytest.mark.slow
+"""Compiling the kernels takes a minute."""
+
 SINGLE = (np.float32,)
 kinds = st.sampled_from(KINDS)
 
@@ -60,7 +63,6 @@ def test_every_result_is_that_of_numpy_within_rounding(
         assert np.abs(second - exact)[valid].max() <= 64 * distance
 
 
-@pytest.mark.slow
 @examples(30)
 @given(runs(dtypes=SINGLE), kinds, gate_specs, attention_options)
 def test_rows_do_not_influence_each_other(
@@ -76,7 +78,6 @@ def test_rows_do_not_influence_each_other(
     assert np.array_equal(whole.replayed[:, :, [0]], alone.replayed)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_gate_that_never_replays_is_off_bit_for_bit(kind: str) -> None:
     run = compress(make_run(0), kind)

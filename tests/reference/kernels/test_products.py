@@ -26,6 +26,9 @@ from tests.reference.kernels.matrices import (
 )
 from tests.reference.rounding import compute_gamma
 
+pytestmark = pytest.mark.slow
+"""Compiling the kernels takes a minute."""
+
 ENGINE = NumbaEngine()
 kinds = st.sampled_from(KINDS)
 widths = st.integers(1, 100)
@@ -39,7 +42,6 @@ def multiply(x: FloatArray, weight: Matrix, parallel: bool) -> FloatArray:
         return ENGINE.linear(x, weight)
 
 
-@pytest.mark.slow
 @given(
     st.integers(0, 2**16),
     st.integers(1, 9),
@@ -62,7 +64,6 @@ def test_float_products_are_exact_within_the_roundings_of_a_term(
     assert (np.abs(product - compute_linear(x, weight)) <= bound + spec_bound).all()
 
 
-@pytest.mark.slow
 @given(st.integers(0, 2**16), st.integers(1, 9), widths, st.integers(1, 13), st.booleans())
 def test_integer_products_equal_the_spec(
     seed: int, rows: int, width: int, outputs: int, parallel: bool

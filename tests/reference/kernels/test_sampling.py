@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,9 @@ from fastcar.reference.engine import NumpyEngine
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.sampling import Sampling, make_streams
 from tests.reference.test_sampling import samplings
+
+pytestmark = pytest.mark.slow
+"""Compiling the kernels takes a minute."""
 
 ENGINE = NumbaEngine()
 MARGIN = 1e-12

@@ -13,6 +13,9 @@ from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.video.model import load_video_model
 
+pytestmark = pytest.mark.slow
+"""Compiling the kernels takes a minute."""
+
 
 @pytest.mark.parametrize("storage", CacheStorage)
 def test_both_engines_draw_the_same_video_of_the_shipped_model(storage: CacheStorage) -> None:

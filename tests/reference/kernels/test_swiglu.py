@@ -20,6 +20,9 @@ from tests.reference.kernels.matrices import KINDS, draw_layer, draw_rows, widen
 from tests.reference.rounding import EXP_ROUNDINGS as SPEC_EXP_ROUNDINGS
 from tests.reference.rounding import compute_gamma
 
+pytestmark = pytest.mark.slow
+"""Compiling the kernels takes a minute."""
+
 ENGINE = NumbaEngine()
 Wide = NDArray[np.float64]
 kinds = st.sampled_from(KINDS)
@@ -44,7 +47,6 @@ def count_silu_roundings(exp_roundings: int) -> int:
     return 2 * exp_roundings + 4
 
 
-@pytest.mark.slow
 @given(
     st.integers(0, 2**16),
     st.integers(1, 6),
@@ -133,7 +135,6 @@ def test_outputs_are_within_the_bound(
     assert (np.abs(output - compute_swiglu(normed, layer)) <= bound + spec_bound).all()
 
 
-@pytest.mark.slow
 @given(st.integers(0, 2**16), st.integers(2, 6), st.integers(1, 40), st.integers(1, 70), kinds)
 def test_the_bits_of_a_row_do_not_depend_on_its_batch(
     seed: int, rows: int, width: int, inner: int, kind: str
