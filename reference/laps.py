@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
+from fastcar.reference.errors import ArgumentError
+
 PARTS = ("attention", "mlp", "score", "other")
 """Parts of a decode step."""
 
@@ -29,7 +31,9 @@ class Laps:
         self._last = time.perf_counter()
 
     def enter(self, part: str | None) -> None:
-        """Time belongs to this part until `leave`; to none if None."""
+        """Time belongs to this part of `PARTS` until `leave`; to none if None."""
+        if part is not None and part not in PARTS:
+            raise ArgumentError("part", part, f"one of {', '.join(PARTS)}")
         self._mark()
         self._open.append(part)
 

@@ -14,7 +14,7 @@ from fastcar.rtl.score_unit import Measure
 
 @dataclass(frozen=True)
 class CoreInputs:
-    """Wires into a core; 1 bit where no width is given, L = lanes.
+    """Wires into a core; 1 bit where no width is given.
 
     Attributes:
         reset: synchronous, recovers everything.
@@ -39,7 +39,7 @@ class CoreInputs:
 
 @dataclass(frozen=True)
 class CoreOutputs:
-    """Wires out of a core; 1 bit where no width is given, L = lanes.
+    """Wires out of a core; 1 bit where no width is given.
 
     Attributes:
         instruction_ready: the queue is not full; depends on registers alone.

@@ -202,7 +202,7 @@ def test_planted_violation_is_found(module: str, source: str, found: str) -> Non
             "import numpy, pyrtl, fastcar.rtl.scheduler, fastcar.reference.scheduler",
         ),
         ("fastcar.api", "import click, rich, PIL.Image, skimage, fastcar.cosim, fastcar.proofs"),
-        ("tools.train_moving_digits", "import torch, sklearn, fastcar"),
+        ("tools.moving_digits.train", "import torch, sklearn, fastcar"),
     ],
 )
 def test_permitted_import_passes(module: str, source: str) -> None:

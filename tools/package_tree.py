@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tools.paths import ROOT
 
-TREES = ("reference", "rtl", "cosim", "proofs")
+TREES = ("reference", "rtl", "cosim", "proofs", "docs")
 """Folders at the top level whose packages are imported below `fastcar`."""
 BESIDE = ("tools", "tests")
 """Folders that are imported by their own names."""

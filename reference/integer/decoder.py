@@ -79,7 +79,7 @@ class IntegerDecoder(Decoder):
         self.engine: MlpEngine = IntegerMlpEngine(model) if engine is None else engine
         self._source = get_decision_source(gate)
         self._thresholds = compute_integer_thresholds(model, gate)
-        self.rule = ReplayRule(config, replay, gate, rows, self.dtype)
+        self.rule = self.mlp.rule = ReplayRule(config, replay, gate, rows, self.dtype)
 
     def prefill(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None = None) -> FloatArray:
         """Start a generation; the prompt runs in float and caches nothing for replay (D-03)."""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference import decoder
-from fastcar.reference.arrays import FloatArray
+from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.attention import compute_prompt_attention
 from fastcar.reference.bfloat16_matrix import round_bits, round_to_bfloat16, widen_bits
 from fastcar.reference.errors import ArgumentError
@@ -110,11 +110,12 @@ def test_decoding_with_bfloat16_is_decoding_with_rounded_keys_and_values(
     ) -> None:
         update(cache, layer, start, *(widen_bits(round_bits(part)) for part in (keys, values)))
 
-    def attend_rounded(query: FloatArray, *rest: Any) -> FloatArray:
+    def attend_rounded(
+        query: FloatArray, keys: FloatArray, values: FloatArray, visible: BoolArray
+    ) -> FloatArray:
         """The prompt's attention, whatever it takes for keys and values."""
-        keys, values, visible = rest
-        rounded = (widen_bits(round_bits(part)) for part in (keys, values))
-        return compute_prompt_attention(query, *rounded, visible)
+        keys, values = (widen_bits(round_bits(part)) for part in (keys, values))
+        return compute_prompt_attention(query, keys, values, visible)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(KVCache, "update", update_rounded)

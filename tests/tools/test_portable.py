@@ -55,7 +55,7 @@ def test_a_row_runs_as_it_says(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     changed = {"OPENBLAS_CORETYPE": "Haswell", "CACHE": FRESH}
-    plant(monkeypatch, Row("planted", changed, ("test_rows.py",)))
+    plant(monkeypatch, Row("planted", changed, ("test_rows.py",), options=()))
     monkeypatch.setenv("PATH", make_path_with_icarus(folder))
     assert main([]) == 1
     shown = capsys.readouterr().out
@@ -102,12 +102,24 @@ def test_the_table_goes_between_its_marks(folder: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(
         portable, "run_row", lambda row: Result(row, read_counts("1 failed, 2 passed in 3s"), 1)
     )
-    plant(monkeypatch, Row("one", {"CACHE": FRESH}, ("tests",), ("--x",), hides_icarus=True))
+    plant(monkeypatch, Row("one", {"CACHE": FRESH}, options=("--x",), hides_icarus=True))
     assert main(["--write"]) == 1
     text = page.read_text()
     assert text.startswith("before\n<!-- table: portable -->\n\n| row")
     assert text.endswith("|\n\n<!-- end --> after\n")
     assert "`CACHE=(empty)` no `iverilog` `--x`" in text
+
+
+def test_a_row_that_the_processor_cannot_run_stays_in_the_table(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plant(monkeypatch, Row("wide", {}, needs="no such extension"))
+    assert main([]) == 0
+    shown = capsys.readouterr().out
+    assert "wide: left out, this processor has no no such extension" in shown
+    assert shown.splitlines()[-1].count(" - |") == 4
+    with pytest.raises(SystemExit, match="2"):
+        main(["wide", "--write"])
 
 
 def test_a_name_of_no_row_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Planted bugs: each mutant of reference, proofs or rtl is run against tests that should notice it.
+"""Planted bugs: each mutant of the code is run against tests that should notice it.
 
 A mutant replaces one piece of text in a copy of the tree. A text that is not found exactly once is
 an error, so the list cannot rot; a mutant that no test catches makes the exit code 1. At last the
@@ -28,7 +28,7 @@ from tools.mutants.mutant import Mutant, MutantError, compute_mutated
 from tools.mutants.proofs import PROOF_MUTANTS
 from tools.mutants.reference import MUTANTS as REFERENCE_MUTANTS
 from tools.mutants.rtl import RTL_MUTANTS
-from tools.mutants.run import run_all
+from tools.mutants.run import UNTRIED, run_all
 from tools.mutants.simulators import SIMULATOR_MUTANTS
 from tools.paths import ROOT
 
@@ -62,13 +62,25 @@ def check_list(mutants: Sequence[Mutant], root: Path = ROOT) -> None:
 
 
 def count_commits(root: Path = ROOT) -> int:
-    """Commits up to the present one; 0 outside of a repository."""
-    command = ["git", "rev-list", "--count", "HEAD"]
+    """Commits up to the present one; 0 outside of a repository.
+
+    Raises:
+        MutantError: the clone is shallow, so the number would stay the same for ever.
+    """
+    shallow = _ask_git(root, "rev-parse", "--is-shallow-repository")
+    if shallow == "true":
+        raise MutantError("--rotate counts commits: the clone must not be shallow")
+    return int(_ask_git(root, "rev-list", "--count", "HEAD") or 0)
+
+
+def _ask_git(root: Path, *command: str) -> str:
     try:
-        done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            ["git", *command], cwd=root, capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
-        return 0
-    return int(done.stdout)
+        return ""
+    return done.stdout.strip()
 
 
 def choose(words: Sequence[str], part: int = 1, num_parts: int = 1) -> list[Mutant]:
@@ -100,26 +112,29 @@ def main(arguments: Sequence[str]) -> int:
     """Exit code 0 if every mutant is caught."""
     parser = argparse.ArgumentParser(prog="mutants", description="Planted bugs.")
     parser.add_argument("words", nargs="*", help="only mutants whose names contain all of them")
-    parser.add_argument("--part", type=parse_part, default=(1, 1), metavar="K/N", help="a share")
-    parser.add_argument("--rotate", type=parse_count, metavar="N", help="a share by commit count")
+    share = parser.add_mutually_exclusive_group()
+    share.add_argument("--part", type=parse_part, default=(1, 1), metavar="K/N", help="a share")
+    share.add_argument("--rotate", type=parse_count, metavar="N", help="a share by commit count")
     options = parser.parse_args(arguments)
-    if options.rotate is not None:
-        options.part = count_commits() % options.rotate + 1, options.rotate
-        print(f"part {options.part[0]}/{options.rotate}", flush=True)
-    chosen = choose(options.words, *options.part)
-    if not chosen:
-        print(f"no mutant has a name with {' '.join(options.words)!r}", file=sys.stderr)
-        return 1
     started = time.perf_counter()
     try:
+        if options.rotate is not None:
+            options.part = count_commits() % options.rotate + 1, options.rotate
+            print(f"part {options.part[0]}/{options.rotate}", flush=True)
+        chosen = choose(options.words, *options.part)
+        if not chosen:
+            raise MutantError(f"no mutant has a name with {' '.join(options.words)!r}")
         check_list(chosen)
         outcomes = run_all(chosen, num_workers=min(2, os.cpu_count() or 1))
     except MutantError as error:
         print(error, file=sys.stderr)
         return 1
     survivors = [outcome.mutant.name for outcome in outcomes if outcome.caught_by is None]
+    untried = [outcome for outcome in outcomes if outcome.caught_by == UNTRIED]
+    num_caught = len(outcomes) - len(survivors) - len(untried)
     seconds = time.perf_counter() - started
-    print(f"{len(outcomes) - len(survivors)} of {len(outcomes)} mutants caught, {seconds:.0f} s")
+    words = f"{num_caught} of {len(outcomes)} mutants caught, {len(untried)} not tried"
+    print(f"{words}, {seconds:.0f} s")
     for name in survivors:
         print(f"survived: {name}", file=sys.stderr)
     return 1 if survivors else 0

@@ -12,6 +12,8 @@ from fastcar.reference.gates import GateQuery
 from fastcar.reference.video.model import VideoModel, load_video_model
 from tests.reference.runs import decode, make_run
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def model() -> VideoModel:
@@ -27,7 +29,6 @@ def get_result(results: list[GuaranteeResult], gate: str, share: float) -> Guara
     return next(found for found in results if (found.gate, found.guaranteed) == (gate, share))
 
 
-@pytest.mark.slow
 def test_no_replay_breaks_its_certificate(results: list[GuaranteeResult]) -> None:
     for found in results:
         assert found.num_broken == 0
@@ -45,7 +46,6 @@ def test_sharper_certificate_replays_more_at_the_same_guarantee(
     assert activation.ratio > 0.1
 
 
-@pytest.mark.slow
 def test_gates_without_guarantee_meet_its_ratio(results: list[GuaranteeResult]) -> None:
     position = next(
         index

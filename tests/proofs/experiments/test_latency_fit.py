@@ -84,7 +84,6 @@ def test_llama_share_is_two_thirds() -> None:
     assert round(LLAMA_SHARE, 3) == 0.668
 
 
-@pytest.mark.slow
 def test_hypothesis_gives_what_was_said(report: LatencyReport) -> None:
     fit = find_search(report, Expectation.BINOMIAL_WARM, True).hypothesis
     assert [round(time, 3) for time in fit.times] == [0.816, 0.678, 0.571]

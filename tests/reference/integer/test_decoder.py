@@ -186,9 +186,9 @@ def test_request_holds_integer_query_and_aligned_key() -> None:
     gate = make_gate("tas", 0.0)
     decoder = make_integer_decoder(run, engine.model, gate, engine=engine)
     found = decode_with(decoder, run)
-    slots = iter(engine.seen)
+    layers = iter(engine.seen)
     for seen in found.observations:
-        layer_index, request, result = next(slots)
+        layer_index, request, result = next(layers)
         assert (layer_index, request.token_index) == (seen.layer_index, seen.token_index)
         assert request.location_index == seen.token_index % run.tokens_per_frame
         if seen.token_index < run.tokens_per_frame:
@@ -197,8 +197,8 @@ def test_request_holds_integer_query_and_aligned_key() -> None:
             assert request.is_computing.all()
             continue
         scales = engine.model.layers[layer_index].scales
-        slot = run.prompt_ids.shape[1] + seen.token_index - run.tokens_per_frame
-        key = quantize(found.keys[layer_index, :, :, slot], scales.key)
+        entry = run.prompt_ids.shape[1] + seen.token_index - run.tokens_per_frame
+        key = quantize(found.keys[layer_index, :, :, entry], scales.key)
         score = compute_integer_score(quantize(seen.query, scales.query), key)
         assert result.scores.tolist() == score.tolist()
         assert result.replayed.tolist() == (score >= request.threshold).tolist()

@@ -101,6 +101,11 @@ def test_commits_are_those_of_the_repository(tmp_path: Path) -> None:
     for _ in range(2):
         subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
     assert count_commits(tmp_path) == 2
+    shallow = tmp_path / "shallow"
+    source = f"file://{tmp_path}"
+    subprocess.run(["git", "clone", "-q", "--depth", "1", source, str(shallow)], check=True)
+    with pytest.raises(MutantError, match="must not be shallow"):
+        count_commits(shallow)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "x"])

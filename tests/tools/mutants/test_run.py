@@ -11,7 +11,7 @@ import pytest
 
 from tools.mutants import run
 from tools.mutants.mutant import Mutant, MutantError, compute_mutated
-from tools.mutants.run import check_clean, planted, run_all, run_tests
+from tools.mutants.run import UNTRIED, check_clean, planted, run_all, run_tests
 
 MUTANT = Mutant("planted", "module.py", "x = 1", "x = 2", ("test_module.py",))
 
@@ -53,6 +53,17 @@ def test_survivors_and_catchers_are_told_in_order(
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["planted", "unseen"]
     assert lines[1].endswith("SURVIVED")
+
+
+def test_a_bug_whose_tests_are_skipped_is_no_survivor(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    skip = "import pytest\n\n@pytest.mark.skip\ndef test_y() -> None:\n    assert False\n"
+    (tree / "test_skipped.py").write_text(skip)
+    plant_copies(monkeypatch, tree)
+    [outcome] = run_all([replace(MUTANT, tests=("test_skipped.py", "test_other.py"))], 1)
+    assert outcome.caught_by == UNTRIED
+    assert capsys.readouterr().out.rstrip().endswith(UNTRIED)
 
 
 @pytest.mark.slow
