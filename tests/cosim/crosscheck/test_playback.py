@@ -32,10 +32,10 @@ MAKERS: dict[str, Make] = {
     "verilator": lambda design: VerilatorPlayer(design.text, design.ports, "-O0"),
     "cxxrtl": lambda design: CxxrtlPlayer(design.text, design.ports, "-O0"),
 }
-DEMO_SIMULATORS = [
-    pytest.param("icarus", marks=[needs_icarus, pytest.mark.nightly]),
-    pytest.param("verilator", marks=[needs_verilator, pytest.mark.slow]),
-    pytest.param("cxxrtl", marks=[needs_compiler, pytest.mark.slow]),
+SIMULATORS = [
+    pytest.param("icarus", marks=needs_icarus),
+    pytest.param("verilator", marks=needs_verilator),
+    pytest.param("cxxrtl", marks=needs_compiler),
 ]
 SLOW_SIMULATORS = [
     pytest.param("icarus", marks=needs_icarus),
@@ -65,7 +65,8 @@ def test_tiny_is_equal_everywhere(simulator: str) -> None:
     check_equal(simulator, "tiny", 3)
 
 
-@pytest.mark.parametrize("simulator", DEMO_SIMULATORS)
+@pytest.mark.nightly
+@pytest.mark.parametrize("simulator", SIMULATORS)
 def test_demo_is_equal_everywhere(simulator: str) -> None:
     check_equal(simulator, "demo", 2)
 
