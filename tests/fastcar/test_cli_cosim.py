@@ -45,6 +45,7 @@ def read_report(outcome: Outcome) -> dict[str, Any]:
     return report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "source"),
     [("drs", "score"), ("drs", "distance"), ("static", "score"), ("dense", "score")],

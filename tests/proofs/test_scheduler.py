@@ -65,6 +65,7 @@ def test_search_meets_the_bound_exactly() -> None:
     assert (found.num_violations, found.worst.ratio) == (0, 1.0)
 
 
+@pytest.mark.slow
 def test_z3_proves_every_obligation() -> None:
     found = prove_all_words()
     assert [obligation for obligation in found if not obligation.is_discharged] == []

@@ -34,6 +34,8 @@ from tests.cosim.puppet import CLAIM, CoreMove, Move, encode_moves, make_puppet
 from tests.examples import examples
 from tests.simulators import needs_verilator
 
+pytestmark = pytest.mark.slow
+
 STALLED = RunSettings(
     gap_probability=0.3,
     seed=5,
@@ -109,7 +111,6 @@ def run_settings(draw: st.DrawFn) -> RunSettings:
     )
 
 
-@pytest.mark.slow
 @needs_verilator
 @examples(8)
 @given(choices(), run_settings())
@@ -373,7 +374,6 @@ def test_a_cache_that_cannot_be_made_is_refused(
 
 
 @needs_verilator
-@pytest.mark.slow
 @pytest.mark.parametrize("config", [AcceleratorConfig(3, 8, 5, 8, 20, 12, queue_depth=4), DEMO])
 def test_other_sizes_agree(config: AcceleratorConfig) -> None:
     """Beats of 64 and 128 bits."""

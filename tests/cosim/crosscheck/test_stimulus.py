@@ -34,6 +34,7 @@ def test_every_program_ends_in_one_of_three_ways() -> None:
     assert min(recorder.num_decisions, recorder.num_retires) > NUM_PROGRAMS
 
 
+@pytest.mark.slow
 def test_one_line_for_every_cycle() -> None:
     _, stimulus, trace = record()
     assert len(stimulus.lines) == len(trace.lines) > 1000

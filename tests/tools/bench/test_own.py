@@ -8,6 +8,8 @@ from fastcar.reference.weights import make_random_weights
 from tools.bench.own import READ_BYTES, OwnPlayer, count_weight_bytes
 from tools.bench.plan import ENGINES, QUICK_PLAN, READ, REPLAY_RATIOS, get_variant
 
+pytestmark = pytest.mark.slow
+
 CONFIG = QUICK_PLAN.geometries[0].make_config(QUICK_PLAN.max_tokens)
 WEIGHTS = make_random_weights(CONFIG, np.random.default_rng(0))
 BATCH, CONTEXT = 2, 32

@@ -39,6 +39,8 @@ from tools.hardware.tables import get_utilisation
 from tools.page import fill
 from tools.paths import DOCS
 
+pytestmark = pytest.mark.slow
+
 TINY = HardwareSettings(
     frames=2,
     videos=2,
@@ -132,7 +134,6 @@ def test_a_target_that_is_missed_makes_the_prose_false(
     assert words in false
 
 
-@pytest.mark.slow
 def test_cycles_add_up(report: Json) -> None:
     assert set(report["runs"]) == set(SOURCES)
     for run in report["runs"].values():
@@ -157,7 +158,6 @@ def test_every_slot_is_told(report: Json) -> None:
             assert sum(number for _, number in run["histograms"][kind]) == count > 0
 
 
-@pytest.mark.slow
 def test_bytes_are_those_of_the_instructions(report: Json) -> None:
     lanes = report["config"]["num_lanes"]
     for run in report["runs"].values():
