@@ -161,8 +161,9 @@ def run_all(mutants: Sequence[Mutant], num_workers: int) -> list[Outcome]:
                     f"{outcome.mutant.name:<54} {outcome.seconds:5.1f} s  {caught_by}", flush=True
                 )
                 outcomes.append(outcome)
-            caught = {outcome.caught_by for outcome in outcomes}
-            tests = sorted(test for test in caught if test not in (None, UNTRIED))
+            caught = {outcome.caught_by for outcome in outcomes} - {None, UNTRIED}
+            # The names of parameters may come from the code that held the bug.
+            tests = sorted({(test or "").partition("[")[0] for test in caught})
             shares = [tests[worker::num_workers] for worker in range(min(num_workers, len(tests)))]
             list(pool.map(lambda share: check_clean(trees, share), shares))
             return outcomes

@@ -55,6 +55,19 @@ def test_survivors_and_catchers_are_told_in_order(
     assert lines[1].endswith("SURVIVED")
 
 
+@pytest.mark.slow
+def test_names_of_parameters_may_come_from_the_bug(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "test_module.py").write_text(
+        "import pytest\nfrom module import x\n\n@pytest.mark.parametrize('y', [x])\n"
+        "def test_x(y: int) -> None:\n    assert y == 1\n"
+    )
+    plant_copies(monkeypatch, tree)
+    [outcome] = run_all([MUTANT], num_workers=1)
+    assert outcome.caught_by == "test_module.py::test_x[2]"
+
+
 def test_a_bug_whose_tests_are_skipped_is_no_survivor(
     tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
