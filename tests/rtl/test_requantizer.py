@@ -89,6 +89,14 @@ def test_saturates_symmetrically() -> None:
     assert run(build(), pairs, 0) == [32767, 32767, -32767, -32767, 32767, -32767]
 
 
+@given(st.integers(1, 30))
+def test_what_rounds_up_to_32768_saturates(shift: int) -> None:
+    """32767 and a half fits before it is rounded, and wraps around after it."""
+    tie = 65535 << (shift - 1)
+    pairs = [(tie, 1), (tie - 1, 1), (-tie - 1, 1)]
+    assert run(build(), pairs, shift) == [32767, 32767, -32767]
+
+
 def test_latency_is_measured() -> None:
     bench = build()
     valid = []
