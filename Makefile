@@ -13,7 +13,7 @@ PYTEST_ARGS ?=
 # A process per core, each with one thread for its matrix products.
 PARALLEL := --numprocesses auto --dist loadgroup
 test test-slow test-all nightly mutants: export OPENBLAS_NUM_THREADS = 1
-DEMO_ARGS ?= --prompt "3 right-down" --prompt "7 left" --target-ratio 0.3 --guidance 2 --closed-loop-runs 2
+DEMO_ARGS ?= --prompt "3 right-down" --prompt "7 left" --target-ratio 0.3 --guidance 2
 MODEL_OUT ?= out/model
 BENCH_ARGS ?=
 PROVE_ARGS ?=

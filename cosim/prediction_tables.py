@@ -37,8 +37,10 @@ def _format_cycles(report: Report) -> str:
                 f"{row['read_bytes']:,.0f}",
             )
         )
-    text = f"cycles of a layer step, means over {report['draws']} draws of independent slots\n"
-    return text + format_table(rows)
+    steps = f"{report['draws']} draws of independent slots"
+    if report["decisions"] == "measured":
+        steps = f"up to {report['draws']} measured layer steps, thresholds per layer"
+    return f"cycles of a layer step, means over {steps}\n{format_table(rows)}"
 
 
 def _format_times(report: Report) -> str:

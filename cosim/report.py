@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -9,8 +10,14 @@ from fastcar.cosim.cycles.timeline import PHASES
 from fastcar.cosim.lockstep import LockstepError
 from fastcar.cosim.run import Cosim
 from fastcar.reference.errors import FastCarError
+from fastcar.reference.files.json_file import to_json_number
+from fastcar.reference.inert import list_warnings
+from fastcar.reference.thresholds import spread_thresholds
 
 Report = dict[str, Any]
+
+SCHEMA_VERSION = 1
+"""Raised when a field changes its meaning or goes; new fields leave it."""
 
 
 def build_report(cosim: Cosim, failure: FastCarError | None = None) -> Report:
@@ -23,6 +30,7 @@ def build_report(cosim: Cosim, failure: FastCarError | None = None) -> Report:
     statistics, totals = cosim.statistics, cosim.statistics.totals
     num_records = totals["decisions"] + totals["retirements"]
     return {
+        "schema_version": SCHEMA_VERSION,
         "equal": failure is None,
         "failure": None if failure is None else str(failure),
         "difference": asdict(failure.difference) if isinstance(failure, LockstepError) else None,
@@ -35,6 +43,7 @@ def build_report(cosim: Cosim, failure: FastCarError | None = None) -> Report:
             "decisions": totals["decisions"],
             "retirements": totals["retirements"],
         },
+        "warnings": list_run_warnings(cosim),
         "replay_ratio": _divide(totals["replayed"], totals["decisions"]),
         "layers": [{"layer": layer, **sums} for layer, sums in sorted(statistics.layers.items())],
         "cycles": _describe_cycles(cosim),
@@ -61,14 +70,28 @@ def build_report(cosim: Cosim, failure: FastCarError | None = None) -> Report:
     }
 
 
+def list_run_warnings(cosim: Cosim) -> list[str]:
+    """Lines on a run whose decisions say nothing; none under a mode that decides nothing."""
+    if cosim.gate is None or not cosim.statistics.totals["runs"]:
+        return []
+    record, chosen = cosim.record, cosim.request.tau
+    thresholds: Sequence[float | None] = ()
+    if chosen is not None:
+        thresholds = spread_thresholds("tau", chosen, record.replayed.shape[1])
+    return list_warnings(record.eligible, record.replayed, record.measures, thresholds)
+
+
 def _describe_request(cosim: Cosim) -> Report:
     request = cosim.request
     return {
-        "model": cosim.model.directory.name,
+        "model": cosim.model.name,
         "backend": request.backend,
         "mode": request.mode.value,
         "source": request.source.value,
-        "target_ratio": request.target_ratio,
+        "tau": None if request.tau is None else [to_json_number(one) for one in request.tau],
+        "target_ratio": _get_target(cosim),
+        "budget": request.budget,
+        "thresholds": _describe_thresholds(cosim),
         "latency": request.latency,
         "stall": request.stall,
         "seed": request.seed,
@@ -77,6 +100,23 @@ def _describe_request(cosim: Cosim) -> Report:
         "given_frames": request.given_frames,
         "calibration_clips": request.calibration_clips,
     }
+
+
+def _get_target(cosim: Cosim) -> float | None:
+    """Ratio that was calibrated to; None where the thresholds were given or nothing decides."""
+    is_calibrated = cosim.gate is not None and cosim.request.tau is None
+    return cosim.request.get_ratio(cosim.model.config) if is_calibrated else None
+
+
+def _describe_thresholds(cosim: Cosim) -> list[float | str | None]:
+    """Of every layer, in floats; empty if nothing decides."""
+    if cosim.gate is None:
+        return []
+    thresholds = cosim.gate.thresholds
+    return [
+        to_json_number(float(thresholds.get(index))) if thresholds.is_active(index) else None
+        for index in range(thresholds.num_layers)
+    ]
 
 
 def _describe_cycles(cosim: Cosim) -> Report:

@@ -10,6 +10,17 @@ Row = Sequence[object]
 
 WORK_LETTERS = {"decide": "d", "compute": "c", "replay": "r"}
 IDLE_LETTER = "."
+STALL_LABELS = {
+    "read": "a core for data",
+    "write": "a core for room in the memory",
+    "wait_decision": "the dispatcher for a decision",
+    "wait_queue": "the dispatcher for room in a queue",
+}
+"""What each of the report's `stalls` counts."""
+STALLED_LEGEND = (
+    "stalled: core-cycles that a stalling memory (--stall) adds to the phases; waits: cycles spent "
+    "waiting,\nwith a memory that never stalls too; those of the cores lie within the phases"
+)
 TIMELINE_LETTERS = 64
 
 
@@ -83,13 +94,13 @@ def _format_core_cycles(report: Report) -> str:
     for opcode, cycles in report["compute_cycles"].items():
         rows.append((f"compute: {opcode}", f"{cycles:,}", _percent(cycles / available)))
     for name, cycles in stalls.items():
-        rows.append((f"stall: {name}", f"{cycles:,}", ""))
+        rows.append((f"waits: {STALL_LABELS[name]}", f"{cycles:,}", ""))
     rows.append(("MAC busy", f"{mac['busy']:,}", _percent(mac["utilisation"])))
     rows.append(("MAC busy of compute", "", _percent(mac["utilisation_computing"])))
     for kind in ("computed", "replayed"):
         per_slot = spent[f"per_{kind}_slot"]
         rows.append((f"per {kind} slot", "-" if per_slot is None else f"{per_slot:,.0f}", ""))
-    return format_table(rows)
+    return f"{format_table(rows)}\n{STALLED_LEGEND}"
 
 
 def _format_cores(report: Report) -> str:

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from fastcar.cosim.backends.backend import Backend, RunSettings
 from fastcar.cosim.backends.memory_model import ChannelSettings
 from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
 from fastcar.cosim.backends.verilator_backend import VerilatorBackend
+from fastcar.cosim.calibrated_model import GATES
+from fastcar.reference.budget import compute_budget_ratio, count_gate_multiplications
+from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.scheduler import Dispatch
 from fastcar.reference.thresholds import check_ratio
-from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.config import MIN_LANES, AcceleratorConfig
 
 BACKENDS: dict[str, Callable[[AcceleratorConfig], Backend]] = {
     "pyrtl": PyrtlBackend,
     "verilator": VerilatorBackend,
 }
 DEFAULT_TOKENS = 1
+DEFAULT_BATCH, DEFAULT_CALIBRATION_CLIPS = 4, 4
+"""Fewer where the model has fewer rows."""
+DEFAULT_LANES = 16
+"""Fewer where a vector fits into one word."""
+DEFAULT_TARGET_RATIO = 0.5
+"""Where neither thresholds nor a ratio nor a budget are asked for."""
 DEFAULT_PLACE = 37
 """Where some of the first held-out clips compute and some replay, in every layer of the shipped
 model and under both sources; in smaller frames, modulo their tokens."""
@@ -53,53 +62,99 @@ class CosimRequest:
 
     Attributes:
         backend: name of `BACKENDS`.
-        batch: B, held-out clips decoded together, one per slot.
+        batch: B, held-out clips decoded together, one per slot; None = 4, or as many as there are.
         cores: C.
-        lanes: L.
+        lanes: L; None = 16, or as many as the longest vector fills.
         mode: drs, static or dense.
         source: what decides; nothing under dense.
-        target_ratio: share of the eligible decisions that shall replay.
+        tau: thresholds in floats, one or one per layer, None = the layer never replays; in place of
+            `target_ratio` and `budget`.
+        target_ratio: share of the eligible decisions that shall replay; None = 0.5, where neither
+            of the other two is given.
+        budget: share of the dense multiplications of the eligible decisions, the gate's own
+            included (D-43).
         latency: cycles of the memory.
         stall: probability with which a channel of the memory waits in a cycle.
         seed: of the stalls.
         first_token: generated index of the first simulated token; None = `DEFAULT_PLACE` of
             frame 1.
-        tokens: simulated tokens; None = to the end of `frames`, or 1 where that is not given.
+        num_tokens: simulated tokens; None = to the end of `frames`, or 1 where that is not given.
         frames: of the video, whose last token is not fed; None = as many as the tokens need.
         given_frames: true frames at the start.
-        calibration_clips: for scales and thresholds.
+        calibration_clips: for scales and thresholds; None = 4, or as many as there are.
         keeps_memory: keep what a wave form of the last layer needs.
     """
 
     backend: str = "pyrtl"
-    batch: int = 4
+    batch: int | None = None
     cores: int = 2
-    lanes: int = 16
+    lanes: int | None = None
     mode: Mode = Mode.DRS
     source: DecisionSource = DecisionSource.SCORE
-    target_ratio: float = 0.5
+    tau: tuple[float | None, ...] | None = None
+    target_ratio: float | None = None
+    budget: float | None = None
     latency: int = 8
     stall: float = 0.0
     seed: int = 0
     first_token: int | None = None
-    tokens: int | None = None
+    num_tokens: int | None = None
     frames: int | None = None
     given_frames: int = 2
-    calibration_clips: int = 4
+    calibration_clips: int | None = None
     keeps_memory: bool = False
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
             raise ArgumentError("backend", self.backend, f"one of {', '.join(BACKENDS)}")
-        check_ratio("target_ratio", self.target_ratio)
+        self._check_replay_arguments()
         if not 0 <= self.stall <= MAX_STALL:
             raise ArgumentError("stall", self.stall, f"in [0, {MAX_STALL}]")
-        for name in ("batch", "latency", "given_frames", "calibration_clips", "tokens", "frames"):
+        for name in (
+            "batch",
+            "latency",
+            "given_frames",
+            "calibration_clips",
+            "num_tokens",
+            "frames",
+        ):
             _check_least(name, getattr(self, name), 1)
         if self.latency > MAX_LATENCY:
             raise ArgumentError("latency", self.latency, f"at most {MAX_LATENCY}")
         for name in ("first_token", "seed"):
             _check_least(name, getattr(self, name), 0)
+
+    def _check_replay_arguments(self) -> None:
+        given = [
+            name for name in ("tau", "target_ratio", "budget") if getattr(self, name) is not None
+        ]
+        if len(given) > 1:
+            raise ArgumentError(given[1], getattr(self, given[1]), f"given without {given[0]}")
+        if given and self.mode is Mode.DENSE:
+            raise ArgumentError(given[0], getattr(self, given[0]), "given with a mode that replays")
+        if self.target_ratio is not None:
+            check_ratio("target_ratio", self.target_ratio)
+
+    def resolve(self, model: ClipModel) -> CosimRequest:
+        """The same with everything said that the model decides where nobody else does."""
+        held_out, calibration = model.load_rows("held_out"), model.load_rows("calibration")
+        clips = self.calibration_clips
+        return replace(
+            self,
+            batch=min(DEFAULT_BATCH, len(held_out)) if self.batch is None else self.batch,
+            lanes=get_default_lanes(model.config) if self.lanes is None else self.lanes,
+            calibration_clips=min(DEFAULT_CALIBRATION_CLIPS, len(calibration))
+            if clips is None
+            else clips,
+        )
+
+    def get_ratio(self, model: ModelConfig) -> float:
+        """Share of the eligible decisions that shall replay."""
+        if self.budget is not None:
+            cost = count_gate_multiplications(GATES[self.source], model, has_score=False)
+            dense = 3 * model.hidden_size * model.intermediate_size
+            return compute_budget_ratio(self.budget, cost / dense)
+        return DEFAULT_TARGET_RATIO if self.target_ratio is None else self.target_ratio
 
     def get_window(self, tokens_per_frame: int) -> range:
         """Generated indices of the simulated tokens.
@@ -110,17 +165,17 @@ class CosimRequest:
         first = self.first_token
         if first is None:
             first = tokens_per_frame + DEFAULT_PLACE % tokens_per_frame
-        num_tokens = DEFAULT_TOKENS if self.tokens is None else self.tokens
+        num_tokens = DEFAULT_TOKENS if self.num_tokens is None else self.num_tokens
         if self.frames is None:
             return range(first, first + num_tokens)
         end = self.frames * tokens_per_frame - 1
         if first >= end:
             limit = f"below {end}, the tokens that {self.frames} frames feed"
             raise ArgumentError("first_token", first, limit)
-        if self.tokens is not None and first + self.tokens > end:
+        if self.num_tokens is not None and first + self.num_tokens > end:
             limit = f"at most {end - first}, to the end of {self.frames} frames"
-            raise ArgumentError("tokens", self.tokens, limit)
-        return range(first, end if self.tokens is None else first + self.tokens)
+            raise ArgumentError("num_tokens", self.num_tokens, limit)
+        return range(first, end if self.num_tokens is None else first + self.num_tokens)
 
     @property
     def dispatch(self) -> Dispatch:
@@ -128,13 +183,14 @@ class CosimRequest:
         return Dispatch.STATIC if self.mode is Mode.STATIC else Dispatch.DYNAMIC
 
     def make_config(self, model: ModelConfig) -> AcceleratorConfig:
-        """Sizes of the accelerator.
+        """Sizes of the accelerator; of a request that is resolved.
 
         Raises:
             ArgumentError: there is none of these sizes; named as here.
         """
-        query_size = model.num_attention_heads * model.head_dim
-        model_sizes = model.hidden_size, model.intermediate_size, query_size
+        assert self.batch is not None
+        assert self.lanes is not None
+        model_sizes = model.hidden_size, model.intermediate_size, get_query_size(model)
         return make_accelerator_config(self.cores, self.lanes, self.batch, *model_sizes)
 
     def make_settings(self, dense_cycles: int) -> RunSettings:
@@ -149,6 +205,17 @@ class CosimRequest:
     def get_usual_cycles(self, dense_cycles: int) -> int:
         """About as many as a layer takes at most: a stalling channel is ready less often."""
         return round(dense_cycles / (1 - self.stall))
+
+
+def get_query_size(model: ModelConfig) -> int:
+    """Q: width of all query heads."""
+    return model.num_attention_heads * model.head_dim
+
+
+def get_default_lanes(model: ModelConfig) -> int:
+    """16, or as many as hold the longest vector of a smaller model in one word."""
+    longest = max(model.hidden_size, model.intermediate_size, get_query_size(model))
+    return max(MIN_LANES, min(DEFAULT_LANES, 1 << (longest - 1).bit_length()))
 
 
 def make_accelerator_config(

@@ -1,6 +1,6 @@
-"""A co-simulation: the shipped model on real clips, accelerator and reference in lock-step.
+"""A co-simulation: a model on rows of tokens, accelerator and reference in lock-step.
 
-The decoder runs token by token over held-out clips, with the first frames given and the others
+The decoder runs token by token over held-out rows, with the first frames given and the others
 drawn greedily. Up to the first simulated token the integer reference is alone; from there on
 decisions, MLP outputs and so the tokens of the video are the hardware's.
 """
@@ -8,24 +8,29 @@ decisions, MLP outputs and so the tokens of the video are the hardware's.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fastcar.cosim.calibrated_model import calibrate_gate
+from fastcar.cosim.calibrated_model import GATES, calibrate_gate
 from fastcar.cosim.cycles.planner import Planner
 from fastcar.cosim.engine import AcceleratorEngine
 from fastcar.cosim.lockstep import LockstepEngine
 from fastcar.cosim.request import BACKENDS, CosimRequest, Mode
 from fastcar.cosim.statistics import RunStatistics
 from fastcar.reference.arrays import TokenIds
+from fastcar.reference.clip_model import ClipModel
+from fastcar.reference.clips import quantize_clip_model
 from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gate_factory import make_threshold_gate
+from fastcar.reference.gates import ThresholdGate
 from fastcar.reference.integer.decoder import IntegerDecoder
 from fastcar.reference.integer.engine import IntegerMlpEngine
+from fastcar.reference.observation import LayerObservation
 from fastcar.reference.progress import StageProgress
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
-from fastcar.reference.video.clips import quantize_video_model, take_clips
-from fastcar.reference.video.model import VideoModel
+from fastcar.reference.thresholds import FixedThresholds, spread_thresholds
 from fastcar.rtl.config import AcceleratorConfig
 
 
@@ -35,49 +40,51 @@ class Cosim:
 
     Attributes:
         request: what is simulated.
-        model: the video model.
+        model: what decodes.
         config: sizes of the accelerator.
         window: generated indices of the simulated tokens.
+        gate: what decides; None if nothing does.
         engine: reference and accelerator.
         statistics: of all layers that were found equal.
         dense_cycles: of one layer in which every slot computes, by the cycle model.
         token_ids: [B, tokens], given or drawn so far.
+        record: decisions of the simulated tokens, as the accelerator made them.
         simulation_seconds: wall clock of the simulated tokens, reference included.
     """
 
     request: CosimRequest
-    model: VideoModel
+    model: ClipModel
     config: AcceleratorConfig
     window: range
+    gate: ThresholdGate | None
     engine: LockstepEngine
     statistics: RunStatistics
     dense_cycles: int
     token_ids: TokenIds
+    record: ReplayRecord
     simulation_seconds: float = 0.0
 
 
 def prepare_cosim(
-    request: CosimRequest, model: VideoModel, progress: StageProgress | None = None
+    request: CosimRequest, model: ClipModel, progress: StageProgress | None = None
 ) -> tuple[Cosim, IntegerDecoder]:
     """Quantise, calibrate, build the accelerator; nothing is simulated yet.
 
     Raises:
         ArgumentError: a size that model, clips or accelerator do not have.
     """
+    request = request.resolve(model)
+    assert request.calibration_clips is not None
     config = request.make_config(model.config)
-    window = request.get_window(model.geometry.tokens_per_frame)
-    clips = take_clips(model, "held_out", "batch", request.batch)
-    if window.stop >= clips.token_ids.shape[1]:
-        limit = f"below {clips.token_ids.shape[1] - 1}, the tokens of a clip"
+    window = request.get_window(model.tokens_per_frame)
+    rows = model.load_rows("held_out").take(config.num_slots, "batch")
+    if window.stop >= rows.token_ids.shape[1]:
+        limit = f"below {rows.token_ids.shape[1] - 1}, the tokens of a row"
         raise ArgumentError("last token", window.stop - 1, limit)
-    integer_model = quantize_video_model(model, request.calibration_clips)
-    gate = None
-    if request.mode is not Mode.DENSE:
-        gate = calibrate_gate(
-            model, request.source, request.target_ratio, request.calibration_clips, progress
-        )
+    gate = choose_gate(request, model, progress)
+    integer_model = quantize_clip_model(model, request.calibration_clips)
     planner = Planner(config, integer_model.layers)
-    dense_cycles = planner.predict_dense(request.batch, request.latency).cycles
+    dense_cycles = planner.predict_dense(config.num_slots, request.latency).cycles
     statistics = RunStatistics(config, request.latency)
     engine = LockstepEngine(
         IntegerMlpEngine(integer_model, config.num_lanes),
@@ -94,16 +101,34 @@ def prepare_cosim(
     decoder = IntegerDecoder(
         model.config,
         model.weights,
-        rows=request.batch,
-        capacity_tokens=model.encode_prompts(clips.prompts).conditional.shape[1] + window.stop,
-        replay=ReplayConfig(model.geometry.tokens_per_frame),
+        rows=config.num_slots,
+        capacity_tokens=rows.prompts.conditional.shape[1] + window.stop,
+        replay=ReplayConfig(model.tokens_per_frame),
         model=integer_model,
         gate=gate,
         engine=engine,
     )
-    given = clips.token_ids[:, : request.given_frames * model.geometry.tokens_per_frame]
-    cosim = Cosim(request, model, config, window, engine, statistics, dense_cycles, given)
+    given = rows.token_ids[:, : request.given_frames * model.tokens_per_frame]
+    record = ReplayRecord(model.config, len(window), config.num_slots, model.weights.dtype)
+    cosim = Cosim(
+        request, model, config, window, gate, engine, statistics, dense_cycles, given, record
+    )
     return cosim, decoder
+
+
+def choose_gate(
+    request: CosimRequest, model: ClipModel, progress: StageProgress | None = None
+) -> ThresholdGate | None:
+    """What decides: the thresholds that were given, else calibrated ones; None if nothing does."""
+    if request.mode is Mode.DENSE:
+        return None
+    if request.tau is not None:
+        num_layers = model.config.num_hidden_layers
+        thresholds = spread_thresholds("tau", request.tau, num_layers)
+        return make_threshold_gate(GATES[request.source], FixedThresholds(thresholds))
+    assert request.calibration_clips is not None
+    ratio = request.get_ratio(model.config)
+    return calibrate_gate(model, request.source, ratio, request.calibration_clips, progress)
 
 
 def run_cosim(cosim: Cosim, decoder: IntegerDecoder, progress: StageProgress | None = None) -> None:
@@ -113,17 +138,23 @@ def run_cosim(cosim: Cosim, decoder: IntegerDecoder, progress: StageProgress | N
         LockstepError: the accelerator differs from the reference.
         FastCarError: it ended with an error, broke a rule of a channel or did not end.
     """
-    clips = cosim.model.load_clips("held_out").take(cosim.request.batch)
-    given, num_codes = cosim.token_ids, cosim.model.codec.num_codes
-    cosim.token_ids = np.empty((cosim.request.batch, 0), np.int64)
-    logits = decoder.prefill(cosim.model.encode_prompts(clips.prompts).conditional)[:, -1]
+    rows = cosim.model.load_rows("held_out").take(cosim.config.num_slots, "batch")
+    given, num_codes = cosim.token_ids, cosim.model.num_codes
+    cosim.token_ids = np.empty((len(rows), 0), np.int64)
+    logits = decoder.prefill(rows.prompts.conditional)[:, -1]
+
+    def observe(seen: LayerObservation) -> None:
+        if seen.token_index in cosim.window:
+            place = seen.token_index - cosim.window.start
+            cosim.record.observe(replace(seen, token_index=place))
+
     for token_index in range(cosim.window.stop):
         chosen = logits[:, :num_codes].argmax(axis=-1)
         if token_index < given.shape[1]:
             chosen = given[:, token_index]
         cosim.token_ids = np.column_stack([cosim.token_ids, chosen])
         start = time.perf_counter()
-        logits = decoder.step(chosen)
+        logits = decoder.step(chosen, observe)
         if token_index in cosim.window:
             cosim.simulation_seconds += time.perf_counter() - start
         if progress is not None:

@@ -1,7 +1,9 @@
 """The gate of a request: fixed thresholds, calibrated ones, adaptive ones, or a control.
 
 Calibration follows arXiv:2505.14709v1's use of a hand-set threshold the other way round: from a
-wanted replay ratio to the threshold, on the scores of one dense run over recorded clips.
+wanted replay ratio to the threshold, on the scores of one dense run over recorded clips. Replaying
+changes later scores, and a video that is drawn scores otherwise than a recorded one, so corrective
+runs follow on the very videos that are asked for (D-44).
 """
 
 from __future__ import annotations
@@ -11,20 +13,21 @@ from functools import partial
 
 import numpy as np
 
+from fastcar.decoding import decode_videos
 from fastcar.proofs.certificate import CERTIFICATES, make_certificate
 from fastcar.reference.calibration import (
     RatioCurve,
     calibrate_per_layer,
     calibrate_uniform,
-    compute_ceiling,
     compute_eligible_ratio,
     compute_ratio_curve,
 )
 from fastcar.reference.certified_gate import CertifiedGate
-from fastcar.reference.errors import ArgumentError
+from fastcar.reference.clips import decode_rows
 from fastcar.reference.gate_factory import (
     THRESHOLD_GATES,
     calibrate_thresholds,
+    make_measuring_gate,
     make_ratio_gate,
     make_threshold_gate,
 )
@@ -32,10 +35,15 @@ from fastcar.reference.gates import Gate, ThresholdGate
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import Semantics
-from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds
-from fastcar.reference.video.clips import decode_clips
+from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds, spread_thresholds
 from fastcar.reference.video.model import VideoModel
-from fastcar.request import GenerationRequest
+from fastcar.request import GenerationRequest, VideoSources, get_sources
+
+DEFAULT_CLOSED_LOOP_RUNS = 4
+"""Corrective runs at most: replaying changes later scores, so open loop alone misses its ratio."""
+
+CLOSE_ENOUGH = 0.01
+"""A corrective run this near the ratio is the last."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +56,9 @@ class GateChoice:
         thresholds: per layer; None = the layer never replays; empty for adaptive and ratio. Of the
             certified method they are guaranteed errors.
         ceiling: largest possible replay ratio of the request.
+        target_ratio: what was aimed at; None where thresholds or errors were given.
         open_loop_ratio: of the thresholds on the recorded dense scores; None if not calibrated.
-        corrections: closed-loop ratio over the calibration clips of every corrective run.
+        corrections: closed-loop ratio of the requested videos in every corrective run.
         curve: ratio against uniform threshold on the recorded dense scores.
     """
 
@@ -57,23 +66,30 @@ class GateChoice:
     method: str
     thresholds: tuple[float | None, ...]
     ceiling: float
+    target_ratio: float | None = None
     open_loop_ratio: float | None = None
     corrections: tuple[float, ...] = ()
     curve: RatioCurve | None = None
 
 
 def choose_gate(
-    request: GenerationRequest, model: VideoModel, progress: StageProgress | None = None
+    request: GenerationRequest,
+    model: VideoModel,
+    progress: StageProgress | None = None,
+    sources: VideoSources | None = None,
 ) -> GateChoice:
     """The gate that the request asks for; calibration decodes some clips first.
+
+    Args:
+        request: what is asked for.
+        model: a video model.
+        progress: told of the stages "calibrate" and "correct".
+        sources: what the videos start from; None = as the request says.
 
     Raises:
         ArgumentError: a number of thresholds that does not fit the layers.
     """
-    tokens_per_frame = model.geometry.tokens_per_frame
-    num_layers = model.config.num_hidden_layers
-    steps = request.get_frames(model) * tokens_per_frame - 1
-    ceiling = compute_ceiling(steps, tokens_per_frame, request.warmup_frames)
+    num_layers, ceiling = model.config.num_hidden_layers, request.get_ceiling(model)
     if request.max_error is not None:
         max_errors = spread_thresholds("max_error", request.max_error, num_layers)
         certificate = make_certificate(request.certificate or CERTIFICATES[0], model.weights)
@@ -81,28 +97,20 @@ def choose_gate(
     if request.tau is not None:
         thresholds = spread_thresholds("tau", request.tau, num_layers)
         return GateChoice(_make_fixed_gate(request, thresholds), "fixed", thresholds, ceiling)
-    eligible_ratio = compute_eligible_ratio(request.ratio, ceiling)
+    ratio = request.get_ratio(model)
+    eligible_ratio = compute_eligible_ratio(ratio, ceiling)
     if request.gate not in THRESHOLD_GATES:
         control = make_ratio_gate(request.gate, eligible_ratio, request.seed)
-        return GateChoice(control, "ratio", (), ceiling)
+        return GateChoice(control, "ratio", (), ceiling, ratio)
     if request.adaptive:
         safer = THRESHOLD_GATES[request.gate].higher_is_safer
         adaptive = AdaptiveThresholds(num_layers, eligible_ratio, safer)
-        return GateChoice(make_threshold_gate(request.gate, adaptive), "adaptive", (), ceiling)
-    return _calibrate(request, model, ceiling, progress)
-
-
-def spread_thresholds(
-    argument: str, values: tuple[float | None, ...], num_layers: int
-) -> tuple[float | None, ...]:
-    """One threshold per layer from one for all or one per layer.
-
-    >>> spread_thresholds("tau", (0.4,), 3)
-    (0.4, 0.4, 0.4)
-    """
-    if len(values) not in (1, num_layers):
-        raise ArgumentError(argument, values, f"1 or {num_layers} values")
-    return values * (num_layers if len(values) == 1 else 1)
+        return GateChoice(
+            make_threshold_gate(request.gate, adaptive), "adaptive", (), ceiling, ratio
+        )
+    if sources is None:
+        sources = get_sources(request, model)
+    return _calibrate(request, model, sources, ratio, progress)
 
 
 def compute_open_loop_ratio(
@@ -125,21 +133,28 @@ def _make_fixed_gate(
 
 
 def _calibrate(
-    request: GenerationRequest, model: VideoModel, ceiling: float, progress: StageProgress | None
+    request: GenerationRequest,
+    model: VideoModel,
+    sources: VideoSources,
+    ratio: float,
+    progress: StageProgress | None,
 ) -> GateChoice:
-    stages = iter(("calibrate",))
+    dense = _measure_clips(request, model, progress)
+    ceiling, runs = request.get_ceiling(model), request.closed_loop_runs
 
     def decode(gate: ThresholdGate) -> ReplayRecord:
-        return _run_clips(request, model, gate, next(stages, "correct"), progress)
+        return decode_videos(model, request, sources, gate, "correct", progress).record
 
     found = calibrate_thresholds(
         request.gate,
-        request.ratio,
+        ratio,
         decode,
         model.config.num_hidden_layers,
         calibrate_per_layer if request.per_layer else calibrate_uniform,
-        corrective_runs=request.closed_loop_runs,
+        corrective_runs=DEFAULT_CLOSED_LOOP_RUNS if runs is None else runs,
+        tolerance=CLOSE_ENOUGH,
         strict=request.semantics is Semantics.PUBLISHED,
+        dense=dense,
     )
     safer = THRESHOLD_GATES[request.gate].higher_is_safer
     return GateChoice(
@@ -147,27 +162,22 @@ def _calibrate(
         "calibrated",
         tuple(found.thresholds),
         ceiling,
+        ratio,
         compute_open_loop_ratio(found.dense, found.thresholds, safer),
         found.closed_loop_ratios,
         compute_ratio_curve(found.dense, safer),
     )
 
 
-def _run_clips(
-    request: GenerationRequest,
-    model: VideoModel,
-    gate: Gate,
-    stage: str,
-    progress: StageProgress | None,
+def _measure_clips(
+    request: GenerationRequest, model: VideoModel, progress: StageProgress | None
 ) -> ReplayRecord:
-    """Decode calibration clips teacher-forced, under the attention and guidance of the request."""
-    tokens_per_frame = model.geometry.tokens_per_frame
-    recorded = model.load_clips("calibration")
-    if not 1 <= request.calibration_clips <= len(recorded.prompts):
-        limit = f"in [1, {len(recorded.prompts)}]"
-        raise ArgumentError("calibration_clips", request.calibration_clips, limit)
-    clips = recorded.take(request.calibration_clips)
-    frames = min(request.get_frames(model), clips.token_ids.shape[1] // tokens_per_frame)
+    """Calibration clips dense and teacher-forced, under attention and guidance of the request."""
+    gate = make_measuring_gate(request.gate, model.config.num_hidden_layers)
+    tokens_per_frame = model.tokens_per_frame
+    recorded = model.load_rows("calibration")
+    rows = recorded.take(request.calibration_clips, "calibration_clips")
+    frames = min(request.get_frames(model), rows.count_frames(tokens_per_frame))
     options = request.make_decode_options(tokens_per_frame, gate)
-    tell = None if progress is None else partial(progress, stage)
-    return decode_clips(model, clips, options, frames, progress=tell).record
+    tell = None if progress is None else partial(progress, "calibrate")
+    return decode_rows(model, rows, options, frames, progress=tell).record

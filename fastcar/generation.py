@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.decoding import decode_videos
 from fastcar.gate_choice import GateChoice, choose_gate
-from fastcar.reference.arrays import TokenIds
-from fastcar.reference.gates import Gate
 from fastcar.reference.generate import DecodeResult
-from fastcar.reference.generate import generate as decode
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import VideoModel
 from fastcar.request import GenerationRequest, VideoSources, get_sources
@@ -83,13 +81,13 @@ def run_generation(
     """
     frames = request.get_frames(model)
     sources = get_sources(request, model)
-    choice = choose_gate(request, model, progress)
+    choice = choose_gate(request, model, progress, sources)
     dense: list[DecodeResult] = []
     replay: list[DecodeResult] = []
     for number in range(1, request.repeats + 1):
         for kind, gate, results in (("dense", None, dense), ("replay", choice.gate, replay)):
             stage = f"{kind} {number}/{request.repeats}"
-            results.append(_decode(model, request, frames, sources, gate, stage, progress))
+            results.append(decode_videos(model, request, sources, gate, stage, progress))
     return Generation(
         request,
         model,
@@ -117,30 +115,3 @@ def generate(model: VideoModel, *prompts: str, **options: Any) -> Generation:
     (1, 2, 32, 32)
     """
     return run_generation(model, GenerationRequest(prompts=prompts, **options))
-
-
-def _decode(
-    model: VideoModel,
-    request: GenerationRequest,
-    frames: int,
-    sources: VideoSources,
-    gate: Gate | None,
-    stage: str,
-    progress: StageProgress | None,
-) -> DecodeResult:
-    tokens_per_frame = model.geometry.tokens_per_frame
-    given: TokenIds | None = None
-    if sources.truth_ids is not None:
-        given = sources.truth_ids[:, : request.given_frames * tokens_per_frame]
-    return decode(
-        model.config,
-        model.weights,
-        sources.encoded,
-        request.make_decode_options(tokens_per_frame, gate),
-        num_frames=frames,
-        num_codes=model.codec.num_codes,
-        sampling=request.sampling,
-        seed=request.seed,
-        given_ids=given,
-        progress=None if progress is None else lambda done, total: progress(stage, done, total),
-    )

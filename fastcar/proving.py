@@ -1,6 +1,6 @@
 """Check the statements of `proofs` on decoded tokens, and certify some of the instances in balls.
 
-`prove` gives a report of JSON values, documented at `make_report`.
+`prove` gives a report of JSON values, described in docs/prove_schema.md.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from fastcar.proofs.arithmetic import to_balls
 from fastcar.proofs.decoded_run import DecodedPair, decode, load_rows
 from fastcar.proofs.registry import STEMS, get_statement
 from fastcar.proofs.statement import Check, HypothesisError, Statement, Verdict
+from fastcar.provenance import describe_provenance
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import SHIPPED_MODEL
@@ -48,6 +49,8 @@ class Request:
         num_instances: per statement, at least 1.
         seed: of clips, tokens and places, at least 0.
         is_certifying: also compute in balls.
+        tokens: .npz file with rows to feed; None = clips or random tokens.
+        tokens_per_frame: N of the file.
     """
 
     numbers: tuple[str, ...] = ()
@@ -55,6 +58,8 @@ class Request:
     num_instances: int = 50
     seed: int = 0
     is_certifying: bool = False
+    tokens: str | os.PathLike[str] | None = None
+    tokens_per_frame: int | None = None
 
     def __post_init__(self) -> None:
         for number in self.numbers:
@@ -158,7 +163,14 @@ def prove(request: Request, processes: int = 1, progress: StageProgress | None =
         obligations[number] = prove_whole(number)
         advance(STEMS[number])
     advance("decoding tokens", 0)
-    pair = decode(load_rows(request.checkpoint, request.seed))
+    pair = decode(
+        load_rows(
+            request.checkpoint,
+            request.seed,
+            tokens=request.tokens,
+            tokens_per_frame=request.tokens_per_frame,
+        )
+    )
     advance("decoding tokens")
     processes = min(processes, len(numbers))
     if processes == 1:
@@ -260,15 +272,15 @@ def _to_json(number: float) -> float | None:
 def make_report(request: Request, pair: DecodedPair, outcomes: Sequence[Outcome]) -> Json:
     """The report as JSON values.
 
-    Fields: `schema_version`; `holds` (whether every statement does); `checkpoint` (directory
-    name); `tokens` (source, rows, fed_tokens of each, tokens_per_frame); `threshold` (None if
-    infinite) and `replay_ratio` of the run with replay; `seed`; `instances` asked for;
-    `statements`, a list of the fields of `Outcome` and `holds`.
+    docs/prove_schema.md describes every field.
     """
     given = pair.given
     num_rows, num_tokens = given.forced_ids.shape
     return {
         "schema_version": SCHEMA_VERSION,
+        "provenance": describe_provenance(
+            Path(request.checkpoint), None if request.tokens is None else Path(request.tokens)
+        ),
         "holds": all(outcome.holds for outcome in outcomes),
         "checkpoint": Path(request.checkpoint).resolve().name,
         "tokens": {

@@ -12,10 +12,16 @@ from fastcar import statistics
 from fastcar.generation import Generation, Pixels
 from fastcar.metrics import Values, cap_psnr, compute_psnr, compute_ssim
 from fastcar.proofs.certificate import CERTIFICATES
+from fastcar.provenance import describe_provenance
 from fastcar.reference.certified_gate import CertifiedGate
+from fastcar.reference.files.json_file import to_json_number
+from fastcar.reference.inert import describe_inert_gate, list_warnings
 
 SCHEMA_VERSION = 1
 """Raised when a field changes its meaning or goes; new fields leave it."""
+
+MISSED_RATIO = 0.05
+"""A measured ratio further from its target is worth a warning."""
 
 ON_PATH_DECIBELS = 20.0
 """A frame with at least this PSNR against the truth shows the digit in its true place."""
@@ -41,6 +47,7 @@ def build_report(generation: Generation) -> Report:
     return {
         "schema_version": SCHEMA_VERSION,
         "fastcar_version": version("fastcar"),
+        "provenance": describe_provenance(generation.model.directory),
         "request": _describe_request(generation),
         "model": {
             "directory": str(generation.model.directory),
@@ -55,8 +62,9 @@ def build_report(generation: Generation) -> Report:
             "eligible_ratio": record.eligible_ratio,
             "by_layer": statistics.compute_layer_ratios(record).tolist(),
             "by_frame": statistics.compute_frame_ratios(record, tokens_per_frame).tolist(),
-            "note": statistics.describe_idle_threshold(record),
+            "note": describe_inert_gate(record.eligible, record.replayed),
         },
+        "warnings": list_generation_warnings(generation),
         "measures": _describe_measures(generation),
         "staleness": _describe_staleness(generation),
         "mlp_work": {**asdict(work), "saved_share": work.saved_share},
@@ -71,6 +79,23 @@ def build_report(generation: Generation) -> Report:
     }
 
 
+def list_generation_warnings(generation: Generation) -> list[str]:
+    """Lines on a run that did nothing, or something else than it was asked for."""
+    record, choice = generation.replay.record, generation.choice
+    if choice.gate is None:
+        return []
+    thresholds = choice.thresholds if choice.method == "fixed" else ()
+    lines = list_warnings(record.eligible, record.replayed, record.measures, thresholds)
+    target, measured = choice.target_ratio, record.replay_ratio
+    reachable = None if target is None else min(target, choice.ceiling)
+    if reachable is not None and abs(measured - reachable) > MISSED_RATIO:
+        lines.append(
+            f"{measured:.1%} were replayed, {reachable:.1%} were aimed at: more than "
+            f"{100 * MISSED_RATIO:.0f} points away; more closed-loop runs may come closer"
+        )
+    return lines
+
+
 def _describe_request(generation: Generation) -> Report:
     request = {
         name: list(value) if isinstance(value, tuple) else value
@@ -82,13 +107,8 @@ def _describe_request(generation: Generation) -> Report:
     request["kv_cache"] = generation.request.kv_cache.value
     for name in ("tau", "max_error"):
         if request[name] is not None:
-            request[name] = [_describe_number(value) for value in request[name]]
+            request[name] = [to_json_number(value) for value in request[name]]
     return request
-
-
-def _describe_number(value: float | None) -> float | str | None:
-    """JSON has no infinity; "inf" and "-inf" are what the command line takes too."""
-    return value if value is None or np.isfinite(value) else str(value)
 
 
 def _describe_gate(generation: Generation) -> Report:
@@ -96,17 +116,16 @@ def _describe_gate(generation: Generation) -> Report:
     curve = None
     if choice.curve is not None:
         curve = {
-            "thresholds": [_describe_number(float(value)) for value in choice.curve.thresholds],
+            "thresholds": [to_json_number(float(value)) for value in choice.curve.thresholds],
             "ratios": choice.curve.ratios.tolist(),
         }
-    is_ratio_asked = choice.method not in ("fixed", "certified")
     is_certified = choice.method == "certified"
     return {
         "name": generation.request.gate,
         "method": choice.method,
         "certificate": generation.request.certificate or CERTIFICATES[0] if is_certified else None,
-        "thresholds": [_describe_number(value) for value in choice.thresholds],
-        "target_ratio": generation.request.ratio if is_ratio_asked else None,
+        "thresholds": [to_json_number(value) for value in choice.thresholds],
+        "target_ratio": generation.choice.target_ratio,
         "open_loop_ratio": choice.open_loop_ratio,
         "correction_ratios": list(choice.corrections),
         "closed_loop_ratio": generation.replay.record.replay_ratio,

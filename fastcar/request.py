@@ -9,6 +9,8 @@ import numpy as np
 
 from fastcar.proofs.certificate import CERTIFICATES
 from fastcar.reference.arrays import TokenIds
+from fastcar.reference.budget import compute_budget_ratio, count_gate_multiplications
+from fastcar.reference.calibration import compute_ceiling
 from fastcar.reference.engine_factory import ENGINE_NAMES, make_engine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import GATE_NAMES, THRESHOLD_GATES
@@ -54,8 +56,10 @@ class GenerationRequest:
         certificate: of `fastcar.proofs.certificate.CERTIFICATES`, what guarantees `max_error`;
             None = distance.
         target_ratio: replayed share of all fed tokens and layers that `tau` is calibrated to.
+        budget: share of the dense MLP multiplications, the gate's own included, in place of
+            `target_ratio` (D-43).
         per_layer: calibrate every layer to the ratio instead of all together.
-        closed_loop_runs: corrective runs of the calibration.
+        closed_loop_runs: corrective runs of the calibration, at most; fewer where one comes close.
         adaptive: track the ratio online instead of calibrating.
         calibration_clips: clips of the dense run that measures the scores.
         window: newest tokens that attention sees; None = all.
@@ -83,8 +87,9 @@ class GenerationRequest:
     max_error: tuple[float | None, ...] | None = None
     certificate: str | None = None
     target_ratio: float | None = None
+    budget: float | None = None
     per_layer: bool = False
-    closed_loop_runs: int = 0
+    closed_loop_runs: int | None = None
     adaptive: bool = False
     calibration_clips: int = 8
     window: int | None = None
@@ -106,7 +111,7 @@ class GenerationRequest:
             raise ArgumentError("prompt, continue", found, "one of the two")
         least = {"batch": 1, "seed": 0, "repeats": 1, "closed_loop_runs": 0, "given_frames": 1}
         for name, limit in least.items():
-            if getattr(self, name) < limit:
+            if getattr(self, name) is not None and getattr(self, name) < limit:
                 raise ArgumentError(name, getattr(self, name), f"at least {limit}")
         if self.batch > MAX_BATCH:
             raise ArgumentError("batch", self.batch, f"at most {MAX_BATCH}")
@@ -123,21 +128,26 @@ class GenerationRequest:
     def _check_gate_arguments(self) -> None:
         if self.target_ratio is not None:
             check_ratio("target_ratio", self.target_ratio)
+        if self.budget is not None and self.target_ratio is not None:
+            raise ArgumentError("budget", self.budget, "given without target_ratio")
         self._check_certificate_arguments()
         if self.tau is None:
             if self.adaptive and (self.per_layer or self.closed_loop_runs):
                 raise ArgumentError("adaptive", True, "given without per_layer, closed_loop_runs")
         else:
-            for name in ("target_ratio", "per_layer", "closed_loop_runs", "adaptive"):
-                if getattr(self, name):
-                    raise ArgumentError(name, getattr(self, name), "given without tau")
-            if any(value is not None and np.isnan(value) for value in self.tau):
-                raise ArgumentError("tau", np.nan, "a number, inf, -inf or none")
+            self._check_thresholds(self.tau)
         if self.gate not in THRESHOLD_GATES:
             for name in ("tau", "per_layer", "closed_loop_runs", "adaptive"):
                 if getattr(self, name):
                     limit = f"given with a gate that has a threshold, not {self.gate}"
                     raise ArgumentError(name, getattr(self, name), limit)
+
+    def _check_thresholds(self, tau: tuple[float | None, ...]) -> None:
+        for name in ("target_ratio", "budget", "per_layer", "closed_loop_runs", "adaptive"):
+            if getattr(self, name):
+                raise ArgumentError(name, getattr(self, name), "given without tau")
+        if any(value is not None and np.isnan(value) for value in tau):
+            raise ArgumentError("tau", np.nan, "a number, inf, -inf or none")
 
     def _check_certificate_arguments(self) -> None:
         if self.certificate is not None and self.certificate not in CERTIFICATES:
@@ -155,14 +165,29 @@ class GenerationRequest:
         for epsilon in self.max_error:
             if epsilon is not None and not epsilon >= 0:
                 raise ArgumentError("max_error", epsilon, "at least 0")
-        for name in ("tau", "target_ratio", "per_layer", "closed_loop_runs", "adaptive"):
+        for name in ("tau", "target_ratio", "budget", "per_layer", "closed_loop_runs", "adaptive"):
             if getattr(self, name):
                 raise ArgumentError(name, getattr(self, name), "given without max_error")
 
-    @property
-    def ratio(self) -> float:
-        """The target ratio; the default where no threshold is given either."""
-        return DEFAULT_TARGET_RATIO if self.target_ratio is None else self.target_ratio
+    def get_ratio(self, model: VideoModel) -> float:
+        """The target ratio, that of the budget, or the default.
+
+        Raises:
+            ArgumentError: a budget that cannot be kept.
+        """
+        if self.budget is None:
+            return DEFAULT_TARGET_RATIO if self.target_ratio is None else self.target_ratio
+        config, tokens_per_frame = model.config, model.tokens_per_frame
+        has_score = self.window is None or self.window > tokens_per_frame
+        cost = count_gate_multiplications(self.gate, config, has_score)
+        ceiling = self.get_ceiling(model)
+        gate_share = ceiling * cost / (3 * config.hidden_size * config.intermediate_size)
+        return compute_budget_ratio(self.budget, gate_share, ceiling)
+
+    def get_ceiling(self, model: VideoModel) -> float:
+        """Largest possible replay ratio."""
+        steps = self.get_frames(model) * model.tokens_per_frame - 1
+        return compute_ceiling(steps, model.tokens_per_frame, self.warmup_frames)
 
     def make_decode_options(self, tokens_per_frame: int, gate: Gate | None) -> DecodeOptions:
         """How the decoder runs with a gate, or dense with None."""

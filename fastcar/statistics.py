@@ -180,15 +180,3 @@ def compute_timing(
 
 def _sum_parts(seconds: dict[str, float]) -> float:
     return sum(seconds[part] for part in PARTS)
-
-
-def describe_idle_threshold(record: ReplayRecord) -> str | None:
-    """One line if the gate did nothing: no token replayed, or every eligible one; else None."""
-    ratio = f"replay ratio {record.replay_ratio:.1%}"
-    if not record.replayed.any():
-        if not record.eligible.any():
-            return f"replay did nothing ({ratio}): no token was eligible"
-        return f"the threshold did nothing ({ratio}): no eligible token replayed"
-    if record.eligible_ratio == 1.0:
-        return f"the threshold did nothing ({ratio}, the ceiling): every eligible token replayed"
-    return None

@@ -1,8 +1,8 @@
 """Real tokens for the statements: teacher-forced rows decoded in float64, dense and with replay.
 
 Both runs keep what the statements speak about: residual streams, queries, keys, values, MLP
-outputs, scores and decisions of every token and layer. A directory with clips (the video format) is
-fed true clips; any other Llama directory is fed random tokens, and the run says so.
+outputs, scores and decisions of every token and layer. A video model is fed its clips, any Llama
+directory the rows of a file, or random tokens, and the run says so.
 
 Notation as in `fastcar.reference.decoder`: L layers, B rows, S fed tokens, P prompt tokens, H
 heads, H_kv key heads, d head width, D width, V vocabulary, N tokens per frame.
@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
 from fastcar.reference.calibration import calibrate_uniform
+from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.errors import ArgumentError
@@ -32,7 +32,8 @@ from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.rotary import make_rotary_table
 from fastcar.reference.teacher_forcing import feed_tokens
 from fastcar.reference.thresholds import FixedThresholds, Measures
-from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
+from fastcar.reference.token_model import is_video_model, load_clip_model
+from fastcar.reference.video.model import SHIPPED_MODEL
 from fastcar.reference.weights import ModelWeights
 
 TARGET_RATIO = 0.4
@@ -134,6 +135,8 @@ def load_rows(
     seed: int = 0,
     num_rows: int = NUM_ROWS,
     num_frames: int = NUM_FRAMES,
+    tokens: str | os.PathLike[str] | None = None,
+    tokens_per_frame: int | None = None,
 ) -> GivenRows:
     """A model in float64 and tokens to feed.
 
@@ -142,14 +145,17 @@ def load_rows(
         seed: of the choice of clips, or of the random tokens.
         num_rows: B, at most.
         num_frames: of each row, at most.
+        tokens: .npz file with rows to feed; None = clips or random tokens.
+        tokens_per_frame: N of the file.
 
     Raises:
         CheckpointError: no model there.
         ArgumentError: its position limit leaves no room for two frames.
     """
     rng = np.random.default_rng(seed)
-    if (Path(checkpoint) / "clips.safetensors").exists():
-        return _load_clips(checkpoint, rng, num_rows, num_frames)
+    if tokens is not None or tokens_per_frame is not None or is_video_model(checkpoint):
+        model = load_clip_model(checkpoint, tokens, tokens_per_frame, np.float64)
+        return _choose_rows(model, rng, num_rows, num_frames)
     config, weights = load_checkpoint(checkpoint, np.float64)
     room = _count_frames(config, RANDOM_PROMPT_TOKENS, RANDOM_TOKENS_PER_FRAME)
     length = RANDOM_PROMPT_TOKENS + min(num_frames, room) * RANDOM_TOKENS_PER_FRAME
@@ -159,19 +165,19 @@ def load_rows(
     return GivenRows(config, weights, RANDOM_TOKENS_PER_FRAME, prompt_ids, forced_ids, source)
 
 
-def _load_clips(
-    checkpoint: str | os.PathLike[str], rng: np.random.Generator, num_rows: int, num_frames: int
+def _choose_rows(
+    model: ClipModel, rng: np.random.Generator, num_rows: int, num_frames: int
 ) -> GivenRows:
-    model = load_video_model(checkpoint, np.float64)
-    clips = model.load_clips("held_out")
-    num_clips, clip_tokens = clips.token_ids.shape
-    chosen = np.sort(rng.permutation(num_clips)[:num_rows])
-    prompt_ids = model.encode_prompts([clips.prompts[index] for index in chosen]).conditional
-    tokens_per_frame = model.geometry.tokens_per_frame
+    rows, tokens_per_frame = model.load_rows("held_out"), model.tokens_per_frame
+    chosen = np.sort(rng.permutation(len(rows))[:num_rows])
+    prompt_ids = rows.prompts.conditional[chosen]
     room = _count_frames(model.config, prompt_ids.shape[1], tokens_per_frame)
-    frames = min(num_frames, room, clip_tokens // tokens_per_frame)
-    forced_ids = clips.token_ids[chosen, : frames * tokens_per_frame]
-    source = f"held-out clips {', '.join(map(str, chosen))}"
+    frames = min(num_frames, room, rows.count_frames(tokens_per_frame))
+    if frames < 2:
+        limit = f"at least {2 * tokens_per_frame}, two frames"
+        raise ArgumentError("tokens of a row", rows.token_ids.shape[1], limit)
+    forced_ids = rows.token_ids[chosen, : frames * tokens_per_frame]
+    source = f"{', '.join(map(str, chosen))} of {rows.source}"
     return GivenRows(model.config, model.weights, tokens_per_frame, prompt_ids, forced_ids, source)
 
 

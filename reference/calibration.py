@@ -151,6 +151,7 @@ def correct_in_closed_loop(
     ratio: float,
     higher_is_safer: bool,
     num_runs: int = 3,
+    tolerance: float = 0.0,
 ) -> ClosedLoop:
     """Narrow the gap between open and closed loop.
 
@@ -164,11 +165,14 @@ def correct_in_closed_loop(
         ratio: target.
         higher_is_safer: orientation.
         num_runs: runs to make, at least 1.
+        tolerance: a run this near the target is the last.
     """
     history: list[tuple[list[float], float]] = []
     for _ in range(max(1, num_runs)):
         record = run(thresholds)
         history.append((thresholds, record.replay_ratio))
+        if abs(record.replay_ratio - ratio) < tolerance:
+            break
         proposed = calibrate(record, ratio, higher_is_safer)
         thresholds = [
             (old + new) / 2 if np.isfinite(old) and np.isfinite(new) else new

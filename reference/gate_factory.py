@@ -82,6 +82,7 @@ def calibrate_thresholds(
     corrective_runs: int = 0,
     strict: bool = False,
     dense: ReplayRecord | None = None,
+    tolerance: float = 0.0,
 ) -> CalibratedThresholds:
     """From a target ratio to thresholds: one dense run, then as many with replay as are wanted.
 
@@ -93,6 +94,7 @@ def calibrate_thresholds(
         calibrate: uniform or per layer.
         corrective_runs: runs in closed loop; the thresholds of the one that comes closest count.
         strict: how the gates of the corrective runs compare.
+        tolerance: a corrective run this near the ratio is the last.
         dense: what `decode` gave with the measuring gate before; None = decode.
 
     Raises:
@@ -108,6 +110,8 @@ def calibrate_thresholds(
     def run(tried: list[float]) -> ReplayRecord:
         return decode(make_threshold_gate(name, FixedThresholds(tried), strict))
 
-    closed = correct_in_closed_loop(run, calibrate, thresholds, ratio, safer, corrective_runs)
+    closed = correct_in_closed_loop(
+        run, calibrate, thresholds, ratio, safer, corrective_runs, tolerance
+    )
     ratios = tuple(closed_ratio for _, closed_ratio in closed.history)
     return CalibratedThresholds(closed.thresholds, record, ratios)

@@ -142,7 +142,29 @@ class AdaptiveThresholds:
         threshold[moved] += self._sign * self.gain * spread[moved] * surplus
 
 
+def spread_thresholds(
+    argument: str, values: tuple[float | None, ...], num_layers: int
+) -> tuple[float | None, ...]:
+    """One threshold per layer from one for all or one per layer.
+
+    >>> spread_thresholds("tau", (0.4,), 3)
+    (0.4, 0.4, 0.4)
+    """
+    if len(values) not in (1, num_layers):
+        raise ArgumentError(argument, values, f"1 or {num_layers} values")
+    return values * (num_layers if len(values) == 1 else 1)
+
+
 def check_ratio(name: str, ratio: float) -> None:
     """Refuse a ratio outside [0, 1] (NaN included)."""
     if not 0 <= ratio <= 1:
-        raise ArgumentError(name, ratio, "in [0, 1]")
+        raise ArgumentError(name, ratio, f"in [0, 1]{suggest_share(ratio)}")
+
+
+def suggest_share(value: float) -> str:
+    """What somebody meant who wrote a percentage; empty where the value is none.
+
+    >>> suggest_share(30)
+    ', as 0.3 for 30 %'
+    """
+    return f", as {value / 100:g} for {value:g} %" if 2 <= value <= 100 else ""

@@ -20,7 +20,7 @@ from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.teacher_forcing import feed_tokens
-from fastcar.reference.thresholds import FixedThresholds
+from fastcar.reference.thresholds import FixedThresholds, spread_thresholds
 
 
 @dataclass(frozen=True)
@@ -61,9 +61,7 @@ def make_score_gate(
         num_layers: L.
         semantics: paper compares >=, published >.
     """
-    if len(thresholds) not in (1, num_layers):
-        raise ArgumentError("thresholds", len(thresholds), f"1 or {num_layers} values")
-    values = list(thresholds) * (num_layers if len(thresholds) == 1 else 1)
+    values = spread_thresholds("tau", tuple(thresholds), num_layers)
     fixed = FixedThresholds(values)
     if all(value is None for value in values):
         return None

@@ -54,7 +54,7 @@ LAYERS = {
     "fastcar.cosim": Layer(name_trees("reference", "rtl", "cosim"), None),
     "fastcar.proofs": Layer(name_trees("reference", "rtl", "proofs"), None),
     "fastcar.proofs.formal": Layer(name_trees("reference", "rtl", "cosim", "proofs"), None),
-    "fastcar": Layer(frozenset({"fastcar"}), NUMERIC | COMMAND_LINE | {"pyrtl"}),
+    "fastcar": Layer(frozenset({"fastcar"}), NUMERIC | COMMAND_LINE | {"pyrtl", "threadpoolctl"}),
     "tools": Layer(frozenset({"fastcar", "tools"}), None),
 }
 """Rules by module; the longest name that contains a module counts."""

@@ -122,7 +122,7 @@ def test_generate(binaries: Path, tmp_path: Path) -> None:
 
 def test_trace(binaries: Path, tmp_path: Path) -> None:
     checkpoint = ("--checkpoint", OFFICIAL_VECTORS, "--tokens", OFFICIAL_VECTORS / "tokens.npz")
-    options = (*checkpoint, "--tokens-per-frame", 16, "--thresholds", "none")
+    options = (*checkpoint, "--tokens-per-frame", 16, "--tau", "none")
     run(tmp_path, binaries / "fastcar", "trace", *options, "--out", "trace.npz")
     assert (tmp_path / "trace.npz").stat().st_size > 0
 

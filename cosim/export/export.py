@@ -13,13 +13,19 @@ from fastcar.cosim.export.cocotb_export import (
     make_cocotb_files,
 )
 from fastcar.cosim.export.recording import Recording, Share, record_shares
-from fastcar.cosim.export.scene import make_random_scene, make_video_scene
+from fastcar.cosim.export.scene import make_random_scene, make_row_scene
 from fastcar.cosim.export.testbench import (
     BENCH_NAME,
     MEMORY_FILE,
     PROGRAM_FILE,
     TESTBENCH_FILE,
     make_testbench,
+)
+from fastcar.cosim.request import (
+    CosimRequest,
+    get_default_lanes,
+    get_query_size,
+    make_accelerator_config,
 )
 from fastcar.cosim.verilog.verilog import (
     MODULE_NAME,
@@ -30,16 +36,20 @@ from fastcar.cosim.verilog.verilog import (
     export_verilog,
     make_waivers,
 )
+from fastcar.reference.clip_model import ClipModel
+from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource
-from fastcar.reference.video.model import VideoModel
-from fastcar.rtl.config import PRESETS
+from fastcar.reference.video.model import load_video_model
+from fastcar.rtl.config import DEMO, MAX_SLOTS, PRESETS, AcceleratorConfig
 
 README_FILE = "README.md"
 SPECIFICATION_FILE = "accelerator.md"
 CORE_FILE = f"{MODULE_NAME}.core"
 DATA_SUFFIX = ".hex"
 MAX_LATENCY_CYCLES = 1000
+DEFAULT_SLOTS = 4
+"""Slots of the testbench, fewer where accelerator or model have fewer."""
 
 ICARUS_COMMANDS = (
     f"iverilog -g2012 -o {BENCH_NAME}.vvp {TESTBENCH_FILE} {VERILOG_FILE}",
@@ -61,32 +71,73 @@ class ExportRequest:
     """What to export.
 
     Attributes:
-        preset: name of `fastcar.rtl.config.PRESETS`.
+        preset: name of `fastcar.rtl.config.PRESETS`; None = demo where it has the model's sizes and
+            nothing else is asked for, otherwise these sizes.
+        cores: C, without a preset; None = 2.
+        lanes: L, likewise; None = 16, or as many as the longest vector fills.
+        batch: B, likewise; None = as many as `num_slots`.
         source: what decides in the recorded layer.
-        num_slots: slots of the recorded layer.
+        num_slots: slots of the recorded layer; None = 4, or as many as there are.
         layer_index: which layer.
         latency_cycles: of the testbench's memory.
-        seed: of the random model, where the preset is not that of the shipped model.
+        seed: of the random model, where a preset has other sizes than the shipped model.
     """
 
-    preset: str = "demo"
+    preset: str | None = None
+    cores: int | None = None
+    lanes: int | None = None
+    batch: int | None = None
     source: DecisionSource = DecisionSource.SCORE
-    num_slots: int = 4
+    num_slots: int | None = None
     layer_index: int = 0
     latency_cycles: int = 4
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.preset not in PRESETS:
-            raise ArgumentError("preset", self.preset, f"one of {', '.join(PRESETS)}")
-        most_slots = PRESETS[self.preset].num_slots
-        if not 1 <= self.num_slots <= most_slots:
-            limit = f"from 1 to {most_slots}, the slots of {self.preset}"
-            raise ArgumentError("slots", self.num_slots, limit)
+        if self.preset is not None:
+            self._check_preset(self.preset)
+        if self.num_slots is not None and not 1 <= self.num_slots <= MAX_SLOTS:
+            raise ArgumentError("slots", self.num_slots, f"from 1 to {MAX_SLOTS}")
         if not 1 <= self.latency_cycles <= MAX_LATENCY_CYCLES:
             raise ArgumentError("latency", self.latency_cycles, f"from 1 to {MAX_LATENCY_CYCLES}")
         if self.seed < 0:
             raise ArgumentError("seed", self.seed, "at least 0")
+
+    def _check_preset(self, preset: str) -> None:
+        if preset not in PRESETS:
+            raise ArgumentError("preset", preset, f"one of {', '.join(PRESETS)}")
+        for name in ("cores", "lanes", "batch"):
+            if getattr(self, name) is not None:
+                raise ArgumentError(name, getattr(self, name), f"given without preset {preset}")
+        most_slots = PRESETS[preset].num_slots
+        if self.num_slots is not None and self.num_slots > most_slots:
+            limit = f"from 1 to {most_slots}, the slots of {preset}"
+            raise ArgumentError("slots", self.num_slots, limit)
+
+    def make_config(self, model: ModelConfig) -> tuple[str, AcceleratorConfig]:
+        """Name and sizes of the accelerator.
+
+        Raises:
+            ArgumentError: there is none of these sizes.
+        """
+        if self.preset is not None:
+            return self.preset, PRESETS[self.preset]
+        sizes = model.hidden_size, model.intermediate_size, get_query_size(model)
+        if (self.cores, self.lanes, self.batch) == (None, None, None) and sizes == get_sizes(DEMO):
+            return "demo", DEMO
+        slots = DEFAULT_SLOTS if self.num_slots is None else self.num_slots
+        config = make_accelerator_config(
+            CosimRequest.cores if self.cores is None else self.cores,
+            get_default_lanes(model) if self.lanes is None else self.lanes,
+            slots if self.batch is None else self.batch,
+            *sizes,
+        )
+        return "custom", config
+
+
+def get_sizes(config: AcceleratorConfig) -> tuple[int, int, int]:
+    """D, F and Q."""
+    return config.hidden_size, config.intermediate_size, config.query_size
 
 
 @dataclass(frozen=True)
@@ -94,33 +145,43 @@ class ExportPackage:
     """What is exported.
 
     Attributes:
+        name: of the preset, or "custom".
         design: the Verilog module.
         recording: what the testbench runs.
         files: texts by name, README.md first.
     """
 
+    name: str
     design: VerilogDesign
     recording: Recording
     files: dict[str, str]
 
 
-def make_package(request: ExportRequest, model: VideoModel) -> ExportPackage:
-    """Export a preset with a testbench: tokens of the model where its sizes fit, else random ones.
+def make_package(request: ExportRequest, model: ClipModel | None = None) -> ExportPackage:
+    """Export an accelerator with a testbench that runs tokens of a model.
+
+    Args:
+        request: what to export.
+        model: whose sizes and rows count; None = the shipped one, and random tokens of a random
+            model where a preset has other sizes.
 
     Raises:
-        ArgumentError: a slot or layer that the model does not have.
+        ArgumentError: sizes that there are not, a preset that has not the model's, a slot or layer
+            that the model does not have.
     """
-    config = PRESETS[request.preset]
-    fits = (model.config.hidden_size, model.config.intermediate_size) == (
-        config.hidden_size,
-        config.intermediate_size,
-    )
-    if fits:
-        # A token in the middle of the second frame, the first one that may replay.
-        num_tokens = model.geometry.tokens_per_frame * 3 // 2 + 1
-        scene = make_video_scene(model, request.num_slots, num_tokens)
+    shown = load_video_model() if model is None else model
+    name, config = request.make_config(shown.config)
+    sizes = shown.config.hidden_size, shown.config.intermediate_size, get_query_size(shown.config)
+    if sizes == get_sizes(config):
+        scene = make_row_scene(
+            shown, choose_slots(request, config, len(shown.load_rows("held_out")))
+        )
+    elif model is None:
+        num_slots = choose_slots(request, config, config.num_slots)
+        scene = make_random_scene(config, num_slots, request.seed)
     else:
-        scene = make_random_scene(config, request.num_slots, request.seed)
+        limit = f"left out: D, F, Q of {shown.name} are {sizes}, of the preset {get_sizes(config)}"
+        raise ArgumentError("preset", request.preset, limit)
     recorded = record_shares(
         config, scene, request.source, request.layer_index, request.latency_cycles, list(Share)
     )
@@ -130,15 +191,25 @@ def make_package(request: ExportRequest, model: VideoModel) -> ExportPackage:
     bench = make_testbench(recording, design.ports)
     data_files = sorted(name for name in bench if name.endswith(DATA_SUFFIX))
     files = {
-        README_FILE: make_readme(request, recording),
+        README_FILE: make_readme(name, recording),
         SPECIFICATION_FILE: _read_specification(),
-        CORE_FILE: make_core_file(request.preset, data_files),
+        CORE_FILE: make_core_file(name, data_files),
         VERILOG_FILE: design.text,
         WAIVER_FILE: make_waivers(),
         **bench,
         **make_cocotb_files(recordings, design.ports),
     }
-    return ExportPackage(design, recording, files)
+    return ExportPackage(name, design, recording, files)
+
+
+def choose_slots(request: ExportRequest, config: AcceleratorConfig, most: int) -> int:
+    """Slots of the testbench: what was asked for, or as many as there are up to the default."""
+    if request.num_slots is None:
+        return min(DEFAULT_SLOTS, config.num_slots, most)
+    if request.num_slots > config.num_slots:
+        limit = f"from 1 to {config.num_slots}, the slots of the accelerator"
+        raise ArgumentError("slots", request.num_slots, limit)
+    return request.num_slots
 
 
 def _read_specification() -> str:
@@ -146,10 +217,10 @@ def _read_specification() -> str:
     return page.read_text(encoding="utf-8")
 
 
-def make_readme(request: ExportRequest, recording: Recording) -> str:
+def make_readme(name: str, recording: Recording) -> str:
     """What the files are and how to run them."""
     sections = [
-        f"# FastCar accelerator, preset {request.preset}",
+        f"# FastCar accelerator, {name}",
         f"`{VERILOG_FILE}` is one module, `{MODULE_NAME}`; its first lines list parameters and "
         f"ports. What it computes is specified in `{SPECIFICATION_FILE}`, cited as "
         f"docs/{SPECIFICATION_FILE}.\n"
@@ -177,9 +248,7 @@ def make_readme(request: ExportRequest, recording: Recording) -> str:
         "Waived, in " + f"`{WAIVER_FILE}`:",
         "\n".join(f"- {rule}, `{text}`: {reason}." for rule, text, reason in WAIVERS),
         "## FuseSoC",
-        _format_commands(
-            (f"fusesoc --cores-root . run --target sim fastcar:accelerator:{request.preset}",)
-        ),
+        _format_commands((f"fusesoc --cores-root . run --target sim fastcar:accelerator:{name}",)),
         "## Data",
         f"`{PROGRAM_FILE}`: instructions, one a line. `{MEMORY_FILE}`: beats before the run, byte "
         "0 in the last\ntwo digits. `expected_memory.hex`: beats that the run changes. The other "
@@ -203,13 +272,13 @@ def _format_commands(commands: tuple[str, ...]) -> str:
     return "\n".join(("```console", *commands, "```"))
 
 
-def make_core_file(preset: str, data_files: list[str]) -> str:
+def make_core_file(name: str, data_files: list[str]) -> str:
     """The description for FuseSoC, CAPI 2."""
     data = "\n".join(
         f"      - {name}: {{file_type: user, copyto: {name}}}" for name in sorted(data_files)
     )
     return f"""CAPI=2:
-name: fastcar:accelerator:{preset}:{metadata.version("fastcar")}
+name: fastcar:accelerator:{name}:{metadata.version("fastcar")}
 description: Cache attentive replay for autoregressive video transformers
 
 filesets:

@@ -1,4 +1,4 @@
-"""Tokens for a testbench: clips of a video model, or random ones of a random model."""
+"""Tokens for a testbench: rows of a model, or random ones of a random model."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastcar.reference.arrays import TokenIds
+from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.video.model import VideoModel
 from fastcar.reference.weights import ModelWeights, make_random_weights
 from fastcar.rtl.config import AcceleratorConfig
 
@@ -37,19 +37,26 @@ class Scene:
     tokens_per_frame: int
 
 
-def make_video_scene(model: VideoModel, num_slots: int, num_tokens: int) -> Scene:
-    """Held-out clips of a video model, one per slot."""
-    clips = model.load_clips("held_out")
-    if not 1 <= num_slots <= len(clips.prompts):
-        raise ArgumentError("slots", num_slots, f"from 1 to {len(clips.prompts)}, the clips")
-    clips = clips.take(num_slots)
+def make_row_scene(model: ClipModel, num_slots: int) -> Scene:
+    """Held-out rows of a model, one per slot, up to the middle of the second frame.
+
+    That is the first frame which may replay.
+
+    Raises:
+        ArgumentError: more slots than rows, or rows that end before.
+    """
+    rows = model.load_rows("held_out").take(num_slots, "slots")
+    num_tokens = model.tokens_per_frame * 3 // 2 + 1
+    if rows.token_ids.shape[1] < num_tokens:
+        limit = f"at least {num_tokens}, to the middle of the second frame"
+        raise ArgumentError("tokens of a row", rows.token_ids.shape[1], limit)
     return Scene(
-        "tokens of the shipped model",
+        f"tokens of {model.name}",
         model.config,
         model.weights,
-        model.encode_prompts(clips.prompts).conditional,
-        clips.token_ids[:, :num_tokens],
-        model.geometry.tokens_per_frame,
+        rows.prompts.conditional,
+        rows.token_ids[:, :num_tokens],
+        model.tokens_per_frame,
     )
 
 

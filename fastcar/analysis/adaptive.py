@@ -38,7 +38,7 @@ GATES = ("tas", "input")
 def measure(bench: Workbench) -> Json:
     """Ratio and quality of adaptive thresholds, beside calibrated ones of the same target."""
     settings = bench.settings
-    ceiling = settings.compute_ceiling(bench.model.geometry.tokens_per_frame)
+    ceiling = settings.compute_ceiling(bench.model.tokens_per_frame)
     setups = [Setup(gate) for gate in GATES]
     calibrated = bench.calibrate(setups, settings.ratios)
     places, adaptive, fixed = [], [], []

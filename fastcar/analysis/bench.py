@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
-
-import numpy as np
 
 from fastcar.analysis.calibrated import Calibrated, CalibrationRequest
 from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.analysis.settings import AnalysisSettings
 from fastcar.reference.calibration import compute_eligible_ratio
+from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.progress import StageProgress
-from fastcar.reference.video.model import VideoModel, load_video_model
 from fastcar.workers import open_pool
 
 Result_co = TypeVar("Result_co", covariant=True)
@@ -26,17 +23,17 @@ Result = TypeVar("Result")
 class Job(Hashable, Protocol[Result_co]):
     """A hashable request that a model executes."""
 
-    def execute(self, model: VideoModel) -> Result_co:
+    def execute(self, model: ClipModel) -> Result_co:
         """Run it; the result must be picklable."""
         ...
 
 
-_worker_models: list[VideoModel] = []
+_worker_models: list[ClipModel] = []
 """The model of a worker process, loaded once by `_load_model`."""
 
 
-def _load_model(directory: Path, dtype: type[np.float32] | type[np.float64]) -> None:
-    _worker_models.append(load_video_model(directory, dtype))
+def _load_model(load: Callable[[], ClipModel]) -> None:
+    _worker_models.append(load())
 
 
 def _execute(job: Job[Any]) -> Any:
@@ -47,7 +44,7 @@ class Workbench:
     """A model with settings, a memory of results and a pool of processes.
 
     Args:
-        model: with `processes` > 1 it is loaded again in each process, from its directory.
+        model: with `processes` > 1 it is loaded again in each process, from its files.
         settings: how much to measure.
         processes: workers; 1 runs everything in this process.
         progress: told before and after every job.
@@ -55,7 +52,7 @@ class Workbench:
 
     def __init__(
         self,
-        model: VideoModel,
+        model: ClipModel,
         settings: AnalysisSettings,
         processes: int = 1,
         progress: StageProgress | None = None,
@@ -73,8 +70,7 @@ class Workbench:
 
     def __enter__(self) -> Workbench:
         if self._processes > 1:
-            given = (self.model.directory, self.model.weights.dtype.type)
-            workers = open_pool(self._processes, _load_model, given)
+            workers = open_pool(self._processes, _load_model, (self.model.get_loader(),))
             self._pool = self._stack.enter_context(workers)
         return self
 
@@ -134,7 +130,7 @@ class Workbench:
     def make_control(self, gate: str, ratio: float, setup: Setup | None = None) -> RunRequest:
         """A run of a control gate at a share `ratio` of all fed tokens and layers."""
         base = Setup() if setup is None else setup
-        ceiling = self.settings.compute_ceiling(self.model.geometry.tokens_per_frame)
+        ceiling = self.settings.compute_ceiling(self.model.tokens_per_frame)
         return RunRequest(
             self.settings.clips,
             self.settings.frames,

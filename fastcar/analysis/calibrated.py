@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.reference.calibration import calibrate_per_layer, calibrate_uniform
+from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.gate_factory import calibrate_thresholds, make_measuring_gate
 from fastcar.reference.records import ReplayRecord
-from fastcar.reference.video.model import VideoModel
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class CalibrationRequest:
     ratios: tuple[float, ...]
     corrective_runs: int
 
-    def execute(self, model: VideoModel) -> dict[float, Calibrated]:
+    def execute(self, model: ClipModel) -> dict[float, Calibrated]:
         """Calibrate; keyed by target ratio."""
         request = RunRequest(self.clips, self.frames, self.setup, split="calibration")
         dense = make_measuring_gate(self.setup.gate, model.config.num_hidden_layers)
@@ -54,7 +54,7 @@ class CalibrationRequest:
         return {ratio: self._calibrate(model, request, record, ratio) for ratio in self.ratios}
 
     def _calibrate(
-        self, model: VideoModel, request: RunRequest, dense: ReplayRecord, ratio: float
+        self, model: ClipModel, request: RunRequest, dense: ReplayRecord, ratio: float
     ) -> Calibrated:
         found = calibrate_thresholds(
             self.setup.gate,

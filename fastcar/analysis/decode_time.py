@@ -32,11 +32,11 @@ def measure(bench: Workbench) -> Json:
             thresholds = calibrated[ratio].thresholds
             requests.append(RunRequest(batch, settings.frames, setup, thresholds))
         for request in requests:
-            clips = min(request.clips, len(bench.model.load_clips("held_out").prompts))
+            clips = min(request.clips, len(bench.model.load_rows("held_out")))
             summary = replace(request, clips=clips).execute(bench.model)
             rows.append({"batch": clips, "ratio": summary.ratio, "seconds": summary.seconds})
     config = bench.model.config
-    context = settings.frames * bench.model.geometry.tokens_per_frame / 2
+    context = settings.frames * bench.model.tokens_per_frame / 2
     return {
         "rows": rows,
         "mlp_share_of_products": compute_mlp_share(*_get_sizes(config), context),

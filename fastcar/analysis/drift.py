@@ -45,7 +45,7 @@ def measure(bench: Workbench) -> Json:
     forced = bench.run_all(list(requests.values()))
     free = bench.run_all([request.with_free_tokens() for request in requests.values()])
     dense_nats = forced[0].frame_nats
-    trained = bench.model.geometry.frames
+    trained = bench.model.num_frames
     runs = []
     for gate, teacher, alone in zip(requests, forced, free, strict=True):
         excess = teacher.frame_nats - dense_nats  # [clips, T]
@@ -54,7 +54,7 @@ def measure(bench: Workbench) -> Json:
                 "gate": gate,
                 "ratio": teacher.ratio,
                 "frame_nats": [float(nats) for nats in teacher.frame_nats.mean(axis=0)],
-                "frame_psnr": [float(psnr) for psnr in alone.psnr.mean(axis=0)],
+                "frame_psnr": _average_frames(alone.psnr),
                 "spans": make_spans(teacher.frame_nats, alone.psnr),
                 "late_minus_early": make_comparison_row(
                     "late", "early", compare(*split_excess(excess, trained))
@@ -81,7 +81,7 @@ def make_requests(bench: Workbench) -> dict[str, RunRequest]:
 def match_control(bench: Workbench, ratio: float) -> RunRequest:
     """A long random run at the ratio that TAS was measured at."""
     settings = bench.settings
-    frame_tokens = bench.model.geometry.tokens_per_frame
+    frame_tokens = bench.model.tokens_per_frame
     ceiling = compute_ceiling(settings.long_frames * frame_tokens - 1, frame_tokens)
     return RunRequest(
         settings.long_clips,
@@ -92,7 +92,11 @@ def match_control(bench: Workbench, ratio: float) -> RunRequest:
     )
 
 
-def make_spans(frame_nats: Values, psnr: Values) -> list[Json]:
+def _average_frames(psnr: Values | None) -> list[float] | None:
+    return None if psnr is None else [float(mean) for mean in psnr.mean(axis=0)]
+
+
+def make_spans(frame_nats: Values, psnr: Values | None) -> list[Json]:
     """Quality of the first 8, 16, 32 ... frames, from the third on; inputs [clips, T]."""
     frames = frame_nats.shape[1]
     lengths = [length for length in (8, 16, 32) if length < frames] + [frames]
@@ -104,10 +108,14 @@ def make_spans(frame_nats: Values, psnr: Values) -> list[Json]:
                 "frames": length,
                 "nats": float(nats.mean()),
                 "nats_error": compute_standard_error(nats),
-                "psnr": float(psnr[:, FIRST_SCORED_FRAME:length].mean()),
+                "psnr": _average_span(psnr, length),
             }
         )
     return spans
+
+
+def _average_span(psnr: Values | None, length: int) -> float | None:
+    return None if psnr is None else float(psnr[:, FIRST_SCORED_FRAME:length].mean())
 
 
 def split_excess(excess: Values, trained_frames: int) -> tuple[Values, Values]:
@@ -148,7 +156,7 @@ def describe(result: Json) -> Finding:
                     f"{NAMES[gate]}, {span['frames']} frames",
                     to_percent(run["ratio"]),
                     to_nats(span["nats"], span["nats_error"]),
-                    f"{span['psnr']:.1f}",
+                    "-" if span["psnr"] is None else f"{span['psnr']:.1f}",
                 )
             )
     header = ("gate, length", "ratio", NATS_LABEL, "free-running PSNR [dB]")
@@ -173,22 +181,26 @@ def describe(result: Json) -> Finding:
 
 
 def draw(result: Json, path: Path) -> None:
-    """Nats and PSNR by frame."""
-    figure, (left, right) = make_panels(2)
+    """Nats by frame, and PSNR where there are pixels."""
+    fields = ["frame_nats"]
+    if result["runs"][0]["frame_psnr"] is not None:
+        fields.append("frame_psnr")
+    figure, panels = make_panels(len(fields))
     for run in result["runs"]:
         frames = range(FIRST_SCORED_FRAME, len(run["frame_nats"]))
         label = f"{NAMES[run['gate']]}, {to_percent(run['ratio'], 0)}"
         if run["gate"] == DENSE:
             label = NAMES[DENSE]
-        for panel, field in ((left, "frame_nats"), (right, "frame_psnr")):
+        for panel, field in zip(panels, fields, strict=True):
             values = run[field][FIRST_SCORED_FRAME:]
             colour = COLOURS[run["gate"]]
             panel.plot(frames, values, "-o", color=colour, label=label, markersize=3)
-    for panel in (left, right):
+    for panel in panels:
         use_whole_numbers(panel)
         if len(result["runs"][0]["frame_nats"]) > result["trained_frames"]:
             panel.axvline(result["trained_frames"] - 0.5, color="black", linestyle=":", linewidth=1)
-    label_panel(left, "teacher-forced (dotted: trained length)", "frame", NATS_LABEL)
-    label_panel(right, "free-running, against the truth", "frame", "PSNR [dB]")
-    add_legend(figure, left, columns=4)
+    label_panel(panels[0], "teacher-forced (dotted: trained length)", "frame", NATS_LABEL)
+    if len(panels) > 1:
+        label_panel(panels[1], "free-running, against the truth", "frame", "PSNR [dB]")
+    add_legend(figure, panels[0], columns=4)
     save_figure(figure, path)

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-import numpy as np
-
 from fastcar.analysis.runs import RunSummary
 from fastcar.analysis.statistics import Comparison, Direction
 from fastcar.metrics import compute_standard_error
@@ -76,11 +74,6 @@ class Finding:
             *self.notes,
         ]
         return "\n\n".join(parts) + "\n"
-
-
-def to_json_number(value: float) -> float | str:
-    """A number, or "inf" and "-inf", which JSON has no numbers for."""
-    return value if np.isfinite(value) else str(value)
 
 
 def to_percent(share: float, digits: int = 1) -> str:

@@ -32,6 +32,7 @@ from fastcar.metrics import FIRST_SCORED_FRAME, Values, compute_standard_error
 from fastcar.report import ON_PATH_DECIBELS
 
 KEY = "free_running"
+NEEDS_PIXELS = True
 
 
 def measure(bench: Workbench) -> Json:
@@ -59,12 +60,15 @@ def measure(bench: Workbench) -> Json:
 
 def get_clip_psnr(summary: RunSummary) -> Values:
     """Mean PSNR of each clip from the third frame on, [clips] decibels."""
+    assert summary.psnr is not None, "a model without pixels is not asked"
     return np.asarray(summary.psnr[:, FIRST_SCORED_FRAME:].mean(axis=1))
 
 
 def make_row(summary: RunSummary, dense: RunSummary) -> Json:
     """Free-running quality of a run, and its loss against the dense one, paired by clip."""
     psnr = get_clip_psnr(summary)
+    assert summary.psnr is not None
+    assert summary.ssim is not None
     frames = summary.psnr[:, FIRST_SCORED_FRAME:]
     loss = compare(psnr, get_clip_psnr(dense))
     return {

@@ -25,13 +25,13 @@ from fastcar.analysis.finding import (
     make_comparison_row,
     make_quality_row,
     to_difference,
-    to_json_number,
     to_nats,
     to_percent,
 )
 from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.analysis.statistics import MATCHED_RATIO, compare, is_fair
 from fastcar.metrics import Values
+from fastcar.reference.files.json_file import to_json_number
 from fastcar.reference.gate_factory import THRESHOLD_GATES
 
 KEY = "gate_comparison"

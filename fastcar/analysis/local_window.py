@@ -76,7 +76,7 @@ def measure(bench: Workbench) -> Json:
         )
     full = dense_by_window[None].quality.nats
     return {
-        "tokens_per_frame": bench.model.geometry.tokens_per_frame,
+        "tokens_per_frame": bench.model.tokens_per_frame,
         "dense": [
             {
                 "window": window,

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.metrics import Values
 from fastcar.reference.arrays import BoolArray
+from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.gates import Gate, GateQuery
 from fastcar.reference.temporal_attention_score import HeadAggregation, aggregate_heads
 from fastcar.reference.thresholds import Measures
-from fastcar.reference.video.model import VideoModel
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,12 @@ class ProbeRequest:
     frames: int
     split: str = "held_out"
 
-    def execute(self, model: VideoModel) -> Probe:
+    def execute(self, model: ClipModel) -> Probe:
         """Run it."""
         gate = ProbeGate()
         request = RunRequest(self.clips, self.frames, Setup("tas"), split=self.split)
         result = request.decode(model, gate)
-        frame_tokens = model.geometry.tokens_per_frame
+        frame_tokens = model.tokens_per_frame
         layers = zip(gate.inputs, gate.outputs, strict=True)
         measured = [_compare_layer(*layer, frame_tokens) for layer in layers]
         input_distance, output_distance, cosine = (

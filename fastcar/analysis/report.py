@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -28,8 +27,15 @@ from fastcar.analysis import (
 from fastcar.analysis.bench import Workbench
 from fastcar.analysis.finding import Finding, Json, Stance, to_nats, to_percent
 from fastcar.analysis.settings import AnalysisSettings
+from fastcar.analysis.training import describe_untrained, measure_training, withhold_stance
+from fastcar.provenance import (
+    describe_provenance,
+    digest_files,
+    get_tokens_path,
+    list_weight_files,
+)
+from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.progress import StageProgress
-from fastcar.reference.video.model import VideoModel
 
 SCHEMA_VERSION = 1
 """Version of report.json; changes when a field changes its meaning or disappears."""
@@ -37,16 +43,34 @@ SCHEMA_VERSION = 1
 
 @dataclass(frozen=True)
 class Question:
-    """The four things that every question's module has."""
+    """What every question's module has.
+
+    Attributes:
+        key: name in report.json and of the figure.
+        measure: to JSON values.
+        describe: these to words.
+        draw: these to a figure.
+        needs_pixels: whether a model without pixels is not asked.
+        needs_training: whether an untrained model says nothing on it.
+    """
 
     key: str
     measure: Callable[[Workbench], Json]
     describe: Callable[[Json], Finding]
     draw: Callable[[Json, Path], None]
+    needs_pixels: bool
+    needs_training: bool
 
 
 QUESTIONS = tuple(
-    Question(module.KEY, module.measure, module.describe, module.draw)
+    Question(
+        module.KEY,
+        module.measure,
+        module.describe,
+        module.draw,
+        needs_pixels=module is free_running,
+        needs_training=module is not decode_time,
+    )
     for module in (
         decode_time,
         output_similarity,
@@ -66,7 +90,7 @@ QUESTIONS = tuple(
 
 
 def analyze(
-    model: VideoModel,
+    model: ClipModel,
     settings: AnalysisSettings,
     processes: int = 1,
     progress: StageProgress | None = None,
@@ -74,7 +98,7 @@ def analyze(
     """Measure every question.
 
     Args:
-        model: with held-out and calibration clips.
+        model: with held-out and calibration rows; without pixels, what needs them is not asked.
         settings: how much.
         processes: workers that run jobs side by side.
         progress: told before and after every job.
@@ -84,19 +108,38 @@ def analyze(
     """
     described = describe_model(model)
     findings = {}
+    questions = [one for one in QUESTIONS if model.has_pixels or not one.needs_pixels]
     with Workbench(model, settings, processes, progress) as bench:
-        for question in QUESTIONS:
+        bench.label = "training"
+        training = measure_training(bench)
+        for question in questions:
             bench.label = question.key
             findings[question.key] = question.measure(bench)
     return {
         "schema_version": SCHEMA_VERSION,
+        "provenance": describe_provenance(model.directory, get_tokens_path(model)),
         "model": described,
+        "training": training,
         "settings": asdict(settings),
         "findings": findings,
-        "answers": [
-            make_answer(question.describe(findings[question.key])) for question in QUESTIONS
-        ],
+        "answers": [make_answer(finding) for finding in describe_findings(training, findings)],
     }
+
+
+def get_questions(findings: Json) -> list[Question]:
+    """Those that were asked, in order."""
+    return [question for question in QUESTIONS if question.key in findings]
+
+
+def describe_findings(training: Json, findings: Json) -> list[Finding]:
+    """Every finding in words; an untrained model decides none that depends on what it computes."""
+    described = []
+    for question in get_questions(findings):
+        finding = question.describe(findings[question.key])
+        if question.needs_training and not training["is_trained"]:
+            finding = withhold_stance(finding)
+        described.append(finding)
+    return described
 
 
 def make_answer(finding: Finding) -> Json:
@@ -109,18 +152,15 @@ def make_answer(finding: Finding) -> Json:
     }
 
 
-def describe_model(model: VideoModel) -> Json:
+def describe_model(model: ClipModel) -> Json:
     """Which model was measured."""
-    weights = b"".join(
-        path.read_bytes() for path in sorted(model.directory.glob("model*.safetensors"))
-    )
     return {
-        "name": model.directory.name,
-        "weights_sha256": hashlib.sha256(weights).hexdigest(),
+        "name": model.name,
+        "weights_sha256": digest_files(list_weight_files(model.directory)),
         "layers": model.config.num_hidden_layers,
         "hidden_size": model.config.hidden_size,
-        "tokens_per_frame": model.geometry.tokens_per_frame,
-        "trained_frames": model.geometry.frames,
+        "tokens_per_frame": model.tokens_per_frame,
+        "trained_frames": model.num_frames,
     }
 
 
@@ -135,7 +175,7 @@ def write_report(report: Json, directory: Path, page: str = "findings.md") -> li
     paths = [directory / page, directory / "report.json"]
     paths[0].write_text(make_page(report), encoding="utf-8")
     paths[1].write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    for question in QUESTIONS:
+    for question in get_questions(report["findings"]):
         path = figures / f"{question.key}.png"
         question.draw(report["findings"][question.key], path)
         paths.append(path)
@@ -144,7 +184,7 @@ def write_report(report: Json, directory: Path, page: str = "findings.md") -> li
 
 def make_page(report: Json) -> str:
     """The Markdown page of a report."""
-    findings = [question.describe(report["findings"][question.key]) for question in QUESTIONS]
+    findings = describe_findings(report["training"], report["findings"])
     summary = "\n".join(
         f"- [{finding.question}](#{make_anchor(finding.question)}) {finding.answer} "
         f"*({finding.stance.value})*"
@@ -167,14 +207,18 @@ def make_anchor(heading: str) -> str:
 def make_introduction(report: Json) -> str:
     """What was measured, on what, and how well the dense model does."""
     model, settings = report["model"], report["settings"]
+    warning = ""
+    if not report["training"]["is_trained"]:
+        warning = f"**Warning: {describe_untrained(report['training'])}.**\n\n"
     comparison = report["findings"][gate_comparison.KEY]
     dense = comparison["dense"]
     stances = [answer["stance"] for answer in report["answers"]]
     counts = "; ".join(f"{stance.value}: {stances.count(stance.name.lower())}" for stance in Stance)
     return (
-        "The figures of the paper (arXiv:2505.14709v1) and its open questions, measured on the "
-        f"model `{model['name']}` (weights {model['weights_sha256'][:12]}, {model['layers']} "
-        f"layers, width {model['hidden_size']}, {model['tokens_per_frame']} tokens per frame). "
+        f"{warning}The figures of the paper (arXiv:2505.14709v1) and its open questions, measured "
+        f"on the model `{model['name']}` (weights {model['weights_sha256'][:12]}, "
+        f"{model['layers']} layers, width {model['hidden_size']}, "
+        f"{model['tokens_per_frame']} tokens per frame). "
         "`make findings` writes this page; every sentence with a value is chosen by code from the "
         "measurement.\n\n"
         f"Measured on {settings['clips']} held-out clips of {settings['frames']} frames "

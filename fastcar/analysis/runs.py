@@ -20,6 +20,8 @@ from fastcar.metrics import (
     compute_quality,
     compute_ssim,
 )
+from fastcar.reference.clip_model import ClipModel
+from fastcar.reference.clips import decode_rows
 from fastcar.reference.gate_factory import THRESHOLD_GATES, make_ratio_gate, make_threshold_gate
 from fastcar.reference.gates import Gate
 from fastcar.reference.generate import DecodeOptions, DecodeResult
@@ -27,8 +29,6 @@ from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.temporal_attention_score import HeadAggregation, HeadWeights
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds
-from fastcar.reference.video.clips import decode_clips
-from fastcar.reference.video.model import VideoModel
 from fastcar.statistics import compute_frame_ratios
 
 DENSE = "dense"
@@ -53,10 +53,10 @@ class Setup:
     window_tokens: int | None = None
     max_chain: int | None = None
 
-    def make_options(self, model: VideoModel, gate: Gate | None) -> DecodeOptions:
+    def make_options(self, model: ClipModel, gate: Gate | None) -> DecodeOptions:
         """Options of the decoder with a gate made for this set-up."""
         replay = ReplayConfig(
-            model.geometry.tokens_per_frame,
+            model.tokens_per_frame,
             max_chain=self.max_chain,
             aggregation=make_aggregation(self.heads, model.config.num_attention_heads),
         )
@@ -81,7 +81,7 @@ class RunSummary:
         frame_ratios: [T] float64.
         quality: per clip, from the third frame on.
         frame_nats: [clips, T] float64, nats per token.
-        psnr: [clips, T] float64, decibels against the codec's truth, capped.
+        psnr: [clips, T] float64, decibels against the codec's truth, capped; None without pixels.
         ssim: [clips, T] float64, likewise.
         chain_counts: number of replays by how many frames stale they were, from 1 on.
         num_scores: scores taken, over tokens, layers and clips.
@@ -94,8 +94,8 @@ class RunSummary:
     frame_ratios: Values
     quality: Quality
     frame_nats: Values
-    psnr: Values
-    ssim: Values
+    psnr: Values | None
+    ssim: Values | None
     chain_counts: tuple[int, ...]
     num_scores: int
     num_extra_scores: int
@@ -144,38 +144,41 @@ class RunRequest:
         """The same run on the model's own tokens."""
         return replace(self, is_free=True)
 
-    def execute(self, model: VideoModel) -> RunSummary:
+    def execute(self, model: ClipModel) -> RunSummary:
         """Run it."""
         gate = self.make_gate(model.config.num_hidden_layers)
         return summarize(self.decode(model, gate), self.get_truth(model), model)
 
-    def get_truth(self, model: VideoModel) -> NDArray[np.int64]:
+    def get_truth(self, model: ClipModel) -> NDArray[np.int64]:
         """[clips, frames * N] true tokens."""
-        tokens = self.frames * model.geometry.tokens_per_frame
-        return model.load_clips(self.split).take(self.clips).token_ids[:, :tokens]
+        tokens = self.frames * model.tokens_per_frame
+        return model.load_rows(self.split).take(self.clips).token_ids[:, :tokens]
 
-    def decode(self, model: VideoModel, gate: Gate | None) -> DecodeResult:
+    def decode(self, model: ClipModel, gate: Gate | None) -> DecodeResult:
         """Decode with the given gate in place of the request's own."""
         given_frames = FIRST_SCORED_FRAME if self.is_free else self.frames
-        clips = model.load_clips(self.split).take(self.clips)
+        rows = model.load_rows(self.split).take(self.clips)
         options = self.setup.make_options(model, gate)
-        return decode_clips(model, clips, options, self.frames, given_frames)
+        return decode_rows(model, rows, options, self.frames, given_frames)
 
 
-def summarize(result: DecodeResult, truth: NDArray[np.int64], model: VideoModel) -> RunSummary:
+def summarize(result: DecodeResult, truth: NDArray[np.int64], model: ClipModel) -> RunSummary:
     """Reduce a run to what the questions need; truth is [clips, frames * N]."""
-    frame_tokens = model.geometry.tokens_per_frame
+    frame_tokens = model.tokens_per_frame
     record = result.record
     clips = len(truth)
     shown, true = model.render(result.token_ids), model.render(truth)
+    psnr = ssim = None
+    if shown is not None and true is not None:
+        psnr, ssim = cap_psnr(compute_psnr(shown, true)), compute_ssim(shown, true)
     return RunSummary(
         record.replay_ratio,
         record.replayed.mean(axis=0).T,
         compute_frame_ratios(record, frame_tokens),
         compute_quality(result.nats, result.top_1, frame_tokens),
         result.nats.reshape(-1, frame_tokens, clips).mean(axis=1).T,
-        cap_psnr(compute_psnr(shown, true)),
-        compute_ssim(shown, true),
+        psnr,
+        ssim,
         tuple(int(count) for count in np.bincount(record.chains[record.replayed])[1:]),
         int(np.isfinite(record.scores).sum()),
         record.num_extra_scores * clips,

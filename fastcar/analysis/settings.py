@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fastcar.reference.calibration import compute_ceiling
+from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.video.model import VideoModel
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,26 @@ class AnalysisSettings:
         """Largest replay ratio of a run."""
         return compute_ceiling(self.frames * tokens_per_frame - 1, tokens_per_frame)
 
-    def check(self, model: VideoModel) -> None:
+    def fit(self, model: ClipModel) -> AnalysisSettings:
+        """The same with no more clips and frames than the model has."""
+        held_out, calibration = model.load_rows("held_out"), model.load_rows("calibration")
+        most_frames = held_out.count_frames(model.tokens_per_frame)
+        return replace(
+            self,
+            clips=min(self.clips, len(held_out)),
+            long_clips=min(self.long_clips, len(held_out)),
+            calibration_clips=min(self.calibration_clips, len(calibration)),
+            frames=min(self.frames, most_frames),
+            long_frames=min(self.long_frames, most_frames),
+        )
+
+    def check(self, model: ClipModel) -> None:
         """Refuse more clips or frames than the model has, before anything runs."""
-        held_out, calibration = model.load_clips("held_out"), model.load_clips("calibration")
-        held_out.take(self.clips)
-        held_out.take(self.long_clips)
-        calibration.take(self.calibration_clips)
-        most = held_out.token_ids.shape[1] // model.geometry.tokens_per_frame
+        held_out, calibration = model.load_rows("held_out"), model.load_rows("calibration")
+        held_out.take(self.clips, "clips")
+        held_out.take(self.long_clips, "long_clips")
+        calibration.take(self.calibration_clips, "calibration_clips")
+        most = held_out.count_frames(model.tokens_per_frame)
         for name in ("frames", "long_frames"):
             if getattr(self, name) > most:
                 raise ArgumentError(name, getattr(self, name), f"at most {most}, as recorded")

@@ -15,20 +15,18 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from fastcar.analysis.report import analyze as run_analysis
 from fastcar.analysis.report import write_report
 from fastcar.analysis.settings import AnalysisSettings
-from fastcar.cli.options import apply_options, out_option
+from fastcar.analysis.training import describe_untrained
+from fastcar.cli.console import warn
+from fastcar.cli.options import apply_options, checkpoint_option, out_option, tokens_options
 from fastcar.output import check_writable_directory, write_directory_atomically
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.progress import StageProgress
-from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
+from fastcar.reference.token_model import load_clip_model
 from fastcar.workers import get_process_count
 
 _OPTIONS = (
-    click.option(
-        "--checkpoint",
-        type=click.Path(path_type=Path),
-        default=SHIPPED_MODEL,
-        help="Directory of a video model.  [the shipped one]",
-    ),
+    checkpoint_option("Video model, or with --tokens any Hugging Face Llama directory."),
+    *tokens_options,
     click.option(
         "--clips",
         type=int,
@@ -53,6 +51,8 @@ _OPTIONS = (
 @apply_options(_OPTIONS)
 def analyze(
     checkpoint: Path,
+    tokens: Path | None,
+    tokens_per_frame: int | None,
     clips: int | None,
     seed: int,
     quick: bool,
@@ -62,20 +62,27 @@ def analyze(
 ) -> None:
     """Measure where replay stands on a model: time, similarity, gates, drift.
 
+    What needs pixels is left out for a checkpoint that is no video model.
+
     \b
     Examples:
       fastcar analyze --quick --out out/findings
       fastcar analyze --clips 32 --out out/findings
+      fastcar analyze --checkpoint llama --tokens tokens.npz --tokens-per-frame 16 --out out/mine
     """  # noqa: D301 - click reads \b as "keep these lines"
     if processes < 1:
         raise ArgumentError("processes", processes, "at least 1")
-    settings = make_settings(clips, seed, quick)
     check_writable_directory(out)
-    model = load_video_model(checkpoint)
+    model = load_clip_model(checkpoint, tokens, tokens_per_frame)
+    settings = make_settings(clips, seed, quick).fit(model)
+    if clips is not None:
+        settings = replace(settings, clips=clips)
     with write_directory_atomically(out) as partial:
         with show_jobs() as progress:
             report = run_analysis(model, settings, processes, progress)
         names = [path.relative_to(partial) for path in write_report(report, partial)]
+    if not report["training"]["is_trained"]:
+        warn(describe_untrained(report["training"]))
     if is_json:
         click.echo(json.dumps(report, allow_nan=False))
         return

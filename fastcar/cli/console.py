@@ -1,14 +1,25 @@
-"""Progress on stderr, so that stdout holds results only."""
+"""Progress and warnings on stderr, so that stdout holds results only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from fastcar.reference.progress import StageProgress
+
+
+def note(text: str) -> None:
+    """One line on stderr on something that is done otherwise than asked."""
+    click.echo("fastcar: note: " + " ".join(text.split()), err=True)
+
+
+def warn(text: str) -> None:
+    """One line on stderr on a result that is not what it seems."""
+    click.echo("fastcar: warning: " + " ".join(text.split()), err=True)
 
 
 @contextmanager

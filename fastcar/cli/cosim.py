@@ -8,28 +8,41 @@ from typing import Any
 
 import click
 
-from fastcar.cli.console import show_progress
+from fastcar.cli.console import note, show_progress, warn
 from fastcar.cli.options import (
     apply_options,
+    budget_option,
     checkpoint_option,
     choice_option,
     file_option,
     json_option,
     number_option,
+    read_thresholds,
     source_option,
+    tokens_options,
 )
 from fastcar.cosim.backends.backend import WatchdogError
 from fastcar.cosim.lockstep import LockstepError
 from fastcar.cosim.report import build_report
 from fastcar.cosim.report_tables import format_report
-from fastcar.cosim.request import BACKENDS, DEFAULT_TOKENS, MAX_STALL, CosimRequest, Mode
+from fastcar.cosim.request import (
+    BACKENDS,
+    DEFAULT_BATCH,
+    DEFAULT_CALIBRATION_CLIPS,
+    DEFAULT_LANES,
+    DEFAULT_TARGET_RATIO,
+    DEFAULT_TOKENS,
+    MAX_STALL,
+    CosimRequest,
+    Mode,
+)
 from fastcar.cosim.run import Cosim, prepare_cosim, run_cosim
 from fastcar.cosim.wave import WINDOW_CYCLES, write_wave
 from fastcar.hardware_pictures import draw_cosim
 from fastcar.output import check_writable, write_atomically
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.reference.integer.mlp_engine import DecisionSource
-from fastcar.reference.video.model import load_video_model
+from fastcar.reference.token_model import load_clip_model
 
 EXIT_DIFFERENT = 1
 
@@ -45,15 +58,25 @@ _OPTIONS = (
         "Token to begin at; the state before is the reference's.  [one of frame 1]",
         "J",
     ),
-    number_option("--tokens", None, f"Tokens to simulate.  [{DEFAULT_TOKENS}]", "T"),
+    number_option("--num-tokens", None, f"Tokens to simulate.  [{DEFAULT_TOKENS}]", "T"),
     number_option(
         "--given-frames",
         _DEFAULTS.given_frames,
         "True frames at the start; the others are drawn greedily.",
     ),
-    number_option("--batch", _DEFAULTS.batch, "Held-out clips, one per slot.", "B"),
+    number_option(
+        "--batch",
+        None,
+        f"Held-out clips, one per slot.  [{DEFAULT_BATCH}, fewer where there are fewer]",
+        "B",
+    ),
     number_option("--cores", _DEFAULTS.cores, "Cores.", "C"),
-    number_option("--lanes", _DEFAULTS.lanes, "Multipliers of a core.", "L"),
+    number_option(
+        "--lanes",
+        None,
+        f"Multipliers of a core.  [{DEFAULT_LANES}, fewer for a smaller model]",
+        "L",
+    ),
     choice_option(
         "--mode",
         [mode.value for mode in Mode],
@@ -61,13 +84,20 @@ _OPTIONS = (
         "Dynamic or static mapping with replay, or no replay.",
     ),
     source_option(_DEFAULTS.source),
+    click.option(
+        "--tau",
+        callback=read_thresholds,
+        metavar="X|none,X,..",
+        help="Threshold of score or distance, one or one per layer; in place of a ratio.",
+    ),
     number_option(
         "--target-ratio",
-        _DEFAULTS.target_ratio,
-        "Replayed share of the eligible decisions.",
+        None,
+        f"Calibrate to this replayed share of the eligible decisions.  [{DEFAULT_TARGET_RATIO}]",
         "R",
         float,
     ),
+    budget_option("eligible decisions"),
     number_option("--latency", _DEFAULTS.latency, "Of the memory.", "CYCLES"),
     number_option(
         "--stall",
@@ -79,10 +109,12 @@ _OPTIONS = (
     number_option("--seed", _DEFAULTS.seed, "Of the stalls."),
     number_option(
         "--calibration-clips",
-        _DEFAULTS.calibration_clips,
-        "Recorded clips for scales and thresholds.",
+        None,
+        "Clips for scales and thresholds.  "
+        f"[{DEFAULT_CALIBRATION_CLIPS}, fewer where there are fewer]",
     ),
-    checkpoint_option("Video model."),
+    checkpoint_option("Video model, or with --tokens any Hugging Face Llama directory."),
+    *tokens_options,
     file_option(
         "--wave",
         "FILE.vcd",
@@ -101,6 +133,8 @@ _OPTIONS = (
 @apply_options(_OPTIONS)
 def cosim(
     checkpoint: Path,
+    tokens: Path | None,
+    tokens_per_frame: int | None,
     mode: str,
     source: str,
     wave: Path | None,
@@ -117,7 +151,11 @@ def cosim(
       fastcar cosim
       fastcar cosim --source distance --mode static --out out/static.json
       fastcar cosim --backend verilator --batch 16 --frames 16
+      fastcar cosim --checkpoint llama --tokens tokens.npz --tokens-per-frame 16 --tau 0.3
     """  # noqa: D301 - click reads \b as "keep these lines"
+    if tokens is not None and tokens.name.isdecimal() and not tokens.exists():
+        note(f"--tokens takes a file now; the number is --num-tokens {tokens.name}")
+        options["num_tokens"], tokens = int(tokens.name), None
     request = CosimRequest(
         mode=Mode(mode), source=DecisionSource(source), keeps_memory=wave is not None, **options
     )
@@ -127,7 +165,7 @@ def cosim(
             check_writable(path)
     if wave is not None and wave.resolve() in {path.resolve() for path in (out, picture) if path}:
         raise ArgumentError("wave", str(wave), "another file than the report and its picture")
-    model = load_video_model(checkpoint)
+    model = load_clip_model(checkpoint, tokens, tokens_per_frame)
     failure: FastCarError | None = None
     with show_progress() as progress:
         run, decoder = prepare_cosim(request, model, progress)
@@ -143,6 +181,8 @@ def cosim(
             draw_cosim(report, partial_picture)
     if wave is not None:
         write_last_wave(wave, run, failure)
+    for line in report["warnings"]:
+        warn(line)
     click.echo(text if is_json else format_report(report))
     return EXIT_DIFFERENT if failure is not None else 0
 

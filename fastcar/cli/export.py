@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,30 +11,52 @@ import click
 
 from fastcar.cli.options import (
     apply_options,
-    checkpoint_option,
     choice_option,
     json_option,
     number_option,
     out_option,
     source_option,
+    tokens_options,
 )
-from fastcar.cosim.export.export import ExportPackage, ExportRequest, make_package
+from fastcar.cosim.export.export import DEFAULT_SLOTS, ExportPackage, ExportRequest, make_package
+from fastcar.cosim.request import DEFAULT_LANES
 from fastcar.output import check_writable_directory, write_directory_atomically
 from fastcar.reference.integer.mlp_engine import DecisionSource
-from fastcar.reference.video.model import load_video_model
+from fastcar.reference.token_model import load_clip_model
+from fastcar.reference.video.model import SHIPPED_MODEL
 from fastcar.rtl.config import PRESETS
 
 _OPTIONS = (
     choice_option(
         "--preset",
         PRESETS,
-        ExportRequest.preset,
-        "Sizes of the accelerator; demo is that of the shipped model.",
+        None,
+        "Sizes of the accelerator.  [demo for the shipped model, else those of the checkpoint]",
     ),
+    number_option("--cores", None, "Cores, without a preset.  [2]", "C"),
+    number_option(
+        "--lanes",
+        None,
+        f"Multipliers of a core, without a preset.  [{DEFAULT_LANES}, fewer for a smaller model]",
+        "L",
+    ),
+    number_option("--batch", None, "Batch slots, without a preset.  [as --slots]", "B"),
     out_option("DIR", "Where the files go."),
-    checkpoint_option("Video model whose tokens the testbench runs, if its sizes fit."),
+    click.option(
+        "--checkpoint",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Model whose tokens the testbench runs: a video model, or with --tokens any Hugging "
+        "Face Llama directory.  [the shipped model; random tokens where a preset has other sizes]",
+    ),
+    *tokens_options,
     source_option(DecisionSource.SCORE),
-    number_option("--slots", ExportRequest.num_slots, "Batch slots in the testbench.", "B"),
+    number_option(
+        "--slots",
+        None,
+        f"Batch slots in the testbench.  [{DEFAULT_SLOTS}, fewer where there are fewer]",
+        "B",
+    ),
     number_option("--layer", ExportRequest.layer_index, "Layer that the testbench runs.", "L"),
     number_option(
         "--latency", ExportRequest.latency_cycles, "Of the testbench's memory.", "CYCLES"
@@ -41,7 +64,7 @@ _OPTIONS = (
     number_option(
         "--seed",
         ExportRequest.seed,
-        "Of the random model where the checkpoint's sizes do not fit.",
+        "Of the random model where a preset has other sizes than the shipped one.",
     ),
     json_option,
 )
@@ -51,9 +74,11 @@ _OPTIONS = (
 @apply_options(_OPTIONS)
 def export(
     out: Path,
-    checkpoint: Path,
+    checkpoint: Path | None,
+    tokens: Path | None,
+    tokens_per_frame: int | None,
     source: str,
-    slots: int,
+    slots: int | None,
     layer: int,
     latency: int,
     is_json: bool,
@@ -68,6 +93,7 @@ def export(
     Examples:
       fastcar export --out out/verilog
       fastcar export --preset tiny --source distance --out out/tiny
+      fastcar export --checkpoint llama --tokens tokens.npz --tokens-per-frame 16 --out out/mine
     """  # noqa: D301 - click reads \b as "keep these lines"
     request = ExportRequest(
         source=DecisionSource(source),
@@ -77,21 +103,25 @@ def export(
         **options,
     )
     check_writable_directory(out)
-    package = make_package(request, load_video_model(checkpoint))
+    model = None
+    if checkpoint is not None or tokens is not None or tokens_per_frame is not None:
+        model = load_clip_model(checkpoint or SHIPPED_MODEL, tokens, tokens_per_frame)
+    package = make_package(request, model)
     with write_directory_atomically(out) as partial:
         for name, text in package.files.items():
             (partial / name).write_text(text, encoding="utf-8")
-    report = build_report(request, package, out)
+    report = build_report(package, out)
     click.echo(json.dumps(report, indent=1) if is_json else format_report(report))
     return 0
 
 
-def build_report(request: ExportRequest, package: ExportPackage, out: Path) -> dict[str, Any]:
+def build_report(package: ExportPackage, out: Path) -> dict[str, Any]:
     """What was written."""
     recording = package.recording
     return {
         "out": str(out),
-        "preset": request.preset,
+        "preset": package.name,
+        "accelerator": asdict(package.recording.config),
         "recorded": recording.description,
         "instructions": len(recording.program),
         "cycles": recording.counters.cycles,

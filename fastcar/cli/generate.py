@@ -8,12 +8,13 @@ from typing import Any
 
 import click
 
-from fastcar.cli.console import show_progress
+from fastcar.cli.console import show_progress, warn
 from fastcar.cli.engine_option import cache_option, engine_option
 from fastcar.cli.options import (
     DTYPES,
     apply_options,
     attention_options,
+    budget_option,
     dtype_option,
     eligibility_options,
     json_option,
@@ -23,6 +24,7 @@ from fastcar.cli.options import (
 )
 from fastcar.cli.tables import print_report
 from fastcar.gallery import write_results
+from fastcar.gate_choice import DEFAULT_CLOSED_LOOP_RUNS
 from fastcar.generation import run_generation
 from fastcar.output import check_writable_directory, write_directory_atomically
 from fastcar.proofs.certificate import CERTIFICATES
@@ -91,13 +93,13 @@ _REPLAY = (
     click.option(
         "--target-ratio", type=float, metavar="R", help="Calibrate to this replay ratio.  [0.5]"
     ),
+    budget_option("run"),
     click.option("--per-layer", is_flag=True, help="Calibrate every layer to the ratio."),
     click.option(
         "--closed-loop-runs",
         type=int,
-        default=0,
-        show_default=True,
-        help="Corrective runs of the calibration.",
+        help="Corrective runs of the calibration, at most; 0 trusts the dense run.  "
+        f"[{DEFAULT_CLOSED_LOOP_RUNS}]",
     ),
     click.option("--adaptive", is_flag=True, help="Track the ratio online, without calibration."),
     click.option(
@@ -172,6 +174,8 @@ def generate(**options: Any) -> None:
         with show_progress() as progress:
             generation = run_generation(model, request, progress)
         report = write_results(generation, build_report(generation), partial)
+    for line in report["warnings"]:
+        warn(line)
     if is_json:
         click.echo(json.dumps(report, allow_nan=False))
     else:

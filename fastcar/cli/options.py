@@ -80,10 +80,14 @@ def number_option(
     )
 
 
-def choice_option(name: str, choices: Iterable[str], default: str, text: str) -> Decorator:
+def choice_option(name: str, choices: Iterable[str], default: str | None, text: str) -> Decorator:
     """One of some words."""
     return click.option(
-        name, type=click.Choice(list(choices)), default=default, show_default=True, help=text
+        name,
+        type=click.Choice(list(choices)),
+        default=default,
+        show_default=default is not None,
+        help=text,
     )
 
 
@@ -96,6 +100,37 @@ def checkpoint_option(text: str) -> Decorator:
         metavar="DIR",
         help=f"{text}  [the shipped model]",
     )
+
+
+def budget_option(what: str) -> Decorator:
+    """A share of the dense multiplications, in place of thresholds and ratio."""
+    return number_option(
+        "--budget",
+        None,
+        f"Calibrate to this share of the dense MLP multiplications of the {what}, the gate's own "
+        "included.",
+        "S",
+        float,
+    )
+
+
+tokens_per_frame_option = click.option(
+    "--tokens-per-frame",
+    type=int,
+    metavar="N",
+    help="Tokens of one frame; given together with --tokens.",
+)
+tokens_options = (
+    click.option(
+        "--tokens",
+        type=click.Path(path_type=Path),
+        metavar="TOKENS.npz",
+        help="Integer arrays prompt_ids [B,P], forced_ids [B,S]: makes any Llama directory do.  "
+        "[the clips of the video model]",
+    ),
+    tokens_per_frame_option,
+)
+"""What is fed to a checkpoint that is no video model."""
 
 
 def file_option(name: str, metavar: str, text: str) -> Decorator:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,12 +15,18 @@ from fastcar.cli.options import (
     json_option,
     number_option,
     source_option,
+    tokens_options,
 )
 from fastcar.cosim.cycles.workload import WORKLOADS
-from fastcar.cosim.prediction import DEFAULT_RATIOS, PredictionRequest
 from fastcar.cosim.prediction import predict as predict_cycles
+from fastcar.cosim.prediction_request import DEFAULT_PRESET, DEFAULT_RATIOS, PredictionRequest
 from fastcar.cosim.prediction_tables import format_report
+from fastcar.reference.clip_model import ClipModel
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.files.config_file import load_config
 from fastcar.reference.integer.mlp_engine import DecisionSource
+from fastcar.reference.token_model import is_video_model, load_clip_model
 
 _DEFAULTS = PredictionRequest()
 _KNOWN = "[the preset's, if known]"
@@ -27,9 +34,17 @@ _OPTIONS = (
     choice_option(
         "--preset",
         WORKLOADS,
-        _DEFAULTS.preset,
-        "Sizes of the model; demo is the shipped one, with its accelerator.",
+        None,
+        "Sizes of the model; demo is the shipped one, with its accelerator.  "
+        f"[{DEFAULT_PRESET}, or those of the checkpoint]",
     ),
+    click.option(
+        "--checkpoint",
+        type=click.Path(path_type=Path),
+        metavar="DIR",
+        help="Sizes of this Llama directory; decisions as measured on its clips, or on --tokens.",
+    ),
+    *tokens_options,
     number_option("--cores", None, f"Cores.  {_KNOWN}", "C"),
     number_option("--lanes", None, f"Multipliers of a core.  {_KNOWN}", "L"),
     number_option("--batch", None, f"Batch slots.  {_KNOWN}", "B"),
@@ -45,7 +60,7 @@ _OPTIONS = (
         help="Replayed share, may be given again.",
     ),
     source_option(_DEFAULTS.source),
-    number_option("--draws", _DEFAULTS.draws, "Layer steps drawn for each share.", "K"),
+    number_option("--draws", _DEFAULTS.draws, "Layer steps for each share.", "K"),
     number_option("--seed", _DEFAULTS.seed, "Of the draws."),
     number_option(
         "--mlp-share",
@@ -61,18 +76,41 @@ _OPTIONS = (
 
 @click.command()
 @apply_options(_OPTIONS)
-def predict(source: str, is_json: bool, **options: Any) -> int:
+def predict(
+    source: str,
+    checkpoint: Path | None,
+    tokens: Path | None,
+    tokens_per_frame: int | None,
+    is_json: bool,
+    **options: Any,
+) -> int:
     """Predict cycles of layer steps by the cycle model, dense, static and under DRS.
 
-    What a preset does not know has to be given.
+    What a preset does not know has to be given. Of a checkpoint without clips and tokens the
+    sizes alone are read, and decisions are drawn.
 
     \b
     Examples:
       fastcar predict
       fastcar predict --preset vila_u_7b_u280 --cores 8 --lanes 16 --batch 18 --latency 64
+      fastcar predict --checkpoint llama --tokens tokens.npz --tokens-per-frame 16 --cores 4
     """  # noqa: D301 - click reads \b as "keep these lines"
     request = PredictionRequest(source=DecisionSource(source), **options)
+    model = load_predicted_model(checkpoint, tokens, tokens_per_frame)
     with show_progress() as progress:
-        report = predict_cycles(request, progress)
+        report = predict_cycles(request, model, progress)
     click.echo(json.dumps(report, indent=1, allow_nan=False) if is_json else format_report(report))
     return 0
+
+
+def load_predicted_model(
+    checkpoint: Path | None, tokens: Path | None, tokens_per_frame: int | None
+) -> ClipModel | ModelConfig | None:
+    """The model whose decisions are measured, its sizes alone, or nothing for a preset."""
+    if checkpoint is None:
+        if tokens is not None:
+            raise ArgumentError("tokens", str(tokens), "given together with checkpoint")
+        return None
+    if tokens is None and tokens_per_frame is None and not is_video_model(checkpoint):
+        return load_config(checkpoint)
+    return load_clip_model(checkpoint, tokens, tokens_per_frame)

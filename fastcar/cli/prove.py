@@ -18,6 +18,7 @@ from fastcar.cli.options import (
     file_option,
     json_option,
     number_option,
+    tokens_per_frame_option,
 )
 from fastcar.output import check_writable, write_atomically
 from fastcar.proving import CERTIFIED_INSTANCES, MAX_INSTANCES, Request
@@ -38,6 +39,13 @@ _OPTIONS = (
         help="Statement to check, may be given again.  [all]",
     ),
     checkpoint_option("Video model, or any Hugging Face Llama directory."),
+    click.option(
+        "--tokens",
+        type=click.Path(path_type=Path),
+        metavar="TOKENS.npz",
+        help="Integer arrays prompt_ids [B,P], forced_ids [B,S].  [clips, or random tokens]",
+    ),
+    tokens_per_frame_option,
     number_option(
         "--instances",
         Request().num_instances,
@@ -67,6 +75,8 @@ _OPTIONS = (
 def prove(
     numbers: tuple[str, ...],
     checkpoint: Path,
+    tokens: Path | None,
+    tokens_per_frame: int | None,
     instances: int,
     seed: int,
     certify: bool,
@@ -85,7 +95,7 @@ def prove(
     """  # noqa: D301 - click reads \b as "keep these lines"
     if processes < 1:
         raise ArgumentError("processes", processes, "at least 1")
-    request = Request(numbers, checkpoint, instances, seed, certify)
+    request = Request(numbers, checkpoint, instances, seed, certify, tokens, tokens_per_frame)
     if out is not None:
         check_writable(out)
     with show_steps() as progress:

@@ -9,6 +9,7 @@ from typing import Any
 import click
 import numpy as np
 
+from fastcar.cli.console import note, warn
 from fastcar.cli.engine_option import cache_option, engine_option
 from fastcar.cli.options import (
     DTYPES,
@@ -24,12 +25,14 @@ from fastcar.output import check_writable, write_atomically
 from fastcar.reference.engine_factory import make_engine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
+from fastcar.reference.files.tokens_file import read_tokens
+from fastcar.reference.inert import list_warnings
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.thresholds import spread_thresholds
 from fastcar.reference.trace import Trace, make_score_gate, run_trace
 from fastcar.request import DEFAULT_SINKS
-from fastcar.tokens_file import read_tokens
 
 _OPTIONS = (
     click.option(
@@ -50,13 +53,12 @@ _OPTIONS = (
         "--tokens-per-frame", type=int, required=True, metavar="N", help="Tokens of one frame."
     ),
     click.option(
-        "--thresholds",
+        "--tau",
         callback=read_thresholds,
         metavar="X|none,X,..",
-        default="none",
-        show_default=True,
-        help="TAS threshold, one or one per layer: 0.4 or none,0.1,-0.2.",
+        help="TAS threshold, one or one per layer: 0.4 or none,0.1,-0.2.  [none]",
     ),
+    click.option("--thresholds", callback=read_thresholds, hidden=True),
     semantics_option,
     dtype_option,
     engine_option,
@@ -73,7 +75,8 @@ _OPTIONS = (
 def trace(
     checkpoint: Path,
     tokens: Path,
-    thresholds: tuple[float | None, ...],
+    tau: tuple[float | None, ...] | None,
+    thresholds: tuple[float | None, ...] | None,
     dtype: str,
     engine: str,
     kv_cache: str,
@@ -90,12 +93,19 @@ def trace(
       eligible [S,B]           replayed [S,L,B], bool
       mlp_used [S,L,B,D]       layer_out [S,L,B,D]
     """  # noqa: D301 - click reads \b as "keep these lines"
+    if thresholds is not None:
+        if tau is not None:
+            raise ArgumentError("thresholds", thresholds, "left out: it is the old name of tau")
+        note("--thresholds is now --tau")
+        tau = thresholds
+    if tau is None:
+        tau = (None,)
     replay, sparse = _make_settings(**options)
     check_writable(out)
     given = read_tokens(tokens)
     config, weights = load_checkpoint(checkpoint, DTYPES[dtype])
-    given.check_vocabulary(config.vocab_size)
-    gate = make_score_gate(thresholds, config.num_hidden_layers, replay.semantics)
+    given.check_model(config)
+    gate = make_score_gate(tau, config.num_hidden_layers, replay.semantics)
     result = run_trace(
         config,
         weights,
@@ -111,7 +121,10 @@ def trace(
     )
     with write_atomically(out) as partial, partial.open("wb") as file:
         np.savez(file, **vars(result))
-    summary = summarise(result)
+    chosen = spread_thresholds("tau", tau, config.num_hidden_layers)
+    summary = summarise(result, chosen)
+    for line in summary["warnings"]:
+        warn(line)
     click.echo(json.dumps(summary) if is_json else _format_summary(summary, out))
 
 
@@ -132,15 +145,20 @@ def _make_settings(
     return replay, SparseAttention(window, DEFAULT_SINKS if sinks is None else sinks)
 
 
-def summarise(result: Trace) -> dict[str, Any]:
-    """Sizes and replay ratios of a trace, as JSON values."""
+def summarise(result: Trace, thresholds: tuple[float | None, ...]) -> dict[str, Any]:
+    """Sizes and replay ratios of a trace, as JSON values; no warning where no layer has a tau."""
     steps, layers, rows = result.replayed.shape
+    warnings: list[str] = []
+    if any(threshold is not None for threshold in thresholds):
+        eligible = result.eligible[:, None]  # [S, 1, B]
+        warnings = list_warnings(eligible, result.replayed, result.tas, thresholds)
     return {
         "steps": steps,
         "layers": layers,
         "rows": rows,
         "replay_ratio": float(result.replayed.mean()) if result.replayed.size else 0.0,
         "ceiling": float(result.eligible.mean()) if result.eligible.size else 0.0,
+        "warnings": warnings,
     }
 
 

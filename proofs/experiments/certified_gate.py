@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from fastcar.proofs.certificate import CERTIFICATES, make_certificate
 from fastcar.reference.arrays import BoolArray
 from fastcar.reference.certified_gate import CertifiedGate
+from fastcar.reference.clip_model import ClipModel
+from fastcar.reference.clips import decode_rows
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.gate_factory import calibrate_thresholds, make_measuring_gate
 from fastcar.reference.gates import Gate, GateQuery
@@ -23,8 +25,6 @@ from fastcar.reference.generate import DecodeOptions, DecodeResult
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.thresholds import Measures
-from fastcar.reference.video.clips import decode_clips
-from fastcar.reference.video.model import VideoModel
 
 SHARES = (0.0, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 """Guaranteed errors, relative to the mean norm of a layer's MLP output."""
@@ -116,13 +116,13 @@ class GuaranteeStudy:
     """Runs gates on the first recorded held-out clips of a model.
 
     Attributes:
-        model: a video model with clips.
+        model: with held-out rows.
         num_clips: rows that are decoded side by side.
         num_frames: of each.
         progress: called with one line per run.
     """
 
-    model: VideoModel
+    model: ClipModel
     num_clips: int = 8
     num_frames: int = 16
     progress: Callable[[str], None] = lambda line: None
@@ -178,9 +178,9 @@ class GuaranteeStudy:
         return self._summarize(name, None, observed, result, scale, spent)
 
     def _decode(self, gate: Gate) -> DecodeResult:
-        clips = self.model.load_clips("held_out").take(self.num_clips)
-        options = DecodeOptions(ReplayConfig(self.model.geometry.tokens_per_frame), gate)
-        return decode_clips(self.model, clips, options, self.num_frames)
+        rows = self.model.load_rows("held_out").take(self.num_clips)
+        options = DecodeOptions(ReplayConfig(self.model.tokens_per_frame), gate)
+        return decode_rows(self.model, rows, options, self.num_frames)
 
     def _summarize(
         self,
@@ -197,7 +197,7 @@ class GuaranteeStudy:
         )
         shown = errors if errors.size else np.zeros(1)
         work = 3 * config.hidden_size * config.intermediate_size
-        scored = 2 * self.model.geometry.tokens_per_frame
+        scored = 2 * self.model.tokens_per_frame
         self.progress(f"{name}: {replayed.mean():.1%} replayed")
         return GuaranteeResult(
             name,

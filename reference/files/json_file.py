@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
 from pathlib import Path
@@ -140,3 +141,12 @@ def read_json_object(path: Path) -> dict[str, Any]:
         limit = f"at most {MAX_JSON_BYTES} bytes"
         raise CheckpointError(describe_path(path), f"{num_bytes} bytes", limit)
     return parse_json_object(read_bytes(path, num_bytes), describe_path(path))
+
+
+def to_json_number(value: float | None) -> float | str | None:
+    """JSON has no infinity; "inf" and "-inf" are what the command line takes too.
+
+    >>> to_json_number(float("-inf"))
+    '-inf'
+    """
+    return value if value is None or math.isfinite(value) else str(value)

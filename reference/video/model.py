@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from fastcar.reference.clip_model import TokenRows
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError, CheckpointError
 from fastcar.reference.files.checkpoint import load_checkpoint
@@ -68,6 +70,41 @@ class VideoModel:
     def vocabulary(self) -> PromptVocabulary:
         """Token ids of prompts."""
         return PromptVocabulary(self.codec.num_codes, self.geometry.positions_per_axis)
+
+    @property
+    def name(self) -> str:
+        """Of the directory."""
+        return self.directory.resolve().name
+
+    @property
+    def tokens_per_frame(self) -> int:
+        """N: patches of a frame."""
+        return self.geometry.tokens_per_frame
+
+    @property
+    def num_frames(self) -> int:
+        """Frames that the model was trained for."""
+        return self.geometry.frames
+
+    @property
+    def num_codes(self) -> int:
+        """Codes of the codebook; ids of prompts follow."""
+        return self.codec.num_codes
+
+    @property
+    def has_pixels(self) -> bool:
+        """The codebook has them."""
+        return True
+
+    def load_rows(self, split: str) -> TokenRows:
+        """The recorded clips as tokens, see `load_clips`."""
+        clips = self.load_clips(split)
+        prompts = self.encode_prompts(clips.prompts)
+        return TokenRows(prompts, clips.token_ids, f"the recorded {split} clips")
+
+    def get_loader(self) -> Callable[[], VideoModel]:
+        """Loads the directory again."""
+        return partial(load_video_model, self.directory, self.weights.dtype.type)
 
     def encode_prompts(self, prompts: Sequence[Prompt]) -> Prompts:
         """Token ids of prompts and of as many unconditional ones."""

@@ -24,7 +24,6 @@ from fastcar.cosim.export.testbench import (
 )
 from fastcar.cosim.verilog.verilog import VERILOG_FILE
 from fastcar.reference.integer.mlp_engine import DecisionSource
-from fastcar.reference.video.model import load_video_model
 from tests.simulators import needs_icarus, needs_verilator
 
 SCRIPTS = Path(sys.executable).parent
@@ -39,7 +38,7 @@ DENSE, REPLAY = PREFIXES[Share.NONE], PREFIXES[Share.ALL]
 def get_package(
     preset: str = "tiny", source: DecisionSource = DecisionSource.SCORE
 ) -> ExportPackage:
-    return make_package(ExportRequest(preset, source), load_video_model())
+    return make_package(ExportRequest(preset, source=source))
 
 
 def write(folder: Path, files: dict[str, str]) -> None:

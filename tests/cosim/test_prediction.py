@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from fastcar.cosim.cycles.planner import Planner
 from fastcar.cosim.cycles.workload import WORKLOADS
-from fastcar.cosim.prediction import PredictionRequest, count_bytes, predict
+from fastcar.cosim.prediction import count_bytes, predict
+from fastcar.cosim.prediction_request import PredictionRequest
 from fastcar.cosim.prediction_tables import format_report
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -28,12 +27,14 @@ def make_cosim(dispatch: Dispatch = Dispatch.STATIC) -> Cosim:
     mode = Mode.STATIC if dispatch is Dispatch.STATIC else Mode.DRS
     return Cosim(
         CosimRequest(mode=mode, batch=NUM_SLOTS, latency=1),
-        cast(Any, SimpleNamespace(directory=Path("models/tiny"))),
+        cast(Any, SimpleNamespace(name="tiny")),
         TINY,
         range(5, 9),
+        None,
         cast(Any, None),
         statistics,
         DENSE_CYCLES,
+        cast(Any, None),
         cast(Any, None),
         simulation_seconds=2.0,
     )

@@ -375,7 +375,7 @@ def test_command_prints_the_answers(
     ("option", "value", "words"),
     [
         ("--clips", 0, ("clips = 0", "at least 1")),
-        ("--clips", 101, ("clips = 101", "[1, 6]")),
+        ("--clips", 101, ("clips = 101", "from 1 to 6")),
         ("--processes", 0, ("processes = 0", "at least 1")),
         ("--seed", -1, ("seed = -1", "at least 0")),
     ],

@@ -19,6 +19,7 @@ from fastcar.analysis.settings import AnalysisSettings
 from fastcar.analysis.statistics import Direction, compare
 from fastcar.metrics import PSNR_CAP_DECIBELS
 from fastcar.reference.calibration import compute_ceiling
+from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.trace import make_score_gate, run_trace
@@ -84,6 +85,7 @@ def test_run_at_the_ceiling_replays_everything_eligible(model: VideoModel) -> No
 
 def test_teacher_forced_run_shows_the_truth(model: VideoModel) -> None:
     summary = RunRequest(3, 4).execute(model)
+    assert summary.psnr is not None
     assert (summary.psnr == PSNR_CAP_DECIBELS).all()
     assert summary.ratio == 0
     assert summary.quality.nats == pytest.approx(summary.frame_nats[:, 2:].mean(axis=1))
@@ -91,6 +93,7 @@ def test_teacher_forced_run_shows_the_truth(model: VideoModel) -> None:
 
 def test_free_run_leaves_the_truth_after_two_frames(model: VideoModel) -> None:
     summary = RunRequest(3, 4).with_free_tokens().execute(model)
+    assert summary.psnr is not None
     assert (summary.psnr[:, :2] == PSNR_CAP_DECIBELS).all()
     assert (summary.psnr[:, 2:] < 30).all()  # random weights do not know the truth
 
@@ -153,7 +156,7 @@ class CountedJob:
     def __init__(self) -> None:
         self.runs = 0
 
-    def execute(self, model: VideoModel) -> int:
+    def execute(self, model: ClipModel) -> int:
         """How often it ran, this time included."""
         self.runs += 1
         return self.runs
@@ -184,7 +187,7 @@ def test_processes_give_the_same_summaries(model: VideoModel) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"clips": 7}, r"^clips = 7: must be in \[1, 6\]"),
+        ({"clips": 7}, r"^clips = 7: must be from 1 to 6"),
         ({"clips": 0}, r"^clips = 0: must be at least 1"),
         ({"long_frames": FRAMES + 1}, r"^long_frames = 6: must be at most 5"),
         ({"frames": 2}, r"^frames = 2: must be at least 3"),

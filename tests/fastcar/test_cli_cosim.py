@@ -53,7 +53,7 @@ def read_report(outcome: Outcome) -> dict[str, Any]:
 def test_the_hardware_equals_the_reference(
     capsys: Capture, model: Path, mode: str, source: str
 ) -> None:
-    options = ("--mode", mode, "--source", source, "--tokens", "2", "--json")
+    options = ("--mode", mode, "--source", source, "--num-tokens", "2", "--json")
     outcome = run_cosim(capsys, model, *options)
     assert outcome.status == 0
     report = read_report(outcome)
@@ -100,7 +100,14 @@ def test_tables_and_file_say_the_same(capsys: Capture, model: Path, tmp_path: Pa
     assert report["request"]["tokens"] == 1
     assert outcome.out.endswith("18 records compared, all equal\n")
     assert f"{report['cycles']['measured']:,}" in outcome.out
-    for word in ("C = 2, L = 8, B = 3", "MAC busy", "stall: read", "bytes read", "compute: GEMV"):
+    for word in (
+        "C = 2, L = 8, B = 3",
+        "MAC busy",
+        "waits: a core for data",
+        "stalled: core-cycles",
+        "bytes read",
+        "compute: GEMV",
+    ):
         assert word in outcome.out
     assert list_files(tmp_path) == ["cosim.json", "cosim.png"]
     with Image.open(tmp_path / "cosim.png") as picture:
@@ -140,11 +147,13 @@ def test_stalls_change_cycles_within_their_bounds_and_nothing_else(
 def test_hardware_from_any_token_gives_the_same_layers(capsys: Capture, model: Path) -> None:
     """The state that is handed over is the state that the hardware would have had."""
     late, early = (
-        read_report(run_cosim(capsys, model, "--first-token", first, "--tokens", tokens, "--json"))
+        read_report(
+            run_cosim(capsys, model, "--first-token", first, "--num-tokens", tokens, "--json")
+        )
         for first, tokens in ((9, 1), (8, 2))
     )
     before = read_report(
-        run_cosim(capsys, model, "--first-token", 8, "--tokens", 1, "--frames", 3, "--json")
+        run_cosim(capsys, model, "--first-token", 8, "--num-tokens", 1, "--frames", 3, "--json")
     )
     assert early["cycles"]["measured"] == sum(
         report["cycles"]["measured"] for report in (before, late)
@@ -242,7 +251,7 @@ def test_the_wave_form_shows_ports_registers_and_cycles(
     capsys: Capture, model: Path, tmp_path: Path
 ) -> None:
     wave = tmp_path / "wave.vcd"
-    outcome = run_cosim(capsys, model, "--tokens", "1", "--wave", wave)
+    outcome = run_cosim(capsys, model, "--num-tokens", "1", "--wave", wave)
     assert outcome.status == 0
     text = wave.read_text()
     for name in ("instruction_valid", "retire_digest", "dispatcher_is_held_q", "cycle"):
@@ -257,7 +266,7 @@ def test_the_wave_form_shows_ports_registers_and_cycles(
         (("--mode", "fast"), ("--mode", "'fast'", "static")),
         (("--source", "oracle"), ("--source", "'oracle'", "distance")),
         (("--batch", "0"), ("batch", "0", "at least 1")),
-        (("--batch", "7"), ("batch", "7", "at most 6", "held_out")),
+        (("--batch", "7"), ("batch", "7", "from 1 to 6", "held_out")),
         (("--batch", "33"), ("batch", "33", "from 1 to 32")),
         (("--cores", "0"), ("cores", "0", "from 1 to 32")),
         (("--lanes", "6"), ("lanes", "6", "power of two")),
@@ -269,15 +278,15 @@ def test_the_wave_form_shows_ports_registers_and_cycles(
         (("--stall", "1"), ("stall", "1", "[0, 0.95]")),
         (("--stall", "nan"), ("stall", "nan", "[0, 0.95]")),
         (("--seed", "-1"), ("seed", "-1", "at least 0")),
-        (("--tokens", "0"), ("tokens", "0", "at least 1")),
+        (("--num-tokens", "0"), ("tokens", "0", "at least 1")),
         (("--frames", "0"), ("frames", "0", "at least 1")),
         (("--first-token", "-1"), ("first_token", "-1", "at least 0")),
         (("--first-token", "7", "--frames", "2"), ("first_token", "7", "below 7", "2 frames")),
-        (("--tokens", "3", "--frames", "2"), ("tokens", "3", "at most 2", "2 frames")),
-        (("--frames", "6"), ("last token", "22", "below 19", "clip")),
+        (("--num-tokens", "3", "--frames", "2"), ("num_tokens", "3", "at most 2", "2 frames")),
+        (("--frames", "6"), ("last token", "22", "below 19", "row")),
         (("--first-token", "1000"), ("last token", "1000", "below 19")),
         (("--given-frames", "0"), ("given_frames", "0", "at least 1")),
-        (("--calibration-clips", "9"), ("calibration_clips", "9", "at most 6")),
+        (("--calibration-clips", "9"), ("calibration_clips", "9", "from 1 to 6")),
         (("--checkpoint", "nowhere"), ("nowhere",)),
         (("--wave", "missing/wave.vcd"), ("output", "must")),
         (("--out", "."), ("output", "must be a file")),

@@ -60,7 +60,7 @@ def test_demo_runs_tokens_of_the_shipped_model(capsys: Capture, tmp_path: Path) 
     outcome = run_command(capsys, "export", "--json", "--layer", 1, "--out", tmp_path / "demo")
     assert outcome.status == 0, outcome.err
     report = json.loads(outcome.out)
-    assert report["recorded"] == "tokens of the shipped model, token 96, layer 1, score"
+    assert report["recorded"] == "tokens of moving_digits_16x64, token 96, layer 1, score"
     assert sorted(report["files"]) == FILES
     for name, size in report["files"].items():
         assert (tmp_path / "demo" / name).stat().st_size == size

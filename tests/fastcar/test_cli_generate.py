@@ -152,7 +152,10 @@ WRONG = [
     (("--prompt", "3 up", "--batch", "9999999"), ("batch", "9999999", "at most")),
     (("--prompt", "3 up", "--seed", "-1"), ("seed", "-1", "at least 0")),
     (("--prompt", "3 up", "--repeats", "0"), ("repeats", "0", "at least 1")),
-    (("--prompt", "3 up", "--calibration-clips", "33"), ("calibration_clips", "33", "[1, 32]")),
+    (
+        ("--prompt", "3 up", "--calibration-clips", "33"),
+        ("calibration_clips", "33", "from 1 to 32"),
+    ),
     (("--prompt", "3 up", "--closed-loop-runs", "-1"), ("closed_loop_runs", "-1", "at least 0")),
     (("--prompt", "3 up", "--max-chain", "-1"), ("max_chain", "-1", "at least 0")),
     (("--prompt", "3 up", "--warmup-frames", "0"), ("warmup_frames", "0", "at least 1")),

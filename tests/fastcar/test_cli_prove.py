@@ -51,7 +51,7 @@ def test_table_shows_every_statement(capsys: Capture, model: Path) -> None:
     assert outcome.status == 0, outcome.out
     assert outcome.err == ""
     lines = outcome.out.splitlines()
-    assert lines[0].startswith("model, held-out clips ")
+    assert lines[0].startswith("model, 2, 3, 4, 5 of the recorded held_out clips: ")
     assert [line.split()[0] for line in lines[2:-1]] == list(STEMS)
     for line, number in zip(lines[2:-1], STEMS, strict=True):
         assert get_statement(number).title in line

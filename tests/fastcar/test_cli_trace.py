@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from fastcar.reference.errors import CheckpointError
-from fastcar.tokens_file import read_tokens
+from fastcar.reference.files.tokens_file import read_tokens
 from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
 
 Capture = pytest.CaptureFixture[str]
@@ -58,7 +58,7 @@ def test_official_vectors_are_reproduced(
     options: tuple[str, ...],
 ) -> None:
     out, tokens = tmp_path / "trace.npz", official_vectors / "tokens.npz"
-    arguments = ("--thresholds", thresholds, "--semantics", "published", *options)
+    arguments = ("--tau", thresholds, "--semantics", "published", *options)
     outcome = run_trace(capsys, official_vectors, tokens, out, *arguments)
     assert outcome.status == 0, outcome.err
     found, wanted = load(out), load(official_vectors / f"run_f32_{run}.npz")
@@ -75,7 +75,7 @@ def test_arrays_have_the_documented_names_shapes_and_types(
 ) -> None:
     out = tmp_path / "no_suffix"
     tokens = save_tokens(tmp_path / "tokens.npz")
-    arguments = ("--thresholds", "none,0.1,-inf", "--dtype", "float64", "--json")
+    arguments = ("--tau", "none,0.1,-inf", "--dtype", "float64", "--json")
     outcome = run_trace(capsys, official_vectors, tokens, out, *arguments)
     assert outcome.status == 0, outcome.err
     arrays = load(out)
@@ -104,7 +104,7 @@ def test_arrays_have_the_documented_names_shapes_and_types(
 
 def test_options_reach_the_decoder(capsys: Capture, tmp_path: Path, official_vectors: Path) -> None:
     tokens = official_vectors / "tokens.npz"
-    plain = ("--thresholds", "-inf")
+    plain = ("--tau", "-inf")
     runs = {
         "plain": plain,
         "chain": (*plain, "--max-chain", 1),
@@ -239,7 +239,7 @@ def test_damaged_tokens_are_refused_or_read(
         ({"forced_ids": FORCED + 60}, ("forced_ids", "99", "vocab_size = 97")),
         ({"forced_ids": FORCED - 1}, ("forced_ids", "-1", "vocab_size = 97")),
         ({"prompt_ids": PROMPT + 97}, ("prompt_ids", "vocab_size = 97")),
-        ({"forced_ids": np.zeros((2, 5000), int)}, ("5005", "max_position_embeddings")),
+        ({"forced_ids": np.zeros((2, 5000), int)}, ("5005", "the model's position limit")),
     ],
 )
 def test_tokens_beyond_the_model_are_refused(
@@ -258,9 +258,9 @@ def test_tokens_beyond_the_model_are_refused(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--thresholds", "nan"), ("thresholds", "nan")),
-        (("--thresholds", "1,2"), ("thresholds", "1 or 3")),
-        (("--thresholds", ""), ("thresholds", "''")),
+        (("--tau", "nan"), ("tau", "nan")),
+        (("--tau", "1,2"), ("tau", "1 or 3")),
+        (("--tau", ""), ("tau", "''")),
         (("--tokens-per-frame", "0"), ("tokens_per_frame", "0", "at least 1")),
         (("--semantics", "other"), ("--semantics", "'other'", "published")),
         (("--dtype", "int8"), ("--dtype", "'int8'")),

@@ -22,6 +22,7 @@ OPAQUE = {
     "model.config",
     "gate.curve",
     "measures.percentiles",
+    "provenance.versions",
     "time.dense_seconds",
     "time.replay_seconds",
 }

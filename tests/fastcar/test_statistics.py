@@ -97,21 +97,3 @@ def test_timing_takes_the_fastest_run_of_each_kind() -> None:
     assert timing.speed_up == 1.5
     assert timing.spread == 2.0
     assert timing.amdahl == pytest.approx(1 / 0.75)
-
-
-@pytest.mark.parametrize(
-    ("replayed", "note"),
-    [
-        ([[0, 0], [0, 0], [1, 0]], None),
-        ([[0, 0], [0, 0], [0, 0]], "replay ratio 0.0%): no eligible token replayed"),
-        ([[0, 0], [0, 0], [1, 1]], "replay ratio 33.3%, the ceiling): every eligible token"),
-        ([[0, 0], [0, 0]], "no token was eligible"),
-    ],
-)
-def test_idle_threshold_is_described(replayed: list[list[int]], note: str | None) -> None:
-    described = statistics.describe_idle_threshold(make_record(replayed))
-    if note is None:
-        assert described is None
-    else:
-        assert described is not None
-        assert note in described

@@ -99,7 +99,7 @@ def test_layers_follow_each_other(pair: DecodedPair) -> None:
 
 def test_clips_are_fed_and_named(pair: DecodedPair) -> None:
     assert pair.given.forced_ids.shape == (2, FRAMES * TOKENS_PER_FRAME)
-    assert pair.given.source.startswith("held-out clips ")
+    assert pair.given.source.endswith(" of the recorded held_out clips")
 
 
 def test_the_seed_chooses_the_clips(tmp_path: Path) -> None:

@@ -106,7 +106,7 @@ def test_one_threshold_is_for_all_layers() -> None:
 
 
 def test_refuses_another_number_of_thresholds() -> None:
-    message = r"^thresholds = 2: must be 1 or 3 values$"
+    message = r"^tau = \(0.1, 0.2\): must be 1 or 3 values$"
     with pytest.raises(ArgumentError, match=message):
         make_score_gate([0.1, 0.2], 3, Semantics.PAPER)
 

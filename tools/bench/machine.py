@@ -10,12 +10,14 @@ from typing import Any
 import numba
 import numpy as np
 
+from fastcar.provenance import get_processor
+
 
 def describe_machine() -> dict[str, Any]:
     """Processor, cores this process may use, memory, load, versions."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     return {
-        "processor": _get_processor(),
+        "processor": get_processor(),
         "cores": count_cores(),
         "memory_gigabytes": round(_read_memory("MemTotal") / 1e9, 1),
         "load_before": round(os.getloadavg()[0], 2),
@@ -34,15 +36,6 @@ def count_cores() -> int:
 def get_free_bytes() -> int:
     """Memory that can be had without swapping."""
     return _read_memory("MemAvailable")
-
-
-def _get_processor() -> str:
-    names = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if line.startswith("model name")
-    ]
-    return names[0] if names else platform.machine()
 
 
 def _read_memory(key: str, path: str = "/proc/meminfo") -> int:

@@ -8,7 +8,8 @@ from itertools import product
 from typing import Any
 
 from fastcar.cosim.cycles.workload import WORKLOADS
-from fastcar.cosim.prediction import PredictionRequest, predict
+from fastcar.cosim.prediction import predict
+from fastcar.cosim.prediction_request import PredictionRequest
 from fastcar.proofs.experiments.expected_rounds import ReplayChain, compute_dynamic_rounds
 from tools.markdown import format_table
 from tools.page import Claim

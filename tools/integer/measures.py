@@ -18,6 +18,7 @@ from fastcar.proofs.integer_mlp_steps import (
     compute_errors,
 )
 from fastcar.reference.arrays import Int16Array
+from fastcar.reference.clips import calibrate_on_rows, quantize_clip_model
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.gate_factory import make_threshold_gate
 from fastcar.reference.gates import Gate
@@ -33,7 +34,6 @@ from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.teacher_forcing import feed_tokens
 from fastcar.reference.thresholds import FixedThresholds
-from fastcar.reference.video.clips import calibrate_on_clips, quantize_video_model
 from fastcar.reference.video.model import Clips, VideoModel
 
 GATE_NAMES = ("dense", "tas", "input")
@@ -64,11 +64,11 @@ class IntegerSettings:
 
     def quantize(self, model: VideoModel) -> IntegerModel:
         """Scales from the calibration clips."""
-        return quantize_video_model(model, self.calibration_clips, self.frames)
+        return quantize_clip_model(model, self.calibration_clips, self.frames)
 
     def calibrate(self, model: VideoModel, name: str) -> list[float]:
         """Thresholds of a gate from the calibration clips."""
-        return calibrate_on_clips(model, name, self.ratio, self.calibration_clips, self.frames)
+        return calibrate_on_rows(model, name, self.ratio, self.calibration_clips, self.frames)
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ from fastcar.cosim.export.export import (
 from fastcar.cosim.export.testbench import DECISIONS_FILE
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource
-from fastcar.reference.video.model import load_video_model
 from fastcar.rtl.config import PRESETS
 from tests.simulators import needs_icarus, needs_verilator
 
@@ -40,7 +39,7 @@ PRESETS_AS_TESTED = ["tiny", pytest.param("demo", marks=pytest.mark.slow)]
 
 @cache
 def get_package(preset: str = "tiny") -> ExportPackage:
-    return make_package(ExportRequest(preset), load_video_model())
+    return make_package(ExportRequest(preset))
 
 
 def write(folder: Path, files: dict[str, str]) -> None:
@@ -144,8 +143,8 @@ def test_core_file_names_every_file_of_the_verilog_testbench() -> None:
 
 
 def test_the_source_decides_what_is_recorded() -> None:
-    request = ExportRequest("tiny", DecisionSource.DISTANCE, num_slots=2, seed=3)
-    recording = make_package(request, load_video_model()).recording
+    request = ExportRequest("tiny", source=DecisionSource.DISTANCE, num_slots=2, seed=3)
+    recording = make_package(request).recording
     assert recording.description.endswith("distance")
     assert len(recording.decisions) == 2
     assert "seed 3" in recording.description
@@ -155,7 +154,7 @@ def test_the_source_decides_what_is_recorded() -> None:
     ("options", "message"),
     [
         ({"preset": "huge"}, r"^preset = 'huge': must be one of tiny, demo$"),
-        ({"num_slots": 0}, r"^slots = 0: must be from 1 to 16, the slots of demo$"),
+        ({"num_slots": 0}, r"^slots = 0: must be from 1 to 32$"),
         ({"preset": "tiny", "num_slots": 5}, r"^slots = 5: "),
         ({"latency_cycles": 0}, r"^latency = 0: must be from 1 to 1000$"),
         ({"seed": -1}, r"^seed = -1: must be at least 0$"),

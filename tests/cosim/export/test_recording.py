@@ -13,7 +13,7 @@ from fastcar.cosim.backends.backend import RunSettings
 from fastcar.cosim.backends.memory_model import ChannelSettings, SharedMemory
 from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
 from fastcar.cosim.export.recording import Recording, record_layer
-from fastcar.cosim.export.scene import make_random_scene, make_video_scene
+from fastcar.cosim.export.scene import make_random_scene, make_row_scene
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.video.model import load_video_model
@@ -85,8 +85,8 @@ def test_wrong_sizes_are_refused() -> None:
 def test_the_shipped_model_is_recorded_on_its_clips() -> None:
     model = load_video_model()
     with pytest.raises(ArgumentError, match=r"^slots = 1000: "):
-        make_video_scene(model, 1000, 1)
-    recording = record_layer(DEMO, make_video_scene(model, 2, 66), layer_index=3)
-    assert recording.description == "tokens of the shipped model, token 65, layer 3, score"
+        make_row_scene(model, 1000)
+    recording = record_layer(DEMO, make_row_scene(model, 2), layer_index=3)
+    assert recording.description == "tokens of moving_digits_16x64, token 96, layer 3, score"
     assert recording.decisions[0].computes
     assert np.abs(recording.memory_after.astype(int) - recording.memory).max() > 0

@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 
 from fastcar.reference.calibration import calibrate_per_layer
+from fastcar.reference.clips import (
+    calibrate_on_rows,
+    decode_rows,
+    quantize_clip_model,
+)
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import make_measuring_gate
 from fastcar.reference.generate import DecodeOptions
 from fastcar.reference.integer.quantization import quantize_checkpoint
 from fastcar.reference.replay import ReplayConfig
-from fastcar.reference.video.clips import (
-    calibrate_on_clips,
-    decode_clips,
-    quantize_video_model,
-    take_clips,
-)
 from fastcar.reference.video.model import VideoModel, load_video_model
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 
@@ -34,10 +33,10 @@ def model(tmp_path: Path) -> VideoModel:
 
 
 def test_given_frames_are_true_and_the_others_drawn(model: VideoModel) -> None:
-    clips = take_clips(model, "held_out", "batch", 2)
+    clips = model.load_rows("held_out").take(2)
     options = DecodeOptions(ReplayConfig(FRAME))
-    forced = decode_clips(model, clips, options, 3)
-    free = decode_clips(model, clips, options, 3, given_frames=1)
+    forced = decode_rows(model, clips, options, 3)
+    free = decode_rows(model, clips, options, 3, given_frames=1)
     assert np.array_equal(forced.token_ids, clips.token_ids[:, : 3 * FRAME])
     assert np.array_equal(free.token_ids[:, :FRAME], clips.token_ids[:, :FRAME])
     assert free.top_1[FRAME:].all()
@@ -45,12 +44,12 @@ def test_given_frames_are_true_and_the_others_drawn(model: VideoModel) -> None:
 
 def test_thresholds_are_those_of_a_dense_run_over_the_first_clips(model: VideoModel) -> None:
     seen: list[tuple[str, int, int]] = []
-    found = calibrate_on_clips(
+    found = calibrate_on_rows(
         model, "tas", 0.4, 2, 3, calibrate_per_layer, lambda *told: seen.append(told)
     )
     gate = make_measuring_gate("tas", model.config.num_hidden_layers)
     options = DecodeOptions(ReplayConfig(FRAME), gate)
-    dense = decode_clips(model, model.load_clips("calibration").take(2), options, 3).record
+    dense = decode_rows(model, model.load_rows("calibration").take(2), options, 3).record
     assert found == calibrate_per_layer(dense, 0.4, higher_is_safer=True)
     assert seen[-1] == ("calibrate", 3 * FRAME - 1, 3 * FRAME - 1)
 
@@ -60,12 +59,12 @@ def test_integer_scales_come_from_the_calibration_clips(model: VideoModel) -> No
     prompt_ids = model.encode_prompts(clips.prompts).conditional
     fed = clips.token_ids[:, : 3 * FRAME - 1]
     expected = quantize_checkpoint(model.config, model.weights, prompt_ids, fed)
-    found = quantize_video_model(model, 2, 3)
+    found = quantize_clip_model(model, 2, 3)
     assert [layer.scales for layer in found.layers] == [layer.scales for layer in expected.layers]
 
 
 def test_more_clips_than_were_recorded_are_refused(model: VideoModel) -> None:
-    recorded = len(model.load_clips("held_out").prompts)
-    message = rf"^batch = 99: must be at most {recorded}, the recorded held_out clips$"
+    recorded = len(model.load_rows("held_out"))
+    message = rf"^batch = 99: must be from 1 to {recorded}, the recorded held_out clips$"
     with pytest.raises(ArgumentError, match=message):
-        take_clips(model, "held_out", "batch", 99)
+        model.load_rows("held_out").take(99, "batch")

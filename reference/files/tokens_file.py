@@ -1,4 +1,4 @@
-"""`TOKENS.npz` of `fastcar trace`: a file from anywhere, so nothing in it is believed unchecked."""
+"""`TOKENS.npz` of the commands: a file from anywhere, so nothing in it is believed unchecked."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.reference.arrays import BoolArray, TokenIds
+from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError, CheckpointError
 from fastcar.reference.files.json_file import describe_path, get_file_size
 
@@ -34,8 +35,17 @@ class GivenTokens:
     forced_ids: TokenIds
     prompt_mask: BoolArray | None
 
-    def check_vocabulary(self, vocab_size: int) -> None:
-        """Refuse token ids outside [0, vocab_size), before anything is decoded."""
+    def check_model(self, config: ModelConfig) -> None:
+        """Refuse ids outside of [0, vocab_size) and more tokens than the model has positions.
+
+        Raises:
+            ArgumentError: before anything is decoded.
+        """
+        num_tokens = self.prompt_ids.shape[1] + self.forced_ids.shape[1]
+        if num_tokens > config.max_position_embeddings:
+            limit = f"at most {config.max_position_embeddings}, the model's position limit"
+            raise ArgumentError("prompt and forced tokens", num_tokens, limit)
+        vocab_size = config.vocab_size
         for name, ids in (("prompt_ids", self.prompt_ids), ("forced_ids", self.forced_ids)):
             for worst in (int(ids.min()), int(ids.max())):
                 if not 0 <= worst < vocab_size:

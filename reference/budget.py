@@ -1,0 +1,50 @@
+"""From a compute budget to a replay ratio: what is left to compute, and what the gate costs.
+
+A budget is a share of the MLP multiplications of a dense run, the gate's own included (D-43).
+"""
+
+from __future__ import annotations
+
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.thresholds import suggest_share
+
+
+def count_gate_multiplications(name: str, config: ModelConfig, has_score: bool = True) -> int:
+    """Multiplications of one measurement, beyond what attention computes anyway.
+
+    Args:
+        name: of the gate.
+        config: sizes of the model.
+        has_score: whether attention has the logits of the aligned key, so that TAS is free.
+
+    Raises:
+        ArgumentError: the oracle, which computes all that it could save.
+    """
+    if name == "oracle":
+        raise ArgumentError("budget", name, "given with a gate that saves work, not the oracle")
+    if name == "input":
+        return config.hidden_size
+    if name == "tas" and not has_score:
+        return config.num_attention_heads * config.head_dim
+    return 0
+
+
+def compute_budget_ratio(budget: float, gate_share: float, ceiling: float = 1.0) -> float:
+    """Replay ratio at which a run takes `budget` of the dense multiplications.
+
+    Args:
+        budget: share of the dense MLP multiplications, the gate's included.
+        gate_share: multiplications of the gate over all dense ones.
+        ceiling: largest possible ratio.
+
+    Raises:
+        ArgumentError: less than the gate and what may not replay take, or more than 1.
+
+    >>> round(compute_budget_ratio(0.6, gate_share=0.01, ceiling=0.9), 3)
+    0.41
+    """
+    least = 1 - ceiling + gate_share
+    if not least <= budget <= 1:
+        raise ArgumentError("budget", budget, f"from {least:.4f} to 1{suggest_share(budget)}")
+    return 1 - budget + gate_share
