@@ -250,9 +250,10 @@ def run(given: GivenRows, threshold: float) -> tuple[DecodedRun, ReplayRecord]:
 def _compute_queries(given: GivenRows, layer_inputs: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Queries before and after rotary embedding, bit for bit those of the decoder."""
     config = given.config
-    rotary = make_rotary_table(config, given.weights.dtype)
     _, rows, steps, _ = layer_inputs.shape
-    positions = np.broadcast_to(given.prompt_ids.shape[1] + np.arange(steps), (rows, steps))
+    prompt_tokens = given.prompt_ids.shape[1]
+    positions = np.broadcast_to(prompt_tokens + np.arange(steps), (rows, steps))
+    rotary = make_rotary_table(config, given.weights.dtype, prompt_tokens + steps)
     plain = []
     for x, layer in zip(layer_inputs, given.weights.layers, strict=True):
         normed = compute_rms_norm(x, layer.attention_norm, config.rms_norm_eps)

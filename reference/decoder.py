@@ -77,7 +77,7 @@ class Decoder:
         self.kv_cache = KVCache(config, rows, capacity_tokens, dtype, cache_storage)
         self.mlp = ReplayMLP(config, replay, gate, rows, dtype, self.float_engine)
         self.prompt_tokens = 0
-        self._rotary = make_rotary_table(config, dtype)
+        self._rotary = make_rotary_table(config, dtype, capacity_tokens)
         self._fused = fused
 
     @property

@@ -14,7 +14,7 @@ from fastcar.reference.config import ModelConfig
 
 @dataclass(frozen=True)
 class RotaryTable:
-    """Cosines and sines of every position; [max_position_embeddings, d / 2] each."""
+    """Cosines and sines of the positions that a run reaches; [positions, d / 2] each."""
 
     cos: FloatArray
     sin: FloatArray
@@ -24,7 +24,7 @@ class RotaryTable:
 
         Args:
             x: [..., heads, d], queries or keys.
-            positions: [...] int64 in [0, max_position_embeddings), one per token.
+            positions: [...] int64 below the rows of the table, one per token.
 
         Returns:
             [..., heads, d]. Norms are kept; <rotate(q, m), rotate(k, n)> depends on m - n
@@ -37,9 +37,23 @@ class RotaryTable:
         return np.concatenate([first * cos - second * sin, second * cos + first * sin], axis=-1)
 
 
-def make_rotary_table(config: ModelConfig, dtype: np.dtype[np.floating[Any]]) -> RotaryTable:
-    """Angles position * rope_theta^(-2 i / d), computed in float64 and rounded once to `dtype`."""
+def compute_frequencies(config: ModelConfig) -> NDArray[np.float64]:
+    """rope_theta^(-2 i / d), radians per position of every pair i; [d / 2]."""
     exponents = np.arange(0, config.head_dim, 2) / config.head_dim
-    frequencies = config.rope_theta**-exponents  # [d / 2]
-    angles = np.outer(np.arange(config.max_position_embeddings), frequencies)
+    frequencies: NDArray[np.float64] = config.rope_theta**-exponents
+    return frequencies
+
+
+def make_rotary_table(
+    config: ModelConfig, dtype: np.dtype[np.floating[Any]], num_positions: int
+) -> RotaryTable:
+    """Angles position * frequency, computed in float64; cosines and sines rounded once to `dtype`.
+
+    Args:
+        config: sizes.
+        dtype: of the table.
+        num_positions: rows; those that a run can reach, because `max_position_embeddings` is a
+            claim of a file that may be any number. A longer table begins with the same bits.
+    """
+    angles = np.outer(np.arange(num_positions), compute_frequencies(config))
     return RotaryTable(np.cos(angles).astype(dtype), np.sin(angles).astype(dtype))

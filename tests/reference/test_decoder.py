@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
 from typing import Any
 
@@ -118,6 +119,20 @@ def test_laps_account_for_the_parts_of_a_step() -> None:
     decode(run, TemporalAttentionScoreGate(FixedThresholds([0.0] * 2)), laps=laps)
     assert set(laps.seconds) == set(PARTS)
     assert all(seconds > 0 for seconds in laps.seconds.values())
+
+
+@pytest.mark.parametrize("positions", [10_485_760, 2**31 - 1])
+def test_a_position_limit_sizes_nothing(positions: int) -> None:
+    run = make_run(0)
+    claimed = replace(run, config=replace(run.config, max_position_embeddings=positions))
+    tracemalloc.start()
+    try:
+        decoded = decode(claimed)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 4 * 2**20
+    np.testing.assert_array_equal(decoded.logits, decode(run).logits)
 
 
 @pytest.mark.parametrize(

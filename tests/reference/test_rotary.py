@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,7 +29,7 @@ def test_equals_multiplication_by_a_phase(
     seed: int, places: list[int], dtype: type[np.floating[Any]]
 ) -> None:
     x = draw_heads(seed, dtype)
-    turned = make_rotary_table(CONFIG, np.dtype(dtype)).rotate(x, np.array(places))
+    turned = make_rotary_table(CONFIG, np.dtype(dtype), 512).rotate(x, np.array(places))
     assert turned.dtype == dtype
     angles = np.array(places)[:, None, None] * CONFIG.rope_theta ** -(np.arange(0, 8, 2) / 8)
     pairs = (x[..., :4] + 1j * x[..., 4:].astype(np.float64)) * np.exp(1j * angles)
@@ -43,7 +44,7 @@ def test_equals_multiplication_by_a_phase(
 @given(seeds, st.lists(positions, min_size=3, max_size=3), DTYPES)
 def test_norms_are_kept(seed: int, places: list[int], dtype: type[np.floating[Any]]) -> None:
     x = draw_heads(seed, dtype)
-    turned = make_rotary_table(CONFIG, np.dtype(dtype)).rotate(x, np.array(places))
+    turned = make_rotary_table(CONFIG, np.dtype(dtype), 512).rotate(x, np.array(places))
     before = np.linalg.norm(x.astype(np.float64), axis=-1)
     after = np.linalg.norm(turned.astype(np.float64), axis=-1)
     # cos^2 + sin^2 of the rounded table is off by 4 u, each entry by 3 u more.
@@ -58,7 +59,7 @@ def test_products_depend_on_the_distance_alone(
     high = 511 - max(query_position, key_position)
     shift = max(low, min(high, shift))
     query, key = draw_heads(seed, np.float64, 1), draw_heads(seed + 1, np.float64, 1)
-    table = make_rotary_table(CONFIG, np.dtype(np.float64))
+    table = make_rotary_table(CONFIG, np.dtype(np.float64), 512)
 
     def compute_product(offset: int) -> Any:
         turned_query = table.rotate(query, np.array([query_position + offset]))
@@ -74,17 +75,24 @@ def test_products_depend_on_the_distance_alone(
 @given(seeds, DTYPES)
 def test_position_zero_changes_nothing(seed: int, dtype: type[np.floating[Any]]) -> None:
     x = draw_heads(seed, dtype)
-    table = make_rotary_table(CONFIG, np.dtype(dtype))
+    table = make_rotary_table(CONFIG, np.dtype(dtype), 512)
     assert np.array_equal(table.rotate(x, np.zeros(3, np.int64)), x)
 
 
 def test_pairs_are_split_by_halves_and_turn_forward() -> None:
-    table = make_rotary_table(CONFIG, np.dtype(np.float64))
+    table = make_rotary_table(CONFIG, np.dtype(np.float64), 512)
     turned = table.rotate(np.eye(8)[None, [0]], np.array([1]))  # the first half's first entry
     assert np.allclose(turned[0, 0], np.cos(1) * np.eye(8)[0] + np.sin(1) * np.eye(8)[4])
 
 
-def test_table_has_one_row_per_position() -> None:
-    table = make_rotary_table(CONFIG, np.dtype(np.float32))
-    assert table.cos.shape == table.sin.shape == (512, 4)
-    assert table.cos.dtype == table.sin.dtype == np.float32
+@pytest.mark.parametrize("num_positions", [1, 2, 7, 33, 511])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_shorter_table_has_the_same_bits(
+    dtype: type[np.floating[Any]], num_positions: int
+) -> None:
+    whole = make_rotary_table(CONFIG, np.dtype(dtype), 512)
+    part = make_rotary_table(CONFIG, np.dtype(dtype), num_positions)
+    assert part.cos.shape == part.sin.shape == (num_positions, 4)
+    assert part.cos.dtype == part.sin.dtype == dtype
+    np.testing.assert_array_equal(part.cos, whole.cos[:num_positions])
+    np.testing.assert_array_equal(part.sin, whole.sin[:num_positions])

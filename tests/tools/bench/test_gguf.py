@@ -112,7 +112,7 @@ def test_neighbours_turn_as_the_halves_did() -> None:
     rng = np.random.default_rng(0)
     heads, head_dim, position = 2, 6, np.array([[5]])
     query = rng.standard_normal((heads * head_dim, 1))
-    rotary = make_rotary_table(CONFIG, np.dtype(np.float64))
+    rotary = make_rotary_table(CONFIG, np.dtype(np.float64), 6)
     turned = rotary.rotate(query.reshape(1, 1, heads, head_dim), position).reshape(-1, 1)
     pairs = interleave_rotary_pairs(query, heads).reshape(heads, head_dim // 2, 2)
     angles = 5 * CONFIG.rope_theta ** (-np.arange(0, head_dim, 2) / head_dim)
