@@ -11,7 +11,7 @@ heads, H_kv key heads, d head width, D width, V vocabulary, N tokens per frame.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,8 @@ from fastcar.reference.observation import LayerObservation
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.rms_norm import compute_rms_norm
-from fastcar.reference.rotary import make_rotary_table
+from fastcar.reference.rope_scaling import YarnScaling
+from fastcar.reference.rotary import get_attention_factor, make_rotary_table
 from fastcar.reference.teacher_forcing import feed_tokens
 from fastcar.reference.thresholds import FixedThresholds, Measures
 from fastcar.reference.token_model import is_video_model, load_clip_model
@@ -53,8 +54,8 @@ class GivenRows:
     """A model and the tokens it is fed.
 
     Attributes:
-        config: sizes.
-        weights: float64.
+        config: sizes; rotary embedding is a rotation, without an attention factor.
+        weights: float64; an attention factor of the checkpoint is in them.
         tokens_per_frame: N.
         prompt_ids: [B, P] int64.
         forced_ids: [B, S] int64, whole frames.
@@ -156,7 +157,7 @@ def load_rows(
     if tokens is not None or tokens_per_frame is not None or is_video_model(checkpoint):
         model = load_clip_model(checkpoint, tokens, tokens_per_frame, np.float64)
         return _choose_rows(model, rng, num_rows, num_frames)
-    config, weights = load_checkpoint(checkpoint, np.float64)
+    config, weights = fold_attention_factor(*load_checkpoint(checkpoint, np.float64))
     room = _count_frames(config, RANDOM_PROMPT_TOKENS, RANDOM_TOKENS_PER_FRAME)
     length = RANDOM_PROMPT_TOKENS + min(num_frames, room) * RANDOM_TOKENS_PER_FRAME
     ids = rng.integers(0, config.vocab_size, (num_rows, length))

@@ -8,7 +8,7 @@ gain of the norm before attention.
 Proof. q - k = R (W_Q - W_K) n. R is orthogonal and the same for both, the position being the same,
 so |q - k| = |(W_Q - W_K) n| <= |W_Q - W_K| |n|; equality for n along the leading right singular
 vector. n_i = g_i x_i / sqrt(|x|^2 / D + eps), so |n| <= max |g| |x| / sqrt(|x|^2 / D)
-= sqrt(D) max |g|.
+= sqrt(D) max |g|. YaRN's attention factor, where a model has one, is in W_Q and W_K (D-34).
 
 What it is for. P-02 bounds |q_j - q_{j-}| by a term of the score and |q_{j-} - k_{j-}|, which no
 score of token j knows. Our sources do not say what the paper's gamma and M stand for. Two readings

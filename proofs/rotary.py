@@ -1,8 +1,8 @@
 """P-11: what the score of the published code says, whose query is not yet rotated.
 
 Claim. Let R_m be rotary embedding at position m >= 0: it turns pair (i, i + d / 2) of R^d, d even,
-by the angle m theta_i, theta_i = rope_theta^(-2 i / d). For a query q before rotary, a key k after
-rotary and the published score s = <q, k> / sqrt(d):
+by the angle m theta_i, with any frequencies theta_i: rope_theta^(-2 i / d) or scaled ones. For a
+query q before rotary, a key k after rotary and the published score s = <q, k> / sqrt(d):
 |R_m q - k| <= sqrt(|q|^2 + |k|^2 - 2 sqrt(d) s) + 2 max_i |sin(m theta_i / 2)| |q|.
 
 Proof. |R_m q - k| <= |q - k| + |R_m q - q|. The first is the root (P-02's identity for q as it is).
@@ -11,7 +11,8 @@ of the pair. Squares of pairs add up, so the whole is at most the largest factor
 attained where q turns in one plane and lies between k and R_m q.
 
 In the paper's variant the score is taken after rotary on both sides. R_m is orthogonal, so it keeps
-norms and P-02 holds with the norms before or after it: no second term.
+norms and P-02 holds with the norms before or after it: no second term. YaRN also multiplies cosines
+and sines by an attention factor a; that is R_m of a q and a k, which are q and k here (D-34).
 
 Source: ours; the published code is where the query is not rotated (D-01).
 """
@@ -37,6 +38,7 @@ from fastcar.proofs.temporal_attention_score import (
     compute_key_gap_rounding,
     compute_score,
 )
+from fastcar.reference.rotary import compute_frequencies
 
 
 @dataclass(frozen=True)
@@ -44,16 +46,16 @@ class RotatedPair:
     """One head of a token as the published code scores it.
 
     Attributes:
-        query: [d] float64 before rotary embedding, d even.
+        query: [d] float64 before rotary embedding, d even; a times it with an attention factor a.
         key: [d] float64 after rotary embedding.
         position: m, of the query, at least 0.
-        rope_theta: base of the frequencies, above 0.
+        frequencies: [d / 2] float64, radians per position.
     """
 
     query: Array
     key: Array
     position: int
-    rope_theta: float
+    frequencies: Array
 
 
 def bound(
@@ -74,27 +76,24 @@ def bound(
     return compute_key_gap(query_norm, key_norm, score, head_dim) + 2 * largest_sine * query_norm
 
 
-def compute_angles(position: int, rope_theta: float, example: Array) -> Array:
-    """[d / 2] angles m theta_i, in the arithmetic of an example [d]."""
-    number = type(example[0])
-    indices = [number(index) for index in range(0, len(example), 2)]
-    exponents = np.array(indices, dtype=example.dtype) / len(example)
-    angles: Array = position * rope_theta**-exponents
+def compute_angles(position: int, frequencies: Array) -> Array:
+    """[d / 2] angles m theta_i, in the arithmetic of the frequencies [d / 2]."""
+    angles: Array = position * frequencies
     return angles
 
 
-def rotate(x: Array, position: int, rope_theta: float) -> Array:
+def rotate(x: Array, position: int, frequencies: Array) -> Array:
     """Rotary embedding of a vector [d], half-split as `fastcar.reference.rotary`."""
-    angles = compute_angles(position, rope_theta, x)
+    angles = compute_angles(position, frequencies)
     cos, sin = np.cos(angles), np.sin(angles)
     half = len(x) // 2
     first, second = x[:half], x[half:]
     return np.concatenate([first * cos - second * sin, second * cos + first * sin])
 
 
-def compute_largest_sine(position: int, rope_theta: float, example: Array) -> Scalar:
-    """max_i |sin(m theta_i / 2)| in the arithmetic of an example [d]."""
-    return get_maximum(abs(np.sin(compute_angles(position, rope_theta, example) / 2)))
+def compute_largest_sine(position: int, frequencies: Array) -> Scalar:
+    """max_i |sin(m theta_i / 2)| in the arithmetic of the frequencies [d / 2]."""
+    return get_maximum(abs(np.sin(compute_angles(position, frequencies) / 2)))
 
 
 def compute_sides(pair: RotatedPair) -> Sides:
@@ -104,23 +103,21 @@ def compute_sides(pair: RotatedPair) -> Sides:
         query_norm,
         key_norm,
         compute_score(pair.query, pair.key),
-        compute_largest_sine(pair.position, pair.rope_theta, pair.query),
+        compute_largest_sine(pair.position, pair.frequencies),
         len(pair.query),
     )
-    left = compute_norm(rotate(pair.query, pair.position, pair.rope_theta) - pair.key)
+    left = compute_norm(rotate(pair.query, pair.position, pair.frequencies) - pair.key)
     return Sides(left, right, trivial=query_norm + key_norm)
 
 
 def compute_rounding(pair: RotatedPair) -> float:
-    """The root as for P-02. A frequency is off by (|ln rope_theta| + 4) u of itself (its exponent
-    below 1, the power), so an angle a by e = (|ln rope_theta| + 6) u a. Sine and cosine are off by
-    e + 4 u, and a pair of the rotated query by that and 4 u times its norm; |q| times the largest
-    error, twice over for both sides. Norms, difference and sum: (2 d + 16) u (|q| + |k|).
+    """The root as for P-02. An angle a, half an angle too, is off by e = 2 u a. Sine and cosine are
+    off by e + 4 u, and a pair of the rotated query by that and 4 u times its norm; |q| times the
+    largest error, twice over for both sides. Norms, difference and sum: (2 d + 16) u (|q| + |k|).
     """
     query_norm, key_norm = float(compute_norm(pair.query)), float(compute_norm(pair.key))
-    largest_angle = float(get_maximum(compute_angles(pair.position, pair.rope_theta, pair.query)))
-    angle_error = (abs(float(np.log(pair.rope_theta))) + 6) * largest_angle
-    rotation = 2 * (angle_error + 12) * query_norm
+    largest_angle = float(get_maximum(abs(compute_angles(pair.position, pair.frequencies))))
+    rotation = 2 * (2 * largest_angle + 12) * query_norm
     norms = (2 * len(pair.query) + 16) * (query_norm + key_norm)
     return compute_key_gap_rounding(pair.query, pair.key) + UNIT_ROUNDOFF * (rotation + norms)
 
@@ -130,10 +127,11 @@ def draw(rng: np.random.Generator) -> RotatedPair:
     head_dim, rope_theta = 2 * int(rng.integers(1, 5)), 10.0 ** rng.uniform(0, 6)
     position = int(10.0 ** rng.uniform(0, 4))
     query = 10.0 ** rng.uniform(-6, 6) * rng.standard_normal(head_dim)
-    turned = rotate(query, position, rope_theta)
+    frequencies = rope_theta ** -(np.arange(0, head_dim, 2) / head_dim)
+    turned = rotate(query, position, frequencies)
     centre = (0 * query, query, turned, 1.5 * query - 0.5 * turned)[rng.integers(4)]
     gap = 10.0 ** rng.uniform(-7, 0.5) * np.abs(query).max() * rng.standard_normal(head_dim)
-    return RotatedPair(query, centre + gap, position, rope_theta)
+    return RotatedPair(query, centre + gap, position, frequencies)
 
 
 def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> RotatedPair:
@@ -141,7 +139,8 @@ def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> RotatedPair:
     token = draw_token(pair, rng)
     plain = token.run.plain_queries[token.layer_index, token.row_index, token.token_index]
     key = token.get_aligned_keys()[token.head_index]
-    return RotatedPair(plain[token.head_index], key, token.entry, pair.given.config.rope_theta)
+    frequencies = compute_frequencies(pair.given.config)
+    return RotatedPair(plain[token.head_index], key, token.entry, frequencies)
 
 
 STATEMENT = Statement(
@@ -149,12 +148,14 @@ STATEMENT = Statement(
     title="distance of a rotated query and a key scored before the rotation",
     source="ours",
     hypotheses=(
-        make_finite_hypothesis("query", "key"),
+        make_finite_hypothesis("query", "key", "frequencies"),
         Hypothesis(
             "even head dimension", lambda pair: len(pair.query) >= 2 and len(pair.query) % 2 == 0
         ),
         Hypothesis("position of at least 0", lambda pair: pair.position >= 0),
-        Hypothesis("finite base above 0", lambda pair: 0 < pair.rope_theta < np.inf),
+        Hypothesis(
+            "a frequency per pair", lambda pair: 2 * len(pair.frequencies) == len(pair.query)
+        ),
     ),
     compute_sides=compute_sides,
     compute_rounding=compute_rounding,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastcar.reference.errors import ArgumentError
+from fastcar.reference.rope_scaling import DynamicScaling, RopeScaling, YarnScaling
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class ModelConfig:
         rope_theta: base of the rotary frequencies, > 0.
         max_position_embeddings: limit on prompt plus generated tokens.
         tie_word_embeddings: the head is the embedding matrix.
+        rope_scaling: of the rotary frequencies; None = as trained.
     """
 
     vocab_size: int
@@ -36,6 +38,7 @@ class ModelConfig:
     rope_theta: float
     max_position_embeddings: int
     tie_word_embeddings: bool = False
+    rope_scaling: RopeScaling | None = None
 
     def __post_init__(self) -> None:
         sizes = (
@@ -62,6 +65,16 @@ class ModelConfig:
         for name in ("rms_norm_eps", "rope_theta"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ArgumentError(name, getattr(self, name), "finite and above 0")
+        if isinstance(self.rope_scaling, YarnScaling) and not self.rope_theta > 1:
+            raise ArgumentError("rope_theta", self.rope_theta, "above 1 with rope_type 'yarn'")
+
+    @property
+    def position_limit(self) -> str:
+        """The limit on prompt plus generated tokens, for an error."""
+        limit = f"max_position_embeddings = {self.max_position_embeddings}"
+        if isinstance(self.rope_scaling, DynamicScaling):
+            limit += ", beyond which dynamic rotary scaling is not computed"
+        return limit
 
     @property
     def queries_per_key(self) -> int:

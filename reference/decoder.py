@@ -64,7 +64,7 @@ class Decoder:
         if rows < 1:
             raise ArgumentError("rows", rows, "at least 1")
         if not 1 <= capacity_tokens <= config.max_position_embeddings:
-            limit = f"in [1, max_position_embeddings = {config.max_position_embeddings}]"
+            limit = f"in [1, {config.position_limit}]"
             raise ArgumentError("prompt plus generated tokens", capacity_tokens, limit)
         self.config = config
         self.weights = weights

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,19 @@ from numpy.typing import NDArray
 
 from fastcar.reference.arrays import FloatArray
 from fastcar.reference.config import ModelConfig
+from fastcar.reference.rope_scaling import LinearScaling, Llama3Scaling, YarnScaling
+
+_SMALLEST_RAMP = 0.001
+"""Width of a ramp that would have none, in pairs; as in transformers."""
 
 
 @dataclass(frozen=True)
 class RotaryTable:
-    """Cosines and sines of the positions that a run reaches; [positions, d / 2] each."""
+    """Cosines and sines of the positions that a run reaches; [positions, d / 2] each.
+
+    Both are multiplied by the attention factor of the scaling, so the factor needs no code of its
+    own in attention, in the score, in kernels or on wires.
+    """
 
     cos: FloatArray
     sin: FloatArray
@@ -27,8 +36,8 @@ class RotaryTable:
             positions: [...] int64 below the rows of the table, one per token.
 
         Returns:
-            [..., heads, d]. Norms are kept; <rotate(q, m), rotate(k, n)> depends on m - n
-            alone.
+            [..., heads, d]. Norms are multiplied by the attention factor, 1 without YaRN;
+            <rotate(q, m), rotate(k, n)> depends on m - n alone.
         """
         cos = self.cos[positions][..., None, :]  # [..., 1, d / 2]
         sin = self.sin[positions][..., None, :]
@@ -38,10 +47,54 @@ class RotaryTable:
 
 
 def compute_frequencies(config: ModelConfig) -> NDArray[np.float64]:
-    """rope_theta^(-2 i / d), radians per position of every pair i; [d / 2]."""
+    """Radians per position of every pair: rope_theta^(-2 i / d), scaled; [d / 2].
+
+    Equal to those of Hugging Face transformers, which computes them in float32 (D-34).
+    """
     exponents = np.arange(0, config.head_dim, 2) / config.head_dim
     frequencies: NDArray[np.float64] = config.rope_theta**-exponents
-    return frequencies
+    match config.rope_scaling:
+        case LinearScaling() as linear:
+            return frequencies / linear.factor
+        case Llama3Scaling() as llama3:
+            kept = _compute_llama3_shares(frequencies, llama3)
+        case YarnScaling() as yarn:
+            kept = _compute_yarn_shares(config, yarn)
+        case _:
+            # dynamic: as trained up to the position limit, which no run exceeds
+            return frequencies
+    return frequencies * (kept + (1 - kept) / config.rope_scaling.factor)
+
+
+def get_attention_factor(config: ModelConfig) -> float:
+    """What queries and keys are multiplied by as they turn; 1 but for YaRN."""
+    scaling = config.rope_scaling
+    return scaling.attention_factor if isinstance(scaling, YarnScaling) else 1.0
+
+
+def _compute_llama3_shares(
+    frequencies: NDArray[np.float64], scaling: Llama3Scaling
+) -> NDArray[np.float64]:
+    """Share of every frequency that is kept, [d / 2]: a ramp over its turns."""
+    turns = scaling.original_max_position_embeddings * frequencies / (2 * math.pi)
+    low, high = scaling.low_freq_factor, scaling.high_freq_factor
+    return np.clip((turns - low) / (high - low), 0, 1)
+
+
+def _compute_yarn_shares(config: ModelConfig, scaling: YarnScaling) -> NDArray[np.float64]:
+    """Share of every frequency that is kept, [d / 2]: a ramp over the index of the pair."""
+
+    def find_pair(turns: float) -> float:
+        """Where a pair would stand that turns so often within the original limit."""
+        radians = scaling.original_max_position_embeddings / (turns * 2 * math.pi)
+        return config.head_dim * math.log(radians) / (2 * math.log(config.rope_theta))
+
+    first, last = find_pair(scaling.beta_fast), find_pair(scaling.beta_slow)
+    if scaling.truncate:
+        first, last = math.floor(first), math.ceil(last)
+    first, last = max(first, 0), min(last, config.head_dim - 1)
+    width = last - first if last != first else _SMALLEST_RAMP
+    return 1 - np.clip((np.arange(config.head_dim // 2) - first) / width, 0, 1)
 
 
 def make_rotary_table(
@@ -56,4 +109,6 @@ def make_rotary_table(
             claim of a file that may be any number. A longer table begins with the same bits.
     """
     angles = np.outer(np.arange(num_positions), compute_frequencies(config))
-    return RotaryTable(np.cos(angles).astype(dtype), np.sin(angles).astype(dtype))
+    factor = get_attention_factor(config)
+    cos, sin = factor * np.cos(angles), factor * np.sin(angles)
+    return RotaryTable(cos.astype(dtype), sin.astype(dtype))

@@ -37,7 +37,12 @@ class Layer:
 
 
 CONFIGURATION = frozenset(
-    {"fastcar.reference.config", "fastcar.reference.errors", "fastcar.reference.tables"}
+    {
+        "fastcar.reference.config",
+        "fastcar.reference.errors",
+        "fastcar.reference.rope_scaling",
+        "fastcar.reference.tables",
+    }
 )
 """Shared by reference and rtl: sizes, refusals, contents of read-only memories; no arithmetic."""
 

@@ -13,7 +13,7 @@ from fastcar.proofs.temporal_attention_score import compute_score
 def get_counterexamples() -> list[Counterexample]:
     """The published score alone, of a normalised query that is turned by almost pi."""
     vector = np.array([1.0, 1.0, 0.0, 0.0])
-    pair = RotatedPair(vector, vector, position=3, rope_theta=1.0)
+    pair = RotatedPair(vector, vector, position=3, frequencies=np.ones(2))
     norm, score = compute_norm(vector), compute_score(pair.query, pair.key)
     return [
         Counterexample(

@@ -18,7 +18,7 @@ from fastcar.proofs.multi_head_attention import get_key_head_index
 from fastcar.proofs.rotary import compute_angles
 from fastcar.proofs.silu import compute_silu
 from fastcar.reference.rms_norm import compute_rms_norm
-from fastcar.reference.rotary import RotaryTable
+from fastcar.reference.rotary import RotaryTable, compute_frequencies
 from fastcar.reference.weights import LayerWeights
 
 
@@ -82,7 +82,7 @@ def get_decoder_pair(token: AlignedToken) -> DecoderPair:
         cached = output if is_replayed else None
         layers.append(LayerRuns(layer, keys, values, other_keys, other_values, cached))
     embedding = weights.embedding[pair.given.forced_ids[row, token.token_index]]
-    angles = compute_angles(entry, config.rope_theta, np.ones(config.head_dim))
+    angles = compute_angles(entry, compute_frequencies(config))
     return DecoderPair(embedding, tuple(layers), weights.norm, weights.head, angles, token.eps)
 
 

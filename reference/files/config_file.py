@@ -1,12 +1,12 @@
 """`config.json` of a Hugging Face Llama checkpoint, read into a `ModelConfig`.
 
-What this decoder does not compute (biases, other activations, rope scaling, quantised weights) is
-refused by name; keys without effect on the forward pass are ignored.
+What this decoder does not compute (biases, other activations, a sliding window, other kinds of
+rotary scaling, quantised weights) is refused by name; keys without effect on the forward pass are
+ignored.
 """
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,25 +15,21 @@ from typing import Any
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError, CheckpointError
 from fastcar.reference.files.json_file import describe, describe_path, read_json_object
-
-MAX_SIZE = 2**31 - 1
-"""Largest value of any size; keeps every product of two sizes within 64 bits."""
+from fastcar.reference.files.json_number import get_flag, get_number, get_size
+from fastcar.reference.files.rope_parameters import ROPE_KEYS, read_rope
 
 _DEFAULT_POSITIONS = 2048
 _DEFAULT_EPSILON = 1e-6
-_DEFAULT_THETA = 10000.0
 _EPSILON_RANGE = (1e-30, 1.0)
-_THETA_RANGE = (1.0, 1e30)
 
 # key: (the only supported value, what to say of it); each is optional
 _SUPPORTED: dict[str, tuple[object, str]] = {
     "model_type": ("llama", "'llama'"),
-    "hidden_act": ("silu", "'silu'"),
-    "attention_bias": (False, "false (no biases)"),
-    "mlp_bias": (False, "false (no biases)"),
-    "partial_rotary_factor": (1.0, "1.0 (rotary embedding on the whole head)"),
     "quantization_config": (None, "null (no quantised weights)"),
 }
+# the same function under two names
+_ACTIVATIONS = ("silu", "swish")
+_BIASES = ("attention_bias", "mlp_bias")
 _REQUIRED_SIZES = (
     "vocab_size",
     "hidden_size",
@@ -46,10 +42,14 @@ _OPTIONAL_KEYS = (
     "head_dim",
     "max_position_embeddings",
     "rms_norm_eps",
-    "rope_theta",
-    "rope_scaling",
-    "rope_parameters",
     "tie_word_embeddings",
+    "hidden_act",
+    *_BIASES,
+    "sliding_window",
+    "use_sliding_window",
+    "layer_types",
+    "attention_chunk_size",
+    *ROPE_KEYS,
 )
 
 
@@ -82,6 +82,7 @@ def load_config(
         # 0 == False in Python, so the type counts too
         if value != supported or isinstance(value, bool) != isinstance(supported, bool):
             raise CheckpointError(f"{place}: {key}", describe(value), limit)
+    _check_computed(document, place)
     try:
         return _make_config(document, place)
     except ArgumentError as error:
@@ -108,12 +109,45 @@ def _get_sizes_object(document: dict[str, Any], place: str) -> dict[str, Any]:
     return nested
 
 
+def _check_computed(document: Mapping[str, Any], place: str) -> None:
+    """Refuse by name what would change the logits and is not computed here."""
+    activation = document.get("hidden_act", "silu")
+    if activation not in _ACTIVATIONS:
+        limit = "'silu', or its other name 'swish'"
+        raise CheckpointError(f"{place}: hidden_act", describe(activation), limit)
+    for key in _BIASES:
+        value = document.get(key)
+        # 0 == False in Python, so identity
+        if value is not None and value is not False:
+            limit = "false or null (no biases)"
+            raise CheckpointError(f"{place}: {key}", describe(value), limit)
+
+
+def _check_full_attention(document: Mapping[str, Any], place: str, positions: int) -> None:
+    """Refuse windows that a run could feel (D-35)."""
+    layer_types = document.get("layer_types")
+    for kind in layer_types if isinstance(layer_types, list) else [layer_types]:
+        if kind not in (None, "full_attention"):
+            limit = "null or a list of 'full_attention'"
+            raise CheckpointError(f"{place}: layer_types", describe(kind), limit)
+    is_used = document.get("use_sliding_window")
+    if is_used is not None and not get_flag(is_used, f"{place}: use_sliding_window"):
+        return
+    for key in ("sliding_window", "attention_chunk_size"):
+        if document.get(key) is None:
+            continue
+        size = get_size(document, key, f"{place}: ")
+        if size < positions:
+            limit = f"null or at least max_position_embeddings = {positions} (full attention)"
+            raise CheckpointError(f"{place}: {key}", size, limit)
+
+
 def _make_config(document: Mapping[str, Any], place: str) -> ModelConfig:
-    sizes = {name: _get_size(document, name, place) for name in _REQUIRED_SIZES}
+    sizes = {name: get_size(document, name, f"{place}: ") for name in _REQUIRED_SIZES}
     heads, hidden = sizes["num_attention_heads"], sizes["hidden_size"]
     # HF treats null like a missing key for these two
     if document.get("head_dim") is not None:
-        head_dim = _get_size(document, "head_dim", place)
+        head_dim = get_size(document, "head_dim", f"{place}: ")
     elif hidden % heads:
         limit = f"a multiple of num_attention_heads = {heads} where head_dim is not given"
         raise CheckpointError(f"{place}: hidden_size", hidden, limit)
@@ -121,73 +155,19 @@ def _make_config(document: Mapping[str, Any], place: str) -> ModelConfig:
         head_dim = hidden // heads
     key_value_heads = heads
     if document.get("num_key_value_heads") is not None:
-        key_value_heads = _get_size(document, "num_key_value_heads", place)
-    positions = _get_size(document, "max_position_embeddings", place, _DEFAULT_POSITIONS)
+        key_value_heads = get_size(document, "num_key_value_heads", f"{place}: ")
+    positions = get_size(document, "max_position_embeddings", f"{place}: ", _DEFAULT_POSITIONS)
+    _check_full_attention(document, place, positions)
     epsilon = document.get("rms_norm_eps", _DEFAULT_EPSILON)
     tied = document.get("tie_word_embeddings", False)
-    if not isinstance(tied, bool):
-        raise CheckpointError(f"{place}: tie_word_embeddings", describe(tied), "true or false")
+    rope_theta, rope_scaling = read_rope(document, place, positions)
     return ModelConfig(
         **sizes,
         num_key_value_heads=key_value_heads,
         head_dim=head_dim,
-        rms_norm_eps=_get_number(epsilon, f"{place}: rms_norm_eps", _EPSILON_RANGE),
-        rope_theta=_get_rope_theta(document, place),
+        rms_norm_eps=get_number(epsilon, f"{place}: rms_norm_eps", _EPSILON_RANGE),
+        rope_theta=rope_theta,
         max_position_embeddings=positions,
-        tie_word_embeddings=tied,
+        tie_word_embeddings=get_flag(tied, f"{place}: tie_word_embeddings"),
+        rope_scaling=rope_scaling,
     )
-
-
-def _get_size(
-    document: Mapping[str, Any], name: str, place: str, default: int | None = None
-) -> int:
-    value = document.get(name, default)
-    limit = f"a whole number from 1 to {MAX_SIZE}"
-    if name not in document and default is None:
-        raise CheckpointError(f"{place}: {name}", "nothing", limit)
-    # bool is a subclass of int
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_SIZE:
-        raise CheckpointError(f"{place}: {name}", describe(value), limit)
-    return value
-
-
-def _get_number(value: object, place: str, limits: tuple[float, float]) -> float:
-    low, high = limits
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    # comparing first: float() of an integer of 4,000 digits overflows
-    if isinstance(value, int | float) and is_number and low <= value <= high:
-        return float(value)
-    shown = "infinity" if value == math.inf else describe(value)
-    raise CheckpointError(place, shown, f"a number from {low:g} to {high:g}")
-
-
-def _get_rope_theta(document: Mapping[str, Any], place: str) -> float:
-    """The base from `rope_theta` or from the newer `rope_parameters`; all that speak must agree."""
-    found: dict[str, float] = {}
-    if "rope_theta" in document:
-        found["rope_theta"] = _get_number(
-            document["rope_theta"], f"{place}: rope_theta", _THETA_RANGE
-        )
-    for name in ("rope_parameters", "rope_scaling"):
-        if document.get(name) is not None:
-            _collect_rope_theta(document[name], name, place, found)
-    values = sorted(set(found.values()))
-    if len(values) > 1:
-        shown = " and ".join(f"{key} = {value:g}" for key, value in found.items())
-        raise CheckpointError(f"{place}: rope_theta", shown, "the same wherever it is given")
-    return values[0] if values else _DEFAULT_THETA
-
-
-def _collect_rope_theta(rope: object, name: str, place: str, found: dict[str, float]) -> None:
-    if not isinstance(rope, dict):
-        raise CheckpointError(f"{place}: {name}", describe(rope), "null or a JSON object")
-    for key, value in rope.items():
-        where = f"{place}: {name}.{key}" if key.isidentifier() else f"{place}: {name}"
-        if key in ("rope_type", "type"):
-            if value != "default":
-                raise CheckpointError(where, describe(value), "'default' (no rope scaling)")
-        elif key == "rope_theta":
-            found[f"{name}.rope_theta"] = _get_number(value, where, _THETA_RANGE)
-        else:
-            limit = "absent (no rope scaling: only rope_type and rope_theta)"
-            raise CheckpointError(where, describe(value), limit)

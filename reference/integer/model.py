@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError, CheckpointError, OutputError
 from fastcar.reference.files.json_file import describe, describe_path, parse_json_object
+from fastcar.reference.files.rope_parameters import read_rope
 from fastcar.reference.files.safetensors_file import (
     INTEGER_DTYPES,
     TensorPlace,
@@ -104,7 +105,11 @@ def _format_metadata(model: IntegerModel) -> str:
         numbers: dict[str, Any] = {name: getattr(layer, name) for name in _WHOLE_NUMBERS}
         numbers |= {f"{name}_shift": getattr(layer, name).shift for name in PROJECTIONS}
         layers.append(numbers | {"scales": asdict(layer.scales)})
-    document = {"version": FORMAT_VERSION, "config": asdict(model.config), "layers": layers}
+    config = asdict(model.config)
+    # absent without scaling, as in files from before there was any
+    if model.config.rope_scaling is None:
+        del config["rope_scaling"]
+    document = {"version": FORMAT_VERSION, "config": config, "layers": layers}
     return json.dumps(document)
 
 
@@ -168,11 +173,16 @@ class _Reader:
 
     def _read_config(self, numbers: object) -> ModelConfig:
         place = f"{self.place}: config"
-        values = self._check_keys(numbers, [field.name for field in fields(ModelConfig)], place)
+        names = [field.name for field in fields(ModelConfig)]
+        if not (isinstance(numbers, dict) and "rope_scaling" in numbers):
+            names.remove("rope_scaling")
+        values = dict(self._check_keys(numbers, names, place))
+        scaling = {"rope_scaling": values.pop("rope_scaling", None)}
         types = {"rms_norm_eps": float, "rope_theta": float, "tie_word_embeddings": bool}
         for name, value in values.items():
             self._check_type(value, types.get(name, int), f"{place}: {name}")
-        return ModelConfig(**values)
+        _, rope_scaling = read_rope(scaling, place, values["max_position_embeddings"])
+        return ModelConfig(**values, rope_scaling=rope_scaling)
 
     def _read_layer(self, index: int, config: ModelConfig, numbers: object) -> IntegerLayer:
         place = f"{self.place}: layers {index}"

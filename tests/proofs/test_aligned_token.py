@@ -113,9 +113,9 @@ def test_queries_follow_from_projections_and_rotation(pair: DecodedPair, seed: i
     token, heads = make("P-14", pair, seed)
     _, rotated = make("P-11", pair, seed)
     assert_near(heads.q_proj @ heads.normed, rotated.query)
-    turned = rotate(rotated.query, rotated.position, rotated.rope_theta)
+    turned = rotate(rotated.query, rotated.position, rotated.frequencies)
     assert_near(turned, token.get_query(token.token_index))
-    own = rotate(heads.k_proj @ heads.normed, rotated.position, rotated.rope_theta)
+    own = rotate(heads.k_proj @ heads.normed, rotated.position, rotated.frequencies)
     assert_near(own, token.get_keys()[token.key_head_index, -1])
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fastcar.proofs.decoded_run import DecodedPair, DecodedRun, decode, load_rows
+from fastcar.proofs.registry import get_statement
 from fastcar.reference.attention import compute_attention
 from fastcar.reference.errors import ArgumentError, CheckpointError
+from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.linear import compute_linear
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.rms_norm import compute_rms_norm
+from fastcar.reference.rope_scaling import YarnScaling
 from fastcar.reference.swiglu import compute_swiglu
 from fastcar.reference.temporal_attention_score import compute_score_heads
 from fastcar.reference.trace import Trace, make_score_gate, run_trace
@@ -116,6 +120,47 @@ def test_checkpoint_without_clips_is_fed_random_tokens(tmp_path: Path) -> None:
     pair = decode(given)
     assert np.isfinite(pair.dense.logits).all()
     assert pair.replay.replayed.any()
+
+
+YARN = {
+    "rope_type": "yarn",
+    "factor": 4.0,
+    "original_max_position_embeddings": 8,
+    "attention_factor": 1.5,
+}
+
+
+def test_an_attention_factor_is_in_the_projections_and_the_rotation_keeps_norms(
+    tmp_path: Path,
+) -> None:
+    write_checkpoint(tmp_path, {**CONFIG, "rope_scaling": YARN})
+    given = load_rows(tmp_path, num_rows=2)
+    run = decode(given).dense
+    before, after = (np.linalg.norm(x, axis=-1) for x in (run.plain_queries, run.queries))
+    np.testing.assert_allclose(after, before, rtol=1e-13)
+    config, weights = load_checkpoint(tmp_path, np.float64)
+    assert isinstance(config.rope_scaling, YarnScaling)
+    assert config.rope_scaling.attention_factor == 1.5
+    replay = ReplayConfig(given.tokens_per_frame)
+    wanted = run_trace(config, weights, given.prompt_ids, given.forced_ids, replay)
+    np.testing.assert_allclose(run.logits.swapaxes(0, 1), wanted.logits, rtol=0, atol=1e-12)
+    # the factor matters, so the agreement is no accident
+    plain = replace(config, rope_scaling=replace(config.rope_scaling, attention_factor=1.0))
+    other = run_trace(plain, weights, given.prompt_ids, given.forced_ids, replay)
+    assert np.abs(other.logits - wanted.logits).max() > 0.1
+
+
+@pytest.mark.parametrize("number", ["P-02", "P-11", "P-14", "P-15", "P-16"])
+def test_statements_about_turned_vectors_hold_with_an_attention_factor(
+    tmp_path: Path, number: str
+) -> None:
+    write_checkpoint(tmp_path, {**CONFIG, "rope_scaling": YARN})
+    pair = decode(load_rows(tmp_path, num_rows=2))
+    statement = get_statement(number)
+    assert statement.draw_decoded is not None
+    for seed in range(5):
+        found = statement.check(statement.draw_decoded(pair, np.random.default_rng(seed)))
+        assert found.holds
 
 
 def test_position_limit_without_room_for_two_frames_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastcar.proofs.arithmetic import compute_norm, to_balls, to_float
+from fastcar.proofs.arithmetic import Array, compute_norm, to_balls, to_float
 from fastcar.proofs.attack import attack
 from fastcar.proofs.counterexamples.counterexample import Counterexample
 from fastcar.proofs.counterexamples.rotary import get_counterexamples
@@ -20,7 +20,11 @@ from fastcar.reference.rotary import RotaryTable
 from tests.proofs.attacks import attack_once, attack_settings, check_rounding
 from tests.proofs.strategies import neighbours, vectors
 
-PAIR = RotatedPair(np.array([1.0, 2.0]), np.array([0.5, 1.0]), position=3, rope_theta=10000.0)
+PAIR = RotatedPair(np.array([1.0, 2.0]), np.array([0.5, 1.0]), position=3, frequencies=np.ones(1))
+
+
+def compute_plain_frequencies(rope_theta: float, head_dim: int) -> Array:
+    return rope_theta ** -(np.arange(0, head_dim, 2) / head_dim)
 
 
 @st.composite
@@ -29,9 +33,10 @@ def rotated_pairs(draw: st.DrawFn) -> RotatedPair:
     query = draw(vectors(2 * draw(st.integers(1, 2))))
     position = draw(st.one_of(st.integers(0, 4), st.integers(0, 4096)))
     rope_theta = draw(st.sampled_from([0.5, 1.0, 100.0, 10000.0, 1e6]))
-    turned = rotate(query, position, rope_theta)
+    frequencies = compute_plain_frequencies(rope_theta, len(query))
+    turned = rotate(query, position, frequencies)
     key = draw(st.one_of(vectors(len(query)), neighbours(query), neighbours(turned)))
-    return RotatedPair(query, key, position, rope_theta)
+    return RotatedPair(query, key, position, frequencies)
 
 
 @attack_settings()
@@ -48,8 +53,8 @@ def test_rounding_is_as_derived(pair: RotatedPair) -> None:
 
 def test_query_between_key_and_its_turn_attains_the_bound() -> None:
     query = np.array([1.0, 2.0])
-    key = query + 0.5 * (query - rotate(query, 1, 10000.0))
-    found = STATEMENT.check(RotatedPair(query, key, position=1, rope_theta=10000.0))
+    key = query + 0.5 * (query - rotate(query, 1, np.ones(1)))
+    found = STATEMENT.check(RotatedPair(query, key, position=1, frequencies=np.ones(1)))
     assert found.holds
     assert not found.is_vacuous
     assert found.ratio == pytest.approx(1, abs=1e-12)
@@ -63,7 +68,8 @@ def test_search_approaches_the_bound() -> None:
 
 def test_four_dimensions_are_certified() -> None:
     query, key = np.array([1.0, 2.0, 0.5, 0.0]), np.array([1.0, 1.0, 1.0, 1.0])
-    pair = RotatedPair(query, key, position=1000, rope_theta=10000.0)
+    frequencies = compute_plain_frequencies(10000.0, 4)
+    pair = RotatedPair(query, key, position=1000, frequencies=frequencies)
     assert STATEMENT.certify(pair) is Verdict.HOLDS
 
 
@@ -72,8 +78,8 @@ def test_papers_variant_keeps_the_identity(pair: RotatedPair, key_position: int)
     # In balls: the gap from the norms before rotary and the score after it is the distance after
     # it, to 30 digits of the norms, for every pair of positions.
     exact = to_balls(pair)
-    query = rotate(exact.query, pair.position, pair.rope_theta)
-    key = rotate(exact.key, key_position, pair.rope_theta)
+    query = rotate(exact.query, pair.position, exact.frequencies)
+    key = rotate(exact.key, key_position, exact.frequencies)
     query_norm, key_norm = compute_norm(exact.query), compute_norm(exact.key)
     square = query_norm**2 + key_norm**2 - compute_norm(query - key) ** 2
     product = 2 * compute_score(query, key) * to_balls(np.array([len(query)], float))[0].sqrt()
@@ -85,21 +91,20 @@ def test_papers_variant_keeps_the_identity(pair: RotatedPair, key_position: int)
 
 @given(rotated_pairs())
 def test_rotation_is_that_of_the_reference(pair: RotatedPair) -> None:
-    exponents = np.arange(0, len(pair.query), 2) / len(pair.query)
-    angles = np.outer(np.arange(4097), pair.rope_theta**-exponents)
+    angles = np.outer(np.arange(4097), pair.frequencies)
     table = RotaryTable(np.cos(angles), np.sin(angles))
     expected = table.rotate(pair.query[None, None], np.array([pair.position]))[0, 0]
-    np.testing.assert_array_equal(rotate(pair.query, pair.position, pair.rope_theta), expected)
+    np.testing.assert_array_equal(rotate(pair.query, pair.position, pair.frequencies), expected)
 
 
 @pytest.mark.parametrize(
     ("changed", "hypothesis"),
     [
-        (replace(PAIR, query=np.array([np.nan, 0.0])), "finite query, key"),
+        (replace(PAIR, query=np.array([np.nan, 0.0])), "finite query, key, frequencies"),
         (replace(PAIR, query=np.ones(3), key=np.ones(3)), "even head dimension"),
         (replace(PAIR, position=-1), "position of at least 0"),
-        (replace(PAIR, rope_theta=0.0), "finite base above 0"),
-        (replace(PAIR, rope_theta=np.inf), "finite base above 0"),
+        (replace(PAIR, frequencies=np.array([np.inf])), "finite query, key, frequencies"),
+        (replace(PAIR, frequencies=np.ones(2)), "a frequency per pair"),
     ],
 )
 def test_hypotheses_are_checked(changed: RotatedPair, hypothesis: str) -> None:

@@ -15,6 +15,7 @@ from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import TemporalAttentionScoreGate
 from fastcar.reference.laps import PARTS, Laps
 from fastcar.reference.replay import ReplayConfig, Semantics
+from fastcar.reference.rope_scaling import DynamicScaling
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.thresholds import FixedThresholds
 from tests.examples import examples
@@ -155,6 +156,19 @@ def test_refuses_a_batch_that_does_not_fit(options: dict[str, Any], message: str
     sizes = {"rows": 3, "capacity_tokens": 8} | options
     with pytest.raises(ArgumentError, match=message):
         type(make_decoder(run))(run.config, run.weights, replay=ReplayConfig(3), **sizes)
+
+
+def test_dynamic_scaling_names_itself_where_it_would_begin() -> None:
+    run = make_run(0)
+    config = replace(run.config, rope_scaling=DynamicScaling(2.0))
+    message = (
+        r"^prompt plus generated tokens = 65: must be in \[1, max_position_embeddings = 64, "
+        r"beyond which dynamic rotary scaling is not computed\]$"
+    )
+    with pytest.raises(ArgumentError, match=message):
+        type(make_decoder(run))(
+            config, run.weights, rows=3, capacity_tokens=65, replay=ReplayConfig(3)
+        )
 
 
 @pytest.mark.parametrize(

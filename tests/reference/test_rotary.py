@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastcar.reference.rotary import make_rotary_table
+from fastcar.reference.rope_scaling import (
+    DynamicScaling,
+    LinearScaling,
+    Llama3Scaling,
+    RopeScaling,
+    YarnScaling,
+)
+from fastcar.reference.rotary import compute_frequencies, make_rotary_table
 from tests.reference.rounding import get_unit_roundoff
 from tests.reference.runs import make_config
 
@@ -96,3 +103,63 @@ def test_a_shorter_table_has_the_same_bits(
     assert part.cos.dtype == part.sin.dtype == dtype
     np.testing.assert_array_equal(part.cos, whole.cos[:num_positions])
     np.testing.assert_array_equal(part.sin, whole.sin[:num_positions])
+
+
+LLAMA3 = Llama3Scaling(8.0, 1.0, 4.0, 64)
+YARN = YarnScaling(4.0, 64, 1.25)
+
+
+def scale(scaling: RopeScaling) -> Any:
+    """Scaled frequencies as shares of the plain ones, [d / 2]."""
+    wide = replace(CONFIG, head_dim=32)
+    scaled = compute_frequencies(replace(wide, rope_scaling=scaling))
+    return scaled / compute_frequencies(wide)
+
+
+def test_linear_scaling_divides_all_frequencies_and_dynamic_none() -> None:
+    assert (scale(LinearScaling(2.0)) == 0.5).all()
+    assert (scale(DynamicScaling(2.0)) == 1).all()
+
+
+@pytest.mark.parametrize("scaling", [LLAMA3, YARN])
+def test_fast_pairs_keep_their_frequency_and_slow_ones_are_divided(scaling: Any) -> None:
+    shares = scale(scaling)
+    assert shares[0] == 1
+    assert shares[-1] == pytest.approx(1 / scaling.factor, rel=1e-15)
+    assert (np.diff(shares) <= 0).all()
+    assert ((shares > 1 / scaling.factor + 0.01) & (shares < 0.99)).any()
+
+
+def test_the_ramp_of_llama3_is_linear_in_the_turns() -> None:
+    # one pair of base 1: 64 / (2 pi) = 10.19 turns within the original limit
+    config = replace(CONFIG, head_dim=2, rope_theta=1.0)
+    scaling = Llama3Scaling(4.0, 5.0, 15.0, 64)
+    kept = (64 / (2 * np.pi) - 5) / 10
+    found = compute_frequencies(replace(config, rope_scaling=scaling))
+    assert found == pytest.approx([kept + (1 - kept) / 4])
+
+
+def test_the_ramp_of_yarn_runs_between_whole_pairs_unless_told_otherwise() -> None:
+    # pairs of 32 and of 1 turn: floor(-1.99) = -2, so 0, and ceil(4.03) = 5; 0 and 4.03 exactly
+    index = np.arange(16)
+    whole, exact = scale(YARN), scale(replace(YARN, truncate=False))
+    last = 32 * np.log(64 / (2 * np.pi)) / (2 * np.log(CONFIG.rope_theta))
+    for shares, end in ((whole, np.ceil(last)), (exact, last)):
+        assert shares == pytest.approx(1 - 0.75 * np.clip(index / end, 0, 1))
+    assert not np.allclose(whole, exact)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_attention_factor_of_yarn_multiplies_every_turned_vector(
+    dtype: type[np.floating[Any]],
+) -> None:
+    config = replace(CONFIG, rope_scaling=YARN)
+    plain = replace(CONFIG, rope_scaling=replace(YARN, attention_factor=1.0))
+    x, places = draw_heads(0, dtype), np.array([0, 17, 511])
+    found, expected = (
+        make_rotary_table(each, np.dtype(dtype), 512).rotate(x, places) for each in (config, plain)
+    )
+    # tables off by 2 u of at most 1.25, entries by 3 u more, on both sides
+    size = 1.25 * np.abs(x).max() * 2
+    tolerance = 2 * 5 * get_unit_roundoff(dtype) * size
+    np.testing.assert_allclose(found, 1.25 * expected, rtol=0, atol=tolerance)

@@ -208,8 +208,8 @@ _POSITIONS = (
     _bug(
         "rotary",
         "P-11 smallest angle for the largest",
-        "get_maximum(abs(np.sin(compute_angles(position, rope_theta, example) / 2)))",
-        "-get_maximum(-abs(np.sin(compute_angles(position, rope_theta, example) / 2)))",
+        "get_maximum(abs(np.sin(compute_angles(position, frequencies) / 2)))",
+        "-get_maximum(-abs(np.sin(compute_angles(position, frequencies) / 2)))",
     ),
     _bug(
         "rotary",

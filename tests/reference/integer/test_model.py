@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from fastcar.reference.integer.model import (
     load_integer_model,
     save_integer_model,
 )
+from fastcar.reference.rope_scaling import LinearScaling, YarnScaling
 from tests.reference.integer.runs import make_model
 from tests.reference.runs import HEADS, make_config
 
@@ -66,6 +68,20 @@ def test_round_trip_is_exact(
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
+SCALING = YarnScaling(4.0, 16, 1.25)
+
+
+def test_rotary_scaling_survives_and_its_absence_writes_no_key(tmp_path: Path) -> None:
+    path = tmp_path / "integer.safetensors"
+    for scaling in (SCALING, LinearScaling(2.0)):
+        model = make_model(1, replace(make_config(), rope_scaling=scaling))
+        save_integer_model(path, model)
+        assert load_integer_model(path).config.rope_scaling == scaling
+    save_integer_model(path, make_model(1))
+    with safetensors.safe_open(path, "numpy") as file:
+        assert "rope_scaling" not in json.loads(file.metadata()[METADATA_KEY])["config"]
+
+
 def test_comparison_notices_one_changed_weight() -> None:
     model, other = make_model(1), make_model(1)
     assert are_equal(model, other)
@@ -99,6 +115,10 @@ CHANGES: dict[str, tuple[Callable[[Document, Tensors], object], str]] = {
     "odd head": (
         lambda d, t: d["config"].update(head_dim=3),
         ": head_dim: found 3: must be even",
+    ),
+    "unknown scaling": (
+        lambda d, t: d["config"].update(rope_scaling={"rope_type": "su"}),
+        r': config: rope_scaling.rope_type: found "su": must be one of',
     ),
     "missing layer": (
         lambda d, t: d["layers"].pop(),
