@@ -179,7 +179,30 @@ def _choose_rows(
         raise ArgumentError("tokens of a row", rows.token_ids.shape[1], limit)
     forced_ids = rows.token_ids[chosen, : frames * tokens_per_frame]
     source = f"{', '.join(map(str, chosen))} of {rows.source}"
-    return GivenRows(model.config, model.weights, tokens_per_frame, prompt_ids, forced_ids, source)
+    config, weights = fold_attention_factor(model.config, model.weights)
+    return GivenRows(config, weights, tokens_per_frame, prompt_ids, forced_ids, source)
+
+
+def fold_attention_factor(given: GivenRows) -> GivenRows:
+    """The same decoder with YaRN's attention factor in its projections, said in `source` (D-34).
+
+    Rotation by R and multiplication by a give a R W n = R (a W) n, so the statements, which take R
+    for orthogonal, speak about projections a W_Q and a W_K. Without a factor nothing changes.
+    """
+    scaling = given.config.rope_scaling
+    if not isinstance(scaling, YarnScaling) or scaling.attention_factor == 1:
+        return given
+    factor = scaling.attention_factor
+    layers = tuple(
+        replace(layer, q_proj=factor * layer.q_proj, k_proj=factor * layer.k_proj)
+        for layer in given.weights.layers
+    )
+    return replace(
+        given,
+        config=replace(given.config, rope_scaling=replace(scaling, attention_factor=1.0)),
+        weights=replace(given.weights, layers=layers),
+        source=f"{given.source}; W_Q and W_K times the attention factor {factor:g}",
+    )
 
 
 def _count_frames(config: ModelConfig, prompt_tokens: int, tokens_per_frame: int) -> int:

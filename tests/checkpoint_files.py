@@ -35,6 +35,11 @@ CONFIG: dict[str, Any] = {
     "tie_word_embeddings": False,
 }
 
+LFS_POINTER = (
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 42\n"
+)
+"""What Git LFS leaves in the place of a file that it did not fetch."""
+
 
 @dataclass(frozen=True)
 class StoredTensor:

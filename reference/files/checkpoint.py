@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,14 +23,12 @@ from fastcar.reference.arrays import FloatArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError, CheckpointError, OutputError
 from fastcar.reference.files.config_file import load_config
-from fastcar.reference.files.json_file import describe, describe_path, read_json_object
 from fastcar.reference.files.safetensors_file import (
-    STORAGE_DTYPES,
     TensorPlace,
     get_tensor_label,
-    read_header,
     read_tensor,
 )
+from fastcar.reference.files.tensor_names import EMBEDDING, HEAD, find_tensors
 from fastcar.reference.weights import LayerWeights, ModelWeights, get_layer_shapes
 
 __all__ = [
@@ -49,9 +46,7 @@ __all__ = [
     "save_checkpoint",
 ]
 
-EMBEDDING = "model.embed_tokens.weight"
 NORM = "model.norm.weight"
-HEAD = "lm_head.weight"
 LAYER_TENSORS = {
     "attention_norm": "input_layernorm",
     "q_proj": "self_attn.q_proj",
@@ -63,11 +58,6 @@ LAYER_TENSORS = {
     "up_proj": "mlp.up_proj",
     "down_proj": "mlp.down_proj",
 }
-# old exports store the rotary frequencies, which follow from the config
-_IGNORED = re.compile(r"model\.(layers\.[0-9]+\.self_attn\.)?rotary_emb\.inv_freq")
-# a plain file name, so that no index reaches outside its directory; links inside it are allowed
-# because the Hugging Face cache consists of them
-_SHARD_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,200}\.safetensors")
 
 
 def load_checkpoint(
@@ -90,7 +80,7 @@ def load_checkpoint(
     if dtype not in (np.float32, np.float64):
         raise ArgumentError("dtype", dtype, "np.float32 or np.float64")
     config = load_config(directory)
-    places = find_tensors(Path(directory))
+    places = find_tensors(Path(directory), tied_head=config.tie_word_embeddings)
     shapes = get_tensor_shapes(config)
     if config.tie_word_embeddings and HEAD in places:
         shapes = chain(shapes, [(HEAD, (config.vocab_size, config.hidden_size))])
@@ -174,54 +164,6 @@ def _read_layer(
     )
 
 
-def find_tensors(
-    directory: Path, dtypes: Mapping[str, str] = STORAGE_DTYPES
-) -> dict[str, TensorPlace]:
-    """Places of all tensors but the ignored ones, in the order of preference of Hugging Face.
-
-    Args:
-        directory: of the checkpoint.
-        dtypes: tensor types that are accepted.
-    """
-    index_path = directory / "model.safetensors.index.json"
-    for path in (directory / "model.safetensors", index_path, directory / "weights.safetensors"):
-        if os.path.lexists(path):
-            is_index = path == index_path
-            places = _find_sharded_tensors(path, dtypes) if is_index else read_header(path, dtypes)
-            return {name: place for name, place in places.items() if not _IGNORED.fullmatch(name)}
-    limit = "model.safetensors, model.safetensors.index.json or weights.safetensors"
-    raise CheckpointError(describe_path(directory), "no weights", limit)
-
-
-def _read_weight_map(index_path: Path) -> dict[str, str]:
-    place = f"{describe_path(index_path)}: weight_map"
-    weight_map = read_json_object(index_path).get("weight_map")
-    if not isinstance(weight_map, dict):
-        raise CheckpointError(place, describe(weight_map), "an object of tensor names to files")
-    for name, shard in weight_map.items():
-        if not isinstance(shard, str) or not _SHARD_NAME.fullmatch(shard):
-            limit = "a .safetensors file name of this directory, without a path"
-            raise CheckpointError(f"{place}: {describe(name)}", describe(shard), limit)
-    return weight_map
-
-
-def _find_sharded_tensors(index_path: Path, dtypes: Mapping[str, str]) -> dict[str, TensorPlace]:
-    """The shards must hold what the index says, each tensor once."""
-    weight_map = _read_weight_map(index_path)
-    places: dict[str, TensorPlace] = {}
-    for shard in sorted(set(weight_map.values())):
-        for name, place in read_header(index_path.parent / shard, dtypes).items():
-            if weight_map.get(name) != shard and not _IGNORED.fullmatch(name):
-                limit = f"in the one shard that the index names, {describe(weight_map.get(name))}"
-                raise CheckpointError(str(place), f"it in {shard}", limit)
-            places[name] = place
-    for name, shard in weight_map.items():
-        if name not in places:
-            label = get_tensor_label(index_path.parent / shard, name)
-            raise CheckpointError(label, "nothing", "in this file, as the index says")
-    return places
-
-
 def check_tensors(
     shapes: Iterable[tuple[str, tuple[int, ...]]], places: dict[str, TensorPlace], directory: Path
 ) -> None:
@@ -244,6 +186,8 @@ def check_tensors(
         known.add(name)
     for name in sorted(places.keys() - known):
         limit = "a tensor of the Llama that config.json describes"
+        if name.endswith(".bias"):
+            limit = "absent: no biases are computed"
         raise CheckpointError(str(places[name]), "an unknown tensor", limit)
 
 

@@ -65,7 +65,7 @@ def quantize_checkpoint_files(
     """
     root, out = Path(source), Path(target)
     config = load_config(root)
-    places = find_tensors(root)
+    places = find_tensors(root, tied_head=config.tie_word_embeddings)
     if config.tie_word_embeddings and HEAD in places:
         _check_tied_head(places[EMBEDDING], places.pop(HEAD))
     check_tensors(get_tensor_shapes(config), places, root)

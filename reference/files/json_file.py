@@ -39,12 +39,18 @@ def describe_path(path: os.PathLike[str] | str) -> str:
     return text if text.isprintable() else ascii(text)
 
 
+_POINTER_START = b"version https://git-lfs.github.com/spec/v1"
+_MAX_POINTER_BYTES = 1024
+
+
 def get_file_size(path: Path) -> int:
-    """Bytes of a regular file.
+    """Bytes of a regular file, which is not the stand-in that Git LFS leaves for one.
+
+    Every reader of files that others wrote asks here first.
 
     Raises:
-        CheckpointError: nothing there, no right to look, or no regular file (opening a pipe
-            would wait for ever).
+        CheckpointError: nothing there, no right to look, no regular file (opening a pipe would
+            wait for ever), or a pointer of Git LFS.
     """
     try:
         status = path.stat()
@@ -55,7 +61,16 @@ def get_file_size(path: Path) -> int:
         raise CheckpointError(describe_path(path), reason, "a readable file") from error
     if not stat.S_ISREG(status.st_mode):
         raise CheckpointError(describe_path(path), "no regular file", "a readable file")
-    return status.st_size
+    num_bytes = status.st_size
+    if len(_POINTER_START) <= num_bytes < _MAX_POINTER_BYTES:
+        _refuse_pointer(path)
+    return num_bytes
+
+
+def _refuse_pointer(path: Path) -> None:
+    if read_bytes(path, len(_POINTER_START)) == _POINTER_START:
+        limit = "the file it stands for: git lfs pull"
+        raise CheckpointError(describe_path(path), "a Git LFS pointer", limit)
 
 
 def read_bytes(path: Path, num_bytes: int, offset_bytes: int = 0) -> bytes:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fastcar.reference.errors import CheckpointError
 from fastcar.reference.files.tokens_file import read_tokens
+from tests.checkpoint_files import LFS_POINTER
 from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
 
 Capture = pytest.CaptureFixture[str]
@@ -68,6 +69,16 @@ def test_official_vectors_are_reproduced(
         np.testing.assert_allclose(found[name], wanted[name], rtol=0, atol=1e-4, equal_nan=True)
     assert (found["replayed"] == wanted["mask"]).all()
     assert (found["eligible"] == wanted["eligible"]).all()
+
+
+def test_tokens_that_git_lfs_did_not_fetch_are_called_that(
+    capsys: Capture, tmp_path: Path, official_vectors: Path
+) -> None:
+    tokens, out = tmp_path / "tokens.npz", tmp_path / "trace.npz"
+    tokens.write_bytes(LFS_POINTER)
+    outcome = run_trace(capsys, official_vectors, tokens, out)
+    check_refused(outcome, ("tokens.npz", "a Git LFS pointer", "git lfs pull"))
+    assert not out.exists()
 
 
 def test_arrays_have_the_documented_names_shapes_and_types(

@@ -15,9 +15,17 @@ import safetensors.numpy
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError, CheckpointError, OutputError
 from fastcar.reference.files.checkpoint import load_checkpoint, load_config, save_checkpoint
+from fastcar.reference.rope_scaling import (
+    DynamicScaling,
+    LinearScaling,
+    Llama3Scaling,
+    RopeScaling,
+    YarnScaling,
+)
 from fastcar.reference.weights import LayerWeights, ModelWeights, make_random_weights
 from tests.checkpoint_files import (
     CONFIG,
+    LFS_POINTER,
     StoredTensor,
     decode,
     make_tensors,
@@ -117,12 +125,46 @@ def test_vectors_of_the_published_code_load(official_vectors: Path) -> None:
     )
 
 
-def test_stored_rotary_frequencies_are_ignored(tmp_path: Path) -> None:
+def remove_prefix(tensors: dict[str, StoredTensor]) -> dict[str, StoredTensor]:
+    return {name.removeprefix("model."): stored for name, stored in tensors.items()}
+
+
+def test_names_of_a_base_model_are_understood(tmp_path: Path) -> None:
     tensors = make_tensors(CONFIG)
-    extra = StoredTensor("F32", (2,), np.array([np.nan, 1], np.float32).tobytes())
-    names = ("model.rotary_emb.inv_freq", "model.layers.0.self_attn.rotary_emb.inv_freq")
-    write_checkpoint(tmp_path, CONFIG, {**tensors, **dict.fromkeys(names, extra)})
-    assert_loaded(load_checkpoint(tmp_path)[1], tensors, np.float32)
+    write_checkpoint(tmp_path / "whole", CONFIG, remove_prefix(tensors))
+    assert_loaded(load_checkpoint(tmp_path / "whole")[1], tensors, np.float32)
+    weight_map = write_shards(tmp_path / "shards", remove_prefix(tensors))
+    assert "embed_tokens.weight" in weight_map
+    assert_loaded(load_checkpoint(tmp_path / "shards")[1], tensors, np.float32)
+    write_checkpoint(tmp_path / "tied", TIED, remove_prefix(make_tensors(TIED)))
+    _, weights = load_checkpoint(tmp_path / "tied")
+    assert weights.head is weights.embedding
+
+
+def test_an_untied_head_that_a_base_model_lacks_is_named(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path, CONFIG, remove_prefix(make_tensors(TIED)))
+    check_refusal(
+        tmp_path,
+        r': tensor "lm_head.weight": found nothing: must be a tensor of shape \[11, 8\], as '
+        "config.json says",
+    )
+
+
+@pytest.mark.parametrize("base", [False, True])
+def test_a_tied_head_stored_alone_is_the_embedding(tmp_path: Path, base: bool) -> None:
+    tensors = make_tensors(TIED)
+    alone = {HEAD if name == EMBEDDING else name: stored for name, stored in tensors.items()}
+    write_checkpoint(tmp_path, TIED, remove_prefix(alone) if base else alone)
+    _, weights = load_checkpoint(tmp_path)
+    assert weights.head is weights.embedding
+    assert_loaded(weights, tensors, np.float32)
+
+
+def test_an_untied_head_is_no_embedding(tmp_path: Path) -> None:
+    tensors = make_tensors(CONFIG)
+    del tensors[EMBEDDING]
+    write_checkpoint(tmp_path, CONFIG, tensors)
+    check_refusal(tmp_path, r': tensor "model.embed_tokens.weight": found nothing: must be .*')
 
 
 def test_a_tied_head_may_be_stored_if_it_is_the_embedding(tmp_path: Path) -> None:
@@ -179,7 +221,7 @@ def test_a_missing_tensor_is_named(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["model.layers.2.mlp.up_proj.weight", "model.norm.bias", "model.layers.1.inv_freq"]
+    "name", ["model.layers.2.mlp.up_proj.weight", "model.bias.weight", "model.layers.1.inv_freq"]
 )
 def test_an_unknown_tensor_is_named(tmp_path: Path, name: str) -> None:
     extra = StoredTensor("F32", (1,), bytes(4))
@@ -188,6 +230,17 @@ def test_an_unknown_tensor_is_named(tmp_path: Path, name: str) -> None:
         tmp_path,
         f'/model.safetensors: tensor "{re.escape(name)}": found an unknown tensor: must be a '
         "tensor of the Llama that config.json describes",
+    )
+
+
+@pytest.mark.parametrize("name", ["model.norm.bias", "model.layers.0.self_attn.q_proj.bias"])
+def test_a_bias_that_the_config_does_not_announce_is_named(tmp_path: Path, name: str) -> None:
+    extra = StoredTensor("F32", (1,), bytes(4))
+    write_checkpoint(tmp_path, CONFIG, {**make_tensors(CONFIG), name: extra})
+    check_refusal(
+        tmp_path,
+        f'/model.safetensors: tensor "{re.escape(name)}": found an unknown tensor: must be '
+        "absent: no biases are computed",
     )
 
 
@@ -241,6 +294,18 @@ def test_a_boastful_config_ends_at_once_without_memory(
     assert peak_bytes < 500_000
 
 
+@pytest.mark.parametrize(
+    "name", ["config.json", "model.safetensors.index.json", "model-00001.safetensors"]
+)
+def test_a_pointer_of_git_lfs_is_called_that(tmp_path: Path, name: str) -> None:
+    write_shards(tmp_path, make_tensors(CONFIG))
+    (tmp_path / name).write_bytes(LFS_POINTER)
+    check_refusal(
+        tmp_path,
+        f"/{name}: found a Git LFS pointer: must be the file it stands for: git lfs pull",
+    )
+
+
 # -- the index
 
 
@@ -256,6 +321,8 @@ def test_a_boastful_config_ends_at_once_without_memory(
         (".hidden.safetensors", r'"\.hidden.safetensors"'),
         ("a.safetensors\n", r'"a.safetensors\\n"'),
         ("a\0.safetensors", r'"a\\u0000.safetensors"'),
+        ("C:a.safetensors", '"C:a.safetensors"'),
+        ("a" * 244 + ".safetensors", '"a{60}..."'),
         ("pytorch_model.bin", '"pytorch_model.bin"'),
         (3, "3"),
         (None, "null"),
@@ -273,7 +340,7 @@ def test_an_index_cannot_point_outside_its_directory(
     check_refusal(
         directory,
         rf'/model.safetensors.index.json: weight_map: "{re.escape(UP)}": found {shown}: must be a '
-        ".safetensors file name of this directory, without a path",
+        ".safetensors file name of this directory, without path or leading dot",
     )
 
 
@@ -340,6 +407,22 @@ def make_config(tied: bool) -> ModelConfig:
     sizes: dict[str, Any] = {**CONFIG, "tie_word_embeddings": tied}
     names = ModelConfig.__dataclass_fields__
     return ModelConfig(**{name: sizes[name] for name in names})
+
+
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        LinearScaling(2.0),
+        DynamicScaling(2.0),
+        Llama3Scaling(8.0, 1.0, 4.0, 16),
+        YarnScaling(4.0, 16, 1.25, 16.0, 2.0, False),
+    ],
+)
+def test_rotary_scaling_is_saved_and_loads_again(tmp_path: Path, scaling: RopeScaling) -> None:
+    config = replace(make_config(False), rope_scaling=scaling)
+    weights = make_random_weights(config, np.random.default_rng(3), np.float32)
+    save_checkpoint(tmp_path / "model", config, weights)
+    assert load_checkpoint(tmp_path / "model")[0] == config
 
 
 @pytest.mark.parametrize("tied", [False, True])

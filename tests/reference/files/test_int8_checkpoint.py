@@ -109,6 +109,17 @@ def test_a_tied_head_stays_the_embedding(tmp_path: Path, stored_head: bool) -> N
     assert found.head is found.embedding
 
 
+@pytest.mark.parametrize("prefix", ["", "model."])
+def test_a_tied_head_stored_alone_becomes_the_embedding(tmp_path: Path, prefix: str) -> None:
+    tensors = {
+        HEAD if name == EMBEDDING else prefix + name.removeprefix("model."): stored
+        for name, stored in make_tensors(TIED).items()
+    }
+    source = write_checkpoint(tmp_path / "float", TIED, tensors)
+    found = assert_same_model(source, quantize(source, tmp_path / "int8"))
+    assert found.head is found.embedding
+
+
 def test_the_library_reads_the_files(tmp_path: Path) -> None:
     directory = make_int8(tmp_path)
     read: dict[str, StoredTensor] = {}

@@ -19,6 +19,7 @@ from fastcar.reference.files.json_file import (
     read_bytes,
     read_json_object,
 )
+from tests.checkpoint_files import LFS_POINTER
 
 JSON_VALUES = st.recursive(
     st.none()
@@ -111,3 +112,16 @@ def test_a_file_that_cannot_be_read_in_full_is_refused(tmp_path: Path) -> None:
 def test_a_path_with_a_line_break_stays_on_one_line() -> None:
     assert describe_path("a\nb") == r"'a\nb'"
     assert describe_path(Path("plain/name")) == "plain/name"
+
+
+def test_a_pointer_of_git_lfs_is_called_that_and_a_text_about_one_is_not(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_bytes(LFS_POINTER)
+    message = r"found a Git LFS pointer: must be the file it stands for: git lfs pull$"
+    with pytest.raises(CheckpointError, match=message):
+        get_file_size(path)
+    about = b'{"note": "' + LFS_POINTER.splitlines()[0] + b'"}'
+    path.write_bytes(about)
+    assert get_file_size(path) == len(about)
+    path.write_bytes(LFS_POINTER + bytes(1024))  # the format's pointers are shorter
+    assert get_file_size(path) == len(LFS_POINTER) + 1024
