@@ -2,13 +2,16 @@
 
 Run as `make golden`. Each case becomes a checkpoint directory as `save_pretrained` writes it, with
 a `run.npz` beside the weights; tests/vectors/hugging_face/README.md tells the arrays. The weights
-follow from the seed of the case, so a second run on the same versions gives the same files.
+follow from the seed of the case, so a second run on the same versions gives the same files. Of the
+checkpoints of `tools/golden_checkpoints.py` only the logits are kept, for anybody can write those
+again.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
+import tempfile
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import pairwise
@@ -21,6 +24,7 @@ from numpy.typing import NDArray
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.utils import logging
 
+from tools import golden_checkpoints as kinds
 from tools.paths import ROOT
 
 PINNED = {"transformers": "5.23.0", "torch": "2.13.0"}
@@ -151,6 +155,37 @@ def write_case(case: Case, directory: Path) -> None:
     np.savez(directory / "run.npz", **arrays)
 
 
+def compute_kind_logits(directory: Path) -> NDArray[np.float32]:
+    """[rows, tokens, V] of one pass over a checkpoint directory, in float32; read from its files.
+
+    A prefill with one token per step after it must give the same.
+    """
+    model = LlamaForCausalLM.from_pretrained(
+        directory, dtype=torch.float32, attn_implementation="eager"
+    ).eval()
+    ids = torch.from_numpy(kinds.make_token_ids())
+    cache, chunks = None, []
+    for start, stop in pairwise([0, *range(kinds.NUM_PROMPT_TOKENS, ids.shape[1] + 1)]):
+        output = model(input_ids=ids[:, start:stop], past_key_values=cache, use_cache=True)
+        cache = output.past_key_values
+        chunks.append(output.logits)
+    whole = model(input_ids=ids, use_cache=False).logits
+    difference = (torch.cat(chunks, dim=1) - whole).abs().max().item()
+    if not difference <= CACHE_TOLERANCE:
+        raise SystemExit(f"cached decode differs from one pass by {difference}")
+    logits: NDArray[np.float32] = whole.numpy()
+    return logits
+
+
+def write_kinds(path: Path) -> None:
+    """Record the logits of every kind of checkpoint in one file."""
+    arrays: dict[str, Any] = {}
+    for name in kinds.KINDS:
+        with tempfile.TemporaryDirectory() as folder, torch.no_grad():
+            arrays[name] = compute_kind_logits(kinds.write_kind(name, Path(folder)))
+    np.savez_compressed(path, **arrays)
+
+
 def main() -> None:
     """Write every case; refuse versions other than the pinned ones."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -165,6 +200,8 @@ def main() -> None:
     for name, case in CASES.items():
         write_case(case, destination / name)
         print(f"{name}: {destination / name}")
+    write_kinds(destination / "kinds.npz")
+    print(f"{len(kinds.KINDS)} kinds: {destination / 'kinds.npz'}")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import numpy as np
 
 from fastcar.reference.arrays import FloatArray
 from fastcar.reference.config import ModelConfig
+from fastcar.reference.errors import ArgumentError
 from fastcar.reference.weights import ModelWeights
 
 ALIGNMENT_BYTES = 32
@@ -42,7 +43,12 @@ def write_gguf(path: Path, config: ModelConfig, weights: ModelWeights) -> None:
         path: of the new file.
         config: sizes.
         weights: float32.
+
+    Raises:
+        ArgumentError: rotary scaling, which this writer has no keys for.
     """
+    if config.rope_scaling is not None:
+        raise ArgumentError("rope_scaling", config.rope_scaling.rope_type, "None for GGUF")
     tensors = list(_get_tensors(config, weights))
     metadata = _get_metadata(config)
     with path.open("wb") as file:

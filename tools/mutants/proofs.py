@@ -218,6 +218,12 @@ _POSITIONS = (
         "lambda pair: True",
     ),
     _bug(
+        "decoded_run",
+        "attention factor left out of the key projection",
+        "k_proj=factor * layer.k_proj",
+        "k_proj=layer.k_proj",
+    ),
+    _bug(
         "sparse_attention",
         "P-12 smaller mass for the larger",
         "mass = maximum(fresh_mass, stale_mass)",

@@ -323,5 +323,63 @@ _ATTENTION = (
     ),
 )
 
-MUTANTS = (*_SCORE_RULE, *_REPLAY_RULE, *_GATES, *_ATTENTION)
+_CONFIG = (
+    _bug(
+        "rotary",
+        "llama3 ramp without the original limit",
+        "turns = scaling.original_max_position_embeddings * frequencies",
+        "turns = scaling.factor * frequencies",
+    ),
+    _bug(
+        "rotary",
+        "yarn keeps the slow pairs",
+        "return 1 - np.clip((np.arange(config.head_dim // 2)",
+        "return np.clip((np.arange(config.head_dim // 2)",
+    ),
+    _bug(
+        "rotary",
+        "attention factor on the cosines alone",
+        "factor * np.cos(angles), factor * np.sin(angles)",
+        "factor * np.cos(angles), np.sin(angles)",
+    ),
+    _bug(
+        "files/rope_parameters",
+        "mscale counts alone",
+        "if not all(weights):",
+        "if not any(weights):",
+    ),
+    _bug(
+        "files/rope_parameters",
+        "places may disagree on the scaling",
+        "if len(set(scalings)) > 1:",
+        "if len(set(scalings)) > 2:",
+    ),
+    _bug(
+        "files/config_file",
+        "any sliding window passes",
+        "if size < positions:",
+        "if size < 0:",
+    ),
+    _bug(
+        "files/tensor_names",
+        "a shard may lie above its directory",
+        '("/", "\\\\", "\\0")',
+        '("\\\\", "\\0")',
+        "files/checkpoint",
+    ),
+    _bug(
+        "files/tensor_names",
+        "an untied head becomes the embedding",
+        "if tied_head and EMBEDDING not in places",
+        "if EMBEDDING not in places",
+    ),
+    _bug(
+        "files/json_file",
+        "a Git LFS pointer is a file",
+        "if read_bytes(path, len(_POINTER_START)) == _POINTER_START:",
+        'if read_bytes(path, len(_POINTER_START)) == b"":',
+    ),
+)
+
+MUTANTS = (*_SCORE_RULE, *_REPLAY_RULE, *_GATES, *_ATTENTION, *_CONFIG)
 """Every planted bug."""

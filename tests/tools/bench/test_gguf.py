@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from fastcar.reference.config import ModelConfig
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.rope_scaling import LinearScaling
 from fastcar.reference.rotary import make_rotary_table
 from fastcar.reference.weights import make_random_weights
 from tools.bench.gguf import interleave_rotary_pairs, write_gguf
@@ -125,3 +129,10 @@ def test_the_query_heads_are_interleaved(read: GgufReader) -> None:
     wanted = interleave_rotary_pairs(WEIGHTS.layers[0].q_proj, CONFIG.num_attention_heads)
     np.testing.assert_array_equal(read.tensors["blk.0.attn_q.weight"], wanted.astype(np.float16))
     assert not np.array_equal(wanted, WEIGHTS.layers[0].q_proj)
+
+
+def test_rotary_scaling_is_refused_not_left_out(tmp_path: Path) -> None:
+    config = replace(CONFIG, rope_scaling=LinearScaling(2.0))
+    with pytest.raises(ArgumentError, match=r"^rope_scaling = 'linear': must be None for GGUF$"):
+        write_gguf(tmp_path / "model.gguf", config, WEIGHTS)
+    assert not (tmp_path / "model.gguf").exists()
