@@ -30,7 +30,7 @@ from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.rope_scaling import YarnScaling
-from fastcar.reference.rotary import get_attention_factor, make_rotary_table
+from fastcar.reference.rotary import make_rotary_table
 from fastcar.reference.teacher_forcing import feed_tokens
 from fastcar.reference.thresholds import FixedThresholds, Measures
 from fastcar.reference.token_model import is_video_model, load_clip_model
@@ -157,13 +157,14 @@ def load_rows(
     if tokens is not None or tokens_per_frame is not None or is_video_model(checkpoint):
         model = load_clip_model(checkpoint, tokens, tokens_per_frame, np.float64)
         return _choose_rows(model, rng, num_rows, num_frames)
-    config, weights = fold_attention_factor(*load_checkpoint(checkpoint, np.float64))
+    config, weights = load_checkpoint(checkpoint, np.float64)
     room = _count_frames(config, RANDOM_PROMPT_TOKENS, RANDOM_TOKENS_PER_FRAME)
     length = RANDOM_PROMPT_TOKENS + min(num_frames, room) * RANDOM_TOKENS_PER_FRAME
     ids = rng.integers(0, config.vocab_size, (num_rows, length))
     prompt_ids, forced_ids = ids[:, :RANDOM_PROMPT_TOKENS], ids[:, RANDOM_PROMPT_TOKENS:]
     source = "random tokens (the checkpoint has no clips)"
-    return GivenRows(config, weights, RANDOM_TOKENS_PER_FRAME, prompt_ids, forced_ids, source)
+    given = GivenRows(config, weights, RANDOM_TOKENS_PER_FRAME, prompt_ids, forced_ids, source)
+    return fold_attention_factor(given)
 
 
 def _choose_rows(
@@ -179,8 +180,8 @@ def _choose_rows(
         raise ArgumentError("tokens of a row", rows.token_ids.shape[1], limit)
     forced_ids = rows.token_ids[chosen, : frames * tokens_per_frame]
     source = f"{', '.join(map(str, chosen))} of {rows.source}"
-    config, weights = fold_attention_factor(model.config, model.weights)
-    return GivenRows(config, weights, tokens_per_frame, prompt_ids, forced_ids, source)
+    given = GivenRows(model.config, model.weights, tokens_per_frame, prompt_ids, forced_ids, source)
+    return fold_attention_factor(given)
 
 
 def fold_attention_factor(given: GivenRows) -> GivenRows:

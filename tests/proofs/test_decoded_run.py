@@ -135,6 +135,7 @@ def test_an_attention_factor_is_in_the_projections_and_the_rotation_keeps_norms(
 ) -> None:
     write_checkpoint(tmp_path, {**CONFIG, "rope_scaling": YARN})
     given = load_rows(tmp_path, num_rows=2)
+    assert given.source.endswith("; W_Q and W_K times the attention factor 1.5")
     run = decode(given).dense
     before, after = (np.linalg.norm(x, axis=-1) for x in (run.plain_queries, run.queries))
     np.testing.assert_allclose(after, before, rtol=1e-13)
