@@ -94,7 +94,8 @@ def _compute_yarn_shares(config: ModelConfig, scaling: YarnScaling) -> NDArray[n
         first, last = math.floor(first), math.ceil(last)
     first, last = max(first, 0), min(last, config.head_dim - 1)
     width = last - first if last != first else _SMALLEST_RAMP
-    return 1 - np.clip((np.arange(config.head_dim // 2) - first) / width, 0, 1)
+    kept: NDArray[np.float64] = 1 - np.clip((np.arange(config.head_dim // 2) - first) / width, 0, 1)
+    return kept
 
 
 def make_rotary_table(

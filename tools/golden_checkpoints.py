@@ -119,7 +119,8 @@ def make_config(kind: Kind) -> dict[str, Any]:
 def make_token_ids() -> TokenIds:
     """[NUM_ROWS, NUM_TOKENS] int64, the same for every kind; the prompt comes first."""
     raw = np.random.PCG64(0).random_raw(NUM_ROWS * NUM_TOKENS)
-    return (raw % BASE["vocab_size"]).astype(np.int64).reshape(NUM_ROWS, NUM_TOKENS)
+    ids: TokenIds = (raw % BASE["vocab_size"]).astype(np.int64).reshape(NUM_ROWS, NUM_TOKENS)
+    return ids
 
 
 def make_arrays(kind: Kind, seed: int) -> dict[str, NDArray[np.float32]]:

@@ -117,7 +117,7 @@ def _get_type(entries: Mapping[str, Any], name: str, place: str) -> str | None:
         if value is not None and (not isinstance(value, str) or value not in _KEYS):
             limit = f"one of {', '.join(map(repr, _KEYS))}"
             raise CheckpointError(f"{place}: {name}.{key}", describe(value), limit)
-    found = entries.get("rope_type", entries.get("type"))
+    found: str | None = entries.get("rope_type", entries.get("type"))
     if entries.get("type", found) != found:
         shown = describe(entries["type"])
         raise CheckpointError(f"{place}: {name}.type", shown, f"{found!r}, as rope_type is")

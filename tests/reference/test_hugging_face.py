@@ -107,7 +107,8 @@ def test_every_recorded_kind_is_compared(kind_logits: dict[str, np.ndarray]) -> 
     assert kind_logits.keys() == KINDS.keys()
     shape = (NUM_ROWS, NUM_TOKENS, BASE["vocab_size"])
     for logits in kind_logits.values():
-        assert (logits.shape, logits.dtype) == (shape, np.float32)
+        assert logits.shape == shape
+        assert logits.dtype == np.float32
         assert 0.9 < np.abs(logits).max() < 3
 
 

@@ -333,8 +333,8 @@ _CONFIG = (
     _bug(
         "rotary",
         "yarn keeps the slow pairs",
-        "return 1 - np.clip((np.arange(config.head_dim // 2)",
-        "return np.clip((np.arange(config.head_dim // 2)",
+        "1 - np.clip((np.arange(config.head_dim // 2)",
+        "np.clip((np.arange(config.head_dim // 2)",
     ),
     _bug(
         "rotary",
