@@ -135,7 +135,7 @@ def load_clip_model(
     if tokens is None:
         if tokens_per_frame is not None:
             raise ArgumentError("tokens_per_frame", tokens_per_frame, "given together with tokens")
-        if os.path.isdir(directory) and not is_video_model(directory):
+        if Path(directory).is_dir() and not is_video_model(directory):
             limit = "those of a video model; any other Llama needs tokens and tokens_per_frame"
             raise CheckpointError(str(directory), "no clips", limit)
         return load_video_model(directory, dtype)
