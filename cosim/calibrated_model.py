@@ -9,6 +9,7 @@ from fastcar.reference.gate_factory import make_threshold_gate
 from fastcar.reference.gates import ThresholdGate
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.progress import StageProgress
+from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.thresholds import FixedThresholds
 
 GATES = {DecisionSource.SCORE: "tas", DecisionSource.DISTANCE: "input"}
@@ -19,6 +20,7 @@ def calibrate_gate(
     source: DecisionSource,
     target_ratio: float,
     num_clips: int,
+    sparse: SparseAttention | None = None,
     progress: StageProgress | None = None,
 ) -> ThresholdGate:
     """A gate that replays the target share of the eligible decisions of every layer.
@@ -29,6 +31,6 @@ def calibrate_gate(
     ratio = target_ratio * compute_ceiling(frames * tokens_per_frame - 1, tokens_per_frame)
     name = GATES[source]
     thresholds = calibrate_on_rows(
-        model, name, ratio, num_clips, frames, calibrate_per_layer, progress
+        model, name, ratio, num_clips, frames, calibrate_per_layer, sparse, progress
     )
     return make_threshold_gate(name, FixedThresholds(thresholds))

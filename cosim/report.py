@@ -94,6 +94,8 @@ def _describe_request(cosim: Cosim) -> Report:
         "thresholds": _describe_thresholds(cosim),
         "latency": request.latency,
         "stall": request.stall,
+        "window": request.window,
+        "sinks": request.sinks,
         "seed": request.seed,
         "first_token": cosim.window.start,
         "tokens": len(cosim.window),

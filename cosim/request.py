@@ -17,6 +17,7 @@ from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.scheduler import Dispatch
+from fastcar.reference.sparse_attention import SparseAttention, make_sparse_attention
 from fastcar.reference.thresholds import check_ratio
 from fastcar.rtl.config import MIN_LANES, AcceleratorConfig
 
@@ -82,6 +83,8 @@ class CosimRequest:
         frames: of the video, whose last token is not fed; None = as many as the tokens need.
         given_frames: true frames at the start.
         calibration_clips: for scales and thresholds; None = 4, or as many as there are.
+        window: newest tokens that attention sees; None = all.
+        sinks: oldest tokens that stay visible beside a window; None = 4.
         keeps_memory: keep what a wave form of the last layer needs.
     """
 
@@ -102,12 +105,15 @@ class CosimRequest:
     frames: int | None = None
     given_frames: int = 2
     calibration_clips: int | None = None
+    window: int | None = None
+    sinks: int | None = None
     keeps_memory: bool = False
 
     def __post_init__(self) -> None:
         if self.backend not in BACKENDS:
             raise ArgumentError("backend", self.backend, f"one of {', '.join(BACKENDS)}")
         self._check_replay_arguments()
+        self.make_sparse()
         if not 0 <= self.stall <= MAX_STALL:
             raise ArgumentError("stall", self.stall, f"in [0, {MAX_STALL}]")
         for name in (
@@ -134,6 +140,14 @@ class CosimRequest:
             raise ArgumentError(given[0], getattr(self, given[0]), "given with a mode that replays")
         if self.target_ratio is not None:
             check_ratio("target_ratio", self.target_ratio)
+
+    def make_sparse(self) -> SparseAttention | None:
+        """What attention sees; None = everything.
+
+        Raises:
+            ArgumentError: sinks without a window, sizes outside of their limits.
+        """
+        return make_sparse_attention(self.window, self.sinks)
 
     def resolve(self, model: ClipModel) -> CosimRequest:
         """The same with everything said that the model decides where nobody else does."""

@@ -82,10 +82,12 @@ def prepare_cosim(
         limit = f"below {rows.token_ids.shape[1] - 1}, the tokens of a row"
         raise ArgumentError("last token", window.stop - 1, limit)
     gate = choose_gate(request, model, progress)
-    integer_model = quantize_clip_model(model, request.calibration_clips)
+    integer_model = quantize_clip_model(model, request.calibration_clips, progress=progress)
     planner = Planner(config, integer_model.layers)
     dense_cycles = planner.predict_dense(config.num_slots, request.latency).cycles
     statistics = RunStatistics(config, request.latency)
+    if progress is not None:
+        progress(f"build {request.backend}", 0, 0)
     engine = LockstepEngine(
         IntegerMlpEngine(integer_model, config.num_lanes),
         AcceleratorEngine(
@@ -107,6 +109,7 @@ def prepare_cosim(
         model=integer_model,
         gate=gate,
         engine=engine,
+        sparse=request.make_sparse(),
     )
     given = rows.token_ids[:, : request.given_frames * model.tokens_per_frame]
     record = ReplayRecord(model.config, len(window), config.num_slots, model.weights.dtype)
@@ -128,7 +131,9 @@ def choose_gate(
         return make_threshold_gate(GATES[request.source], FixedThresholds(thresholds))
     assert request.calibration_clips is not None
     ratio = request.get_ratio(model.config)
-    return calibrate_gate(model, request.source, ratio, request.calibration_clips, progress)
+    return calibrate_gate(
+        model, request.source, ratio, request.calibration_clips, request.make_sparse(), progress
+    )
 
 
 def run_cosim(cosim: Cosim, decoder: IntegerDecoder, progress: StageProgress | None = None) -> None:

@@ -7,24 +7,22 @@ tokens drawn near a tie, and so whole videos, depend on rounding.
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 from collections.abc import Iterable
-from contextvars import ContextVar
-from importlib import metadata
+from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
-import threadpoolctl
-
+from fastcar.command_line import COMMAND
 from fastcar.reference.token_model import TokenModel
 
 Json = dict[str, Any]
 
-COMMAND: ContextVar[tuple[str, ...] | None] = ContextVar("command", default=None)
-"""Arguments of the command line that runs; None where Python called."""
-
 LIBRARIES = ("fastcar", "numpy", "numba", "pyrtl", "safetensors")
 _CHUNK_BYTES = 1 << 20
+_THREADPOOLCTL_SETS = "KMP_DUPLICATE_LIB_OK"
+"""A variable that importing threadpoolctl sets; ours or the user's environment stays as it was."""
 
 
 def describe_provenance(directory: Path, tokens: Path | None = None) -> Json:
@@ -55,17 +53,26 @@ def describe_software() -> Json:
         },
         "platform": platform.platform(),
         "processor": get_processor(),
-        "blas": [
-            {
-                "library": library["internal_api"],
-                "version": library["version"],
-                "kernel": library.get("architecture"),
-                "threads": library["num_threads"],
-            }
-            for library in threadpoolctl.threadpool_info()
-            if library["user_api"] == "blas"
-        ],
+        "blas": list_blas(),
     }
+
+
+def list_blas() -> list[Json]:
+    """Every BLAS that is loaded, with the kernels it chose for this processor."""
+    is_set = _THREADPOOLCTL_SETS in os.environ
+    threadpoolctl = import_module("threadpoolctl")
+    if not is_set:
+        os.environ.pop(_THREADPOOLCTL_SETS, None)
+    return [
+        {
+            "library": library["internal_api"],
+            "version": library["version"],
+            "kernel": library.get("architecture"),
+            "threads": library["num_threads"],
+        }
+        for library in threadpoolctl.threadpool_info()
+        if library["user_api"] == "blas"
+    ]
 
 
 def get_tokens_path(model: object) -> Path | None:

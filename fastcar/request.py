@@ -20,7 +20,7 @@ from fastcar.reference.guidance import check_scale
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sampling import Sampling
-from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.sparse_attention import make_sparse_attention
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.thresholds import check_ratio
 from fastcar.reference.video.model import VideoModel
@@ -28,8 +28,6 @@ from fastcar.reference.video.prompt import Prompt, parse_prompt
 
 DEFAULT_TARGET_RATIO = 0.5
 """Replay ratio where neither a threshold nor a ratio is asked for."""
-
-DEFAULT_SINKS = 4
 
 DEFAULT_TEMPERATURE = 0.7
 """What the search of the model card chose; below 1, what the model holds unlikely is rarer."""
@@ -121,8 +119,7 @@ class GenerationRequest:
             raise ArgumentError("engine", self.engine, f"one of {', '.join(ENGINE_NAMES)}")
         if self.guidance is not None:
             check_scale(self.guidance)
-        if self.sinks is not None and self.window is None:
-            raise ArgumentError("sinks", self.sinks, "given together with window")
+        make_sparse_attention(self.window, self.sinks)
         self._check_gate_arguments()
 
     def _check_gate_arguments(self) -> None:
@@ -194,10 +191,7 @@ class GenerationRequest:
         replay = ReplayConfig(
             tokens_per_frame, self.semantics, self.warmup_frames, self.max_chain, self.aggregation
         )
-        sparse = None
-        if self.window is not None:
-            sinks = DEFAULT_SINKS if self.sinks is None else self.sinks
-            sparse = SparseAttention(self.window, sinks)
+        sparse = make_sparse_attention(self.window, self.sinks)
         engine = make_engine(self.engine)
         return DecodeOptions(replay, gate, sparse, self.fused, self.guidance, engine, self.kv_cache)
 

@@ -15,6 +15,7 @@ from fastcar.reference.progress import Progress, StageProgress
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
+from fastcar.reference.sparse_attention import SparseAttention
 
 
 def decode_rows(
@@ -50,7 +51,10 @@ def decode_rows(
 
 
 def quantize_clip_model(
-    model: ClipModel, num_clips: int, num_frames: int | None = None
+    model: ClipModel,
+    num_clips: int,
+    num_frames: int | None = None,
+    progress: StageProgress | None = None,
 ) -> IntegerModel:
     """Integer constants with scales from the first calibration rows.
 
@@ -58,6 +62,7 @@ def quantize_clip_model(
         model: to be quantised.
         num_clips: rows that are fed.
         num_frames: of each; None = as many as the model was trained for.
+        progress: called after every token with the stage "quantize".
 
     Raises:
         ArgumentError: more rows than there are.
@@ -66,7 +71,11 @@ def quantize_clip_model(
     frames = model.num_frames if num_frames is None else num_frames
     fed = max(1, frames * model.tokens_per_frame - 1)
     return quantize_checkpoint(
-        model.config, model.weights, rows.prompts.conditional, rows.token_ids[:, :fed]
+        model.config,
+        model.weights,
+        rows.prompts.conditional,
+        rows.token_ids[:, :fed],
+        progress=None if progress is None else partial(progress, "quantize"),
     )
 
 
@@ -77,6 +86,7 @@ def calibrate_on_rows(
     num_clips: int,
     num_frames: int,
     calibrate: Calibration = calibrate_uniform,
+    sparse: SparseAttention | None = None,
     progress: StageProgress | None = None,
 ) -> list[float]:
     """Thresholds of a gate from a dense run in float over the first calibration rows, per layer.
@@ -88,6 +98,7 @@ def calibrate_on_rows(
         num_clips: rows that are fed.
         num_frames: of each.
         calibrate: uniform or per layer.
+        sparse: what attention sees; None = everything.
         progress: called after every token with the stage "calibrate".
 
     Raises:
@@ -97,7 +108,7 @@ def calibrate_on_rows(
     tell = None if progress is None else partial(progress, "calibrate")
 
     def decode(gate: ThresholdGate) -> ReplayRecord:
-        options = DecodeOptions(ReplayConfig(model.tokens_per_frame), gate)
+        options = DecodeOptions(ReplayConfig(model.tokens_per_frame), gate, sparse)
         return decode_rows(model, rows, options, num_frames, progress=tell).record
 
     num_layers = model.config.num_hidden_layers

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.errors import ArgumentError
 
+DEFAULT_SINKS = 4
+
 
 @dataclass(frozen=True)
 class SparseAttention:
@@ -24,7 +26,7 @@ class SparseAttention:
     """
 
     window_tokens: int
-    sink_tokens: int = 4
+    sink_tokens: int = DEFAULT_SINKS
 
     def __post_init__(self) -> None:
         if self.window_tokens < 1:
@@ -93,3 +95,20 @@ def make_prompt_visibility(prompt_mask: BoolArray, sparse: SparseAttention | Non
         in_window = key > query - sparse.window_tokens
         visible &= in_window | (key - padding < sparse.sink_tokens)
     return visible
+
+
+def make_sparse_attention(window: int | None, sinks: int | None) -> SparseAttention | None:
+    """From what a user asks for; None = full attention.
+
+    Args:
+        window: newest tokens; None = all.
+        sinks: oldest tokens beside them; None = `DEFAULT_SINKS`.
+
+    Raises:
+        ArgumentError: sinks without a window, sizes outside of their limits.
+    """
+    if window is not None:
+        return SparseAttention(window, DEFAULT_SINKS if sinks is None else sinks)
+    if sinks is not None:
+        raise ArgumentError("sinks", sinks, "given together with window")
+    return None

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from fastcar.analysis.report import analyze as run_analysis
 from fastcar.analysis.report import write_report
 from fastcar.analysis.settings import AnalysisSettings
 from fastcar.analysis.training import describe_untrained
-from fastcar.cli.console import warn
+from fastcar.cli.console import show_progress, warn
 from fastcar.cli.options import apply_options, checkpoint_option, out_option, tokens_options
 from fastcar.output import check_writable_directory, write_directory_atomically
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.progress import StageProgress
 from fastcar.reference.token_model import load_clip_model
 from fastcar.workers import get_process_count
 
@@ -68,7 +63,7 @@ def analyze(
     Examples:
       fastcar analyze --quick --out out/findings
       fastcar analyze --clips 32 --out out/findings
-      fastcar analyze --checkpoint llama --tokens tokens.npz --tokens-per-frame 16 --out out/mine
+      fastcar analyze --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --out out/mine
     """  # noqa: D301 - click reads \b as "keep these lines"
     if processes < 1:
         raise ArgumentError("processes", processes, "at least 1")
@@ -78,7 +73,7 @@ def analyze(
     if clips is not None:
         settings = replace(settings, clips=clips)
     with write_directory_atomically(out) as partial:
-        with show_jobs() as progress:
+        with show_progress("known jobs", is_one_bar=True) as progress:
             report = run_analysis(model, settings, processes, progress)
         names = [path.relative_to(partial) for path in write_report(report, partial)]
     if not report["training"]["is_trained"]:
@@ -99,23 +94,3 @@ def make_settings(clips: int | None, seed: int, quick: bool) -> AnalysisSettings
     if clips is None:
         return settings
     return replace(settings, clips=clips, long_clips=min(settings.long_clips, max(1, clips)))
-
-
-@contextmanager
-def show_jobs() -> Iterator[StageProgress]:
-    """One bar over all jobs, on stderr; nothing where that is no terminal."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description:>18}"),
-        BarColumn(),
-        TextColumn("{task.completed} of {task.total} known jobs"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("starting", total=None)
-
-        def update(label: str, done: int, known: int) -> None:
-            text = label.replace("_", " ")
-            progress.update(task, description=text, completed=done, total=known)
-
-        yield update

@@ -20,6 +20,7 @@ from fastcar.cli.options import (
     read_thresholds,
     source_option,
     tokens_options,
+    window_options,
 )
 from fastcar.cosim.backends.backend import WatchdogError
 from fastcar.cosim.lockstep import LockstepError
@@ -107,6 +108,7 @@ _OPTIONS = (
         float,
     ),
     number_option("--seed", _DEFAULTS.seed, "Of the stalls."),
+    *window_options,
     number_option(
         "--calibration-clips",
         None,
@@ -151,7 +153,7 @@ def cosim(
       fastcar cosim
       fastcar cosim --source distance --mode static --out out/static.json
       fastcar cosim --backend verilator --batch 16 --frames 16
-      fastcar cosim --checkpoint llama --tokens tokens.npz --tokens-per-frame 16 --tau 0.3
+      fastcar cosim --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --tau 0.3
     """  # noqa: D301 - click reads \b as "keep these lines"
     if tokens is not None and tokens.name.isdecimal() and not tokens.exists():
         note(f"--tokens takes a file now; the number is --num-tokens {tokens.name}")
@@ -173,14 +175,15 @@ def cosim(
             run_cosim(run, decoder, progress)
         except FastCarError as error:
             failure = error
+        if wave is not None:
+            progress("wave form", 0, 0)
+            write_last_wave(wave, run, failure)
     report = build_report(run, failure)
     text = json.dumps(report, indent=1, allow_nan=False)
     if out is not None and picture is not None:
         with write_atomically(out) as partial, write_atomically(picture) as partial_picture:
             partial.write_text(text + "\n", encoding="utf-8")
             draw_cosim(report, partial_picture)
-    if wave is not None:
-        write_last_wave(wave, run, failure)
     for line in report["warnings"]:
         warn(line)
     click.echo(text if is_json else format_report(report))

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import click
 
+from fastcar.cli.options import NearestChoice
 from fastcar.reference.engine_factory import ENGINE_NAMES
 from fastcar.reference.kv_cache import CacheStorage
 
 engine_option = click.option(
     "--engine",
-    type=click.Choice(ENGINE_NAMES),
+    type=NearestChoice(ENGINE_NAMES),
     default=ENGINE_NAMES[0],
     show_default=True,
     help="NumPy, or kernels that Numba compiles at their first use: faster, float32 only.",
 )
 cache_option = click.option(
     "--kv-cache",
-    type=click.Choice([storage.value for storage in CacheStorage]),
+    type=NearestChoice(storage.value for storage in CacheStorage),
     default=CacheStorage.EXACT.value,
     show_default=True,
     help="Keys and values as computed, or rounded to bfloat16: half of the memory, float32 only.",

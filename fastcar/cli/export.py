@@ -93,7 +93,7 @@ def export(
     Examples:
       fastcar export --out out/verilog
       fastcar export --preset tiny --source distance --out out/tiny
-      fastcar export --checkpoint llama --tokens tokens.npz --tokens-per-frame 16 --out out/mine
+      fastcar export --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --out out/mine
     """  # noqa: D301 - click reads \b as "keep these lines"
     request = ExportRequest(
         source=DecisionSource(source),

@@ -12,6 +12,7 @@ from fastcar.cli.console import show_progress, warn
 from fastcar.cli.engine_option import cache_option, engine_option
 from fastcar.cli.options import (
     DTYPES,
+    NearestChoice,
     apply_options,
     attention_options,
     budget_option,
@@ -68,7 +69,7 @@ _WHAT = (
 _REPLAY = (
     click.option(
         "--gate",
-        type=click.Choice(GATE_NAMES),
+        type=NearestChoice(GATE_NAMES),
         default="tas",
         show_default=True,
         help="What decides about replay.",
@@ -87,7 +88,7 @@ _REPLAY = (
     ),
     click.option(
         "--certificate",
-        type=click.Choice(CERTIFICATES),
+        type=NearestChoice(CERTIFICATES),
         help="What guarantees it: the inputs' distance or the activations.  [distance]",
     ),
     click.option(
@@ -113,7 +114,7 @@ _REPLAY = (
     semantics_option,
     click.option(
         "--aggregation",
-        type=click.Choice([kind.value for kind in HeadAggregation]),
+        type=NearestChoice(kind.value for kind in HeadAggregation),
         default=HeadAggregation.MEAN.value,
         show_default=True,
         help="Score of a layer from its heads' scores.",

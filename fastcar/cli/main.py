@@ -5,11 +5,13 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from types import FrameType
 
 import click
 
+from fastcar.command_line import COMMAND
 from fastcar.reference.errors import FastCarError
 
 EXIT_REFUSED = 2
@@ -44,6 +46,17 @@ class LazyGroup(click.Group):
         command: click.Command = getattr(import_module(f"fastcar.cli.{cmd_name}"), cmd_name)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command in any case; an unknown one is told the name it looks like."""
+        name = args[0].lower() if args else ""
+        near = get_close_matches(name, COMMANDS, 1)
+        if args and name not in COMMANDS and not name.startswith("-"):
+            hint = f" Did you mean {near[0]!r}?" if near else f" Commands: {', '.join(COMMANDS)}."
+            ctx.fail(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, [name, *args[1:]] if name in COMMANDS else args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The table, without importing anything."""
         with formatter.section("Commands"):
@@ -68,6 +81,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 for success only; 2 refused, 130 interrupted, 143 terminated.
     """
+    command = tuple(sys.argv[1:] if arguments is None else arguments)
+    token = COMMAND.set(command)
     previous = signal.signal(signal.SIGTERM, _terminate)
     try:
         status = fastcar.main(arguments, prog_name="fastcar", standalone_mode=False)
@@ -86,6 +101,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail("terminated", EXIT_TERMINATED)
     finally:
         signal.signal(signal.SIGTERM, previous)
+        COMMAND.reset(token)
     return status if isinstance(status, int) else 0
 
 

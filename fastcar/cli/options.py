@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
@@ -80,11 +81,33 @@ def number_option(
     )
 
 
+if TYPE_CHECKING:
+    _Choice = click.Choice[str]
+else:
+    _Choice = click.Choice  # has no parameter before click 8.2
+
+
+class NearestChoice(_Choice):
+    """One of some words, in any case; a wrong one is told the word it looks like."""
+
+    def __init__(self, choices: Iterable[str]) -> None:
+        super().__init__(list(choices), case_sensitive=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The word, in its own case."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as error:
+            near = get_close_matches(str(value).lower(), [one.lower() for one in self.choices], 1)
+            hint = f" Did you mean {near[0]!r}?" if near else ""
+            raise click.BadParameter(error.message + hint, ctx, param) from None
+
+
 def choice_option(name: str, choices: Iterable[str], default: str | None, text: str) -> Decorator:
     """One of some words."""
     return click.option(
         name,
-        type=click.Choice(list(choices)),
+        type=NearestChoice(choices),
         default=default,
         show_default=default is not None,
         help=text,
@@ -160,25 +183,28 @@ json_option = click.option(
 )
 dtype_option = click.option(
     "--dtype",
-    type=click.Choice(list(DTYPES)),
+    type=NearestChoice(DTYPES),
     default="float32",
     show_default=True,
     help="Arithmetic.",
 )
 semantics_option = click.option(
     "--semantics",
-    type=click.Choice([kind.value for kind in Semantics]),
+    type=NearestChoice(kind.value for kind in Semantics),
     default=Semantics.PAPER.value,
     show_default=True,
     help="Score and comparison of the paper or of the published code.",
 )
-attention_options = (
+window_options = (
     click.option(
         "--window", type=int, metavar="TOKENS", help="Attend to the newest TOKENS only (and sinks)."
     ),
     click.option(
         "--sinks", type=int, metavar="TOKENS", help="Oldest tokens kept beside a window.  [4]"
     ),
+)
+attention_options = (
+    *window_options,
     click.option("--fused", is_flag=True, help="Attention by online softmax over key blocks."),
 )
 eligibility_options = (

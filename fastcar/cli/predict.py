@@ -93,7 +93,7 @@ def predict(
     Examples:
       fastcar predict
       fastcar predict --preset vila_u_7b_u280 --cores 8 --lanes 16 --batch 18 --latency 64
-      fastcar predict --checkpoint llama --tokens tokens.npz --tokens-per-frame 16 --cores 4
+      fastcar predict --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --cores 4
     """  # noqa: D301 - click reads \b as "keep these lines"
     request = PredictionRequest(source=DecisionSource(source), **options)
     model = load_predicted_model(checkpoint, tokens, tokens_per_frame)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from fastcar.cli.console import show_progress
 from fastcar.cli.options import (
     apply_options,
     checkpoint_option,
@@ -24,7 +21,6 @@ from fastcar.output import check_writable, write_atomically
 from fastcar.proving import CERTIFIED_INSTANCES, MAX_INSTANCES, Request
 from fastcar.proving import prove as run_checks
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.progress import StageProgress
 from fastcar.workers import get_process_count
 
 EXIT_VIOLATED = 1
@@ -98,7 +94,7 @@ def prove(
     request = Request(numbers, checkpoint, instances, seed, certify, tokens, tokens_per_frame)
     if out is not None:
         check_writable(out)
-    with show_steps() as progress:
+    with show_progress("checks", is_one_bar=True) as progress:
         report = run_checks(request, processes, progress)
     text = json.dumps(report, indent=1, allow_nan=False)
     if out is not None:
@@ -170,22 +166,3 @@ def format_certified(
     if certified is None:
         return "-"
     return "/".join(str(certified[verdict]) for verdict in ("holds", "undecided", "violated"))
-
-
-@contextmanager
-def show_steps() -> Iterator[StageProgress]:
-    """A bar on stderr; nothing where that is no terminal."""
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description:>15}"),
-        BarColumn(),
-        TextColumn("{task.completed} of {task.total} checks"),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task("starting", total=None)
-
-        def update(label: str, done: int, total: int) -> None:
-            progress.update(task, description=label, completed=done, total=total)
-
-        yield update

@@ -33,7 +33,11 @@ def quantize(checkpoint: Path, out: Path, is_json: bool) -> None:
 
     Every projection (and an untied head) becomes int8 with one float32 scale per output row;
     embedding and norms stay float32. Memory holds a few rows, whatever the size of the model.
-    """
+
+    \b
+    Example:
+      fastcar quantize --checkpoint LLAMA --out out/int8
+    """  # noqa: D301 - click reads \b as "keep these lines"
     _check_unused(out)
     check_writable_directory(out)
     with show_progress("weights") as update, write_directory_atomically(out) as partial:

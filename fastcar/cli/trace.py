@@ -29,10 +29,9 @@ from fastcar.reference.files.tokens_file import read_tokens
 from fastcar.reference.inert import list_warnings
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.replay import ReplayConfig, Semantics
-from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.sparse_attention import SparseAttention, make_sparse_attention
 from fastcar.reference.thresholds import spread_thresholds
 from fastcar.reference.trace import Trace, make_score_gate, run_trace
-from fastcar.request import DEFAULT_SINKS
 
 _OPTIONS = (
     click.option(
@@ -87,6 +86,10 @@ def trace(
     """Decode given tokens and record all decisions and outputs.
 
     \b
+    Example:
+      fastcar trace --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --out trace.npz
+
+    \b
     Arrays, S steps, L layers, B rows, H heads, D width, V vocabulary:
       prefill_logits [B,P,V]   logits [S,B,V]
       score_heads [S,L,B,H]    tas [S,L,B], NaN where no score is taken
@@ -137,12 +140,8 @@ def _make_settings(
     sinks: int | None,
     fused: bool,
 ) -> tuple[ReplayConfig, SparseAttention | None]:
-    if sinks is not None and window is None:
-        raise ArgumentError("sinks", sinks, "given together with window")
     replay = ReplayConfig(tokens_per_frame, Semantics(semantics), warmup_frames, max_chain)
-    if window is None:
-        return replay, None
-    return replay, SparseAttention(window, DEFAULT_SINKS if sinks is None else sinks)
+    return replay, make_sparse_attention(window, sinks)
 
 
 def summarise(result: Trace, thresholds: tuple[float | None, ...]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from fastcar.reference.integer.units import (
     MAX_WEIGHT,
 )
 from fastcar.reference.observation import LayerObservation
+from fastcar.reference.progress import Progress
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.swiglu import compute_activations
@@ -74,6 +75,7 @@ def quantize_checkpoint(
     *,
     semantics: Semantics = Semantics.PAPER,
     headroom: float = DEFAULT_HEADROOM,
+    progress: Progress | None = None,
 ) -> IntegerModel:
     """Quantise a checkpoint with scales from a teacher-forced run of a few clips.
 
@@ -84,8 +86,9 @@ def quantize_checkpoint(
         token_ids: [B, S] int64, at least one: the tokens behind the prompts.
         semantics: which queries the score takes.
         headroom: at least 1; the largest activation of the run stands that far from saturation.
+        progress: called after every token.
     """
-    ranges = calibrate_ranges(config, weights, prompt_ids, token_ids, semantics)
+    ranges = calibrate_ranges(config, weights, prompt_ids, token_ids, semantics, progress)
     return quantize_model(config, weights, ranges, headroom)
 
 
@@ -95,6 +98,7 @@ def calibrate_ranges(
     prompt_ids: TokenIds,
     token_ids: TokenIds,
     semantics: Semantics = Semantics.PAPER,
+    progress: Progress | None = None,
 ) -> tuple[LayerRanges, ...]:
     """Ranges of all layers over a dense teacher-forced run; arguments as above."""
     if token_ids.ndim != 2 or len(token_ids) != len(prompt_ids) or not token_ids.shape[1]:
@@ -123,8 +127,9 @@ def calibrate_ranges(
         for name in ("gate", "up", "hidden"):
             widest.cover(name, getattr(activations, name))
 
-    for _ in feed_tokens(decoder, prompt_ids, token_ids, observe):
-        pass
+    for fed, _ in enumerate(feed_tokens(decoder, prompt_ids, token_ids, observe)):
+        if progress is not None:
+            progress(fed, token_ids.shape[1])
     for widest, keys in zip(ranges, decoder.kv_cache.keys, strict=True):
         widest.cover("key", keys[:, :, prompt_ids.shape[1] : capacity])
     return ranges
@@ -135,6 +140,7 @@ def quantize_model(
     weights: ModelWeights,
     ranges: Sequence[LayerRanges],
     headroom: float = DEFAULT_HEADROOM,
+    progress: Progress | None = None,
 ) -> IntegerModel:
     """Integer constants of all layers from given ranges."""
     if not 1 <= headroom < math.inf:

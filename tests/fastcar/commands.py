@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
+from fastcar.cli import console
 from fastcar.cli.main import run
+
+A_DAY_SECONDS = 86_400.0
 
 QUICK = ("--frames", "2", "--repeats", "1", "--calibration-clips", "1")
 """Options that make `fastcar generate` short."""
@@ -26,7 +30,9 @@ class Outcome:
 def run_command(capsys: pytest.CaptureFixture[str], *arguments: object) -> Outcome:
     """Run `fastcar` with the given arguments."""
     capsys.readouterr()
-    status = run([str(argument) for argument in arguments])
+    # lines about progress depend on the speed of the machine
+    with patch.object(console, "LINE_SECONDS", A_DAY_SECONDS):
+        status = run([str(argument) for argument in arguments])
     captured = capsys.readouterr()
     return Outcome(status, captured.out, captured.err)
 

@@ -45,7 +45,7 @@ def test_given_frames_are_true_and_the_others_drawn(model: VideoModel) -> None:
 def test_thresholds_are_those_of_a_dense_run_over_the_first_clips(model: VideoModel) -> None:
     seen: list[tuple[str, int, int]] = []
     found = calibrate_on_rows(
-        model, "tas", 0.4, 2, 3, calibrate_per_layer, lambda *told: seen.append(told)
+        model, "tas", 0.4, 2, 3, calibrate_per_layer, progress=lambda *told: seen.append(told)
     )
     gate = make_measuring_gate("tas", model.config.num_hidden_layers)
     options = DecodeOptions(ReplayConfig(FRAME), gate)
