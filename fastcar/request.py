@@ -240,12 +240,18 @@ def get_sources(request: GenerationRequest, model: VideoModel) -> VideoSources:
         clips = model.load_clips(name)
         if last >= len(clips.prompts):
             raise ArgumentError("continue", text, f"clip indices below {len(clips.prompts)}")
+        recorded_frames = clips.token_ids.shape[1] // model.geometry.tokens_per_frame
+        if request.given_frames > recorded_frames:
+            limit = f"at most {recorded_frames}, the recorded frames of {name}"
+            raise ArgumentError("given_frames", request.given_frames, limit)
         for index in range(first, last + 1):
             prompts += [clips.prompts[index]] * request.batch
             labels += [f"{name}:{index}"] * request.batch
             truths += [clips.token_ids[index]] * request.batch
     drawn = model.draw_starts(prompts, request.seed)
-    truth_ids = np.array(truths) if truths else None
+    # the clips of two splits may differ in length
+    shortest = min((len(truth) for truth in truths), default=0)
+    truth_ids = np.array([truth[:shortest] for truth in truths]) if truths else None
     return VideoSources(tuple(labels), drawn, model.encode_prompts(drawn), truth_ids)
 
 

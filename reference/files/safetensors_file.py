@@ -36,6 +36,14 @@ STORAGE_DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 """Supported tensor types and the NumPy type of their bytes."""
 INTEGER_DTYPES = {"I8": "|i1", "I16": "<i2", "U16": "<u2"}
 """Types of the tensors of an integer model, likewise."""
+INDEX_DTYPES = INTEGER_DTYPES | {
+    "U8": "|u1",
+    "U32": "<u4",
+    "I32": "<i4",
+    "U64": "<u8",
+    "I64": "<i8",
+}
+"""Types of token ids and of other numbers that count, likewise."""
 
 _LENGTH_BYTES = 8
 _MAX_DIMENSIONS = 8
@@ -48,7 +56,7 @@ class TensorPlace:
     Attributes:
         path: the file.
         name: key in the header.
-        dtype: a key of `STORAGE_DTYPES` or `INTEGER_DTYPES`.
+        dtype: a key of `STORAGE_DTYPES` or `INDEX_DTYPES`.
         shape: sizes, each at least 1.
         start_bytes: from the start of the file.
         num_bytes: as long as dtype and shape say.
@@ -221,8 +229,8 @@ def read_tensor(place: TensorPlace, dtype: type[np.floating[Any]]) -> FloatArray
 
 
 def read_integers(place: TensorPlace) -> np.ndarray[Any, np.dtype[np.integer[Any]]]:
-    """Read one tensor of a type of `INTEGER_DTYPES`; a new array of `place.shape`."""
-    stored = _map_tensor(place, np.dtype(INTEGER_DTYPES[place.dtype]))
+    """Read one tensor of a type of `INDEX_DTYPES`; a new array of `place.shape`."""
+    stored = _map_tensor(place, np.dtype(INDEX_DTYPES[place.dtype]))
     return stored.astype(stored.dtype.newbyteorder("=")).reshape(place.shape)
 
 

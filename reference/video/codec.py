@@ -29,8 +29,9 @@ class PatchCodec:
         book = self.codebook
         if book.ndim != 2 or self.patch_pixels**2 != book.shape[1]:
             raise ArgumentError("codebook shape", book.shape, "[codes, patch * patch]")
-        if not np.isfinite(book).all():
-            raise ArgumentError("codebook", "a value that is not finite", "finite")
+        inside = (book >= 0) & (book <= 1)  # NaN is not
+        if not inside.all():
+            raise ArgumentError("codebook", float(book[~inside][0]), "in [0, 1]")
 
     @property
     def num_codes(self) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,41 +10,24 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file
 
 from fastcar.reference.clip_model import TokenRows
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError, CheckpointError
 from fastcar.reference.files.checkpoint import load_checkpoint
+from fastcar.reference.files.json_file import describe_path
 from fastcar.reference.generate import Prompts
 from fastcar.reference.sampling import make_streams
+from fastcar.reference.video.clips_file import Clips, read_clips
+from fastcar.reference.video.codebook_file import read_codec
 from fastcar.reference.video.codec import PatchCodec
 from fastcar.reference.video.geometry import VideoGeometry
-from fastcar.reference.video.prompt import Prompt, PromptVocabulary, draw_start
+from fastcar.reference.video.geometry_file import read_geometry
+from fastcar.reference.video.prompt import PROMPT_TOKENS, Prompt, PromptVocabulary, draw_start
 from fastcar.reference.weights import ModelWeights
 
 SHIPPED_MODEL = Path(__file__).parent / "moving_digits_16x64"
 """Directory of the model that the package ships."""
-
-
-@dataclass(frozen=True)
-class Clips:
-    """Real clips with known truth.
-
-    Attributes:
-        token_ids: [clips, frames * N] int64, the codec's tokens of the true video.
-        prompts: what each clip shows.
-    """
-
-    token_ids: NDArray[np.int64]
-    prompts: tuple[Prompt, ...]
-
-    def take(self, count: int) -> Clips:
-        """The first `count` clips."""
-        if not 1 <= count <= len(self.prompts):
-            raise ArgumentError("clips", count, f"in [1, {len(self.prompts)}]")
-        return Clips(self.token_ids[:count], self.prompts[:count])
 
 
 @dataclass(frozen=True)
@@ -127,62 +109,57 @@ class VideoModel:
         return self.codec.decode(frames, self.geometry.patches_per_side)
 
     def load_clips(self, name: str) -> Clips:
-        """Recorded clips: "calibration" (training digits) or "held_out" (digits never seen).
+        """Recorded clips of a split; the whole file is checked.
 
-        Each has 32 frames, twice the training length, so that longer runs have a truth too.
+        The shipped model has "calibration" (training digits) and "held_out" (digits never seen).
+        Each clip has 32 frames, twice the training length, so that longer runs have a truth too.
+
+        Raises:
+            ArgumentError: no split of this name.
+            CheckpointError: what `fastcar.reference.video.clips_file.read_clips` refuses.
         """
-        path = self.directory / "clips.safetensors"
-        arrays = _load_arrays(path)
-        wanted = (f"{name}.token_ids", f"{name}.prompts")
-        if not set(wanted) <= set(arrays):
-            known = sorted({key.split(".")[0] for key in arrays})
-            raise ArgumentError("clips", name, f"one of {known}")
-        token_ids, fields = (arrays[key].astype(np.int64) for key in wanted)
-        prompts = tuple(Prompt(*(int(field) for field in row)) for row in fields)
-        return Clips(token_ids, prompts)
+        recorded = read_clips(self.directory, self.geometry, self.vocabulary)
+        if name not in recorded:
+            raise ArgumentError("clips", name, f"one of {sorted(recorded)}")
+        return recorded[name]
 
 
 def load_video_model(
     directory: str | os.PathLike[str] = SHIPPED_MODEL,
     dtype: type[np.float32] | type[np.float64] = np.float32,
 ) -> VideoModel:
-    """Load the shipped model, or another with the same files.
+    """Load the shipped model, or another of the same format (docs/video_model.md).
 
     Args:
-        directory: holds config.json, model.safetensors, codebook.safetensors and video.json.
+        directory: holds config.json, the weights, codebook.safetensors and video.json.
         dtype: of the decoder's arithmetic.
+
+    Raises:
+        CheckpointError: a file that is missing or wrong, or one that does not fit the others.
     """
     root = Path(directory)
     config, weights = load_checkpoint(root, dtype)
-    arrays = _load_arrays(root / "codebook.safetensors")
-    if "codebook" not in arrays:
-        raise CheckpointError(str(root / "codebook.safetensors"), sorted(arrays), "'codebook'")
-    codec = PatchCodec(arrays["codebook"].astype(np.float32))
-    geometry = _load_geometry(root / "video.json")
-    vocab_size = PromptVocabulary(codec.num_codes, geometry.positions_per_axis).vocab_size
+    geometry = read_geometry(root)
+    model = VideoModel(config, weights, read_codec(root, geometry), geometry, root)
+    check_sizes(model)
+    return model
+
+
+def check_sizes(model: VideoModel) -> None:
+    """The decoder against codebook and geometry: its vocabulary and its positions.
+
+    Raises:
+        CheckpointError: another vocabulary, or too few positions for a video.
+    """
+    config, geometry = model.config, model.geometry
+    place = f"{describe_path(model.directory / 'config.json')}"
+    vocab_size = model.vocabulary.vocab_size
     if config.vocab_size != vocab_size:
-        limit = f"vocab_size {vocab_size}, the codebook's and the prompts' together"
-        raise CheckpointError(str(root), f"vocab_size {config.vocab_size}", limit)
-    return VideoModel(config, weights, codec, geometry, root)
-
-
-def _load_arrays(path: Path) -> dict[str, NDArray[np.generic]]:
-    try:
-        arrays: dict[str, NDArray[np.generic]] = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(str(path), str(error), "a safetensors file") from error
-    return arrays
-
-
-def _load_geometry(path: Path) -> VideoGeometry:
-    names = set(VideoGeometry.__dataclass_fields__)
-    limit = f"a JSON object of whole numbers {sorted(names)}"
-    try:
-        fields = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise CheckpointError(str(path), str(error), limit) from error
-    if not isinstance(fields, dict) or set(fields) != names:
-        raise CheckpointError(str(path), fields, limit)
-    if any(type(value) is not int for value in fields.values()):
-        raise CheckpointError(str(path), fields, limit)
-    return VideoGeometry(**fields)
+        limit = f"{vocab_size}, the codebook's and the prompts' together"
+        raise CheckpointError(f"{place}: vocab_size", config.vocab_size, limit)
+    least = PROMPT_TOKENS + geometry.frames * geometry.tokens_per_frame
+    if config.max_position_embeddings < least:
+        limit = f"at least {least}: a prompt and {geometry.frames} frames, as video.json says"
+        raise CheckpointError(
+            f"{place}: max_position_embeddings", config.max_position_embeddings, limit
+        )

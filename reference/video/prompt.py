@@ -42,6 +42,9 @@ class Prompt:
         velocity_y: patches per frame in the first step, rows.
         start_x: column of the digit's first place, patches; None = not said.
         start_y: row of it; given if and only if start_x is.
+
+    Raises:
+        ArgumentError: another digit, a digit that stands still, one start place without the other.
     """
 
     digit: int
@@ -49,6 +52,17 @@ class Prompt:
     velocity_y: int
     start_x: int | None = None
     start_y: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.digit not in range(NUM_DIGITS):
+            raise ArgumentError("digit", self.digit, f"in [0, {NUM_DIGITS})")
+        velocity = self.velocity_x, self.velocity_y
+        if velocity not in DIRECTIONS.values():
+            limit = f"two of {VELOCITIES}, not both 0"
+            raise ArgumentError("velocity_x, velocity_y", velocity, limit)
+        if (self.start_x is None) != (self.start_y is None):
+            places = self.start_x, self.start_y
+            raise ArgumentError("start_x, start_y", places, "both given or neither")
 
     def __str__(self) -> str:
         words = {velocity: word for word, velocity in DIRECTIONS.items()}

@@ -10,9 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from fastcar.cli.main import COMMANDS
+from fastcar.reference.decoder import Decoder
 from tests.fastcar.commands import check_refused, list_files, run_command
+from tests.fastcar.tiny_video_model import save_tiny_video_model
 
 WAIT_SECONDS = 120
 """Far beyond what a start takes, so that only a hang meets it."""
@@ -113,3 +116,34 @@ def test_help_tells_what_every_command_says_of_itself(capsys: pytest.CaptureFixt
         outcome = run_command(capsys, name, "--help")
         assert outcome.status == 0
         assert line in " ".join(outcome.out.split())
+
+
+FROM_CLIPS = (
+    ("generate", "--continue", "held_out:0", "--tau", "0", "--out"),
+    ("generate", "--prompt", "3 up", "--calibration-clips", "2", "--out"),
+    ("analyze", "--quick", "--clips", "2", "--processes", "1", "--out"),
+    ("prove", "--statement", "P-04", "--processes", "1", "--out"),
+    ("cosim", "--calibration-clips", "2", "--out"),
+)
+
+
+@pytest.mark.parametrize("arguments", FROM_CLIPS, ids=lambda arguments: arguments[0])
+def test_every_command_refuses_wrong_clips_before_it_decodes(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+) -> None:
+    model = save_tiny_video_model(tmp_path / "model")
+    arrays = load_file(model / "clips.safetensors")
+    arrays["calibration.prompts"][5, 0] = 12
+    save_file(arrays, model / "clips.safetensors")
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("decoded before all was checked")
+
+    monkeypatch.setattr(Decoder, "prefill", refuse)
+    out = tmp_path / "out.json"
+    outcome = run_command(capsys, *arguments, out, "--checkpoint", model)
+    check_refused(outcome, ("clips.safetensors", "calibration.prompts", "digit = 12", "row 5"))
+    assert not out.exists()

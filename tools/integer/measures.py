@@ -34,7 +34,8 @@ from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.teacher_forcing import feed_tokens
 from fastcar.reference.thresholds import FixedThresholds
-from fastcar.reference.video.model import Clips, VideoModel
+from fastcar.reference.video.clips_file import Clips
+from fastcar.reference.video.model import VideoModel
 
 GATE_NAMES = ("dense", "tas", "input")
 Json = dict[str, Any]

@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 
 from fastcar.reference.arrays import BoolArray, Float32Array
 from fastcar.reference.sampling import Sampling
-from fastcar.reference.video.model import SHIPPED_MODEL, Clips, VideoModel, load_video_model
+from fastcar.reference.video.clips_file import Clips
+from fastcar.reference.video.model import SHIPPED_MODEL, VideoModel, load_video_model
 from tools.markdown import format_table
 from tools.moving_digits.digit_images import load_split
 from tools.moving_digits.digit_recognition import DigitClassifier, place_on_canvas

@@ -51,5 +51,5 @@ def test_refusals_name_argument_value_and_limit() -> None:
         codec.decode(np.array([[-1, 0, 0, 6]]), 2)
     with pytest.raises(ArgumentError, match=r"^codebook shape = \(4, 5\): must be \[codes, patch"):
         PatchCodec(np.zeros((4, 5), np.float32))
-    with pytest.raises(ArgumentError, match=r"^codebook = 'a value that is not finite'"):
+    with pytest.raises(ArgumentError, match=r"^codebook = nan: must be in \[0, 1\]$"):
         PatchCodec(np.full((4, 4), np.nan, np.float32))
