@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import click
@@ -11,7 +12,9 @@ from fastcar.cli.console import show_progress
 from fastcar.cli.options import apply_options, out_option
 from fastcar.output import check_writable_directory, write_directory_atomically
 from fastcar.reference.errors import OutputError
+from fastcar.reference.files.config_file import load_config
 from fastcar.reference.files.int8_writer import quantize_checkpoint_files
+from fastcar.reference.video.companion_files import find_companions
 
 _OPTIONS = (
     click.option(
@@ -33,6 +36,8 @@ def quantize(checkpoint: Path, out: Path, is_json: bool) -> None:
 
     Every projection (and an untied head) becomes int8 with one float32 scale per output row;
     embedding and norms stay float32. Memory holds a few rows, whatever the size of the model.
+    The other files of a video model are copied, so every command takes the result with
+    --checkpoint; what it computes with are floats, integer times scale.
 
     \b
     Example:
@@ -40,10 +45,13 @@ def quantize(checkpoint: Path, out: Path, is_json: bool) -> None:
     """  # noqa: D301 - click reads \b as "keep these lines"
     _check_unused(out)
     check_writable_directory(out)
+    companions = find_companions(checkpoint, load_config(checkpoint))
     with show_progress("weights") as update, write_directory_atomically(out) as partial:
         config = quantize_checkpoint_files(
             checkpoint, partial, lambda done, total: update("quantize", done, total)
         )
+        for path in companions:
+            shutil.copyfile(path, partial / path.name)
         num_bytes = sum(path.stat().st_size for path in partial.iterdir())
     summary = {"layers": config.num_hidden_layers, "bytes": num_bytes}
     text = f"{summary['layers']} layers, {num_bytes / 1e6:.1f} MB; written to {out}"

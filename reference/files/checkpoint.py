@@ -23,6 +23,7 @@ from fastcar.reference.arrays import FloatArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError, CheckpointError, OutputError
 from fastcar.reference.files.config_file import load_config
+from fastcar.reference.files.quantization_config import has_int8_weights
 from fastcar.reference.files.safetensors_file import (
     TensorPlace,
     get_tensor_label,
@@ -67,7 +68,8 @@ def load_checkpoint(
 
     Weights come from `model.safetensors`, else `model.safetensors.index.json`, else
     `weights.safetensors`. Tensors of F32, F16, BF16 and F64 are read one at a time from a memory
-    map: the peak is the converted weights plus one tensor.
+    map: the peak is the converted weights plus one tensor. What `fastcar quantize` wrote is read
+    as the floats that its integers stand for (D-36).
 
     Args:
         directory: holds `config.json` and the weights.
@@ -79,6 +81,11 @@ def load_checkpoint(
     """
     if dtype not in (np.float32, np.float64):
         raise ArgumentError("dtype", dtype, "np.float32 or np.float64")
+    if has_int8_weights(directory):
+        # here, because that module is built on this one
+        from fastcar.reference.files.dequantized_checkpoint import load_dequantized_checkpoint
+
+        return load_dequantized_checkpoint(directory, dtype)
     config = load_config(directory)
     places = find_tensors(Path(directory), tied_head=config.tie_word_embeddings)
     shapes = get_tensor_shapes(config)

@@ -3,6 +3,7 @@
 Every projection (and an untied head) is an I8 tensor `NAME` [out, in] with an F32 tensor
 `NAME_scale` [out]; embedding and norms stay F32. `config.json` says so under
 `quantization_config`, so that no other loader takes the integers for weights (D-30).
+`fastcar.reference.files.dequantized_checkpoint` reads the same files as floats (D-36).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.arrays import Float32Array
+from fastcar.reference.arrays import Float32Array, FloatArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import CheckpointError
 from fastcar.reference.files.checkpoint import (
@@ -31,11 +32,10 @@ from fastcar.reference.files.checkpoint import (
     get_tensor_shapes,
     load_config,
 )
+from fastcar.reference.files.quantization_config import QUANTIZATION
 from fastcar.reference.files.safetensors_file import TensorPlace
 from fastcar.reference.int8_matrix import Int8Matrix
 
-QUANTIZATION = {"quant_method": "int8_rows"}
-"""Entry `quantization_config` of the config."""
 SCALE_SUFFIX = "_scale"
 INT8_DTYPES = {"F32": "<f4", "I8": "|i1"}
 """Tensor types of these files and the NumPy type of their bytes."""
@@ -122,15 +122,15 @@ class _MappedFiles:
             array = self.get_floats(place)
             _check(array, np.isfinite(array), place, "finite")
             return array
-        _check_dtype(place, "I8")
+        check_tensor_dtype(place, "I8")
         scale_place = places[name + SCALE_SUFFIX]
         scales = self.get_floats(scale_place)
-        _check(scales, np.isfinite(scales) & (scales > 0), scale_place, "finite and above 0")
+        check_scales(scales, scale_place)
         return Int8Matrix(self._map(place).reshape(place.shape), scales)
 
     def get_floats(self, place: TensorPlace) -> Float32Array:
         """A tensor of floats, its values unseen."""
-        _check_dtype(place, "F32")
+        check_tensor_dtype(place, "F32")
         return self._map(place).reshape(place.shape)
 
     def _map(self, place: TensorPlace) -> NDArray[Any]:
@@ -155,12 +155,18 @@ def _map_file(place: TensorPlace) -> mmap.mmap:
         raise CheckpointError(str(place), error, "a readable file") from error
 
 
-def _check_dtype(place: TensorPlace, dtype: str) -> None:
+def check_scales(scales: FloatArray, place: TensorPlace) -> None:
+    """Raise CheckpointError for scales [out] that are not all finite and above 0."""
+    _check(scales, np.isfinite(scales) & (scales > 0), place, "finite and above 0")
+
+
+def check_tensor_dtype(place: TensorPlace, dtype: str) -> None:
+    """Raise CheckpointError for a tensor of another type, for example "I8"."""
     if place.dtype != dtype:
         raise CheckpointError(f"{place}: dtype", place.dtype, dtype)
 
 
-def _check(array: Float32Array, is_good: NDArray[np.bool_], place: TensorPlace, limit: str) -> None:
+def _check(array: FloatArray, is_good: NDArray[np.bool_], place: TensorPlace, limit: str) -> None:
     if not is_good.all():
         index = int(np.argmin(is_good))
         raise CheckpointError(str(place), f"{array[index]} at [{index}]", limit)

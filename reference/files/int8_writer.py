@@ -30,10 +30,10 @@ from fastcar.reference.files.checkpoint import (
 )
 from fastcar.reference.files.int8_checkpoint import (
     INT8_DTYPES,
-    QUANTIZATION,
     SCALE_SUFFIX,
     is_quantized,
 )
+from fastcar.reference.files.quantization_config import QUANTIZATION
 from fastcar.reference.files.safetensors_file import STORAGE_DTYPES, TensorPlace, widen_bfloat16
 from fastcar.reference.int8_matrix import quantize_rows
 from fastcar.reference.progress import Progress

@@ -224,7 +224,7 @@ def read_tensor(place: TensorPlace, dtype: type[np.floating[Any]]) -> FloatArray
     with np.errstate(all="ignore"):
         values = widen_bfloat16(stored) if place.dtype == "BF16" else stored
         array: FloatArray = values.astype(dtype, copy=values is stored).reshape(place.shape)
-    _check_finite(array, place)
+    check_finite(array, place)
     return array
 
 
@@ -254,7 +254,8 @@ def widen_bfloat16(stored: np.ndarray[Any, np.dtype[Any]]) -> FloatArray:
     return bits.view(np.float32)
 
 
-def _check_finite(array: FloatArray, place: TensorPlace) -> None:
+def check_finite(array: FloatArray, place: TensorPlace) -> None:
+    """Raise CheckpointError for a tensor with NaN or infinity, naming the first and its index."""
     finite = np.isfinite(array)
     if not finite.all():
         index = np.unravel_index(int(np.argmin(finite)), array.shape)

@@ -13,17 +13,15 @@ from numpy.typing import NDArray
 
 from fastcar.reference.clip_model import TokenRows
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.errors import ArgumentError, CheckpointError
+from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
-from fastcar.reference.files.json_file import describe_path
 from fastcar.reference.generate import Prompts
 from fastcar.reference.sampling import make_streams
 from fastcar.reference.video.clips_file import Clips, read_clips
-from fastcar.reference.video.codebook_file import read_codec
 from fastcar.reference.video.codec import PatchCodec
+from fastcar.reference.video.companion_files import read_companions
 from fastcar.reference.video.geometry import VideoGeometry
-from fastcar.reference.video.geometry_file import read_geometry
-from fastcar.reference.video.prompt import PROMPT_TOKENS, Prompt, PromptVocabulary, draw_start
+from fastcar.reference.video.prompt import Prompt, PromptVocabulary, draw_start
 from fastcar.reference.weights import ModelWeights
 
 SHIPPED_MODEL = Path(__file__).parent / "moving_digits_16x64"
@@ -139,27 +137,5 @@ def load_video_model(
     """
     root = Path(directory)
     config, weights = load_checkpoint(root, dtype)
-    geometry = read_geometry(root)
-    model = VideoModel(config, weights, read_codec(root, geometry), geometry, root)
-    check_sizes(model)
-    return model
-
-
-def check_sizes(model: VideoModel) -> None:
-    """The decoder against codebook and geometry: its vocabulary and its positions.
-
-    Raises:
-        CheckpointError: another vocabulary, or too few positions for a video.
-    """
-    config, geometry = model.config, model.geometry
-    place = f"{describe_path(model.directory / 'config.json')}"
-    vocab_size = model.vocabulary.vocab_size
-    if config.vocab_size != vocab_size:
-        limit = f"{vocab_size}, the codebook's and the prompts' together"
-        raise CheckpointError(f"{place}: vocab_size", config.vocab_size, limit)
-    least = PROMPT_TOKENS + geometry.frames * geometry.tokens_per_frame
-    if config.max_position_embeddings < least:
-        limit = f"at least {least}: a prompt and {geometry.frames} frames, as video.json says"
-        raise CheckpointError(
-            f"{place}: max_position_embeddings", config.max_position_embeddings, limit
-        )
+    codec, geometry = read_companions(root, config)
+    return VideoModel(config, weights, codec, geometry, root)
