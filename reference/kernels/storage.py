@@ -11,8 +11,10 @@ from fastcar.reference.kernels.lanes import get_bits
 
 Array = Any
 
-_HALF_BELOW, _INFINITY_BITS = 0x7FFF, 0x7F80
-"""What rounds up all but the lower half, ties apart; the exponent bits of bfloat16."""
+_HALF_BELOW = 0x7FFF
+"""What rounds up all but the lower half, ties apart."""
+_INFINITY_BITS, _WIDE_INFINITY_BITS = 0x7F80, 0x7F800000
+"""The exponent bits of bfloat16 and of float32."""
 
 
 @device
@@ -27,6 +29,8 @@ def round_tokens(given: Array, stored: Array, start: int) -> bool:
                     bits = np.int64(np.uint32(get_bits(given[row, token, head, place])))
                     rounded = (bits + _HALF_BELOW + ((bits >> 16) & 1)) >> 16
                     is_finite &= (rounded & _INFINITY_BITS) != _INFINITY_BITS
+                    # a NaN whose bits are all ones was carried over to zero
+                    is_finite &= (bits & _WIDE_INFINITY_BITS) != _WIDE_INFINITY_BITS
                     stored[row, head, start + token, place] = np.uint16(rounded)
     return is_finite
 

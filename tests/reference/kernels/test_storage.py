@@ -48,7 +48,9 @@ def test_every_bit_is_that_of_the_spec(
 
 
 @pytest.mark.parametrize("which", [0, 1])
-@pytest.mark.parametrize("number", [np.nan, np.inf, -3.4e38])
+@pytest.mark.parametrize(
+    "number", [np.nan, np.inf, -3.4e38, np.uint32(0x7FFFFFFF).view(np.float32)]
+)
 def test_what_does_not_fit_is_refused(which: int, number: float) -> None:
     cache = make_cache(CacheStorage.BFLOAT16, 2)
     heads, _, head_dim = cache.keys.shape[2:]
