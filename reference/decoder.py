@@ -17,6 +17,14 @@ from fastcar.reference.attention import compute_prompt_attention
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
+from fastcar.reference.finite_check import (
+    FedTokens,
+    allow_overflow,
+    check_logits,
+    check_scores,
+    check_stream,
+    name_stored,
+)
 from fastcar.reference.gates import Gate
 from fastcar.reference.kv_cache import CacheStorage, KVCache
 from fastcar.reference.laps import Laps, accounted
@@ -77,6 +85,7 @@ class Decoder:
         self.kv_cache = KVCache(config, rows, capacity_tokens, dtype, cache_storage)
         self.mlp = ReplayMLP(config, replay, gate, rows, dtype, self.float_engine)
         self.prompt_tokens = 0
+        self._fed = FedTokens(self.kv_cache.padding_tokens, 0)
         self._rotary = make_rotary_table(config, dtype, capacity_tokens)
         self._fused = fused
 
@@ -85,6 +94,7 @@ class Decoder:
         """B."""
         return int(self.kv_cache.keys.shape[1])
 
+    @allow_overflow
     def prefill(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None = None) -> FloatArray:
         """Start a generation: forget the last one, feed the prompt.
 
@@ -97,6 +107,10 @@ class Decoder:
 
         Returns:
             [B, P, V] logits; those of padded places mean nothing.
+
+        Raises:
+            ArgumentError: ids, shapes or a length that do not fit the decoder.
+            NonFiniteError: a number beyond the range of the arithmetic (D-37).
         """
         prompt_mask = check_prompt(
             prompt_ids,
@@ -110,24 +124,29 @@ class Decoder:
         cache.reset()
         self.mlp.reset()
         cache.padding_tokens[:] = (~prompt_mask).sum(axis=1)
+        self._fed = FedTokens(cache.padding_tokens, length, mask=prompt_mask)
         positions = np.maximum(np.arange(length) - cache.padding_tokens[:, None], 0)  # [B, P]
         visible = make_prompt_visibility(prompt_mask, self.sparse)  # [B, P, P]
         engine = self.float_engine
         x = take_rows(self.weights.embedding, prompt_ids)  # [B, P, D]
+        check_stream(x, None, "embedding", self._fed)
         for layer_index, layer in enumerate(self.weights.layers):
             query, key, value = self._project(layer, x)
             query = engine.rotate(self._rotary, query, positions)
             key = engine.rotate(self._rotary, key, positions)
-            engine.store(cache, layer_index, 0, key, value)
+            self._store(layer_index, 0, key, value)
             keys = cache.get_keys(layer_index, 0, length)
             values = cache.get_values(layer_index, 0, length)
             context = compute_prompt_attention(query, keys, values, visible)
             x = x + engine.linear(context.reshape(rows, length, -1), layer.o_proj)
+            check_stream(x, layer_index, "attention", self._fed)
             normed = engine.rms_norm(x, layer.mlp_norm, self.config.rms_norm_eps)
             x = x + engine.swiglu(normed.reshape(rows * length, -1), layer).reshape(x.shape)
+            check_stream(x, layer_index, "MLP", self._fed)
         cache.num_entries = self.prompt_tokens = length
         return self._compute_logits(x)
 
+    @allow_overflow
     @accounted("other")
     def step(self, token_ids: TokenIds, observer: Observer | None = None) -> FloatArray:
         """Feed the next generated token of every row.
@@ -138,6 +157,10 @@ class Decoder:
 
         Returns:
             [B, V] logits of the token after it.
+
+        Raises:
+            ArgumentError: ids or a number of tokens that do not fit the decoder.
+            NonFiniteError: a number beyond the range of the arithmetic (D-37).
         """
         check_token_ids("token_ids", token_ids, (self.num_rows,), self.config.vocab_size)
         cache = self.kv_cache
@@ -148,11 +171,15 @@ class Decoder:
             raise ArgumentError("prompt plus generated tokens", cache.num_entries + 1, limit)
         token_index = cache.num_entries - self.prompt_tokens
         cache.num_entries += 1
+        self._fed = FedTokens(cache.padding_tokens, self.prompt_tokens, token_index)
         x = take_rows(self.weights.embedding, token_ids)  # [B, D]
+        check_stream(x, None, "embedding", self._fed)
         for layer_index in range(self.config.num_hidden_layers):
             attended = self._run_attention(layer_index, token_index, x)
+            check_stream(attended.residual, layer_index, "attention", self._fed)
             score = self._take_score(layer_index, token_index, attended)
             x, decision = self._run_mlp(layer_index, token_index, attended, score.aggregated)
+            check_stream(x, layer_index, "MLP", self._fed)
             if observer is not None:
                 seen = LayerObservation(
                     layer_index,
@@ -184,7 +211,7 @@ class Decoder:
         positions = entry - cache.padding_tokens  # [B]
         query = engine.rotate(self._rotary, plain_query, positions)
         key = engine.rotate(self._rotary, key, positions)
-        engine.store(cache, layer_index, entry, key[:, None], value[:, None])
+        self._store(layer_index, entry, key[:, None], value[:, None])
         is_paper = self.replay.semantics is Semantics.PAPER
         is_tapped = is_paper and self._is_scored(layer_index, token_index)
         context, tapped = engine.attend(
@@ -198,6 +225,13 @@ class Decoder:
         x = x + engine.linear(context.reshape(len(x), -1), layer.o_proj)  # [B, D]
         return Attended(x, query if is_paper else plain_query, tapped)
 
+    def _store(self, layer_index: int, start: int, key: FloatArray, value: FloatArray) -> None:
+        """Keep key and value [B, T, H_kv, d] in the entries from `start` on."""
+        try:
+            self.float_engine.store(self.kv_cache, layer_index, start, key, value)
+        except ArgumentError as error:
+            raise name_stored(error, key, value, layer_index, self._fed) from error
+
     @accounted("score")
     def _take_score(self, layer_index: int, token_index: int, attended: Attended) -> Score:
         """The score where the gate looks at it: tapped, or by a product with the aligned key."""
@@ -209,6 +243,7 @@ class Decoder:
             aligned_key = self.kv_cache.get_keys(layer_index, aligned, aligned + 1)[:, :, 0]
             heads = compute_score_heads(attended.query, aligned_key)
         aggregated = aggregate_heads(heads, self.replay.get_aggregation(layer_index))
+        check_scores(heads, aggregated, layer_index, self._fed)
         return Score(heads, aggregated, attended.tapped is None)
 
     @accounted("mlp")
@@ -235,4 +270,6 @@ class Decoder:
     def _compute_logits(self, x: FloatArray) -> FloatArray:
         """[..., D] to [..., V]."""
         normed = self.float_engine.rms_norm(x, self.weights.norm, self.config.rms_norm_eps)
-        return self.float_engine.linear(normed, self.weights.head)
+        logits = self.float_engine.linear(normed, self.weights.head)
+        check_logits(logits, self._fed)
+        return logits

@@ -38,3 +38,18 @@ class OutputError(FastCarError):
 
     def __init__(self, path: object, reason: str) -> None:
         super().__init__(f"output = {str(path)!r}: {reason}")
+
+
+class NonFiniteError(FastCarError):
+    """Decoding left the range of its arithmetic: an infinity or NaN, or what would become one."""
+
+    def __init__(self, quantity: str, value: object, place: str, limit: str = "finite") -> None:
+        self.quantity = quantity
+        self.value = value
+        self.place = place
+        self.limit = limit
+        super().__init__(f"{quantity} = {value} {place}: must be {limit}")
+
+    def __reduce__(self) -> tuple[type[NonFiniteError], tuple[object, ...]]:
+        """How a worker process hands it on: by the arguments, not by the text."""
+        return type(self), (self.quantity, self.value, self.place, self.limit)

@@ -17,6 +17,7 @@ from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
+from fastcar.reference.finite_check import check_guided
 from fastcar.reference.gates import Gate
 from fastcar.reference.guidance import check_scale, combine_logits, make_guided_rows
 from fastcar.reference.kv_cache import CacheStorage
@@ -129,6 +130,7 @@ def generate(
 
     Raises:
         ArgumentError: ids, shapes or sizes that do not fit the model or each other.
+        NonFiniteError: a number beyond the range of the arithmetic, by layer and token (D-37).
     """
     tokens_per_frame = options.replay.tokens_per_frame
     num_videos, prompt_tokens = prompts.conditional.shape
@@ -165,6 +167,7 @@ def generate(
             guided = logits
             if options.guidance is not None:
                 guided = combine_logits(logits, options.guidance)
+                check_guided(guided, token_index)
             visual = guided[:, :num_codes]  # [videos, K]
             if token_index < given.shape[1]:
                 chosen = given[:, token_index]
@@ -185,7 +188,8 @@ def compute_nats(logits: FloatArray, chosen: TokenIds) -> NDArray[np.float64]:
     """-log softmax(logits)[chosen] of every row; logits [R, V], chosen [R], result [R]."""
     wide = logits.astype(np.float64)
     peak = wide.max(axis=-1)
-    log_total = peak + np.log(np.exp(wide - peak[:, None]).sum(axis=-1))
+    with np.errstate(over="ignore"):  # a distance beyond the range has no likelihood left
+        log_total = peak + np.log(np.exp(wide - peak[:, None]).sum(axis=-1))
     nats: NDArray[np.float64] = log_total - wide[np.arange(len(wide)), chosen]
     return nats
 

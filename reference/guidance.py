@@ -26,11 +26,13 @@ def make_guided_rows(conditional: TokenIds, unconditional: TokenIds) -> TokenIds
 
 
 def combine_logits(logits: FloatArray, scale: float) -> FloatArray:
-    """[2 * videos, V] logits of a guided batch to [videos, V].
+    """[2 * videos, V] logits of a guided batch to [videos, V]; not finite where that overflows.
 
     >>> combine_logits(np.array([[2.0], [1.0]]), scale=3.0).tolist()
     [[4.0]]
     """
     conditional, unconditional = np.split(logits, 2)
-    guided: FloatArray = unconditional + logits.dtype.type(scale) * (conditional - unconditional)
+    with np.errstate(over="ignore", invalid="ignore"):  # whoever draws of them looks (D-37)
+        factor = logits.dtype.type(scale)
+        guided: FloatArray = unconditional + factor * (conditional - unconditional)
     return guided

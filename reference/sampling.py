@@ -40,7 +40,11 @@ class Sampling:
         Args:
             logits: [V].
             stream: advanced by one draw, also if greedy, so that a stream stays in step.
+
+        Raises:
+            ArgumentError: logits that are not finite; no draw means anything then.
         """
+        check_logits(logits)
         uniform = stream.random()
         if self.temperature == 0:
             return int(logits.argmax())
@@ -57,7 +61,8 @@ class Sampling:
         >>> Sampling(top_p=0.6).compute_probabilities(logits).round(3).tolist()
         [0.625, 0.375, 0.0]
         """
-        scaled = (sorted_logits - sorted_logits[0]) / self.temperature
+        with np.errstate(over="ignore"):  # a distance beyond the range has no probability left
+            scaled = (sorted_logits - sorted_logits[0]) / self.temperature
         if self.top_k is not None:
             scaled[self.top_k :] = -np.inf
         probabilities = compute_softmax(scaled, axis=0)
@@ -65,6 +70,13 @@ class Sampling:
         kept = np.where(mass_before < self.top_p, probabilities, 0)
         normalised: NDArray[np.float64] = kept / kept.sum()
         return normalised
+
+
+def check_logits(logits: FloatArray) -> None:
+    """Raise ArgumentError for logits, of any shape, that are not finite."""
+    finite = np.isfinite(logits)
+    if not finite.all():
+        raise ArgumentError("logits", float(logits[~finite][0]), "finite")
 
 
 def make_streams(seed: int, num_videos: int) -> list[np.random.Generator]:

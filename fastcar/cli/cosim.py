@@ -41,7 +41,7 @@ from fastcar.cosim.run import Cosim, prepare_cosim, run_cosim
 from fastcar.cosim.wave import WINDOW_CYCLES, write_wave
 from fastcar.hardware_pictures import draw_cosim
 from fastcar.output import check_writable, write_atomically
-from fastcar.reference.errors import ArgumentError, FastCarError
+from fastcar.reference.errors import ArgumentError, FastCarError, NonFiniteError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.token_model import load_clip_model
 
@@ -173,6 +173,8 @@ def cosim(
         run, decoder = prepare_cosim(request, model, progress)
         try:
             run_cosim(run, decoder, progress)
+        except NonFiniteError:
+            raise  # of the model, not of the hardware
         except FastCarError as error:
             failure = error
         if wave is not None:

@@ -30,7 +30,7 @@ from fastcar.reference.kv_cache import KVCache
 from fastcar.reference.linear import check_int8_width
 from fastcar.reference.matrix import DecoderLayer, Matrix
 from fastcar.reference.rotary import RotaryTable
-from fastcar.reference.sampling import Sampling
+from fastcar.reference.sampling import Sampling, check_logits
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.swiglu import Activations
 
@@ -173,6 +173,7 @@ class NumbaEngine:
         self, sampling: Sampling, logits: FloatArray, streams: Sequence[np.random.Generator]
     ) -> NDArray[np.int64]:
         """Twin of `Sampling.draw`, row by row."""
+        check_logits(logits)
         uniforms = np.array([stream.random() for stream in streams])
         token_ids = np.empty(len(streams), np.int64)
         top_k = logits.shape[1] if sampling.top_k is None else sampling.top_k

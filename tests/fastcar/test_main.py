@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
 from fastcar.cli.main import COMMANDS
 from fastcar.reference.decoder import Decoder
+from fastcar.reference.files.checkpoint import load_checkpoint, save_checkpoint
 from tests.fastcar.commands import check_refused, list_files, run_command
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 
@@ -147,3 +151,40 @@ def test_every_command_refuses_wrong_clips_before_it_decodes(
     outcome = run_command(capsys, *arguments, out, "--checkpoint", model)
     check_refused(outcome, ("clips.safetensors", "calibration.prompts", "digit = 12", "row 5"))
     assert not out.exists()
+
+
+def save_overflowing_model(directory: Path, dtype: type[np.float32 | np.float64]) -> Path:
+    """Finite weights of which the MLP of the last layer makes more than its type holds."""
+    model = save_tiny_video_model(directory)
+    config, weights = load_checkpoint(model, dtype)
+    *first, last = weights.layers
+    huge = replace(last, down_proj=last.down_proj * np.sqrt(np.finfo(dtype).max) * 100)
+    changed = replace(weights, layers=(*first, huge))
+    save_checkpoint(directory.with_name("weights"), config, changed)
+    shutil.copy(directory.with_name("weights") / "model.safetensors", model)
+    arrays = load_file(model / "clips.safetensors")
+    for name in ("calibration.token_ids", "held_out.token_ids"):
+        arrays[name] = np.tile(arrays[name], 2)  # the quick analysis takes eight frames
+    save_file(arrays, model / "clips.safetensors")
+    return model
+
+
+TRACE = ("trace", "--tokens-per-frame", "2", "--tokens")
+
+
+@pytest.mark.parametrize("arguments", [*FROM_CLIPS, TRACE], ids=lambda arguments: arguments[0])
+def test_every_command_names_layer_and_token_of_an_overflow(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """In one line, and NumPy warns of nothing: warnings are errors here."""
+    dtype = np.float64 if arguments[0] == "prove" else np.float32
+    model = save_overflowing_model(tmp_path / "model", dtype)
+    out: tuple[Path | str, ...] = (tmp_path / "out.json",)
+    if arguments is TRACE:
+        ids = np.array([[1, 2, 3]])
+        np.savez(tmp_path / "tokens.npz", prompt_ids=ids, forced_ids=ids)
+        out = (tmp_path / "tokens.npz", "--out", *out)
+    outcome = run_command(capsys, *arguments, *out, "--checkpoint", model)
+    place = "after MLP of layer 2, prompt token 0, row 0: must be such that squares are finite"
+    check_refused(outcome, ("residual stream = ", f"{place} in {np.dtype(dtype)}"))
+    assert not (tmp_path / "out.json").exists()

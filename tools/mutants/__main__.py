@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools.mutants.cosim import COSIM_MUTANTS
+from tools.mutants.inputs import INPUT_MUTANTS
 from tools.mutants.int8 import INT8_MUTANTS
 from tools.mutants.integer import INTEGER_MUTANTS
 from tools.mutants.kernels import KERNEL_MUTANTS
@@ -37,6 +38,7 @@ MUTANTS = (
     *PROOF_MUTANTS,
     *INTEGER_MUTANTS,
     *INT8_MUTANTS,
+    *INPUT_MUTANTS,
     *RTL_MUTANTS,
     *KERNEL_MUTANTS,
     *COSIM_MUTANTS,

@@ -38,8 +38,8 @@ _SCORE_RULE = (
     _bug(
         "decoder",
         "key cached before rotary",
-        "engine.rotate(self._rotary, key, positions)\n        engine.store",
-        "key\n        engine.store",
+        "engine.rotate(self._rotary, key, positions)\n        self._store",
+        "key\n        self._store",
         "official_vectors",
     ),
     _bug(
@@ -318,8 +318,8 @@ _ATTENTION = (
     _bug(
         "guidance",
         "guidance starts from the conditional row",
-        "= unconditional + logits",
-        "= conditional + logits",
+        "= unconditional + factor",
+        "= conditional + factor",
     ),
 )
 

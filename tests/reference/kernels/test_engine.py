@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.arrays import FloatArray
-from fastcar.reference.errors import ArgumentError
+from fastcar.reference.engine import NumpyEngine
+from fastcar.reference.errors import ArgumentError, NonFiniteError
 from fastcar.reference.gates import TemporalAttentionScoreGate
 from fastcar.reference.int8_matrix import Int8Matrix
 from fastcar.reference.kernels.engine import NumbaEngine
@@ -149,3 +150,17 @@ def test_other_arithmetic_is_refused() -> None:
     message = "^dtype = 'float64': must be float32 with the numba engine$"
     with pytest.raises(ArgumentError, match=message):
         make_decoder(run, float_engine=NumbaEngine())
+
+
+@pytest.mark.parametrize("name", ["attention_norm", "v_proj", "mlp_norm", "down_proj"])
+def test_an_overflow_is_refused_in_the_words_of_numpy(name: str) -> None:
+    run = make_run(0)
+    first, last = run.weights.layers
+    huge = replace(last, **{name: getattr(last, name) * np.float32(1e37)})
+    run = replace(run, weights=replace(run.weights, layers=(first, huge)))
+    texts = []
+    for engine in (NumpyEngine(), NumbaEngine()):
+        with pytest.raises(NonFiniteError) as caught:
+            decode(run, float_engine=engine)
+        texts.append((caught.value.quantity, caught.value.place, caught.value.limit))
+    assert texts[0] == texts[1]

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fastcar.reference.arrays import FloatArray
 from fastcar.reference.engine import NumpyEngine
+from fastcar.reference.errors import ArgumentError
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.sampling import Sampling, make_streams
 from tests.reference.test_sampling import samplings
@@ -69,3 +70,10 @@ def test_all_draws_together_follow_the_probabilities() -> None:
     expected = np.array([0.5, 0.3, 0.15, 0]) / 0.95 * 4000
     assert draws[3] == 0
     assert (np.abs(draws - expected) <= 5 * np.sqrt(expected)).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_no_token_is_drawn_of_logits_that_are_not_finite(bad: float) -> None:
+    logits = np.array([[1, 2], [bad, 0]], np.float32)
+    with pytest.raises(ArgumentError, match=f"^logits = {bad}: must be finite$"):
+        ENGINE.draw(Sampling(), logits, make_streams(0, 2))
