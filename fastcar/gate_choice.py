@@ -57,8 +57,10 @@ class GateChoice:
             certified method they are guaranteed errors.
         ceiling: largest possible replay ratio of the request.
         target_ratio: what was aimed at; None where thresholds or errors were given.
-        open_loop_ratio: of the thresholds on the recorded dense scores; None if not calibrated.
-        corrections: closed-loop ratio of the requested videos in every corrective run.
+        open_loop_ratio: of the thresholds on the recorded dense scores; None if not calibrated, or
+            if nothing was recorded.
+        corrections: closed-loop ratio of the requested videos in every corrective run; None where
+            nothing was decided.
         curve: ratio against uniform threshold on the recorded dense scores.
     """
 
@@ -68,7 +70,7 @@ class GateChoice:
     ceiling: float
     target_ratio: float | None = None
     open_loop_ratio: float | None = None
-    corrections: tuple[float, ...] = ()
+    corrections: tuple[float | None, ...] = ()
     curve: RatioCurve | None = None
 
 
@@ -115,12 +117,15 @@ def choose_gate(
 
 def compute_open_loop_ratio(
     record: ReplayRecord, thresholds: list[float], higher_is_safer: bool
-) -> float:
-    """Share of all recorded decisions that would replay if replaying changed nothing."""
+) -> float | None:
+    """Share of all recorded decisions that would replay if replaying changed nothing.
+
+    None where nothing was decided.
+    """
     sign = 1.0 if higher_is_safer else -1.0
     limits = np.array(thresholds)[:, None]  # [L, 1]
     would_replay = record.eligible & (sign * record.measures >= sign * limits)
-    return float(would_replay.mean()) if would_replay.size else 0.0
+    return float(would_replay.mean()) if would_replay.size else None
 
 
 def _make_fixed_gate(
@@ -157,6 +162,7 @@ def _calibrate(
         dense=dense,
     )
     safer = THRESHOLD_GATES[request.gate].higher_is_safer
+    is_empty = not found.dense.replayed.size  # a frame of one token
     return GateChoice(
         _make_fixed_gate(request, tuple(found.thresholds)),
         "calibrated",
@@ -164,8 +170,8 @@ def _calibrate(
         ceiling,
         ratio,
         compute_open_loop_ratio(found.dense, found.thresholds, safer),
-        found.closed_loop_ratios,
-        compute_ratio_curve(found.dense, safer),
+        tuple(None if is_empty else ratio for ratio in found.closed_loop_ratios),
+        None if is_empty else compute_ratio_curve(found.dense, safer),
     )
 
 

@@ -70,8 +70,7 @@ def compute_ssim(frames: Pixels, truth: Pixels) -> Values:
     """
     _check_shapes(frames, truth)
     height, width = frames.shape[-2:]
-    if min(height, width) < SSIM_WINDOW_PIXELS:
-        raise ArgumentError("frame size", (height, width), f"at least {SSIM_WINDOW_PIXELS} pixels")
+    check_frame_size(height, width)
     pairs = zip(frames.reshape(-1, height, width), truth.reshape(-1, height, width), strict=True)
     values = [
         structural_similarity(  # type: ignore[no-untyped-call]
@@ -83,6 +82,12 @@ def compute_ssim(frames: Pixels, truth: Pixels) -> Values:
         for frame, true in pairs
     ]
     return np.array(values, np.float64).reshape(frames.shape[:-2])
+
+
+def check_frame_size(height: int, width: int) -> None:
+    """Raise ArgumentError for frames that are too small for the window of SSIM."""
+    if min(height, width) < SSIM_WINDOW_PIXELS:
+        raise ArgumentError("frame size", (height, width), f"at least {SSIM_WINDOW_PIXELS} pixels")
 
 
 @dataclass(frozen=True)

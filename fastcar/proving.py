@@ -105,7 +105,7 @@ class Outcome:
         num_refused: instances that do not meet a hypothesis; nothing is claimed about them.
         worst_ratio: highest left / right of the checked ones; None where it is not finite.
         median_ratio: median; None likewise.
-        vacuous_share: share whose bound says no more than is known without it.
+        vacuous_share: share whose bound says no more than is known without it; None without any.
         certified: number of instances by verdict of the balls; None if none were asked for, and
             for what is proved for all instances.
         obligations: of what is proved for all instances: claims that are `expected`, that were
@@ -121,7 +121,7 @@ class Outcome:
     num_refused: int
     worst_ratio: float | None
     median_ratio: float | None
-    vacuous_share: float
+    vacuous_share: float | None
     certified: dict[str, int] | None = None
     obligations: dict[str, int] | None = None
 
@@ -260,7 +260,7 @@ def summarise(
         num_refused,
         _to_json(ratios.max()) if checks else None,
         _to_json(np.median(ratios)) if checks else None,
-        float(np.mean(vacuous)) if checks else 0.0,
+        float(np.mean(vacuous)) if checks else None,
         certified,
     )
 

@@ -57,11 +57,13 @@ def build_report(generation: Generation) -> Report:
         },
         "gate": _describe_gate(generation),
         "replay": {
-            "ratio": record.replay_ratio,
-            "ceiling": generation.choice.ceiling,
-            "eligible_ratio": record.eligible_ratio,
-            "by_layer": statistics.compute_layer_ratios(record).tolist(),
-            "by_frame": statistics.compute_frame_ratios(record, tokens_per_frame).tolist(),
+            "ratio": statistics.compute_ratio(record),
+            "ceiling": generation.choice.ceiling if record.replayed.size else None,
+            "eligible_ratio": statistics.compute_eligible_ratio(record),
+            "by_layer": statistics.list_numbers(statistics.compute_layer_ratios(record)),
+            "by_frame": statistics.list_numbers(
+                statistics.compute_frame_ratios(record, tokens_per_frame)
+            ),
             "note": describe_inert_gate(record.eligible, record.replayed),
         },
         "warnings": list_generation_warnings(generation),
@@ -128,7 +130,7 @@ def _describe_gate(generation: Generation) -> Report:
         "target_ratio": generation.choice.target_ratio,
         "open_loop_ratio": choice.open_loop_ratio,
         "correction_ratios": list(choice.corrections),
-        "closed_loop_ratio": generation.replay.record.replay_ratio,
+        "closed_loop_ratio": statistics.compute_ratio(generation.replay.record),
         "curve": curve,
     }
 
@@ -207,7 +209,9 @@ def pool_psnr(decibels: Values, axis: int | None = None) -> Values:
 
 def _describe_time(generation: Generation) -> Report:
     timing = statistics.compute_timing(
-        generation.dense_seconds, generation.replay_seconds, generation.replay.record.replay_ratio
+        generation.dense_seconds,
+        generation.replay_seconds,
+        statistics.compute_ratio(generation.replay.record),
     )
     return {
         "dense_seconds": timing.dense,

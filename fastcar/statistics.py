@@ -1,4 +1,7 @@
-"""What the decisions of a run amount to: ratios, scores, staleness, work, time."""
+"""What the decisions of a run amount to: ratios, scores, staleness, work, time.
+
+A run of one token decides nothing. What is said of nothing is None, NaN inside an array.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +21,52 @@ PERCENTILES = (0, 5, 25, 50, 75, 95, 100)
 """Percentiles of the measures that reports show."""
 
 
+def divide(part: float, whole: float) -> float | None:
+    """The quotient; None where there is nothing to divide by.
+
+    >>> divide(1, 4), divide(0, 0)
+    (0.25, None)
+    """
+    return part / whole if whole else None
+
+
+def list_numbers(values: Values) -> list[float | None]:
+    """JSON values of an array; None for NaN.
+
+    >>> list_numbers(np.array([0.5, np.nan]))
+    [0.5, None]
+    """
+    return [None if np.isnan(value) else float(value) for value in values]
+
+
+def compute_ratio(record: ReplayRecord) -> float | None:
+    """Replayed share of all fed tokens and layers (D-06); None without any."""
+    return record.replay_ratio if record.replayed.size else None
+
+
+def compute_eligible_ratio(record: ReplayRecord) -> float | None:
+    """Replayed share of the eligible tokens and layers; None without any."""
+    return record.eligible_ratio if record.eligible.any() else None
+
+
 def compute_layer_ratios(record: ReplayRecord) -> Values:
-    """Replayed share of the fed tokens of every layer, [L]."""
+    """Replayed share of the fed tokens of every layer, [L]; NaN without any."""
+    steps, num_layers, _ = record.replayed.shape
+    if not steps:
+        return np.full(num_layers, np.nan)
     ratios: Values = record.replayed.mean(axis=(0, 2), dtype=np.float64)
     return ratios
 
 
 def compute_frame_ratios(record: ReplayRecord, tokens_per_frame: int) -> Values:
-    """Replayed share of the fed tokens of every frame, [T]; the last frame lacks its last token."""
+    """Replayed share of the fed tokens of every frame, [T]; the last frame lacks its last token.
+
+    NaN for a last frame of one token.
+    """
     per_token = record.replayed.mean(axis=(1, 2), dtype=np.float64)  # [S]
-    starts = range(0, len(per_token), tokens_per_frame)
-    return np.array([per_token[start : start + tokens_per_frame].mean() for start in starts])
+    starts = range(0, len(per_token) + 1, tokens_per_frame)
+    frames = [per_token[start : start + tokens_per_frame] for start in starts]
+    return np.array([frame.mean() if len(frame) else np.nan for frame in frames])
 
 
 def compute_measure_percentiles(record: ReplayRecord) -> list[dict[str, float] | None]:
@@ -57,15 +95,15 @@ class Staleness:
     """Age of the MLP outputs that were used, in frames; 0 = computed for this token.
 
     Attributes:
-        shares: [longest + 1], share of all fed tokens and layers of every age.
-        mean: over all of them.
-        mean_replayed: over the replayed ones; 0 without any.
+        shares: [longest + 1], share of all fed tokens and layers of every age; empty without any.
+        mean: over all of them; None without any.
+        mean_replayed: over the replayed ones; None without any.
         longest: longest chain of replays.
     """
 
     shares: Values
-    mean: float
-    mean_replayed: float
+    mean: float | None
+    mean_replayed: float | None
     longest: int
 
 
@@ -73,10 +111,10 @@ def compute_staleness(record: ReplayRecord) -> Staleness:
     """How old the used outputs are: the chain length of every decision."""
     chains = record.chains.ravel()
     if not chains.size:
-        return Staleness(np.ones(1), 0.0, 0.0, 0)
+        return Staleness(np.empty(0), None, None, 0)
     counts = np.bincount(chains)
     replayed = chains[chains > 0]
-    mean_replayed = float(replayed.mean()) if len(replayed) else 0.0
+    mean_replayed = divide(float(replayed.sum()), len(replayed))
     return Staleness(counts / chains.size, float(chains.mean()), mean_replayed, int(chains.max()))
 
 
@@ -95,9 +133,9 @@ class Work:
     gate: int
 
     @property
-    def saved_share(self) -> float:
+    def saved_share(self) -> float | None:
         """Share of the MLP multiplications that the run saves, the gate's own deducted."""
-        return (self.saved - self.gate) / self.dense if self.dense else 0.0
+        return divide(self.saved - self.gate, self.dense)
 
 
 def compute_work(
@@ -133,48 +171,54 @@ class Timing:
         replay: likewise with replay.
         dense_runs: seconds of every dense run.
         replay_runs: seconds of every run with replay.
-        amdahl: speed-up that the measured MLP share and the replay ratio allow.
+        amdahl: speed-up that the measured MLP share and the replay ratio allow; None without any
+            decision.
     """
 
     dense: dict[str, float]
     replay: dict[str, float]
     dense_runs: tuple[float, ...]
     replay_runs: tuple[float, ...]
-    amdahl: float
+    amdahl: float | None
 
     @property
-    def speed_up(self) -> float:
+    def speed_up(self) -> float | None:
         """Seconds of the fastest dense run per second of the fastest run with replay."""
-        return min(self.dense_runs) / min(self.replay_runs)
+        return divide(min(self.dense_runs), min(self.replay_runs))
 
     @property
-    def spread(self) -> float:
+    def spread(self) -> float | None:
         """How much longer the slowest run of a kind took than its fastest: how far to trust."""
+        fastest = min(*self.dense_runs, *self.replay_runs)
+        if not fastest:  # less than the clock can tell
+            return None
         return max(max(runs) / min(runs) - 1 for runs in (self.dense_runs, self.replay_runs))
 
 
 def compute_timing(
-    dense: tuple[dict[str, float], ...], replay: tuple[dict[str, float], ...], ratio: float
+    dense: tuple[dict[str, float], ...],
+    replay: tuple[dict[str, float], ...],
+    ratio: float | None,
 ) -> Timing:
     """Timing of runs that took turns.
 
     Args:
         dense: seconds by part of every run.
         replay: likewise.
-        ratio: replayed share of the MLP work.
+        ratio: replayed share of the MLP work; None without any.
 
     >>> parts = dict.fromkeys(PARTS, 1.0)
-    >>> round(compute_timing((parts,), (parts,), ratio=0.5).amdahl, 3)
-    1.143
+    >>> compute_timing((parts,), (parts,), ratio=0.8).amdahl
+    1.25
     """
     dense_best, replay_best = min(dense, key=_sum_parts), min(replay, key=_sum_parts)
-    mlp_share = dense_best["mlp"] / _sum_parts(dense_best)
+    mlp_share = divide(dense_best["mlp"], _sum_parts(dense_best))
     return Timing(
         dense_best,
         replay_best,
         tuple(_sum_parts(parts) for parts in dense),
         tuple(_sum_parts(parts) for parts in replay),
-        1 / (1 - mlp_share * ratio),
+        None if mlp_share is None or ratio is None else divide(1, 1 - mlp_share * ratio),
     )
 
 

@@ -30,6 +30,7 @@ from fastcar.analysis.finding import (
 from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.analysis.statistics import compare
 from fastcar.reference.calibration import compute_eligible_ratio
+from fastcar.statistics import list_numbers
 
 KEY = "adaptive"
 GATES = ("tas", "input")
@@ -63,7 +64,7 @@ def measure(bench: Workbench) -> Json:
                 "target": ratio,
                 **make_quality_row(tracked),
                 "eligible_target": compute_eligible_ratio(ratio, ceiling),
-                "frame_ratios": [float(share) for share in tracked.frame_ratios],
+                "frame_ratios": list_numbers(tracked.frame_ratios),
                 "fixed_ratio": kept.ratio,
                 "against_fixed": make_comparison_row(
                     "adaptive", "fixed", compare(tracked.quality.nats, kept.quality.nats)
@@ -125,7 +126,8 @@ def draw(result: Json, path: Path) -> None:
         rows = [row for row in result["rows"] if row["gate"] == gate]
         for index, row in enumerate(rows):
             shade = 1 - 0.25 * index
-            ratios = [100 * ratio for ratio in row["frame_ratios"]]
+            # a last frame of one token has none
+            ratios = [100 * ratio for ratio in row["frame_ratios"] if ratio is not None]
             label = f"target {to_percent(row['target'], 0)}"
             panel.plot(ratios, "-o", color=COLOURS[gate], alpha=shade, markersize=3, label=label)
             goal = 100 * row["eligible_target"]

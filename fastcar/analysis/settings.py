@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from fastcar.metrics import check_frame_size
 from fastcar.reference.calibration import compute_ceiling
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.errors import ArgumentError
+from fastcar.reference.video.model import VideoModel
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,9 @@ class AnalysisSettings:
         )
 
     def check(self, model: ClipModel) -> None:
-        """Refuse more clips or frames than the model has, before anything runs."""
+        """Refuse frames too small, or more clips or frames than there are, before anything runs."""
+        if isinstance(model, VideoModel):
+            check_frame_size(model.geometry.canvas_pixels, model.geometry.canvas_pixels)
         held_out, calibration = model.load_rows("held_out"), model.load_rows("calibration")
         held_out.take(self.clips, "clips")
         held_out.take(self.long_clips, "long_clips")

@@ -128,7 +128,7 @@ def _format_outcome(outcome: dict[str, Any]) -> tuple[str, ...]:
         str(outcome["num_instances"]),
         _format_ratio(outcome["worst_ratio"]),
         _format_ratio(outcome["median_ratio"]),
-        f"{outcome['vacuous_share']:.0%}",
+        "-" if outcome["vacuous_share"] is None else f"{outcome['vacuous_share']:.0%}",
         format_certified(outcome["certified"], outcome["obligations"]),
         _get_verdict(outcome),
     )

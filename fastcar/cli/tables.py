@@ -12,6 +12,7 @@ from rich.table import Table
 
 from fastcar.reference.laps import PARTS
 from fastcar.report import ON_PATH_DECIBELS, Report
+from fastcar.statistics import divide
 
 LONGEST_AGE_SHOWN = 8
 TRUSTED_SPREAD = 0.05
@@ -48,7 +49,7 @@ def _list_notes(report: Report) -> Iterable[str]:
     if report["replay"]["note"]:
         yield report["replay"]["note"]
     spread = report["time"]["spread"]
-    if spread > TRUSTED_SPREAD:
+    if spread is not None and spread > TRUSTED_SPREAD:
         yield f"runs of one kind differ by {spread:.0%}: the speed-up is uncertain by as much"
 
 
@@ -60,20 +61,33 @@ def _describe_run(report: Report) -> Iterable[str]:
     thresholds = ", ".join(_format_threshold(value) for value in gate["thresholds"])
     yield f"gate {gate['name']}, {gate['method']}" + (f": {thresholds}" if thresholds else "")
     if gate["target_ratio"] is not None:
-        corrections = "".join(f", corrected {ratio:.1%}" for ratio in gate["correction_ratios"])
+        corrections = "".join(
+            f", corrected {format_share(ratio)}" for ratio in gate["correction_ratios"]
+        )
         open_loop = gate["open_loop_ratio"]
         found = "" if open_loop is None else f", open loop {open_loop:.1%}"
+        closed_loop = format_share(gate["closed_loop_ratio"])
         yield (
             f"replay ratio: target {gate['target_ratio']:.1%}{found}{corrections}, "
-            f"closed loop {gate['closed_loop_ratio']:.1%} (ceiling {replay['ceiling']:.1%})"
+            f"closed loop {closed_loop} (ceiling {format_share(replay['ceiling'])})"
         )
     else:
-        yield f"replay ratio: {replay['ratio']:.1%} (ceiling {replay['ceiling']:.1%})"
+        ratio, ceiling = format_share(replay["ratio"]), format_share(replay["ceiling"])
+        yield f"replay ratio: {ratio} (ceiling {ceiling})"
     work = report["mlp_work"]
     yield (
-        f"MLP multiplications: {work['saved_share']:.1%} saved "
+        f"MLP multiplications: {format_share(work['saved_share'])} saved "
         f"({work['saved']:,} of {work['dense']:,}; the gate costs {work['gate']:,})"
     )
+
+
+def format_share(share: float | None, decimals: int = 1) -> str:
+    """A share in percent; "-" where there is nothing to have a share of.
+
+    >>> format_share(0.25), format_share(None)
+    ('25.0%', '-')
+    """
+    return "-" if share is None else f"{share:.{decimals}%}"
 
 
 def _format_threshold(value: float | str | None) -> str:
@@ -104,7 +118,7 @@ def _make_layer_table(report: Report) -> tuple[str, Table]:
     rows = []
     for index, (ratio, percentiles) in enumerate(zip(ratios, all_layers, strict=True)):
         found = [_format_number(percentiles[name]) if percentiles else "-" for name in names]
-        rows.append([str(index - 1) if index else "all", f"{ratio:.1%}", *found])
+        rows.append([str(index - 1) if index else "all", format_share(ratio), *found])
     return _make_table(title, ["layer", "replayed", *(f"p{name}" for name in names)], rows)
 
 
@@ -121,7 +135,7 @@ def _make_frame_table(report: Report) -> tuple[str, Table]:
             position = frame_index - quality["first_frame"]
             psnr = f"{quality['psnr_decibels_by_frame'][position]:.1f}"
             ssim = f"{quality['ssim_by_frame'][position]:.3f}"
-        rows.append([str(frame_index), f"{ratio:.1%}", psnr, ssim])
+        rows.append([str(frame_index), format_share(ratio), psnr, ssim])
     headers = ["frame", "replayed", "PSNR dB against dense", "SSIM"]
     return _make_table("Replay by frame", headers, rows)
 
@@ -135,10 +149,16 @@ def _make_staleness_table(report: Report) -> tuple[str, Table]:
         headers.append(f"{LONGEST_AGE_SHOWN}+")
         row.append(f"{sum(shares[LONGEST_AGE_SHOWN:]):.1%}")
     title = (
-        f"Age of the MLP outputs used, in frames (chain length): mean {staleness['mean']:.2f}, "
-        f"of replayed ones {staleness['mean_replayed']:.2f}, longest {staleness['longest']}"
+        "Age of the MLP outputs used, in frames (chain length): "
+        f"mean {_format_mean(staleness['mean'])}, "
+        f"of replayed ones {_format_mean(staleness['mean_replayed'])}, "
+        f"longest {staleness['longest']}"
     )
     return _make_table(title, ["age", *headers], [["tokens", *row]])
+
+
+def _format_mean(mean: float | None, unit: str = "") -> str:
+    return "-" if mean is None else f"{mean:.2f}{unit}"
 
 
 def _make_quality_table(report: Report) -> tuple[str, Table]:
@@ -175,11 +195,12 @@ def _make_time_table(report: Report) -> tuple[str, Table]:
             seconds = time[f"{kind}_seconds"]
             total = sum(seconds.values())
             spent = total if part == "total" else seconds[part]
-            row.append(f"{spent:.3f} s ({spent / total:.0%})")
+            row.append(f"{spent:.3f} s ({format_share(divide(spent, total), 0)})")
         rows.append(row)
     runs = len(time["dense_run_seconds"])
     title = (
         f"Decode time, fastest of {runs} run(s) each, in turn: speed-up "
-        f"{time['speed_up']:.2f}x (Amdahl's law from the MLP share: {time['amdahl_speed_up']:.2f}x)"
+        f"{_format_mean(time['speed_up'], 'x')} (Amdahl's law from the MLP share: "
+        f"{_format_mean(time['amdahl_speed_up'], 'x')})"
     )
     return _make_table(title, ["part", *kinds], rows)

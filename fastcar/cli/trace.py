@@ -21,6 +21,7 @@ from fastcar.cli.options import (
     read_thresholds,
     semantics_option,
 )
+from fastcar.cli.tables import format_share
 from fastcar.output import check_writable, write_atomically
 from fastcar.reference.engine_factory import make_engine
 from fastcar.reference.errors import ArgumentError
@@ -128,7 +129,7 @@ def trace(
     summary = summarise(result, chosen)
     for line in summary["warnings"]:
         warn(line)
-    click.echo(json.dumps(summary) if is_json else _format_summary(summary, out))
+    click.echo(json.dumps(summary) if is_json else format_summary(summary, out))
 
 
 def _make_settings(
@@ -155,15 +156,17 @@ def summarise(result: Trace, thresholds: tuple[float | None, ...]) -> dict[str, 
         "steps": steps,
         "layers": layers,
         "rows": rows,
-        "replay_ratio": float(result.replayed.mean()) if result.replayed.size else 0.0,
-        "ceiling": float(result.eligible.mean()) if result.eligible.size else 0.0,
+        "replay_ratio": float(result.replayed.mean()) if result.replayed.size else None,
+        "ceiling": float(result.eligible.mean()) if result.eligible.size else None,
         "warnings": warnings,
     }
 
 
-def _format_summary(summary: dict[str, Any], out: Path) -> str:
+def format_summary(summary: dict[str, Any], out: Path) -> str:
+    """One line of `summarise`, and where the trace was written."""
     return (
         f"{summary['steps']} steps, {summary['layers']} layers, {summary['rows']} rows, "
-        f"{summary['replay_ratio']:.1%} replayed (ceiling {summary['ceiling']:.1%}); "
+        f"{format_share(summary['replay_ratio'])} replayed "
+        f"(ceiling {format_share(summary['ceiling'])}); "
         f"written to {out}"
     )

@@ -9,12 +9,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from fastcar.gallery import write_results
 from fastcar.generation import Generation, run_generation
+from fastcar.reference.decoder import Decoder
 from fastcar.reference.video.model import load_video_model
 from fastcar.report import build_report, compare_frames
 from fastcar.request import GenerationRequest, get_sources
+from tests.fastcar.commands import check_refused, run_command
+from tests.fastcar.tiny_video_model import save_tiny_video_model
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "report_schema.md"
 OPAQUE = {
@@ -140,3 +144,45 @@ def test_comparison_of_frames() -> None:
     assert entry["psnr_decibels"] == pytest.approx(32.04, abs=0.01)
     assert (entry["identical_share"], entry["on_path_share"]) == (0.75, 1.0)
     assert compare_frames(pixels, wanted, first_frame=3) is None
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [("--tau", "0"), ("--calibration-clips", "2", "--closed-loop-runs", "1"), ("--adaptive",)],
+)
+def test_a_video_of_one_token_has_a_report_of_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, gate: tuple[str, ...]
+) -> None:
+    model = save_tiny_video_model(tmp_path / "model", patch_pixels=8, frames=1)
+    clips = load_file(model / "clips.safetensors")
+    one_token = {
+        name: np.ascontiguousarray(array[:, :1]) if name.endswith("ids") else array
+        for name, array in clips.items()
+    }
+    save_file(one_token, model / "clips.safetensors")
+    options = ("--prompt", "3 up", "--checkpoint", model, "--repeats", "1", *gate)
+    outcome = run_command(capsys, "generate", *options, "--out", tmp_path / "out")
+    assert (outcome.status, outcome.err) == (0, "")
+    assert "(ceiling -)" in outcome.out
+    assert "MLP multiplications: - saved (0 of 0; the gate costs 0)" in outcome.out
+    assert "mean -, of replayed ones -, longest 0" in outcome.out
+    assert "nan" not in outcome.out
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    nothing = {"ratio": None, "ceiling": None, "eligible_ratio": None}
+    ratios = {"by_layer": [None] * 3, "by_frame": [None]}
+    note = "replay did nothing: no token was fed behind the prompt"
+    assert report["replay"] == {**nothing, **ratios, "note": note}
+    assert set(report["gate"]["correction_ratios"]) <= {None}
+    assert report["gate"]["curve"] is report["gate"]["closed_loop_ratio"] is None
+    assert report["gate"]["open_loop_ratio"] is report["time"]["amdahl_speed_up"] is None
+
+
+def test_frames_too_small_for_ssim_are_refused_before_anything_runs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastcar.metrics.SSIM_WINDOW_PIXELS", 9)
+    monkeypatch.setattr(Decoder, "prefill", lambda *_: pytest.fail("decoded"))
+    model = save_tiny_video_model(tmp_path / "model")
+    options = ("--prompt", "3 up", "--checkpoint", model, "--tau", "0")
+    outcome = run_command(capsys, "generate", *options, "--out", tmp_path / "out")
+    check_refused(outcome, ("frame size = (8, 8)", "at least 9 pixels"))

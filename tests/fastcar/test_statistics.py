@@ -55,9 +55,42 @@ def test_staleness_is_the_distribution_of_chains() -> None:
     staleness = statistics.compute_staleness(record)
     assert staleness.shares.tolist() == [0.5, 0.25, 0.125, 0.125]
     assert (staleness.mean, staleness.mean_replayed, staleness.longest) == (0.875, 1.75, 3)
-    assert statistics.compute_staleness(make_record([[0, 0]])).mean_replayed == 0
+    assert statistics.compute_staleness(make_record([[0, 0]])).mean_replayed is None
+
+
+def test_nothing_is_said_of_nothing() -> None:
+    """A video of one token feeds none; NumPy would warn of every mean, and warnings are errors."""
     empty = ReplayRecord(CONFIG, 0, 1, np.dtype(np.float32))
-    assert statistics.compute_staleness(empty).shares.tolist() == [1.0]
+    assert statistics.compute_ratio(empty) is statistics.compute_eligible_ratio(empty) is None
+    assert statistics.list_numbers(statistics.compute_layer_ratios(empty)) == [None, None]
+    for tokens_per_frame in (1, 4):
+        found = statistics.compute_frame_ratios(empty, tokens_per_frame)
+        assert statistics.list_numbers(found) == [None]
+    assert statistics.compute_measure_percentiles(empty) == [None] * 3
+    staleness = statistics.compute_staleness(empty)
+    assert (staleness.mean, staleness.mean_replayed, staleness.longest) == (None, None, 0)
+    assert not len(staleness.shares)
+    assert statistics.compute_work(empty, CONFIG, "tas").saved_share is None
+    note = "replay did nothing: no token was fed behind the prompt"
+    assert statistics.describe_idle_threshold(empty) == note
+
+
+def test_ratios_of_something_are_numbers_also_where_they_are_zero() -> None:
+    record = make_record([[0, 0]] * 4)
+    assert statistics.compute_ratio(record) == 0
+    assert statistics.compute_eligible_ratio(record) == 0
+    # nobody feeds the last token of five frames of one
+    found = statistics.compute_frame_ratios(record, 1)
+    assert statistics.list_numbers(found) == [0, 0, 0, 0, None]
+
+
+@pytest.mark.parametrize(("seconds", "ratio"), [(0.0, 0.5), (1.0, None)])
+def test_a_time_that_says_nothing_gives_no_speed_up(seconds: float, ratio: float | None) -> None:
+    parts = dict.fromkeys(PARTS, seconds)
+    timing = statistics.compute_timing((parts,), (parts,), ratio)
+    assert timing.amdahl is None
+    expected = (1, 0) if seconds else (None, None)
+    assert (timing.speed_up, timing.spread) == expected
 
 
 @pytest.mark.parametrize(

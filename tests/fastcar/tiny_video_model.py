@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -45,18 +46,24 @@ TINY_CONFIG = ModelConfig(
 )
 
 
-def save_tiny_video_model(directory: Path, seed: int = 0) -> Path:
-    """Write a random model with random clips; 8x8 canvas, 4 tokens per frame."""
+def save_tiny_video_model(
+    directory: Path, seed: int = 0, patch_pixels: int = 4, frames: int = 4
+) -> Path:
+    """Write a random model with random clips; 8x8 canvas, 4 tokens per frame, or 1."""
     rng = np.random.default_rng(seed)
-    save_checkpoint(directory, TINY_CONFIG, make_random_weights(TINY_CONFIG, rng))
-    codebook = rng.uniform(0, 1, (NUM_CODES, 16)).astype(np.float32)
+    places = 8 // patch_pixels
+    vocab_size = PromptVocabulary(NUM_CODES, places).vocab_size
+    config = replace(TINY_CONFIG, vocab_size=vocab_size)
+    save_checkpoint(directory, config, make_random_weights(config, rng))
+    codebook = rng.uniform(0, 1, (NUM_CODES, patch_pixels**2)).astype(np.float32)
     save_file({"codebook": codebook}, directory / "codebook.safetensors")
-    geometry = {"frames": 4, "canvas_pixels": 8, "patch_pixels": 4, "digit_pixels": 4}
+    sizes = {"patch_pixels": patch_pixels, "digit_pixels": patch_pixels}
+    geometry = {"frames": frames, "canvas_pixels": 8, **sizes}
     (directory / "video.json").write_text(json.dumps(geometry))
     directions = np.array(list(DIRECTIONS.values()), np.int8)
     arrays = {}
     for name in ("calibration", "held_out"):
-        shape = (NUM_CLIPS, FRAMES * TOKENS_PER_FRAME)
+        shape = (NUM_CLIPS, (frames + 1) * places**2)
         arrays[f"{name}.token_ids"] = rng.integers(0, NUM_CODES, shape).astype(np.uint8)
         velocities = directions[rng.integers(0, len(directions), NUM_CLIPS)]
         digits = rng.integers(0, 10, (NUM_CLIPS, 1)).astype(np.int8)

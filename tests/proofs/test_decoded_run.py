@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from fastcar.proofs.decoded_run import DecodedPair, DecodedRun, decode, load_rows
 from fastcar.proofs.registry import get_statement
@@ -174,3 +175,15 @@ def test_position_limit_without_room_for_two_frames_is_refused(tmp_path: Path) -
 def test_missing_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"config\.json"):
         load_rows(tmp_path / "none")
+
+
+def test_clips_of_one_frame_are_refused(tmp_path: Path) -> None:
+    """There is no frame before it that a score could look at."""
+    directory = save_tiny_video_model(tmp_path / "model", frames=1)
+    clips = load_file(directory / "clips.safetensors")
+    for name in ("calibration.token_ids", "held_out.token_ids"):
+        clips[name] = np.ascontiguousarray(clips[name][:, :TOKENS_PER_FRAME])
+    save_file(clips, directory / "clips.safetensors")
+    limit = "held_out.token_ids: found 1 frame: must be at least two frames, for a score"
+    with pytest.raises(CheckpointError, match=limit):
+        load_rows(directory)

@@ -46,7 +46,7 @@ def describe_vacuity(statements: Sequence[Json]) -> str:
     >>> describe_vacuity([{"number": "P-01", "vacuous_share": 0.0}])
     'On the real tokens the bound is vacuous for every instance of none, for some of none.'
     """
-    shares = {line["number"]: line["vacuous_share"] for line in statements}
+    shares = {line["number"]: line["vacuous_share"] or 0.0 for line in statements}
     always = ", ".join(number for number, share in shares.items() if share == 1) or "none"
     sometimes = ", ".join(number for number, share in shares.items() if 0 < share < 1) or "none"
     return (

@@ -68,7 +68,7 @@ def _format_overview(report: Json) -> str:
                 f"{attacks[number]['tightest']:.4f}",
                 format_ratio(real["worst_ratio"]),
                 format_ratio(real["median_ratio"]),
-                f"{real['vacuous_share']:.0%}",
+                format_share(real["vacuous_share"]),
                 format_certified(real),
             ]
         )
@@ -105,8 +105,9 @@ def _make_statement(number: str, attack: Json, real: Json) -> str:
         f"{attack['tightest']:.4f}.",
         f"Real tokens: {real['num_instances']} instances, {real['num_violations']} violations, "
         f"worst ratio {format_ratio(real['worst_ratio'])}, median "
-        f"{format_ratio(real['median_ratio'])}, {real['vacuous_share']:.0%} vacuous; certified "
-        f"{format_certified(real)}. {statement.looseness if is_loose(attack, real) else ''}",
+        f"{format_ratio(real['median_ratio'])}, {format_share(real['vacuous_share'])} vacuous; "
+        f"certified {format_certified(real)}. "
+        f"{statement.looseness if is_loose(attack, real) else ''}",
     )
     paragraphs = fill_paragraphs("\n\n".join(sentences))
     return f"{head}.\n\n```text\n{get_claim(number)}\n```\n\n{paragraphs}"
