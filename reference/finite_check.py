@@ -94,7 +94,7 @@ def check_logits(logits: FloatArray, fed: FedTokens) -> None:
     finite = np.isfinite(logits)
     if finite.all():
         return
-    good = finite.all(axis=-1)
+    good: BoolArray = np.asarray(finite.all(axis=-1))
     if fed.mask is not None:
         good |= ~fed.mask
     if not good.all():
@@ -115,7 +115,7 @@ def check_scores(
     if np.isfinite(heads).all() and np.isfinite(aggregated).all():
         return
     scores = np.concatenate([heads, aggregated[:, None]], axis=1)
-    index = _find_first(np.isfinite(scores).all(axis=1))
+    index = _find_first(np.asarray(np.isfinite(scores).all(axis=1)))
     value = float(scores[index][~np.isfinite(scores[index])][0])
     place = f"in layer {layer_index}, {fed.describe(index)}"
     raise NonFiniteError("attention score", value, place, f"finite in {heads.dtype}")

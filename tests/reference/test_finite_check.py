@@ -92,7 +92,7 @@ def test_logits_that_overflow_are_refused(dtype: type[Any]) -> None:
 def test_a_score_that_overflows_is_refused_before_a_gate_sees_it() -> None:
     run = make_run(0, tokens_per_frame=2)
     layers, heads = run.config.num_hidden_layers, run.config.num_attention_heads
-    aggregation = np.full((layers, heads), 1e38, np.float32)
+    aggregation = np.full((layers, heads), 1e38)
     aggregation[0] = 0
     replay = ReplayConfig(2, aggregation=aggregation)
     gate = make_score_gate([0.0], layers, Semantics.PAPER)
@@ -166,6 +166,7 @@ def test_the_widest_logits_and_the_lowest_temperature_give_the_likeliest(
 def test_a_worker_process_hands_the_refusal_on() -> None:
     error = NonFiniteError("logits", np.inf, "in layer 3")
     again = pickle.loads(pickle.dumps(error))
+    assert isinstance(again, NonFiniteError)
     assert isinstance(again, FastCarError)
     assert str(again) == str(error) == "logits = inf in layer 3: must be finite"
     assert (again.quantity, again.place, again.limit) == ("logits", "in layer 3", "finite")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from fastcar.reference.arrays import FloatArray
 from fastcar.reference.errors import CheckpointError
 from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.files.int8_checkpoint import load_int8_checkpoint
@@ -32,8 +33,11 @@ def test_weights_are_integer_times_scale_rounded_once(tmp_path: Path, dtype: typ
     config, wanted = load_int8_checkpoint(directory)
     found_config, found = load_checkpoint(directory, dtype)
     assert found_config == config
-    pairs = [(found.embedding, wanted.embedding), (found.norm, wanted.norm)]
-    pairs.append((found.head, wanted.head))
+    pairs: list[tuple[FloatArray, object]] = [
+        (found.embedding, wanted.embedding),
+        (found.norm, wanted.norm),
+        (found.head, wanted.head),
+    ]
     for layer, wanted_layer in zip(found.layers, wanted.layers, strict=True):
         for field in LayerWeights.__dataclass_fields__:
             pairs.append((getattr(layer, field), getattr(wanted_layer, field)))
@@ -44,6 +48,7 @@ def test_weights_are_integer_times_scale_rounded_once(tmp_path: Path, dtype: typ
             exact = stored.values.astype(float) * stored.scales.astype(float)[:, None]
             assert np.array_equal(array, exact.astype(dtype))
         else:
+            assert isinstance(stored, np.ndarray)
             assert np.array_equal(array, stored)
 
 
