@@ -20,6 +20,7 @@ from fastcar.reference.errors import ArgumentError
 from fastcar.reference.finite_check import (
     FedTokens,
     allow_overflow,
+    check_layer,
     check_logits,
     check_scores,
     check_stream,
@@ -176,10 +177,9 @@ class Decoder:
         check_stream(x, None, "embedding", self._fed)
         for layer_index in range(self.config.num_hidden_layers):
             attended = self._run_attention(layer_index, token_index, x)
-            check_stream(attended.residual, layer_index, "attention", self._fed)
             score = self._take_score(layer_index, token_index, attended)
             x, decision = self._run_mlp(layer_index, token_index, attended, score.aggregated)
-            check_stream(x, layer_index, "MLP", self._fed)
+            check_layer(attended.residual, x, layer_index, self._fed)
             if observer is not None:
                 seen = LayerObservation(
                     layer_index,

@@ -63,8 +63,27 @@ def check_stream(x: FloatArray, layer_index: int | None, part: str, fed: FedToke
     Raises:
         NonFiniteError: names part, layer, token and row.
     """
-    if not math.isfinite(np.vdot(x, x)):
+    if not _is_within_range(x):
         _check_rows(x, layer_index, part, fed)
+
+
+def check_layer(attended: FloatArray, x: FloatArray, layer_index: int, fed: FedTokens) -> None:
+    """Refuse a layer whose residual stream is none after attention [B, D] or the MLP [B, D].
+
+    One product in the usual case: the MLP of what attention leaves beyond the range is 0 or NaN, so
+    the sum is beyond it too.
+
+    Raises:
+        NonFiniteError: as `check_stream`, of the part that was first.
+    """
+    if not _is_within_range(x):
+        _check_rows(attended, layer_index, "attention", fed)
+        _check_rows(x, layer_index, "MLP", fed)
+
+
+def _is_within_range(x: FloatArray) -> bool:
+    """Whether all squares, of all rows, sum to a finite number."""
+    return math.isfinite(np.vdot(x, x))
 
 
 @allow_overflow

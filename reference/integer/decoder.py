@@ -19,6 +19,7 @@ from fastcar.reference.arrays import BoolArray, FloatArray, Int16Array, Int64Arr
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.errors import ArgumentError
+from fastcar.reference.finite_check import check_stream
 from fastcar.reference.gates import Gate, GateQuery, ThresholdGate
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.fixed_point import quantize
@@ -110,6 +111,7 @@ class IntegerDecoder(Decoder):
         self, layer_index: int, token_index: int, attended: Attended, eligible: BoolArray
     ) -> MlpRequest:
         x, scales = attended.residual, self.model.layers[layer_index].scales
+        check_stream(x, layer_index, "attention", self._fed)
         is_measured = isinstance(self.rule.gate, ThresholdGate)
         decided = eligible if is_measured else np.zeros_like(eligible)
         integer_query = integer_key = None

@@ -17,7 +17,8 @@ from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.trace import make_score_gate
-from tests.reference.runs import Run, decode, make_run
+from tests.reference.integer.runs import make_integer_decoder, quantize_run
+from tests.reference.runs import Run, decode, make_decoder, make_run
 
 HUGE = {np.float32: 1e37, np.float64: 1e306}
 SQUARES = "must be such that squares are finite in"
@@ -59,6 +60,23 @@ def test_layer_and_token_of_an_overflow_are_named(
     assert text.startswith("residual stream = ")
     assert f"{place}" in text
     assert text.endswith(f"finite in {np.dtype(dtype)}")
+
+
+@pytest.mark.parametrize("name", ["o_proj", "down_proj"])
+@pytest.mark.parametrize("is_integer", [False, True])
+def test_a_step_tells_attention_and_mlp_apart(name: str, is_integer: bool) -> None:
+    """The weights become huge behind the prompt, which would be refused first."""
+    run = make_run(0)
+    decoder = make_integer_decoder(run, quantize_run(run)) if is_integer else make_decoder(run)
+    decoder.prefill(run.prompt_ids)
+    decoder.weights = scale_layer(run, 1, 1e30, name).weights
+    if is_integer and name == "down_proj":
+        assert np.isfinite(decoder.step(run.forced_ids[:, 0])).all()  # integers have a range
+        return
+    part = "attention" if name == "o_proj" else "MLP"
+    place = rf"after {part} of layer 1, generated token 0 \(position 4\), row 0: must be such"
+    with pytest.raises(NonFiniteError, match=place):
+        decoder.step(run.forced_ids[:, 0])
 
 
 def test_the_token_that_overflows_is_named_by_index_position_and_row() -> None:

@@ -82,6 +82,12 @@ INPUT_MUTANTS = (
     ),
     _bug(
         "finite_check",
+        "the MLP is blamed for attention",
+        '        _check_rows(attended, layer_index, "attention", fed)\n',
+        "",
+    ),
+    _bug(
+        "finite_check",
         "the sum over a batch is held against a row",
         "    if good.all():\n        return\n    index = _find_first(good)\n    row",
         "    index = _find_first(good)\n    row",
