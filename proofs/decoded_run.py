@@ -21,9 +21,8 @@ from fastcar.reference.calibration import calibrate_uniform
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
-from fastcar.reference.errors import ArgumentError, CheckpointError
+from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
-from fastcar.reference.files.json_file import describe_path
 from fastcar.reference.gates import GateQuery, TemporalAttentionScoreGate
 from fastcar.reference.linear import compute_linear
 from fastcar.reference.observation import LayerObservation

@@ -19,8 +19,10 @@ def describe_inert_gate(eligible: BoolArray, replayed: BoolArray) -> str | None:
         eligible: [S, L, B], or anything that has its shape after broadcasting.
         replayed: [S, L, B].
     """
+    if not replayed.size:
+        return "replay did nothing: no token was fed behind the prompt"
     may = np.broadcast_to(eligible, replayed.shape)
-    ratio = f"replay ratio {replayed.mean():.1%}" if replayed.size else "no decision"
+    ratio = f"replay ratio {replayed.mean():.1%}"
     if not may.any():
         return f"replay did nothing ({ratio}): no token was eligible, the first frame never is"
     if not replayed.any():

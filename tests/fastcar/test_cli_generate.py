@@ -71,6 +71,7 @@ def test_same_seed_same_files_but_for_the_time(capsys: Capture, tmp_path: Path) 
     reports = [json.loads((tmp_path / name / "report.json").read_text()) for name in "ab"]
     for report in reports:
         del report["time"]
+        assert report["provenance"].pop("command")[:3] == ["generate", "--prompt", "5 left"]
     assert reports[0] == reports[1]
     for name in ("sheet.png", "video_00.gif"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from fastcar.cli.trace import format_summary, summarise
 from fastcar.reference.errors import CheckpointError
 from fastcar.reference.files.tokens_file import read_tokens
-from tests.checkpoint_files import LFS_POINTER
-
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.trace import run_trace as run_trace_in_python
 from fastcar.reference.weights import make_random_weights
+from tests.checkpoint_files import LFS_POINTER
 from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
 from tests.fastcar.tiny_video_model import TINY_CONFIG
 
@@ -327,6 +326,7 @@ def test_a_trace_of_no_step_has_no_ratio() -> None:
     config, weights = TINY_CONFIG, make_random_weights(TINY_CONFIG, np.random.default_rng(0))
     ids = np.array([[1, 2]])
     result = run_trace_in_python(config, weights, ids, ids[:, :0], ReplayConfig(2))
-    summary = summarise(result)
+    summary = summarise(result, (0.5,))
     assert (summary["steps"], summary["replay_ratio"], summary["ceiling"]) == (0, None, None)
+    assert summary["warnings"] == ["replay did nothing: no token was fed behind the prompt"]
     assert "- replayed (ceiling -)" in format_summary(summary, Path("trace.npz"))

@@ -184,6 +184,7 @@ def test_clips_of_one_frame_are_refused(tmp_path: Path) -> None:
     for name in ("calibration.token_ids", "held_out.token_ids"):
         clips[name] = np.ascontiguousarray(clips[name][:, :TOKENS_PER_FRAME])
     save_file(clips, directory / "clips.safetensors")
-    limit = "held_out.token_ids: found 1 frame: must be at least two frames, for a score"
-    with pytest.raises(CheckpointError, match=limit):
+    with pytest.raises(
+        ArgumentError, match="^tokens of a row = 4: must be at least 8, two frames$"
+    ):
         load_rows(directory)
