@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import traceback
+from pathlib import Path
+
+from fastcar.ending import end_at_once, fail, finish, set_handlers, write_error
 
 CLI_LIBRARIES = frozenset({"click", "rich", "PIL", "matplotlib", "skimage"})
+EXIT_REFUSED = 2
+EXIT_FAULT = 70
+"""A fault of this program, with its traceback: 1 says that something was found wrong."""
 
 
 def main() -> int:
-    """Run the command line; the result is the exit code."""
+    """Run the command line; the result is the exit code.
+
+    Signals end the process with one line from here to its end, but for the time in which the
+    command handles them itself.
+    """
+    set_handlers(end_at_once)
+    if sys.stderr is None:  # closed; the next file that is opened would become it
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    status = _run()
+    finish(sys.stdout)
+    finish(sys.stderr)
+    return status
+
+
+def _run() -> int:
     try:
         from fastcar.cli.main import run
 
         return run()
-    except KeyboardInterrupt:
-        return 130
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in CLI_LIBRARIES:
-            raise
-        print(
-            f"fastcar: {error.name} is not installed: the command line needs the extra 'cli', "
-            "pip install 'fastcar[cli]'",
-            file=sys.stderr,
-        )
-        return 2
+        if (error.name or "").split(".")[0] in CLI_LIBRARIES:
+            return fail(
+                f"{error.name} is not installed: the command line needs the extra 'cli', "
+                "pip install 'fastcar[cli]'",
+                EXIT_REFUSED,
+            )
+        write_error(traceback.format_exc())
+    except Exception:
+        write_error(traceback.format_exc())
+    return EXIT_FAULT
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from fastcar.provenance import describe_provenance
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import SHIPPED_MODEL
-from fastcar.workers import open_pool
+from fastcar.workers import check_processes, open_pool
 
 Json = dict[str, Any]
 SCHEMA_VERSION = 1
@@ -34,6 +34,9 @@ MAX_INSTANCES = {
     number: most for number in STEMS if (most := get_statement(number).max_instances) is not None
 }
 """Most instances of a statement that takes seconds for each."""
+
+MOST_INSTANCES = 1_000_000
+"""Days of work; every check is kept until the end."""
 
 CERTIFIED_INSTANCES = 10
 """Most instances that are certified, but for statements that say less."""
@@ -46,7 +49,7 @@ class Request:
     Attributes:
         numbers: statements, in the order of the report; empty = all.
         checkpoint: video model with clips, or any Hugging Face Llama directory.
-        num_instances: per statement, at least 1.
+        num_instances: per statement, from 1 to MOST_INSTANCES.
         seed: of clips, tokens and places, at least 0.
         is_certifying: also compute in balls.
         tokens: .npz file with rows to feed; None = clips or random tokens.
@@ -65,8 +68,9 @@ class Request:
         for number in self.numbers:
             if number not in STEMS:
                 raise ArgumentError("statement", number, f"one of {', '.join(STEMS)}")
-        if self.num_instances < 1:
-            raise ArgumentError("instances", self.num_instances, "at least 1")
+        if not 1 <= self.num_instances <= MOST_INSTANCES:
+            limit = f"at least 1 and at most {MOST_INSTANCES}"
+            raise ArgumentError("instances", self.num_instances, limit)
         if self.seed < 0:
             raise ArgumentError("seed", self.seed, "at least 0")
         if self.is_certifying:
@@ -144,7 +148,12 @@ def prove(request: Request, processes: int = 1, progress: StageProgress | None =
 
     Returns:
         The report.
+
+    Raises:
+        ArgumentError: no processes, or more than this machine could use.
+        WorkerError: one of them was killed.
     """
+    check_processes(processes)
     numbers = request.get_numbers()
     proved = [number for number in numbers if request.is_certifying and is_proved_whole(number)]
     steps = {number: request.count_steps(number) for number in numbers}

@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import pickle
+from typing import Any
+
 
 class FastCarError(Exception):
-    """Base of every refusal; its text is one line that a command prints as it stands."""
+    """Base of every refusal; its text is one line that a command prints as it stands.
+
+    Refusals cross processes, whatever arguments a kind takes: text and attributes are carried over
+    and no constructor is called again. An attribute that cannot be carried arrives as its `repr`.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {name: _make_portable(value) for name, value in vars(self).items()}
+        return _rebuild, (type(self), self.args, state)
 
 
 class ArgumentError(FastCarError, ValueError):
@@ -37,6 +48,8 @@ class OutputError(FastCarError):
     """A result cannot be written where it was asked for."""
 
     def __init__(self, path: object, reason: str) -> None:
+        self.path = path
+        self.reason = reason
         super().__init__(f"output = {str(path)!r}: {reason}")
 
 
@@ -50,6 +63,18 @@ class NonFiniteError(FastCarError):
         self.limit = limit
         super().__init__(f"{quantity} = {value} {place}: must be {limit}")
 
-    def __reduce__(self) -> tuple[type[NonFiniteError], tuple[object, ...]]:
-        """How a worker process hands it on: by the arguments, not by the text."""
-        return type(self), (self.quantity, self.value, self.place, self.limit)
+def _make_portable(value: object) -> object:
+    try:
+        pickle.loads(pickle.dumps(value))
+    except Exception:  # whatever the pickling of a stranger's object raises
+        return repr(value)
+    return value
+
+
+def _rebuild(
+    kind: type[FastCarError], args: tuple[object, ...], state: dict[str, object]
+) -> FastCarError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    vars(error).update(state)
+    return error

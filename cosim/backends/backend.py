@@ -30,7 +30,9 @@ class WatchdogError(FastCarError):
     """A run did not end within its limit."""
 
     def __init__(self, limit_cycles: int, num_accepted: int, num_instructions: int) -> None:
+        self.limit_cycles = limit_cycles
         self.num_accepted = num_accepted
+        self.num_instructions = num_instructions
         super().__init__(
             f"limit_cycles = {limit_cycles}: run is not done after them, "
             f"{num_accepted} of {num_instructions} instructions accepted"

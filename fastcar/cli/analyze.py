@@ -15,9 +15,8 @@ from fastcar.analysis.training import describe_untrained
 from fastcar.cli.console import show_progress, warn
 from fastcar.cli.options import apply_options, checkpoint_option, out_option, tokens_options
 from fastcar.output import check_writable_directory, write_directory_atomically
-from fastcar.reference.errors import ArgumentError
 from fastcar.reference.token_model import load_clip_model
-from fastcar.workers import get_process_count
+from fastcar.workers import check_processes, get_process_count
 
 _OPTIONS = (
     checkpoint_option("Video model, or with --tokens any Hugging Face Llama directory."),
@@ -65,8 +64,7 @@ def analyze(
       fastcar analyze --clips 32 --out out/findings
       fastcar analyze --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --out out/mine
     """  # noqa: D301 - click reads \b as "keep these lines"
-    if processes < 1:
-        raise ArgumentError("processes", processes, "at least 1")
+    check_processes(processes)
     check_writable_directory(out)
     model = load_clip_model(checkpoint, tokens, tokens_per_frame)
     settings = make_settings(clips, seed, quick).fit(model)

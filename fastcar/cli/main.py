@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
-from types import FrameType
 
 import click
 
 from fastcar.command_line import COMMAND
-from fastcar.reference.errors import FastCarError
+from fastcar.ending import (
+    ENDINGS,
+    drop,
+    end_at_once,
+    fail,
+    raise_signals,
+    restore_handlers,
+    set_handlers,
+    write_error,
+)
+from fastcar.reference.errors import FastCarError, OutputError
 
 EXIT_REFUSED = 2
-EXIT_INTERRUPTED = 128 + signal.SIGINT
-EXIT_TERMINATED = 128 + signal.SIGTERM
-
+STREAM_ERRORS = frozenset({errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF})
+"""Of writing to stdout, which has no file name; results in files have refusals of their own."""
 
 COMMANDS = {
     "generate": "Generate videos twice, dense and with replay, and compare them.",
@@ -43,7 +54,11 @@ class LazyGroup(click.Group):
         """The command itself; None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"fastcar.cli.{cmd_name}"), cmd_name)
+        before = set_handlers(end_at_once)
+        try:
+            command: click.Command = getattr(import_module(f"fastcar.cli.{cmd_name}"), cmd_name)
+        finally:
+            restore_handlers(before)
         return command
 
     def resolve_command(
@@ -79,40 +94,72 @@ def run(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; None = those of the process.
 
     Returns:
-        0 for success only; 2 refused, 130 interrupted, 143 terminated.
+        0 for success only; 2 refused, 129 hung up, 130 interrupted, 143 terminated.
     """
     command = tuple(sys.argv[1:] if arguments is None else arguments)
+    with raise_signals() as received, _remember(command):
+        try:
+            status = _invoke(command)
+        except BaseException as error:
+            if not received and isinstance(error, click.Abort | KeyboardInterrupt):
+                received = [signal.SIGINT]
+            return fail(*ENDINGS[received[0]]) if received else _refuse(error)
+    return status
+
+
+@contextmanager
+def _remember(command: tuple[str, ...]) -> Iterator[None]:
+    """For reports that say which command they come from."""
     token = COMMAND.set(command)
-    previous = signal.signal(signal.SIGTERM, _terminate)
     try:
-        status = fastcar.main(arguments, prog_name="fastcar", standalone_mode=False)
-    except FastCarError as error:
-        return _fail(str(error), EXIT_REFUSED)
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message(), file=sys.stderr)
-        return EXIT_REFUSED
-    except click.ClickException as error:
-        return _fail(error.format_message(), EXIT_REFUSED)
-    except MemoryError as error:
-        return _fail(f"not enough memory: {str(error) or 'ask for less'}", EXIT_REFUSED)
-    except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted", EXIT_INTERRUPTED)
-    except _Terminated:
-        return _fail("terminated", EXIT_TERMINATED)
+        yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
         COMMAND.reset(token)
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    """Run, print everything, and say how it went; click's own `main` hides some errors."""
+    if sys.stdout is None:
+        raise OutputError("stdout", "must be open; it is closed")
+    _complete_words()
+    try:
+        with fastcar.make_context(fastcar.name or "fastcar", list(arguments)) as context:
+            status = fastcar.invoke(context)
+    except click.exceptions.Exit as error:
+        status = error.exit_code
+    sys.stdout.flush()
     return status if isinstance(status, int) else 0
 
 
-class _Terminated(BaseException):
-    """SIGTERM as an exception, so that unfinished files are removed."""
+def _complete_words() -> None:
+    """The shell asks by a variable for what could come next."""
+    variable = "_FASTCAR_COMPLETE"
+    if instruction := os.environ.get(variable):
+        from click.shell_completion import shell_complete
+
+        sys.exit(shell_complete(fastcar, {}, "fastcar", variable, instruction))
 
 
-def _terminate(number: int, frame: FrameType | None) -> None:
-    raise _Terminated
+def _refuse(error: BaseException) -> int:
+    """One line for everything that a user can mend; the rest is a fault of ours and goes on."""
+    if isinstance(error, FastCarError):
+        return fail(str(error), EXIT_REFUSED)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        write_error(error.format_message())
+        return EXIT_REFUSED
+    if isinstance(error, click.ClickException):
+        return fail(error.format_message(), EXIT_REFUSED)
+    if isinstance(error, MemoryError):
+        return fail(f"not enough memory: {str(error) or 'ask for less'}", EXIT_REFUSED)
+    if isinstance(error, OSError):
+        return fail(_describe(error), EXIT_REFUSED)
+    raise error
 
 
-def _fail(text: str, status: int) -> int:
-    print("fastcar: " + " ".join(text.split()), file=sys.stderr)
-    return status
+def _describe(error: OSError) -> str:
+    """Which file, or the stream that results go to, and why."""
+    reason = (error.strerror or str(error)).lower()
+    if error.filename is None and error.errno in STREAM_ERRORS:
+        drop(sys.stdout)
+        return str(OutputError("stdout", f"must take what is printed; {reason}"))
+    return f"{error.filename or 'system'}: {reason}"

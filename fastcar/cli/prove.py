@@ -20,8 +20,7 @@ from fastcar.cli.options import (
 from fastcar.output import check_writable, write_atomically
 from fastcar.proving import CERTIFIED_INSTANCES, MAX_INSTANCES, Request
 from fastcar.proving import prove as run_checks
-from fastcar.reference.errors import ArgumentError
-from fastcar.workers import get_process_count
+from fastcar.workers import check_processes, get_process_count
 
 EXIT_VIOLATED = 1
 LIMITS = ", ".join(f"{number}: at most {most}" for number, most in MAX_INSTANCES.items())
@@ -89,8 +88,7 @@ def prove(
       fastcar prove
       fastcar prove --statement P-04 --certify --out out/p04.json
     """  # noqa: D301 - click reads \b as "keep these lines"
-    if processes < 1:
-        raise ArgumentError("processes", processes, "at least 1")
+    check_processes(processes)
     request = Request(numbers, checkpoint, instances, seed, certify, tokens, tokens_per_frame)
     if out is not None:
         check_writable(out)

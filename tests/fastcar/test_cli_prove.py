@@ -19,7 +19,7 @@ from fastcar.proofs.scheduler_model import NUM_OBLIGATIONS, Obligation
 from fastcar.proofs.statement import Hypothesis, Sides, Statement
 from fastcar.proving import CERTIFIED_INSTANCES
 from fastcar.reference.video.model import SHIPPED_MODEL
-from tests.checkpoint_files import write_checkpoint
+from tests.checkpoint_files import CONFIG, make_tensors, write_checkpoint
 from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 
@@ -275,3 +275,28 @@ def test_interrupt_leaves_no_file(
     assert outcome.status == 130
     assert outcome.err.strip() == "fastcar: interrupted"
     assert list_files(tmp_path) == []
+
+
+def test_what_a_worker_refuses_is_refused(capsys: Capture, tmp_path: Path) -> None:
+    """Without embeddings every activation is 0 and has no scale."""
+    tensors = make_tensors(CONFIG)
+    name = "model.embed_tokens.weight"
+    tensors[name] = replace(tensors[name], content=bytes(len(tensors[name].content)))
+    llama = write_checkpoint(tmp_path / "llama", tensors=tensors)
+    lines = set()
+    for processes in (1, 2):
+        outcome = run_command(
+            capsys, "prove", "--checkpoint", llama, "--instances", 3, "--processes", processes
+        )
+        check_refused(outcome, ("scale = 0.0", "finite and above 0"))
+        lines.add(outcome.err)
+    assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "number"), [("--instances", 10**12), ("--processes", 10**6), ("--processes", 0)]
+)
+def test_sizes_beyond_reason_are_refused(
+    option: str, number: int, capsys: Capture, model: Path
+) -> None:
+    check_refused(prove(capsys, model, option, number), (f"= {number}: must be", "at most"))

@@ -9,7 +9,10 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,9 +36,14 @@ def start_generation(out: Path) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # a background shell hands down an ignored SIGINT
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
+        preexec_fn=reset_signals,
     )
+
+
+def reset_signals() -> None:
+    """A background shell hands down an ignored SIGINT, `nohup` an ignored SIGHUP."""
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def wait_for_any_file(directory: Path, process: subprocess.Popen[str]) -> None:
@@ -48,7 +56,11 @@ def wait_for_any_file(directory: Path, process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.parametrize(
     ("number", "status", "word"),
-    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")],
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 129, "hung up"),
+    ],
 )
 def test_interrupted_run_leaves_no_file(
     tmp_path: Path, number: signal.Signals, status: int, word: str
@@ -84,6 +96,118 @@ def test_missing_extra_is_named_in_one_line(tmp_path: Path, library: str) -> Non
         f"fastcar: {library} is not installed: the command line needs the extra 'cli', "
         "pip install 'fastcar[cli]'\n"
     )
+
+
+INTERRUPTED = """
+import os, signal
+os.kill(os.getpid(), signal.SIGINT)
+raise ImportError("what a module makes of an interruption")
+"""
+
+
+@pytest.mark.parametrize("library", ["click", "skimage"])
+def test_an_interruption_while_importing_is_one_line(tmp_path: Path, library: str) -> None:
+    (tmp_path / f"{library}.py").write_text(INTERRUPTED, encoding="utf-8")
+    outcome = subprocess.run(
+        [sys.executable, "-m", "fastcar", "generate"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=reset_signals,
+    )
+    assert (outcome.returncode, outcome.stdout) == (130, "")
+    assert outcome.stderr == "fastcar: interrupted\n"
+
+
+def test_a_fault_of_the_program_is_not_taken_for_a_violation(tmp_path: Path) -> None:
+    (tmp_path / "skimage.py").write_text("raise AssertionError('ours')", encoding="utf-8")
+    outcome = subprocess.run(
+        [sys.executable, "-m", "fastcar", "generate"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert outcome.returncode == 70
+    assert outcome.stderr.rstrip().endswith("AssertionError: ours")
+
+
+def open_full() -> int:
+    """A device that takes nothing."""
+    return os.open("/dev/full", os.O_WRONLY)
+
+
+def open_cut() -> int:
+    """A pipe whose reader has gone."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["predict", "--json"]], ids=["help", "json"])
+@pytest.mark.parametrize(
+    ("stream", "reason"), [(open_full, "no space left on device"), (open_cut, "broken pipe")]
+)
+def test_a_stdout_that_takes_nothing_is_one_line(
+    arguments: list[str], stream: Callable[[], int], reason: str
+) -> None:
+    if stream is open_full and not Path("/dev/full").exists():
+        pytest.skip("this system has no device that is full")
+    writer = stream()
+    try:
+        outcome = run_process(arguments, stdout=writer, stderr=subprocess.PIPE)
+    finally:
+        os.close(writer)
+    assert outcome.returncode == 2
+    line = f"fastcar: output = 'stdout': must take what is printed; {reason}\n"
+    assert outcome.stderr == line
+
+
+def run_process(arguments: list[str], **streams: Any) -> subprocess.CompletedProcess[str]:
+    """Run the program in a process of its own."""
+    command = [sys.executable, "-m", "fastcar", *arguments]
+    return subprocess.run(command, text=True, check=False, **streams)
+
+
+def test_a_closed_stdout_is_refused_before_anything_is_done() -> None:
+    closed = run_process(
+        ["predict", "--cores", "0"], stderr=subprocess.PIPE, preexec_fn=lambda: os.close(1)
+    )
+    assert closed.returncode == 2
+    assert closed.stderr == "fastcar: output = 'stdout': must be open; it is closed\n"
+
+
+@pytest.mark.parametrize("stream", [open_full, open_cut])
+def test_a_stderr_that_takes_nothing_does_not_change_the_exit_code(
+    stream: Callable[[], int],
+) -> None:
+    if stream is open_full and not Path("/dev/full").exists():
+        pytest.skip("this system has no device that is full")
+    writer = stream()
+    try:
+        outcome = run_process(["predict", "--cores", "0"], stderr=writer, stdout=subprocess.PIPE)
+    finally:
+        os.close(writer)
+    assert (outcome.returncode, outcome.stdout) == (2, "")
+
+
+def test_a_closed_stderr_does_not_move_refusals_to_stdout() -> None:
+    outcome = run_process(
+        ["predict", "--cores", "0"], stdout=subprocess.PIPE, preexec_fn=lambda: os.close(2)
+    )
+    assert (outcome.returncode, outcome.stdout) == (2, "")
+
+
+def test_an_end_of_file_is_not_an_interruption(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(*given: object) -> None:
+        raise EOFError("Ran out of input")
+
+    monkeypatch.setattr("fastcar.cli.predict.predict_cycles", end)
+    with pytest.raises(EOFError):
+        run_command(capsys, "predict")
 
 
 def test_importing_the_package_needs_no_extra() -> None:
