@@ -17,7 +17,7 @@ from pathlib import Path
 from fastcar.analysis.finding import Json
 from fastcar.analysis.report import analyze, write_report
 from fastcar.analysis.settings import AnalysisSettings
-from fastcar.output import write_atomically, write_directory_atomically
+from fastcar.output import write_atomically
 from fastcar.reference.video.model import load_video_model
 from fastcar.workers import get_process_count
 from tools.page_command import PageCommand, make_parser
@@ -43,10 +43,8 @@ def write_findings(report: Json, directory: Path) -> list[str]:
     """Replace findings.md, findings.json and figures/ of a directory; no prose is by hand."""
     with tempfile.TemporaryDirectory() as folder:
         page, numbers, *figures = write_report(report, Path(folder))
-        with write_directory_atomically(directory / "figures") as partial:
-            for figure in figures:
-                (partial / figure.name).write_bytes(figure.read_bytes())
-        for source, name in ((numbers, REPORT_NAME), (page, page.name)):
+        drawn = [(figure, f"figures/{figure.name}") for figure in figures]
+        for source, name in (*drawn, (numbers, REPORT_NAME), (page, page.name)):
             with write_atomically(directory / name) as target:
                 target.write_bytes(source.read_bytes())
     return []

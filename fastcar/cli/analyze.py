@@ -13,8 +13,14 @@ from fastcar.analysis.report import write_report
 from fastcar.analysis.settings import AnalysisSettings
 from fastcar.analysis.training import describe_untrained
 from fastcar.cli.console import show_progress, warn
-from fastcar.cli.options import apply_options, checkpoint_option, out_option, tokens_options
-from fastcar.output import check_writable_directory, write_directory_atomically
+from fastcar.cli.options import (
+    apply_options,
+    checkpoint_option,
+    force_option,
+    out_option,
+    tokens_options,
+)
+from fastcar.folder_output import check_writable_directory, write_directory_atomically
 from fastcar.reference.token_model import load_clip_model
 from fastcar.workers import check_processes, get_process_count
 
@@ -37,6 +43,7 @@ _OPTIONS = (
         help="Processes that run side by side.  [one per core]",
     ),
     out_option("DIR", "Directory for findings.md, figures and report.json."),
+    force_option,
     click.option("--json", "is_json", is_flag=True, help="Print the report as JSON, no text."),
 )
 
@@ -52,6 +59,7 @@ def analyze(
     quick: bool,
     processes: int,
     out: Path,
+    is_forced: bool,
     is_json: bool,
 ) -> None:
     """Measure where replay stands on a model: time, similarity, gates, drift.
@@ -65,12 +73,12 @@ def analyze(
       fastcar analyze --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --out out/mine
     """  # noqa: D301 - click reads \b as "keep these lines"
     check_processes(processes)
-    check_writable_directory(out)
+    check_writable_directory(out, is_forced)
     model = load_clip_model(checkpoint, tokens, tokens_per_frame)
     settings = make_settings(clips, seed, quick).fit(model)
     if clips is not None:
         settings = replace(settings, clips=clips)
-    with write_directory_atomically(out) as partial:
+    with write_directory_atomically(out, "analyze", is_forced) as partial:
         with show_progress("known jobs", is_one_bar=True) as progress:
             report = run_analysis(model, settings, processes, progress)
         names = [path.relative_to(partial) for path in write_report(report, partial)]

@@ -41,7 +41,7 @@ from fastcar.cosim.run import Cosim, prepare_cosim, run_cosim
 from fastcar.cosim.wave import WINDOW_CYCLES, write_wave
 from fastcar.hardware_pictures import draw_cosim
 from fastcar.output import check_writable, write_atomically
-from fastcar.reference.errors import ArgumentError, FastCarError, NonFiniteError
+from fastcar.reference.errors import ArgumentError, FastCarError, NonFiniteError, OutputError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.token_model import load_clip_model
 
@@ -165,6 +165,9 @@ def cosim(
     for path in (wave, out, picture):
         if path is not None:
             check_writable(path)
+    if out is not None and picture is not None and picture.exists() and not out.exists():
+        limit = "must be new, or the picture of a report that stands beside it"
+        raise OutputError(picture, f"is a picture without {out.name}: {limit}")
     if wave is not None and wave.resolve() in {path.resolve() for path in (out, picture) if path}:
         raise ArgumentError("wave", str(wave), "another file than the report and its picture")
     model = load_clip_model(checkpoint, tokens, tokens_per_frame)
@@ -183,7 +186,7 @@ def cosim(
     report = build_report(run, failure)
     text = json.dumps(report, indent=1, allow_nan=False)
     if out is not None and picture is not None:
-        with write_atomically(out) as partial, write_atomically(picture) as partial_picture:
+        with write_atomically(picture) as partial_picture, write_atomically(out) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
             draw_cosim(report, partial_picture)
     for line in report["warnings"]:

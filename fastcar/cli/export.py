@@ -12,6 +12,7 @@ import click
 from fastcar.cli.options import (
     apply_options,
     choice_option,
+    force_option,
     json_option,
     number_option,
     out_option,
@@ -20,7 +21,7 @@ from fastcar.cli.options import (
 )
 from fastcar.cosim.export.export import DEFAULT_SLOTS, ExportPackage, ExportRequest, make_package
 from fastcar.cosim.request import DEFAULT_LANES
-from fastcar.output import check_writable_directory, write_directory_atomically
+from fastcar.folder_output import check_writable_directory, write_directory_atomically
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.token_model import load_clip_model
 from fastcar.reference.video.model import SHIPPED_MODEL
@@ -42,6 +43,7 @@ _OPTIONS = (
     ),
     number_option("--batch", None, "Batch slots, without a preset.  [as --slots]", "B"),
     out_option("DIR", "Where the files go."),
+    force_option,
     click.option(
         "--checkpoint",
         type=click.Path(path_type=Path),
@@ -74,6 +76,7 @@ _OPTIONS = (
 @apply_options(_OPTIONS)
 def export(
     out: Path,
+    is_forced: bool,
     checkpoint: Path | None,
     tokens: Path | None,
     tokens_per_frame: int | None,
@@ -102,12 +105,12 @@ def export(
         latency_cycles=latency,
         **options,
     )
-    check_writable_directory(out)
+    check_writable_directory(out, is_forced)
     model = None
     if checkpoint is not None or tokens is not None or tokens_per_frame is not None:
         model = load_clip_model(checkpoint or SHIPPED_MODEL, tokens, tokens_per_frame)
     package = make_package(request, model)
-    with write_directory_atomically(out) as partial:
+    with write_directory_atomically(out, "export", is_forced) as partial:
         for name, text in package.files.items():
             (partial / name).write_text(text, encoding="utf-8")
     report = build_report(package, out)

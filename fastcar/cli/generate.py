@@ -18,16 +18,17 @@ from fastcar.cli.options import (
     budget_option,
     dtype_option,
     eligibility_options,
+    force_option,
     json_option,
     out_option,
     read_thresholds,
     semantics_option,
 )
 from fastcar.cli.tables import print_report
+from fastcar.folder_output import check_writable_directory, write_directory_atomically
 from fastcar.gallery import write_results
 from fastcar.gate_choice import DEFAULT_CLOSED_LOOP_RUNS
 from fastcar.generation import run_generation
-from fastcar.output import check_writable_directory, write_directory_atomically
 from fastcar.proofs.certificate import CERTIFICATES
 from fastcar.reference.gate_factory import GATE_NAMES
 from fastcar.reference.kv_cache import CacheStorage
@@ -152,6 +153,7 @@ _RUN = (
         help="Timed runs of each kind, dense and replay in turn.",
     ),
     out_option("DIR", "Directory for GIFs, sheet.png and report.json."),
+    force_option,
     json_option,
 )
 
@@ -168,10 +170,11 @@ def generate(**options: Any) -> None:
     """  # noqa: D301 - click reads \b as "keep these lines"
     checkpoint, dtype = options.pop("checkpoint"), DTYPES[options.pop("dtype")]
     directory, is_json = options.pop("out"), options.pop("is_json")
+    is_forced = options.pop("is_forced")
     request = make_request(**options)
-    check_writable_directory(directory)
+    check_writable_directory(directory, is_forced)
     model = load_video_model(checkpoint, dtype)
-    with write_directory_atomically(directory) as partial:
+    with write_directory_atomically(directory, "generate", is_forced) as partial:
         with show_progress() as progress:
             generation = run_generation(model, request, progress)
         report = write_results(generation, build_report(generation), partial)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import numpy as np
 
+from fastcar.cli.output_path import OutputPath
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.replay import Semantics
@@ -158,14 +159,12 @@ tokens_options = (
 
 def file_option(name: str, metavar: str, text: str) -> Decorator:
     """A file to write, none by default."""
-    return click.option(name, type=click.Path(path_type=Path), metavar=metavar, help=text)
+    return click.option(name, type=OutputPath(), metavar=metavar, help=text)
 
 
 def out_option(metavar: str, text: str) -> Decorator:
     """File or directory that the command is there for."""
-    return click.option(
-        "--out", type=click.Path(path_type=Path), required=True, metavar=metavar, help=text
-    )
+    return click.option("--out", type=OutputPath(), required=True, metavar=metavar, help=text)
 
 
 def source_option(default: DecisionSource) -> Decorator:
@@ -178,6 +177,12 @@ def source_option(default: DecisionSource) -> Decorator:
     )
 
 
+force_option = click.option(
+    "--force",
+    "is_forced",
+    is_flag=True,
+    help="Also write into a directory with files that are not ours; they are kept.",
+)
 json_option = click.option(
     "--json", "is_json", is_flag=True, help="Print the report as JSON, no tables."
 )

@@ -10,8 +10,7 @@ import click
 
 from fastcar.cli.console import show_progress
 from fastcar.cli.options import apply_options, out_option
-from fastcar.output import check_writable_directory, write_directory_atomically
-from fastcar.reference.errors import OutputError
+from fastcar.folder_output import check_writable_directory, write_directory_atomically
 from fastcar.reference.files.config_file import load_config
 from fastcar.reference.files.int8_writer import quantize_checkpoint_files
 from fastcar.reference.video.companion_files import find_companions
@@ -24,7 +23,7 @@ _OPTIONS = (
         metavar="DIR",
         help="Hugging Face Llama directory of F32, F16, BF16 or F64 weights.",
     ),
-    out_option("DIR", "New or empty directory for the int8 checkpoint."),
+    out_option("DIR", "New or empty directory for the int8 checkpoint, or an older one."),
     click.option("--json", "is_json", is_flag=True, help="Print the summary as JSON."),
 )
 
@@ -43,10 +42,12 @@ def quantize(checkpoint: Path, out: Path, is_json: bool) -> None:
     Example:
       fastcar quantize --checkpoint LLAMA --out out/int8
     """  # noqa: D301 - click reads \b as "keep these lines"
-    _check_unused(out)
     check_writable_directory(out)
     companions = find_companions(checkpoint, load_config(checkpoint))
-    with show_progress("weights") as update, write_directory_atomically(out) as partial:
+    with (
+        show_progress("weights") as update,
+        write_directory_atomically(out, "quantize") as partial,
+    ):
         config = quantize_checkpoint_files(
             checkpoint, partial, lambda done, total: update("quantize", done, total)
         )
@@ -56,12 +57,3 @@ def quantize(checkpoint: Path, out: Path, is_json: bool) -> None:
     summary = {"layers": config.num_hidden_layers, "bytes": num_bytes}
     text = f"{summary['layers']} layers, {num_bytes / 1e6:.1f} MB; written to {out}"
     click.echo(json.dumps(summary) if is_json else text)
-
-
-def _check_unused(out: Path) -> None:
-    """Shards of another model beside the new ones would be taken for part of it."""
-    try:
-        if out.is_dir() and any(out.iterdir()):
-            raise OutputError(out, "must be a new or an empty directory; it holds files")
-    except OSError as error:
-        raise OutputError(out, f"must be readable; {error.strerror}") from error

@@ -288,7 +288,7 @@ def test_the_wave_form_shows_ports_registers_and_cycles(
         (("--given-frames", "0"), ("given_frames", "0", "at least 1")),
         (("--calibration-clips", "9"), ("calibration_clips", "9", "from 1 to 6")),
         (("--checkpoint", "nowhere"), ("nowhere",)),
-        (("--wave", "missing/wave.vcd"), ("output", "must")),
+        (("--wave", "/dev/null/wave.vcd"), ("output", "must lie in a directory")),
         (("--out", "."), ("output", "must be a file")),
         (("--out", "report.png"), ("out", "report.png", "the JSON file")),
         (("--out", "a.json", "--wave", "./a.json"), ("wave", "a.json", "another file")),
@@ -299,6 +299,15 @@ def test_wrong_argument_is_refused(
     capsys: Capture, model: Path, options: tuple[str, ...], words: tuple[str, ...]
 ) -> None:
     check_refused(run_cosim(capsys, model, *options), words)
+
+
+def test_a_picture_of_the_users_beside_the_report_is_not_replaced(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").write_text("mine")
+    outcome = run_command(capsys, "cosim", "--out", tmp_path / "a.json")
+    check_refused(outcome, ("a.png", "is a picture without a.json", "must be new"))
+    assert list_files(tmp_path) == ["a.png"]
 
 
 def test_an_interrupt_leaves_nothing(

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 from fastcar.cosim.verilog.verilog import export_verilog
+from fastcar.ownership import MARKER_FILE
 from fastcar.rtl.config import DEMO, TINY
 from tests.fastcar.commands import check_refused, list_files, run_command
 
 Capture = pytest.CaptureFixture[str]
 FILES = [
+    MARKER_FILE,
     "Makefile",
     "README.md",
     "accelerator.md",
@@ -52,7 +54,7 @@ def test_tiny_is_written_whole(capsys: Capture, tmp_path: Path) -> None:
     assert outcome.out.startswith(
         "preset tiny; testbench: random tokens of a random model (seed 0)"
     )
-    for name in FILES:
+    for name in FILES[1:]:
         assert name in outcome.out
 
 
@@ -61,20 +63,37 @@ def test_demo_runs_tokens_of_the_shipped_model(capsys: Capture, tmp_path: Path) 
     assert outcome.status == 0, outcome.err
     report = json.loads(outcome.out)
     assert report["recorded"] == "tokens of moving_digits_16x64, token 96, layer 1, score"
-    assert sorted(report["files"]) == FILES
+    assert [MARKER_FILE, *sorted(report["files"])] == FILES
     for name, size in report["files"].items():
         assert (tmp_path / "demo" / name).stat().st_size == size
     memory = (tmp_path / "demo" / "memory.hex").read_text(encoding="utf-8")
     assert {len(line) for line in memory.splitlines()} == {2 * DEMO.beat_bytes}
 
 
-def test_an_older_export_is_replaced_and_other_files_stay(capsys: Capture, tmp_path: Path) -> None:
-    (tmp_path / "program.hex").write_text("old")
-    (tmp_path / "notes.txt").write_text("mine")
-    options = ("--preset", "tiny", "--slots", 2, "--out", tmp_path)
-    assert run_command(capsys, "export", *options).status == 0
-    assert list_files(tmp_path) == sorted([*FILES, "notes.txt"])
-    assert (tmp_path / "program.hex").read_text(encoding="utf-8") != "old"
+def test_an_older_export_is_replaced(capsys: Capture, tmp_path: Path) -> None:
+    for slots in (1, 2):
+        options = ("--preset", "tiny", "--slots", slots, "--out", tmp_path / "out")
+        assert run_command(capsys, "export", *options).status == 0
+    assert list_files(tmp_path / "out") == FILES
+
+
+def test_what_is_the_users_is_refused_or_kept(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "Makefile").write_text("mine")
+    (tmp_path / "program.hex").mkdir()
+    (tmp_path / "program.hex" / "notes.txt").write_text("mine")
+    options = ("--preset", "tiny", "--out")
+    words = ("holds Makefile, program.hex", "--force")
+    check_refused(run_command(capsys, "export", *options, "."), words)
+    check_refused(run_command(capsys, "export", *options, ""), ("out = ''", "must be a path"))
+    assert list_files(tmp_path) == ["Makefile", "program.hex", "program.hex/notes.txt"]
+    assert run_command(capsys, "export", *options, ".", "--force").status == 0
+    kept = ["Makefile.kept", "program.hex.kept", "program.hex.kept/notes.txt"]
+    assert list_files(tmp_path) == sorted([*FILES, *kept])
+    assert (tmp_path / "Makefile.kept").read_text(encoding="utf-8") == "mine"
+    assert (tmp_path / "program.hex.kept" / "notes.txt").read_text(encoding="utf-8") == "mine"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,13 @@ def test_prompt_gives_pictures_report_and_tables(capsys: Capture, tmp_path: Path
         capsys, "generate", "--prompt", "3 up", "--batch", 2, *QUICK, "--out", out
     )
     assert outcome.status == 0, outcome.err
-    assert list_files(out) == ["report.json", "sheet.png", "video_00.gif", "video_01.gif"]
+    assert list_files(out) == [
+        ".fastcar",
+        "report.json",
+        "sheet.png",
+        "video_00.gif",
+        "video_01.gif",
+    ]
     report = json.loads((out / "report.json").read_text())
     ratio = report["replay"]["ratio"]
     assert f"closed loop {ratio:.1%}" in outcome.out

@@ -213,7 +213,7 @@ def test_shipped_model_passes(capsys: Capture) -> None:
         (("--processes", "0"), ("processes", "0", "at least 1")),
         (("--seed", "-1"), ("seed", "-1", "at least 0")),
         (("--checkpoint", "nowhere"), ("nowhere", "config.json", "No such file")),
-        (("--out", "missing/report.json"), ("output", "directory")),
+        (("--out", "/dev/null/report.json"), ("output", "directory")),
         (("surplus",), ("surplus",)),
     ],
 )
