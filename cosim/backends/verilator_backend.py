@@ -20,10 +20,9 @@ from fastcar.cosim.backends.backend import (
     WatchdogError,
 )
 from fastcar.cosim.backends.memory_model import ChannelError, SharedMemory
-from fastcar.cosim.backends.verilator_build import build_library
+from fastcar.cosim.backends.verilator_build import open_library
 from fastcar.cosim.backends.verilator_harness import (
     Event,
-    load_library,
     make_generator,
     make_structures,
     sort_addresses,
@@ -60,7 +59,7 @@ class VerilatorBackend:
         self.config = config
         self._observer = observer
         self._design = export_verilog(config) if design is None else design
-        self._library = load_library(str(build_library(self._design)))
+        self._library = open_library(self._design)
         self._settings_type, self._status_type = make_structures(config.num_cores)
         self._handle = ctypes.c_void_p(self._library.fastcar_create(power_up_seed))
         self._ports = self._locate_ports()

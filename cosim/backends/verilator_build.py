@@ -6,21 +6,32 @@ appears there whole or not at all. `verilator` on PATH is preferred to the one t
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import importlib.util
-import os
+import platform
 import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import metadata, resources
 from pathlib import Path
 
-from fastcar.cosim.verilog.tool import run_tool
+from fastcar.cosim.backends.verilator_harness import load_library
+from fastcar.cosim.verilog.process_group import run_programs
+from fastcar.cosim.verilog.tool import ToolError, check_status, run_tool
 from fastcar.cosim.verilog.verilog import MODULE_NAME, VERILOG_FILE, VerilogDesign
+from fastcar.reference.cache_files import (
+    get_user_cache,
+    keep_newest,
+    touch,
+    warn_once,
+    write_whole,
+)
 from fastcar.reference.errors import ArgumentError
+from fastcar.reference.hidden_paths import open_hidden, remove_abandoned
 from fastcar.rtl.channel import CHANNEL_PORTS
 
 HARNESS_FILE = "verilator_harness.cpp"
@@ -37,6 +48,8 @@ COMPILER_OPTIONS = (
 FAST, SLOW = "-O2", "-O0"
 """Optimisation of what runs in every cycle, and of what runs once."""
 
+KEPT_LIBRARIES = 64
+"""Half a megabyte each; the longest unused go first."""
 
 _COMPLAINT = re.compile(r"^%(Error|Warning)|\berror\b|FAIL")
 
@@ -58,17 +71,41 @@ def find_verilator() -> list[str]:
     return [sys.executable, "-m", "verilator"]
 
 
-def get_cache_directory() -> Path:
-    """Where libraries are kept."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "fastcar" / "verilator"
+def get_cache_directory() -> Path | None:
+    """Where libraries are kept; None for a user without a home."""
+    base = get_user_cache()
+    return None if base is None else base / "verilator"
+
+
+def open_library(design: VerilogDesign) -> ctypes.CDLL:
+    """The library of a design, loaded.
+
+    Raises:
+        ArgumentError: Verilator or a tool that it needs is missing.
+        ToolError: with the first line of what went wrong.
+    """
+    library = build_library(design)
+    try:
+        return load_library(str(library))
+    except OSError as error:
+        warn_once(f"{library}: {error}; it is built anew")
+    with suppress(OSError):
+        library.unlink()
+    _kept.clear()
+    try:
+        return load_library(str(build_library(design)))
+    except OSError as error:
+        raise ToolError(f"g++: what it built cannot be loaded: {error}") from error
 
 
 def build_library(design: VerilogDesign) -> Path:
     """The shared library of a design, from the cache or built now (seconds).
 
+    The name of a library carries the digest of its content, which is checked before it is used: one
+    that is cut or overwritten would end the process. What cannot be kept is built all the same.
+
     Raises:
-        ArgumentError: Verilator is missing, or the cache cannot be written.
+        ArgumentError: Verilator or a tool that it needs is missing.
         ToolError: with the first line of what went wrong.
     """
     verilator = find_verilator()
@@ -79,17 +116,59 @@ def build_library(design: VerilogDesign) -> Path:
         ),
         PORTS_FILE: make_ports_header(design),
     }
-    library = get_cache_directory() / f"{_compute_key(verilator, sources)}.so"
-    if library.is_file():
-        return library
+    key = _compute_key(verilator, sources)
+    cache = get_cache_directory()
+    found = _kept.get(key) or (None if cache is None else _find_library(cache, key))
+    if found is not None and found.is_file():
+        return found
+    room = Path(tempfile.gettempdir())
+    target = Path(f"fastcar-build-{key}")
+    remove_abandoned(target, room)
     try:
-        library.parent.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(dir=library.parent, prefix=".build-")
+        with open_hidden(target, room, is_directory=True) as folder:
+            return _keep_library(cache, key, _build(verilator, sources, folder).read_bytes())
     except OSError as error:
-        raise ArgumentError("XDG_CACHE_HOME", str(library.parent), "a writable place") from error
-    with folder as name:
-        _build(verilator, sources, Path(name)).replace(library)
-    return library
+        raise ToolError(f"verilator: {error.filename or room}: {error.strerror}") from error
+
+
+_kept: dict[str, Path] = {}
+"""Libraries by key, in folders that go with this process: the cache did not take them."""
+
+
+def _find_library(cache: Path, key: str) -> Path | None:
+    """The library that is whole; others of the key are removed."""
+    with suppress(OSError):
+        for path in sorted(cache.glob(f"{key}-*.so")):
+            if path.name == _name_library(key, path.read_bytes()):
+                touch(path)
+                return path
+            warn_once(f"{path}: its digest is not that of its content; it is built anew")
+            path.unlink()
+    return None
+
+
+def _name_library(key: str, content: bytes) -> str:
+    return f"{key}-{hashlib.sha256(content).hexdigest()[:32]}.so"
+
+
+def _keep_library(cache: Path | None, key: str, content: bytes) -> Path:
+    reason = "there is no home directory"
+    if cache is not None:
+        library = cache / _name_library(key, content)
+        try:
+            write_whole(library, content)
+            keep_newest(cache, "*.so", KEPT_LIBRARIES)
+            return library
+        except OSError as error:
+            reason = f"{cache}: {(error.strerror or str(error)).lower()}"
+    warn_once(f"the compiled design cannot be kept, the next run builds it again: {reason}")
+    _FOLDERS.append(folder := tempfile.TemporaryDirectory(prefix="fastcar-library-"))
+    _kept[key] = Path(folder.name) / LIBRARY_FILE
+    _kept[key].write_bytes(content)
+    return _kept[key]
+
+
+_FOLDERS: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def _build(verilator: Sequence[str], sources: dict[str, str], folder: Path) -> Path:
@@ -118,8 +197,8 @@ def _build(verilator: Sequence[str], sources: dict[str, str], folder: Path) -> P
         unit = folder / f"unit{optimisation}.cpp"
         unit.write_text("".join(f'#include "{member}"\n' for member in members), encoding="utf-8")
         commands.append(["g++", optimisation, *COMPILER_OPTIONS, *folders, "-c", unit.name])
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda command: run_build_tool(command, folder), commands))
+    for command, (status, output) in zip(commands, run_programs(commands, folder), strict=True):
+        check_status(command, status, output, _COMPLAINT)
     objects = [f"unit{optimisation}.o" for optimisation in units]
     run_build_tool(["g++", "-shared", "-pthread", "-o", LIBRARY_FILE, *objects], folder)
     return folder / LIBRARY_FILE
@@ -158,7 +237,7 @@ def _list_arguments() -> list[str]:
 def _compute_key(verilator: Sequence[str], sources: dict[str, str]) -> str:
     """Hash of sources, options and tools."""
     digest = hashlib.sha256()
-    tools = (_get_version(verilator), _get_version(["g++"]))
+    tools = (_get_version(verilator), _get_version(["g++"]), platform.machine())
     for part in (*sources.values(), *_list_arguments(), *COMPILER_OPTIONS, FAST, SLOW, *tools):
         digest.update(part.encode() + b"\0")
     return digest.hexdigest()[:32]

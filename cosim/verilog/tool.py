@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from fastcar.cosim.verilog.process_group import run_programs
 from fastcar.reference.errors import ArgumentError, FastCarError
 
 MAX_COMPLAINT_LINES = 3
@@ -64,30 +65,35 @@ def run_tool(
         ToolTimeoutError: it was stopped; there is no log.
         ToolError: its exit status is not 0.
     """
-    is_module = len(command) > 2 and command[1] == "-m"
-    name = command[2] if is_module else Path(command[0]).name
+    name = _get_name(command)
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=limit_seconds,
-        )
+        [(status, output)] = run_programs([command], folder, limit_seconds)
     except subprocess.TimeoutExpired as error:
         raise ToolTimeoutError(f"{name}: stopped after {limit_seconds:.0f} seconds") from error
     if log is not None:
-        log.write_text(done.stdout, encoding="utf-8")
-    if done.returncode:
-        lines = done.stdout.strip().splitlines()
+        log.write_text(output, encoding="utf-8")
+    return check_status(command, status, output, complaint)
+
+
+def check_status(
+    command: Sequence[str], status: int, output: str, complaint: re.Pattern[str] | None = None
+) -> str:
+    """The output of a program that succeeded.
+
+    Raises:
+        ToolError: its exit status is not 0; see `run_tool`.
+    """
+    if status:
+        lines = output.strip().splitlines()
         named = [line.strip() for line in lines if complaint is not None and complaint.search(line)]
         said = " / ".join(named[:1] or lines[-MAX_COMPLAINT_LINES:])
-        raise ToolError(f"{name}: exit {done.returncode}: {said}")
-    return done.stdout
+        raise ToolError(f"{_get_name(command)}: exit {status}: {said}")
+    return output
+
+
+def _get_name(command: Sequence[str]) -> str:
+    is_module = len(command) > 2 and command[1] == "-m"
+    return command[2] if is_module else Path(command[0]).name
 
 
 def get_tool_version(name: str, extra: str = "hdl") -> str:

@@ -1,18 +1,11 @@
-"""How kernels are compiled: once, kept on disk, and said so.
-
-Numba keys its cache by the file of a function alone, so a kernel would survive a change of the
-helpers it calls, and its twin for several threads would be taken for it. Here the cache directory
-carries a digest of all sources of the package, and twins have directories of their own.
-"""
+"""How kernels are compiled: once, kept on disk (`machine_code`), and said so."""
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numba
@@ -20,6 +13,9 @@ import numba.core.cgutils
 import numba.core.registry
 import numba.extending
 from numba.core import event
+
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.kernels.machine_code import MachineCodeCache
 
 Function = Callable[..., Any]
 """Numba's own types say nothing about what a compiled function takes."""
@@ -31,7 +27,6 @@ ir: Any = cgutils.ir
 _registry: Any = numba.core.registry
 register: Any = event.register
 
-PACKAGE = Path(__file__).parent
 NOTICE = "fastcar: compiling kernels, once; this takes up to a minute"
 
 
@@ -56,15 +51,6 @@ def parse_features(features: str) -> dict[str, bool]:
     return {feature[1:]: feature[0] == "+" for feature in named}
 
 
-@cache
-def get_digest() -> str:
-    """Of all sources of the package."""
-    digest = hashlib.sha256()
-    for path in sorted(PACKAGE.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
-
-
 def kernel(*, parallel: bool = False) -> Callable[[Function], Any]:
     """Compile a function for the types it is first called with; machine code is kept on disk.
 
@@ -76,13 +62,9 @@ def kernel(*, parallel: bool = False) -> Callable[[Function], Any]:
     """
 
     def compile_lazily(function: Function) -> Any:
-        before = config.CACHE_DIR
-        config.CACHE_DIR = before or str(PACKAGE / "__pycache__")
-        config.CACHE_DIR += f"/kernels-{get_digest()}" + "/parallel" * parallel
-        try:
-            return numba.njit(cache=True, parallel=parallel, nogil=True)(function)
-        finally:
-            config.CACHE_DIR = before
+        compiled = numba.njit(parallel=parallel, nogil=True)(function)
+        compiled._cache = MachineCodeCache(function, "several" if parallel else "one")
+        return compiled
 
     return compile_lazily
 
@@ -140,6 +122,23 @@ class _Notice(event.Listener):
 
     def on_end(self, event: event.Event) -> None:
         """Nothing to say."""
+
+
+def check_numba() -> None:
+    """Refuse where Numba cannot compile, or has no threads.
+
+    Raises:
+        ArgumentError: by its environment or its configuration file.
+    """
+    if config.DISABLE_JIT:
+        limit = "0 or not set: the engine numba compiles"
+        raise ArgumentError("NUMBA_DISABLE_JIT", config.DISABLE_JIT, limit)
+    try:
+        numba.get_num_threads()
+    except (ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        limit = f"one that can be loaded ({reason})"
+        raise ArgumentError("NUMBA_THREADING_LAYER", config.THREADING_LAYER, limit) from error
 
 
 @cache

@@ -19,7 +19,7 @@ from fastcar.reference.bfloat16_matrix import BFloat16Matrix
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.int8_matrix import Int8Matrix
 from fastcar.reference.kernels.attention import attend
-from fastcar.reference.kernels.compilation import announce_compilation
+from fastcar.reference.kernels.compilation import announce_compilation, check_numba
 from fastcar.reference.kernels.products import multiply, project
 from fastcar.reference.kernels.rms_norm import normalize_rows
 from fastcar.reference.kernels.rotary import rotate
@@ -47,6 +47,7 @@ class NumbaEngine:
     name = "numba"
 
     def __init__(self) -> None:
+        check_numba()
         announce_compilation()
 
     def check_dtype(self, dtype: np.dtype[Float]) -> None:

@@ -202,7 +202,13 @@ KERNEL_MUTANTS = (
         "swiglu",
     ),
     _bug(
-        "compilation",
+        "machine_code",
+        "a damaged file is taken for whole",
+        "                payload = read_checked(path)\n",
+        "                payload = path.read_bytes()[32:] if path.is_file() else None\n",
+    ),
+    _bug(
+        "machine_code",
         "kernels survive a change of their helpers",
         'digest.update(path.name.encode() + b"\\0" + path.read_bytes() + b"\\0")',
         'digest.update(path.name.encode() + b"\\0")',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -20,10 +21,12 @@ from fastcar.cosim.backends.verilator_build import (
     build_library,
     find_verilator,
     get_cache_directory,
+    open_library,
 )
 from fastcar.cosim.records import GetPort, RecordError
 from fastcar.cosim.verilog.tool import ToolError
 from fastcar.cosim.verilog.verilog import VerilogDesign, export_verilog
+from fastcar.reference import cache_files
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.rtl.assertions import ProtocolError
 from fastcar.rtl.config import DEMO, TINY, AcceleratorConfig
@@ -35,6 +38,7 @@ from tests.examples import examples
 from tests.simulators import needs_verilator
 
 pytestmark = pytest.mark.slow
+Capture = pytest.CaptureFixture[str]
 
 STALLED = RunSettings(
     gap_probability=0.3,
@@ -336,22 +340,30 @@ def test_a_failed_build_leaves_nothing_and_says_one_line(empty_cache: Path) -> N
     broken = VerilogDesign(TINY, design.text + "module", design.ports, design.assertions)
     with pytest.raises(ToolError, match=r"^verilator: exit 1: %Error[^\n]*$"):
         build_library(broken)
-    assert list(get_cache_directory().iterdir()) == []
+    assert list(empty_cache.rglob("*")) == []
 
 
-@needs_verilator
-def test_a_library_is_built_once_for_each_text(
-    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    built = []
+def count_builds(monkeypatch: pytest.MonkeyPatch, contents: Sequence[bytes]) -> list[Path]:
+    """Folders of builds that give these libraries, one after the other, in no time."""
+    built: list[Path] = []
 
     def build(verilator: object, sources: object, folder: Path) -> Path:
-        built.append(folder)
         library = folder / "library"
-        library.write_bytes(b"")
+        library.write_bytes(contents[len(built) % len(contents)])
+        built.append(folder)
         return library
 
     monkeypatch.setattr(verilator_build, "_build", build)
+    monkeypatch.setattr(verilator_build, "find_verilator", lambda: ["true"])
+    monkeypatch.setattr(verilator_build, "_get_version", lambda command: "1")
+    cache_files._said.clear()
+    return built
+
+
+def test_a_library_is_built_once_for_each_text(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    built = count_builds(monkeypatch, [b"library"])
     design = export_verilog(TINY, make_puppet())
     first = build_library(design)
     assert build_library(design) == first
@@ -359,18 +371,61 @@ def test_a_library_is_built_once_for_each_text(
     other = VerilogDesign(TINY, design.text + "// other\n", design.ports, design.assertions)
     assert build_library(other) != first
     assert len(built) == 2
-    assert sorted(get_cache_directory().glob("*")) == sorted([first, build_library(other)])
+    cache = get_cache_directory()
+    assert cache is not None
+    assert sorted(cache.iterdir()) == sorted([first, build_library(other)])
+    assert not any(folder.exists() for folder in built)
 
 
-def test_a_cache_that_cannot_be_made_is_refused(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+@pytest.mark.parametrize("content", [b"", b"libr", b"library and more", b"Library"])
+def test_a_damaged_library_is_built_anew_and_said(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture, content: bytes
 ) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setattr(verilator_build, "find_verilator", lambda: ["true"])
-    monkeypatch.setattr(verilator_build, "_compute_key", lambda *given: "key")
-    with pytest.raises(ArgumentError, match=r"^XDG_CACHE_HOME = "):
-        build_library(export_verilog(TINY, make_puppet()))
+    built = count_builds(monkeypatch, [b"library", b"another"])  # compilers may differ each time
+    design = export_verilog(TINY, make_puppet())
+    first = build_library(design)
+    first.write_bytes(content)
+    second = build_library(design)
+    assert second.read_bytes() == b"another"
+    assert build_library(design) == second
+    assert len(built) == 2
+    assert list(second.parent.iterdir()) == [second]
+    error = capsys.readouterr().err
+    assert error == (f"fastcar: {first}: its digest is not that of its content; it is built anew\n")
+
+
+@needs_verilator
+def test_a_whole_library_that_cannot_be_loaded_is_built_anew(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    """As one from another machine, in a home that both share."""
+    build = verilator_build._build
+    count_builds(monkeypatch, [b"no library"])
+    design = export_verilog(TINY, make_puppet())
+    with pytest.raises(ToolError, match=r"^g\+\+: what it built cannot be loaded: [^\n]*$"):
+        open_library(design)
+    monkeypatch.setattr(verilator_build, "find_verilator", find_verilator)
+    monkeypatch.setattr(verilator_build, "_build", build)
+    open_library(design)
+    assert capsys.readouterr().err.count("it is built anew") == 1
+
+
+def test_a_library_that_cannot_be_kept_is_built_all_the_same(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    (empty_cache / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(empty_cache / "file"))
+    monkeypatch.setattr(verilator_build, "_kept", {})
+    built = count_builds(monkeypatch, [b"library"])
+    design = export_verilog(TINY, make_puppet())
+    library = build_library(design)
+    assert library.read_bytes() == b"library"
+    assert build_library(design) == library
+    assert len(built) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "cannot be kept, the next run builds it again" in error
+    assert str(empty_cache / "file") in error
 
 
 @needs_verilator

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-import fastcar.reference.kernels.compilation as compilation
-from fastcar.reference.kernels.compilation import NOTICE, get_digest, parse_features
+from fastcar.reference.kernels.compilation import NOTICE, parse_features
+from fastcar.reference.kernels.machine_code import PACKAGE, get_digest
 
 PROGRAM = """
 import numpy as np
@@ -23,7 +23,7 @@ def run_program(cache: Path, program: str = PROGRAM) -> tuple[str, str]:
     """What a fresh process prints to both streams."""
     done = subprocess.run(
         [sys.executable, "-c", program],
-        env={"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(compilation.PACKAGE.parents[1])},
+        env={"NUMBA_CACHE_DIR": str(cache), "PYTHONPATH": str(PACKAGE.parents[1])},
         capture_output=True,
         text=True,
         check=True,
@@ -88,7 +88,7 @@ def run_file(program: Path, environment: dict[str, str]) -> list[list[str]]:
     """Words of the lines that a fresh process prints."""
     done = subprocess.run(
         [sys.executable, program],
-        env={"PYTHONPATH": str(compilation.PACKAGE.parents[1]), **environment},
+        env={"PYTHONPATH": str(PACKAGE.parents[1]), **environment},
         capture_output=True,
         text=True,
         check=True,
@@ -100,19 +100,6 @@ def test_what_the_target_forbids_is_not_used() -> None:
     assert not parse_features("")
     assert parse_features("+avx2,-avx512bw, +avx2") == {"avx2": True, "avx512bw": False}
     assert parse_features("+avx512bw,-avx512bw") == {"avx512bw": False}
-
-
-def test_any_source_of_the_package_changes_the_digest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(compilation, "PACKAGE", tmp_path)
-    digests = set()
-    for text in ("", "LANES = 16", "LANES = 8"):
-        (tmp_path / "lanes.py").write_text(text, encoding="utf-8")
-        get_digest.cache_clear()
-        digests.add(get_digest())
-    get_digest.cache_clear()
-    assert len(digests) == 3
 
 
 def test_numpy_users_do_not_import_numba() -> None:
