@@ -15,6 +15,7 @@ from fastcar.reference.clip_model import ClipModel, TokenRows
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError, CheckpointError
 from fastcar.reference.files.checkpoint import load_checkpoint
+from fastcar.reference.files.config_file import load_config
 from fastcar.reference.files.tokens_file import read_tokens
 from fastcar.reference.generate import Prompts
 from fastcar.reference.replay import ReplayConfig
@@ -98,7 +99,7 @@ def load_token_model(
         ArgumentError: tokens that do not fit the model.
     """
     ReplayConfig(tokens_per_frame)  # refuses what is no number of tokens
-    given = read_tokens(tokens)
+    given = read_tokens(tokens, load_config(directory).max_position_embeddings)
     if given.prompt_mask is not None and not given.prompt_mask.all():
         limit = "absent or all 1: only trace takes padded prompts"
         raise CheckpointError(f"{tokens}: prompt_mask", "padding", limit)

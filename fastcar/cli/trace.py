@@ -28,6 +28,8 @@ from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.files.tokens_file import read_tokens
 from fastcar.reference.inert import list_warnings
+
+from fastcar.reference.files.config_file import load_config
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import SparseAttention, make_sparse_attention
@@ -106,7 +108,7 @@ def trace(
         tau = (None,)
     replay, sparse = _make_settings(**options)
     check_writable(out)
-    given = read_tokens(tokens)
+    given = read_tokens(tokens, load_config(checkpoint).max_position_embeddings)
     config, weights = load_checkpoint(checkpoint, DTYPES[dtype])
     given.check_model(config)
     gate = make_score_gate(tau, config.num_hidden_layers, replay.semantics)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,14 @@ from numpy.typing import NDArray
 
 from fastcar.reference.arrays import BoolArray, TokenIds
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.errors import ArgumentError, CheckpointError
+from fastcar.reference.errors import ArgumentError, CheckpointError, FastCarError
 from fastcar.reference.files.json_file import describe_path, get_file_size
 
 MAX_TOKENS_BYTES = 2**28
 """Largest array that is unpacked: a zip file can expand to a thousand times its size."""
+
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Others may take gigabytes to unpack anything."""
 
 
 @dataclass(frozen=True)
@@ -52,27 +54,30 @@ class GivenTokens:
                     raise ArgumentError(name, worst, f"in [0, vocab_size = {vocab_size})")
 
 
-def read_tokens(path: str | os.PathLike[str]) -> GivenTokens:
+def read_tokens(path: str | os.PathLike[str], max_tokens: int | None = None) -> GivenTokens:
     """Read `prompt_ids`, `forced_ids` and perhaps `prompt_mask`; other arrays are not touched.
 
     Args:
-        path: an .npz file.
+        path: an .npz file, stored or deflated as NumPy writes it.
+        max_tokens: of a row, what the model can take; checked before they are read.
 
     Raises:
         CheckpointError: no .npz file, a damaged one, or arrays of the wrong type or shape.
-        ArgumentError: more rows or tokens than fit together.
+        ArgumentError: more rows or tokens than fit together, or than the model can take.
     """
     file = Path(path)
     get_file_size(file)
     try:
         with zipfile.ZipFile(file) as archive:
-            members = {name.removesuffix(".npy"): name for name in archive.namelist()}
-            prompt_ids = _read_ids(archive, file, members, "prompt_ids")
-            forced_ids = _read_ids(archive, file, members, "forced_ids")
+            members = _list_members(archive, file)
+            prompt_ids = _read_ids(archive, file, members, "prompt_ids", max_tokens)
+            forced_ids = _read_ids(archive, file, members, "forced_ids", max_tokens)
             mask = None
             if "prompt_mask" in members:
-                mask = _read_mask(archive, file, members)
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+                mask = _read_mask(archive, file, members, max_tokens)
+    except (FastCarError, MemoryError):
+        raise
+    except Exception as error:  # damaged archives raise of everything: zlib, struct, tokenize, ...
         raise CheckpointError(describe_path(file), _describe(error), "an .npz file") from error
     if len(forced_ids) != len(prompt_ids):
         raise ArgumentError("forced_ids rows", len(forced_ids), f"{len(prompt_ids)}, as prompt_ids")
@@ -81,50 +86,80 @@ def read_tokens(path: str | os.PathLike[str]) -> GivenTokens:
     return GivenTokens(prompt_ids, forced_ids, mask)
 
 
-def _read_ids(archive: zipfile.ZipFile, file: Path, members: dict[str, str], name: str) -> TokenIds:
-    array = _read_array(archive, file, members, name)
+Members = dict[str, zipfile.ZipInfo]
+
+
+def _list_members(archive: zipfile.ZipFile, file: Path) -> Members:
+    """Arrays by name; which one of two with the same name counts, readers decide differently."""
+    members: Members = {}
+    for member in archive.infolist():
+        name = member.filename.removesuffix(".npy")
+        if name in members:
+            raise CheckpointError(describe_path(file), f"{name} twice", "one array of a name")
+        members[name] = member
+    return members
+
+
+def _read_ids(
+    archive: zipfile.ZipFile, file: Path, members: Members, name: str, max_tokens: int | None
+) -> TokenIds:
+    array = _read_array(archive, file, members, name, "iu", max_tokens)
     place = f"{describe_path(file)}: {name}"
-    if array.dtype.kind not in "iu":
-        raise CheckpointError(place, f"dtype {array.dtype}", "an integer array")
-    if array.ndim != 2 or not array.size:
-        raise CheckpointError(place, f"shape {array.shape}", "[rows, tokens], none of them 0")
     if int(array.max()) > np.iinfo(np.int64).max:
         raise CheckpointError(place, int(array.max()), "at most 2**63 - 1")
     return array.astype(np.int64)
 
 
-def _read_mask(archive: zipfile.ZipFile, file: Path, members: dict[str, str]) -> BoolArray:
-    array = _read_array(archive, file, members, "prompt_mask")
-    place = f"{describe_path(file)}: prompt_mask"
-    if array.dtype.kind not in "biu" or not np.isin(array, (0, 1)).all():
+def _read_mask(
+    archive: zipfile.ZipFile, file: Path, members: Members, max_tokens: int | None
+) -> BoolArray:
+    array = _read_array(archive, file, members, "prompt_mask", "biu", max_tokens)
+    if not np.isin(array, (0, 1)).all():
+        place = f"{describe_path(file)}: prompt_mask"
         raise CheckpointError(place, f"dtype {array.dtype}", "an array of 0 and 1")
     return array.astype(bool)
 
 
 def _read_array(
-    archive: zipfile.ZipFile, file: Path, members: dict[str, str], name: str
+    archive: zipfile.ZipFile,
+    file: Path,
+    members: Members,
+    name: str,
+    kinds: str,
+    max_tokens: int | None,
 ) -> NDArray[Any]:
     if name not in members:
         found = ", ".join(sorted(members)) or "nothing"
         raise CheckpointError(describe_path(file), found, f"an .npz file with {name}")
     place = f"{describe_path(file)}: {name}"
-    member = archive.getinfo(members[name])
+    member = members[name]
     if member.file_size > MAX_TOKENS_BYTES:
         limit = f"at most {MAX_TOKENS_BYTES} bytes"
         raise CheckpointError(place, f"{member.file_size} bytes", limit)
-    limit = "a NumPy array of integers"
+    if member.compress_type not in COMPRESSIONS:
+        found = f"compression {member.compress_type}"
+        raise CheckpointError(place, found, "stored or deflated, as NumPy does")
     try:
         with archive.open(member) as stream:
-            _check_claim(stream, member.file_size, place)
+            num_tokens = _check_header(stream, member.file_size, place, kinds)
+        if max_tokens is not None and num_tokens > max_tokens:
+            limit = f"at most max_position_embeddings = {max_tokens}"
+            raise ArgumentError(f"{name} tokens", num_tokens, limit)
         with archive.open(member) as stream:
             array: NDArray[Any] = np.lib.format.read_array(stream, allow_pickle=False)
     except (ValueError, RuntimeError) as error:
-        raise CheckpointError(place, _describe(error), limit) from error
+        if isinstance(error, ArgumentError):
+            raise
+        raise CheckpointError(place, _describe(error), "a NumPy array of integers") from error
     return array
 
 
-def _check_claim(stream: Any, num_bytes: int, place: str) -> None:
-    """Refuse a header that claims more than the member holds, before anything is allocated."""
+def _check_header(stream: Any, num_bytes: int, place: str, kinds: str) -> int:
+    """Refuse another type or shape, and what the member does not hold, before it is allocated.
+
+    Returns:
+        Tokens of a row.
+    """
     version = np.lib.format.read_magic(stream)
     read_header = (
         np.lib.format.read_array_header_1_0
@@ -135,9 +170,18 @@ def _check_claim(stream: Any, num_bytes: int, place: str) -> None:
     claimed = dtype.itemsize
     for size in shape:
         claimed *= size
-    if claimed > num_bytes or any(size < 0 for size in shape):
+    if claimed > num_bytes - stream.tell() or any(size < 0 for size in shape):
         found = f"{dtype} of shape {shape}"
         raise CheckpointError(place, found, f"no more than its {num_bytes} bytes")
+    if claimed < num_bytes - stream.tell():
+        limit = f"as many bytes as shape {shape} of {dtype} takes"
+        raise CheckpointError(place, f"{num_bytes - stream.tell()} bytes", limit)
+    if dtype.kind not in kinds:
+        limit = "an integer array" if kinds == "iu" else "an array of 0 and 1"
+        raise CheckpointError(place, f"dtype {dtype}", limit)
+    if len(shape) != 2 or not all(shape):
+        raise CheckpointError(place, f"shape {shape}", "[rows, tokens], none of them 0")
+    return int(shape[1])
 
 
 def _describe(error: BaseException) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,14 @@ def make_hostile_files() -> dict[str, bytes]:
                 archive.writestr(f"{name}.npy", content)
         return buffer.getvalue()
 
+    def pack_all(*members: tuple[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", compression) as archive, warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of two members with one name
+            for name, content in members:
+                archive.writestr(name, content)
+        return buffer.getvalue()
+
     def save(array: Any) -> bytes:
         buffer = io.BytesIO()
         np.save(buffer, array, allow_pickle=True)
@@ -166,9 +175,30 @@ def make_hostile_files() -> dict[str, bytes]:
 
     prompt, forced = save(PROMPT), save(FORCED)
     whole = pack(prompt_ids=prompt, forced_ids=forced)
+    both = ("prompt_ids.npy", prompt), ("forced_ids.npy", forced)
+    compressed = {
+        name: pack_all(*both, compression=getattr(zipfile, f"ZIP_{name}"))
+        for name in ("LZMA", "BZIP2")
+    }
+    flipped = bytearray(whole)
+    flipped[60] ^= 255
+    encrypted = bytearray(pack_all(*both))
+    directory = encrypted.rindex(b"PK\1\2", 0, encrypted.rindex(b"PK\1\2"))
+    encrypted[6] |= 1  # the flag, in the local header and in the directory
+    encrypted[directory + 8] |= 1
+    header = forced.replace(b"'shape': (2, 20), ", b"'shape': (2, ((((( ")
     claim = forced.replace(b"(2, 20), }         ", b"(2, 20000000000), }")
     return {
         "empty": b"",
+        "compressed by LZMA": compressed["LZMA"],
+        "compressed by bzip2": compressed["BZIP2"],
+        "another compression by name": whole.replace(b"\x08\x00", b"\x0e\x00"),
+        "a flipped byte": bytes(flipped),
+        "encrypted": bytes(encrypted),
+        "one array twice": pack_all(*both, both[1]),
+        "one array with suffix and without": pack_all(*both, ("forced_ids", forced)),
+        "a header that is no header": pack(prompt_ids=prompt, forced_ids=header),
+        "more than the array": pack(prompt_ids=prompt, forced_ids=forced + bytes(10**6)),
         "no zip": b"prompt_ids",
         "a plain array": forced,
         "half a zip": whole[: len(whole) // 2],
@@ -220,6 +250,20 @@ def test_a_claim_is_compared_with_the_bytes_that_are_there(tmp_path: Path) -> No
         read_tokens(tokens)
 
 
+def test_more_tokens_than_the_model_takes_are_refused_before_they_are_read(
+    capsys: Capture, tmp_path: Path, official_vectors: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten million tokens, a few kilobytes of file."""
+    tokens = tmp_path / "tokens.npz"
+    np.savez_compressed(tokens, prompt_ids=np.zeros((1, 10**7), np.int8), forced_ids=FORCED[:1])
+    assert tokens.stat().st_size < 20_000
+    monkeypatch.setattr(np.lib.format, "read_array", None)
+    outcome = run_trace(capsys, official_vectors, tokens, tmp_path / "out.npz")
+    check_refused(
+        outcome, ("prompt_ids tokens = 10000000", "at most max_position_embeddings = 512")
+    )
+
+
 def test_interrupt_while_writing_leaves_nothing(
     capsys: Capture, tmp_path: Path, official_vectors: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -255,7 +299,8 @@ def test_damaged_tokens_are_refused_or_read(
         ({"forced_ids": FORCED + 60}, ("forced_ids", "99", "vocab_size = 97")),
         ({"forced_ids": FORCED - 1}, ("forced_ids", "-1", "vocab_size = 97")),
         ({"prompt_ids": PROMPT + 97}, ("prompt_ids", "vocab_size = 97")),
-        ({"forced_ids": np.zeros((2, 5000), int)}, ("5005", "the model's position limit")),
+        ({"forced_ids": np.zeros((2, 510), int)}, ("515", "the model's position limit")),
+        ({"forced_ids": np.zeros((2, 5000), int)}, ("5000", "max_position_embeddings = 512")),
     ],
 )
 def test_tokens_beyond_the_model_are_refused(
