@@ -1,4 +1,4 @@
-"""How a process ends early: signals as exceptions, and streams that take nothing any more.
+"""How a process ends early (D-39): signals as exceptions, and streams that take nothing any more.
 
 Imports nothing but the standard library: it is there before everything else is imported.
 """

@@ -58,7 +58,8 @@ def sort_files(directory: Path) -> Ownership:
     recorded = _read_marker(directory / MARKER_FILE)
     known = recorded or {}
     opened = frozenset(str(parent) for name in known for parent in PurePosixPath(name).parents)
-    ours, foreign = [], []
+    ours: list[PurePosixPath] = []
+    foreign: list[PurePosixPath] = []
     for path in _list_entries(directory, PurePosixPath(), opened):
         is_marker = recorded is not None and str(path) == MARKER_FILE
         is_ours = is_marker or _is_unchanged(directory / path, known.get(str(path)))

@@ -14,13 +14,15 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from fastcar.reference.signals import hold_signals
 
+fcntl: Any
 try:
     import fcntl
-except ImportError:  # pragma: no cover - Windows
-    fcntl = None  # type: ignore[assignment]
+except ImportError:  # Windows
+    fcntl = None
 
 MAX_NAME_BYTES = 100
 """Of what a hidden name repeats of its target: together they must fit into a file name."""

@@ -42,7 +42,14 @@ TOOLS = ("g++", "perl")
 
 OPTIONS = ("-O3", "--x-initial", "unique", "--no-timing", "--noassert", "-DSYNTHESIS")
 COMPILER_OPTIONS = (
-    *("-std=c++17", "-fPIC", "-fvisibility=hidden", "-fno-gnu-unique", "-DVL_TIME_CONTEXT"),
+    *(
+        "-pipe",
+        "-std=c++17",
+        "-fPIC",
+        "-fvisibility=hidden",
+        "-fno-gnu-unique",
+        "-DVL_TIME_CONTEXT",
+    ),
     *("-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0", "-DVM_TRACE=0"),
 )
 FAST, SLOW = "-O2", "-O0"
@@ -122,7 +129,7 @@ def build_library(design: VerilogDesign) -> Path:
     if found is not None and found.is_file():
         return found
     room = Path(tempfile.gettempdir())
-    target = Path(f"fastcar-build-{key}")
+    target = Path("fastcar-build")
     remove_abandoned(target, room)
     try:
         with open_hidden(target, room, is_directory=True) as folder:

@@ -62,7 +62,7 @@ def kernel(*, parallel: bool = False) -> Callable[[Function], Any]:
     """
 
     def compile_lazily(function: Function) -> Any:
-        compiled = numba.njit(parallel=parallel, nogil=True)(function)
+        compiled: Any = numba.njit(parallel=parallel, nogil=True)(function)
         compiled._cache = MachineCodeCache(function, "several" if parallel else "one")
         return compiled
 

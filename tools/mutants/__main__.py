@@ -20,6 +20,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.mutants.commands import COMMAND_MUTANTS
 from tools.mutants.cosim import COSIM_MUTANTS
 from tools.mutants.inputs import INPUT_MUTANTS
 from tools.mutants.int8 import INT8_MUTANTS
@@ -43,6 +44,7 @@ MUTANTS = (
     *KERNEL_MUTANTS,
     *COSIM_MUTANTS,
     *SIMULATOR_MUTANTS,
+    *COMMAND_MUTANTS,
 )
 """Every planted bug."""
 

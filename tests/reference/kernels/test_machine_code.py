@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import re
 import threading
 from collections.abc import Iterator
@@ -86,7 +87,7 @@ def test_a_file_of_another_key_is_not_used(folder: Path, capsys: Capture) -> Non
     [path] = folder.iterdir()
     payload = cache_files.read_checked(path)
     assert payload is not None
-    key, reduced = machine_code.pickle.loads(payload)
+    key, reduced = pickle.loads(payload)
     other = machine_code._serialize.dumps(((*key[:-1], "other sources"), reduced))
     cache_files.write_checked(path, other)
     assert [run(), run()] == [0, 1]

@@ -1,0 +1,101 @@
+"""Planted bugs of how commands write, end and use processes; names begin with `command:`."""
+
+from __future__ import annotations
+
+from tools.mutants.mutant import Mutant, name_test_file
+
+
+def _bug(path: str, name: str, old: str, new: str, test: str = "") -> Mutant:
+    """A mutant of a file; its own test must notice, or the one named."""
+    tests = (name_test_file(test or path),)
+    return Mutant(f"command: {name}", f"{path}.py", old, new, tests)
+
+
+COMMAND_MUTANTS = (
+    _bug(
+        "fastcar/ownership",
+        "a file of ours that the user changed is taken for ours",
+        "return is_same_size and record == _describe(path)",
+        "return is_same_size",
+        "fastcar/folder_output",
+    ),
+    _bug(
+        "fastcar/ownership",
+        "files that no marker names are taken for ours",
+        "    if record is None or path.is_symlink() or not path.is_file():\n        return False\n",
+        "    if record is None or path.is_symlink() or not path.is_file():\n        return True\n",
+        "fastcar/folder_output",
+    ),
+    _bug(
+        "fastcar/folder_output",
+        "what the user keeps replaces what was kept before",
+        "for folder in (partial, target)):",
+        "for folder in (partial,)):",
+    ),
+    _bug(
+        "fastcar/exchange",
+        "a killed swap leaves no folder that the next run finds",
+        'make_hidden_path(target, target.parent, "old")',
+        "make_hidden_path(target, target.parent)",
+        "fastcar/folder_output",
+    ),
+    _bug(
+        "reference/hidden_paths",
+        "what a live run holds is removed",
+        "        if _lock(lock):\n            if returns",
+        "        if True:\n            if returns",
+        "fastcar/output",
+    ),
+    _bug(
+        "reference/signals",
+        "a signal in the block is lost",
+        "            signal.raise_signal(arrived[0])",
+        "            pass",
+    ),
+    _bug(
+        "reference/errors",
+        "attributes of a refusal stay behind",
+        "    vars(error).update(state)\n",
+        "",
+    ),
+    _bug(
+        "fastcar/workers",
+        "workers outlive a killed parent",
+        "    threading.Thread(target=_end_with_parent, daemon=True).start()\n",
+        "",
+    ),
+    _bug(
+        "fastcar/workers",
+        "Ctrl-C reaches workers that start",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})",
+        "signal.pthread_sigmask(signal.SIG_BLOCK, set())",
+    ),
+    _bug(
+        "fastcar/cli/main",
+        "a signal that a library hides is a fault",
+        "            return fail(*ENDINGS[received[0]]) if received else _refuse(error)",
+        "            return _refuse(error)",
+        "fastcar/main",
+    ),
+    _bug(
+        "fastcar/tokens_file",
+        "the tokens of a row are not limited",
+        "if max_tokens is not None and num_tokens > max_tokens:",
+        "if False:",
+        "fastcar/cli_trace",
+    ),
+    _bug(
+        "cosim/verilog/process_group",
+        "compilers outlive a killed caller",
+        "threading.Thread(target=watch, daemon=True).start()\n",
+        "",
+    ),
+    _bug(
+        "cosim/backends/verilator_build",
+        "a damaged library is loaded",
+        "if path.name == _name_library(key, path.read_bytes()):",
+        "if path.name:",
+        "cosim/backends/verilator_backend",
+    ),
+)
+"""Planted bugs of files, folders, signals, processes and caches."""
