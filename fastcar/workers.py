@@ -30,7 +30,7 @@ class WorkerError(FastCarError):
     def __init__(self, processes: int, reason: str) -> None:
         self.processes = processes
         self.reason = reason
-        super().__init__(f"processes = {processes}: {reason}: must live until their work is done")
+        super().__init__(f"processes = {processes}: {reason}: workers must live until all is done")
 
 
 def get_process_count() -> int:

@@ -13,13 +13,13 @@ import pytest
 
 from fastcar.cosim.verilog.process_group import run_programs
 
-WAIT_SECONDS = 120
+WAIT_SECONDS = 60
 """Far beyond what a start takes, so that only a hang meets it."""
 
 COMPILER = """
 import subprocess, sys
 print("here", flush=True)
-subprocess.call([sys.executable, "-c", "import sys, time; time.sleep(3600)"])
+subprocess.call([sys.executable, "-c", "import time; time.sleep(150)"])
 """
 """A program that starts the real one; both hold the standard output that the test reads."""
 
