@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
@@ -38,7 +38,10 @@ os._exit(status if status >= 0 else 128 - status)
 
 
 def run_programs(
-    commands: Sequence[Sequence[str]], folder: Path, limit_seconds: float | None = None
+    commands: Sequence[Sequence[str]],
+    folder: Path,
+    limit_seconds: float | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> list[tuple[int, str]]:
     """Run programs side by side.
 
@@ -46,6 +49,7 @@ def run_programs(
         commands: each a program with its arguments.
         folder: working directory.
         limit_seconds: for all together; None lets them run.
+        environment: its variables; None = those of this process.
 
     Returns:
         Exit status (128 + n for signal n) and output of each, standard output and errors together.
@@ -63,7 +67,7 @@ def run_programs(
         try:
             with hold_signals():
                 for command, output in zip(commands, outputs, strict=True):
-                    processes.append(_start(command, folder, reader, output.fileno()))
+                    processes.append(_start(command, folder, reader, output.fileno(), environment))
             for process in processes:
                 process.wait(None if end is None else max(0.0, end - time.monotonic()))
         except BaseException:
@@ -78,12 +82,17 @@ def run_programs(
 
 
 def _start(
-    command: Sequence[str], folder: Path, reader: int, output: int
+    command: Sequence[str],
+    folder: Path,
+    reader: int,
+    output: int,
+    environment: Mapping[str, str] | None,
 ) -> subprocess.Popen[bytes]:
     watched = [sys.executable, "-I", "-S", "-c", WATCHER, *map(os.fspath, command)]
     return subprocess.Popen(
         watched,
         cwd=folder,
+        env=environment,
         stdin=reader,
         stdout=output,
         stderr=subprocess.STDOUT,

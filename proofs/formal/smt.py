@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from fastcar.cosim.verilog.process_group import run_programs
 from fastcar.cosim.verilog.tool import ToolError, find_tool, run_tool
 from fastcar.proofs.formal.bitwuzla_solver import make_solver
 from fastcar.proofs.formal.counterexample import Counterexample, read_counterexample
@@ -113,24 +113,12 @@ def _run_limited(
     command: list[str], folder: Path, search: list[str], limit_seconds: float
 ) -> str | None:
     """Output of a program; None if it takes too long, and then its solver is ended as well."""
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=os.environ | {"PATH": os.pathsep.join(search)},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    ) as process:
-        try:
-            return process.communicate(timeout=limit_seconds)[0]
-        except BaseException as error:
-            # A solver does not notice that yosys-smtbmc is gone.
-            os.killpg(process.pid, signal.SIGKILL)
-            if isinstance(error, subprocess.TimeoutExpired):
-                return None
-            raise
+    environment = os.environ | {"PATH": os.pathsep.join(search)}
+    try:
+        [(_, output)] = run_programs([command], folder, limit_seconds, environment)
+    except subprocess.TimeoutExpired:
+        return None
+    return output
 
 
 def _open_memories(memories: tuple[tuple[str, int], ...]) -> Iterator[str]:

@@ -6,8 +6,9 @@ from tools.mutants.mutant import Mutant, name_test_file
 
 
 def _bug(path: str, name: str, old: str, new: str, test: str = "") -> Mutant:
-    """A mutant of a file; its own test must notice, or the one named."""
-    tests = (name_test_file(test or path),)
+    """A mutant of a file; its own test must notice, or the one named; `file::test` is one test."""
+    file, separator, function = (test or path).partition("::")
+    tests = (name_test_file(file) + separator + function,)
     return Mutant(f"command: {name}", f"{path}.py", old, new, tests)
 
 
@@ -95,7 +96,7 @@ COMMAND_MUTANTS = (
         "a damaged library is loaded",
         "if path.name == _name_library(key, path.read_bytes()):",
         "if path.name:",
-        "cosim/backends/verilator_backend",
+        "cosim/backends/verilator_backend::test_a_damaged_library_is_built_anew_and_said",
     ),
 )
 """Planted bugs of files, folders, signals, processes and caches."""

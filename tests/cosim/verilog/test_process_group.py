@@ -42,6 +42,12 @@ def test_outputs_and_statuses_are_those_of_the_programs(tmp_path: Path) -> None:
     ]
 
 
+def test_programs_see_the_environment_that_they_are_given(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import os; print(os.environ['FASTCAR_WORD'])"]
+    environment = os.environ | {"FASTCAR_WORD": "here"}
+    assert run_programs([command], tmp_path, environment=environment) == [(0, "here\n")]
+
+
 def test_a_time_limit_ends_them_all(tmp_path: Path) -> None:
     command = [sys.executable, "-c", COMPILER]
     with pytest.raises(subprocess.TimeoutExpired):
@@ -54,8 +60,8 @@ from pathlib import Path
 from fastcar.cosim.verilog import process_group
 opened = int(sys.argv[1])
 start = process_group._start
-process_group._start = lambda command, folder, reader, output: start(
-    command, folder, reader, opened
+process_group._start = lambda command, folder, reader, output, environment: start(
+    command, folder, reader, opened, environment
 )
 process_group.run_programs([[sys.executable, "-c", {COMPILER!r}]] * 2, Path.cwd())
 """
