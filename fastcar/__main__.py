@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -25,6 +26,7 @@ def main() -> int:
     if sys.stderr is None:  # closed; the next file that is opened would become it
         sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     status = _run()
+    set_handlers(signal.SIG_IGN)  # it is decided; what is left is to end
     finish(sys.stdout)
     finish(sys.stderr)
     return status

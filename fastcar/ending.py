@@ -5,11 +5,14 @@ Imports nothing but the standard library: it is there before everything else is 
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, TextIO
 
@@ -20,27 +23,47 @@ ENDINGS = {
 }
 """What is said, and the exit code, by signal."""
 
+GRACE_SECONDS = 2.0
+"""Time in which a second Ctrl-C does not disturb what tidies up after the first one."""
+
 
 class Interruption(KeyboardInterrupt):
     """A signal as an exception, so that unfinished files are removed."""
 
 
+@dataclass
+class Signals:
+    """What came while a command ran.
+
+    Attributes:
+        received: numbers in the order in which they came.
+        is_over: nothing is raised any more, because the command has ended.
+    """
+
+    received: list[int] = field(default_factory=list)
+    is_over: bool = False
+    _raised_seconds: float = -math.inf
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Raise `Interruption`, unless the command is already on its way out."""
+        self.received.append(number)
+        now = time.monotonic()
+        if not self.is_over and now - self._raised_seconds > GRACE_SECONDS:
+            self._raised_seconds = now
+            raise Interruption
+
+
 @contextmanager
-def raise_signals() -> Iterator[list[int]]:
+def raise_signals() -> Iterator[Signals]:
     """Signals that end the process raise `Interruption` inside; gives those that arrived.
 
     Whoever catches an exception looks there: libraries turn an interruption into errors of theirs.
     A signal that is ignored stays so (`nohup`, a shell's background).
     """
-    received: list[int] = []
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        raise Interruption
-
-    before = set_handlers(interrupt)
+    signals = Signals()
+    before = set_handlers(signals.handle)
     try:
-        yield received
+        yield signals
     finally:
         restore_handlers(before)
 
@@ -50,6 +73,7 @@ def end_at_once(number: int, frame: FrameType | None) -> None:
 
     An exception in the middle of an import would come out as whatever the module makes of it.
     """
+    set_handlers(signal.SIG_IGN)
     word, status = ENDINGS[number]
     with suppress(OSError):
         os.write(2, f"fastcar: {word}\n".encode())

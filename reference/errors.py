@@ -63,6 +63,7 @@ class NonFiniteError(FastCarError):
         self.limit = limit
         super().__init__(f"{quantity} = {value} {place}: must be {limit}")
 
+
 def _make_portable(value: object) -> object:
     try:
         pickle.loads(pickle.dumps(value))

@@ -97,10 +97,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
         0 for success only; 2 refused, 129 hung up, 130 interrupted, 143 terminated.
     """
     command = tuple(sys.argv[1:] if arguments is None else arguments)
-    with raise_signals() as received, _remember(command):
+    with raise_signals() as signals, _remember(command):
         try:
             status = _invoke(command)
+            signals.is_over = True
         except BaseException as error:
+            signals.is_over = True
+            received = signals.received
             if not received and isinstance(error, click.Abort | KeyboardInterrupt):
                 received = [signal.SIGINT]
             return fail(*ENDINGS[received[0]]) if received else _refuse(error)

@@ -26,10 +26,9 @@ from fastcar.output import check_writable, write_atomically
 from fastcar.reference.engine_factory import make_engine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
+from fastcar.reference.files.config_file import load_config
 from fastcar.reference.files.tokens_file import read_tokens
 from fastcar.reference.inert import list_warnings
-
-from fastcar.reference.files.config_file import load_config
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import SparseAttention, make_sparse_attention

@@ -185,6 +185,6 @@ def test_clips_of_one_frame_are_refused(tmp_path: Path) -> None:
         clips[name] = np.ascontiguousarray(clips[name][:, :TOKENS_PER_FRAME])
     save_file(clips, directory / "clips.safetensors")
     with pytest.raises(
-        ArgumentError, match="^tokens of a row = 4: must be at least 8, two frames$"
+        ArgumentError, match=r"^tokens of a row = 4: must be at least 8, two frames$"
     ):
         load_rows(directory)

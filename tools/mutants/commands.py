@@ -76,7 +76,13 @@ COMMAND_MUTANTS = (
         "a signal that a library hides is a fault",
         "            return fail(*ENDINGS[received[0]]) if received else _refuse(error)",
         "            return _refuse(error)",
-        "fastcar/main",
+        "fastcar/main::test_interrupted_run_leaves_no_file",
+    ),
+    _bug(
+        "fastcar/ending",
+        "a second Ctrl-C disturbs what tidies up",
+        "if not self.is_over and now - self._raised_seconds > GRACE_SECONDS:",
+        "if not self.is_over:",
     ),
     _bug(
         "fastcar/tokens_file",
