@@ -90,7 +90,10 @@ def _prepare(path: str | os.PathLike[str], is_forced: bool | None) -> tuple[Path
 
 def _must_stay(target: Path) -> bool:
     """Whether a directory cannot be renamed, or its users would be left in the old one."""
-    is_here = target.samefile(Path.cwd())
+    try:
+        is_here = Path.cwd().is_relative_to(target)
+    except FileNotFoundError:  # the working directory is gone
+        is_here = False
     return is_here or target.is_mount() or not os.access(target.parent, os.W_OK)
 
 

@@ -141,6 +141,37 @@ def test_a_marker_of_another_folder_owns_nothing(tmp_path: Path) -> None:
     assert read(users) == {"a": "mine"}
 
 
+def test_who_works_inside_is_not_left_in_a_removed_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "out", "a", "old")
+    monkeypatch.chdir(tmp_path / "out")
+    fill(tmp_path / "out", "b")
+    assert Path().samefile(tmp_path / "out")
+    assert read(Path()) == read(tmp_path / "out") == {"b": "new"}
+
+
+def test_who_works_below_is_not_left_in_a_removed_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "out" / "mine").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "out" / "mine")
+    fill(tmp_path / "out", "b", is_forced=True)
+    assert Path().samefile(tmp_path / "out" / "mine")
+    assert read(tmp_path / "out") == {"b": "new"}
+
+
+def test_a_working_directory_that_is_gone_is_no_obstacle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for text in ("old", "new"):
+        fill(tmp_path / "out", "a", text)
+    assert read(tmp_path / "out") == {"a": "new"}
+
+
 @pytest.mark.parametrize("failure", [KeyboardInterrupt, ValueError])
 @pytest.mark.parametrize("path", ["old", "new/deep"])
 def test_interrupted_directory_leaves_what_was_there(
