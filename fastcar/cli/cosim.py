@@ -155,21 +155,12 @@ def cosim(
       fastcar cosim --backend verilator --batch 16 --frames 16
       fastcar cosim --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --tau 0.3
     """  # noqa: D301 - click reads \b as "keep these lines"
-    if tokens is not None and tokens.name.isdecimal() and not tokens.exists():
-        note(f"--tokens takes a file now; the number is --num-tokens {tokens.name}")
-        options["num_tokens"], tokens = int(tokens.name), None
+    tokens, options["num_tokens"] = read_old_number(tokens, options["num_tokens"])
     request = CosimRequest(
         mode=Mode(mode), source=DecisionSource(source), keeps_memory=wave is not None, **options
     )
     picture = None if out is None else get_picture_path(out)
-    for path in (wave, out, picture):
-        if path is not None:
-            check_writable(path)
-    if out is not None and picture is not None and picture.exists() and not out.exists():
-        limit = "must be new, or the picture of a report that stands beside it"
-        raise OutputError(picture, f"is a picture without {out.name}: {limit}")
-    if wave is not None and wave.resolve() in {path.resolve() for path in (out, picture) if path}:
-        raise ArgumentError("wave", str(wave), "another file than the report and its picture")
+    check_outputs(wave, out, picture)
     model = load_clip_model(checkpoint, tokens, tokens_per_frame)
     failure: FastCarError | None = None
     with show_progress() as progress:
@@ -193,6 +184,26 @@ def cosim(
         warn(line)
     click.echo(text if is_json else format_report(report))
     return EXIT_DIFFERENT if failure is not None else 0
+
+
+def read_old_number(tokens: Path | None, num_tokens: int | None) -> tuple[Path | None, int | None]:
+    """`--tokens 3` was the number of simulated tokens before it was a file."""
+    if tokens is None or tokens.exists() or not tokens.name.isdecimal():
+        return tokens, num_tokens
+    note(f"--tokens takes a file now; the number is --num-tokens {tokens.name}")
+    return None, int(tokens.name)
+
+
+def check_outputs(wave: Path | None, out: Path | None, picture: Path | None) -> None:
+    """Refuse what could not be written, or would replace what is not ours, before a long run."""
+    for path in (wave, out, picture):
+        if path is not None:
+            check_writable(path)
+    if out is not None and picture is not None and picture.exists() and not out.exists():
+        limit = "must be new, or the picture of a report that stands beside it"
+        raise OutputError(picture, f"is a picture without {out.name}: {limit}")
+    if wave is not None and wave.resolve() in {path.resolve() for path in (out, picture) if path}:
+        raise ArgumentError("wave", str(wave), "another file than the report and its picture")
 
 
 def get_picture_path(out: Path) -> Path:
