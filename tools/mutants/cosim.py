@@ -335,6 +335,22 @@ _BACKENDS = (
     ),
 )
 
+_VERILOG = (
+    _bug(
+        "verilog/verilog",
+        "a bit of a scalar is selected",
+        "max(MIN_SELECTED_BITS, used,",
+        "max(1, used,",
+        "verilog/configurations",
+    ),
+    _bug(
+        "verilog/verilog_lines",
+        "long statements stay on their line",
+        'len(line) <= MAX_LINE_CHARACTERS or "//" in line',
+        '"assign" in line or "//" in line',
+    ),
+)
+
 _PICTURES = (
     _report_bug(
         "tools/hardware/mapping.py",
@@ -387,5 +403,6 @@ COSIM_MUTANTS = (
     *_CYCLES,
     *_STATISTICS,
     *_BACKENDS,
+    *_VERILOG,
     *_PICTURES,
 )

@@ -14,6 +14,7 @@ from enum import StrEnum
 import pyrtl
 
 from fastcar.cosim.verilog.verilog import MODULE_NAME, export_verilog
+from fastcar.cosim.verilog.verilog_lines import join_lines
 from fastcar.cosim.verilog.verilog_ports import Port
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import Buffer
@@ -65,7 +66,7 @@ class Design:
 
     Attributes:
         config: sizes.
-        verilog: the exported module.
+        verilog: the exported module, each statement on one line.
         wrapper: module `WRAPPER_NAME` around it.
         traced: the exported module, but with a statement of its own for every net, and nameless
             nets named after their owners.
@@ -95,9 +96,9 @@ def make_design(config: AcceleratorConfig) -> Design:
     """Export a configuration, wrap it, and trace every net to its unit."""
     exported = export_verilog(config)
     block, owners = make_owned_block(config)
-    traced = export_verilog(config, block).text
+    traced = join_lines(export_verilog(config, block).text)
     wrapper = make_wrapper(exported.ports)
-    return Design(config, exported.text, wrapper, traced, list_memories(block), owners)
+    return Design(config, join_lines(exported.text), wrapper, traced, list_memories(block), owners)
 
 
 def list_memories(block: pyrtl.Block) -> tuple[Memory, ...]:

@@ -31,6 +31,7 @@ from fastcar.cosim.export.testbench import (
     make_testbench,
 )
 from fastcar.cosim.verilog.verilog import VERILOG_FILE, WAIVER_FILE, export_verilog, make_waivers
+from fastcar.cosim.verilog.verilog_lines import join_lines
 from fastcar.rtl.config import TINY
 from fastcar.rtl.instruction import Opcode, decode
 from tests.simulators import HAS_ICARUS, HAS_VERILATOR, needs_icarus
@@ -175,7 +176,8 @@ def test_an_unknown_bit_is_a_failure(
     pattern: str, replacement: str, files: dict[str, str], tmp_path: Path
 ) -> None:
     """Four-valued simulation; first a register that reset forgets."""
-    broken, count = re.subn(pattern, replacement, files[VERILOG_FILE], flags=re.M)
+    text = join_lines(files[VERILOG_FILE])
+    broken, count = re.subn(pattern, replacement, text, flags=re.M)
     assert count == 1
     write(tmp_path, {**files, VERILOG_FILE: broken})
     status, out = run(compile_bench(tmp_path), tmp_path)

@@ -26,7 +26,9 @@ from fastcar.cosim.verilog.verilog import (
     export_verilog,
     make_waivers,
 )
+from fastcar.cosim.verilog.verilog_lines import join_lines
 from fastcar.cosim.verilog.verilog_ports import MEANINGS, Port, list_ports
+from fastcar.cosim.verilog.yosys import run_yosys
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.accelerator import make_accelerator
 from fastcar.rtl.config import PRESETS, TINY
@@ -121,7 +123,7 @@ def find_register(text: str, index: str) -> str:
 
 def test_memories_are_written_on_the_edge_and_read_at_a_register(tiny: VerilogDesign) -> None:
     """So that synthesis finds block RAM."""
-    text = tiny.text
+    text = join_lines(tiny.text)
     memories = re.findall(r"^    reg\[\d+:0\] (\w+)\[\d+:0\];  // MemBlock$", text, re.M)
     assert len(memories) == TINY.num_cores * 9
     for memory in memories:
@@ -136,8 +138,11 @@ def test_memories_are_written_on_the_edge_and_read_at_a_register(tiny: VerilogDe
 def lint(folder: Path, design: VerilogDesign, waivers: str) -> None:
     (folder / VERILOG_FILE).write_text(design.text, encoding="utf-8")
     (folder / WAIVER_FILE).write_text(waivers, encoding="utf-8")
+    # A file of a user: the module must not mind that others have a time scale.
+    user = "`timescale 1ns/1ps\nmodule user;\nendmodule\n"
+    (folder / "user.v").write_text(user, encoding="utf-8")
     options = ["--lint-only", "-Wall", "--top-module", MODULE_NAME]
-    run_build_tool([*find_verilator(), *options, WAIVER_FILE, VERILOG_FILE], folder)
+    run_build_tool([*find_verilator(), *options, WAIVER_FILE, VERILOG_FILE, "user.v"], folder)
 
 
 @needs_verilator
@@ -176,6 +181,16 @@ def test_assertions_of_the_hardware_are_in_the_text(tiny: VerilogDesign) -> None
     assert len(tiny.assertions) == len(make_accelerator(TINY).rtl_assert_dict) > 20
     for number, claim in enumerate(tiny.assertions):
         assert f'$fatal(1, "assertion_{number}: {claim}");' in tiny.text
+
+
+@pytest.mark.slow
+def test_yosys_reads_the_text_for_proofs_and_for_synthesis(
+    tiny: VerilogDesign, tmp_path: Path
+) -> None:
+    """Without `-formal` it knows $fatal no better, but takes `SYNTHESIS` for defined."""
+    (tmp_path / VERILOG_FILE).write_text(tiny.text, encoding="utf-8")
+    for option in ("-formal", ""):
+        run_yosys(f"read_verilog {option} {VERILOG_FILE}; hierarchy -check -auto-top", tmp_path)
 
 
 def test_a_result_is_as_wide_as_its_readers_and_operands_need() -> None:
