@@ -70,7 +70,7 @@ def write_wave(
     backend = PyrtlBackend(config)
     stepper = TracingStepper(backend.block)
     backend.stepper = stepper
-    backend.reset()
+    backend.reset(num_cycles=1)
     memory = SharedMemory(*start.memory_before.shape)
     memory.beats[:] = start.memory_before
     settings = replace(start.settings, limit_cycles=limit_cycles)

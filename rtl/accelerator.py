@@ -1,6 +1,7 @@
 """The accelerator: cores, score unit, scheduler, dispatcher, records and counters.
 
-Source: docs/accelerator.md. One clock, one synchronous reset that recovers everything.
+Source: docs/accelerator.md. One clock, one synchronous reset that recovers everything; what memory
+owes from before it is taken and dropped before the first instruction is accepted (D-40).
 
 A run begins with the first instruction that is accepted after reset or `done`; cycle 0 is the cycle
 in which the dispatcher looks at it. The run ends in the cycle in which END is executed, or after an
@@ -39,6 +40,7 @@ from fastcar.rtl.instruction import (
     split,
 )
 from fastcar.rtl.registers import drive, latch, make_register
+from fastcar.rtl.reset import make_forget
 from fastcar.rtl.scheduler import NUM_SLOTS_BITS, SchedulerInputs, SchedulerOutputs, make_scheduler
 from fastcar.rtl.score_unit import ScoreUnitInputs, ScoreUnitOutputs, make_score_unit
 
@@ -51,6 +53,8 @@ class _Wires:
 
     Attributes:
         reset: 1 bit.
+        forget: 1 bit; memory owes nothing.
+        is_draining: 1 bit; memory owes answers from before a reset.
         is_running: 1 bit, a register; a run goes on.
         cycle: 48 bits; cycles since the run began.
         stopped: 1 bit; an error was found.
@@ -66,6 +70,8 @@ class _Wires:
     """
 
     reset: pyrtl.WireVector
+    forget: pyrtl.WireVector
+    is_draining: pyrtl.WireVector
     is_running: pyrtl.Register
     cycle: pyrtl.WireVector
     stopped: pyrtl.WireVector
@@ -92,6 +98,7 @@ def make_accelerator(
     block = pyrtl.Block()
     with pyrtl.set_working_block(block):
         wires = _declare_wires(config)
+        connect(wires.forget, make_forget(wires.reset))
         cores = [
             _make_core(config, core_factory, f"core{number}", number, wires)
             for number in range(config.num_cores)
@@ -108,6 +115,7 @@ def make_accelerator(
                 computes=score_unit.computes,
             ),
         )
+        connect(wires.is_draining, pyrtl.rtl_any(*(core.is_draining for core in cores)))
         connect(wires.head_slot, scheduler.commit_slot)
         connect(wires.next_slot, scheduler.next_slot)
         connect(wires.is_commit, scheduler.is_commit)
@@ -132,6 +140,8 @@ def _declare_wires(config: AcceleratorConfig) -> _Wires:
     cores = range(config.num_cores)
     return _Wires(
         reset=pyrtl.Input(1, "reset"),
+        forget=pyrtl.WireVector(1, "is_forgetting"),
+        is_draining=pyrtl.WireVector(1, "is_draining"),
         is_running=make_register(1, "is_running"),
         cycle=pyrtl.WireVector(COUNTER_BITS, "cycle"),
         stopped=pyrtl.WireVector(1, "is_stopped"),
@@ -156,6 +166,7 @@ def _make_core(
         name,
         CoreInputs(
             reset=wires.reset,
+            forget=wires.forget,
             cycle=wires.cycle,
             instruction_valid=wires.core_valid[number],
             instruction=wires.instruction,
@@ -208,6 +219,7 @@ def _make_dispatcher(
             instruction_valid=pyrtl.Input(1, "instruction_valid"),
             instruction=pyrtl.Input(INSTRUCTION_BITS, "instruction"),
             core_ready=[core.instruction_ready for core in cores],
+            is_draining=wires.is_draining,
             is_machine_idle=is_idle,
             is_stopped=wires.stopped,
             num_slots=scheduler.num_slots,

@@ -136,6 +136,10 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
         inputs.reset | sequencer.is_running | ~is_transfer_open,
         f"{name} opens transfers only for a running instruction",
     )
+    require(
+        inputs.reset | ~((read.is_stale | write.is_stale) & inputs.instruction_valid),
+        f"{name} is offered nothing while memory owes answers from before a reset",
+    )
     return _make_outputs(
         name,
         inputs,
@@ -161,6 +165,7 @@ def _make_read(
         f"{name}_read",
         ReadChannelInputs(
             reset=inputs.reset,
+            forget=inputs.forget,
             start=sequencer.is_starting & is_one_of(sequencer.head, READ_OPCODES),
             address=sequencer.fields["address"],
             num_beats=count_beats(config, f"{name}_read", sequencer),
@@ -184,6 +189,7 @@ def _make_write(
         f"{name}_write",
         WriteChannelInputs(
             reset=inputs.reset,
+            forget=inputs.forget,
             start=is_fetched & ~is_dropping,
             first_address=sequencer.fields["address"],
             stop=is_dropping,
@@ -232,6 +238,7 @@ def _make_outputs(name: str, inputs: CoreInputs, units: _Units) -> CoreOutputs:
     )
     return CoreOutputs(
         instruction_ready=units.queue.ready,
+        is_draining=read.is_stale | write.is_stale,
         is_idle=units.queue.is_empty & ~sequencer.is_running & ~units.retirement.valid,
         memory=CoreToMemory(
             read_request_valid=read.request_valid,

@@ -18,6 +18,7 @@ class CoreInputs:
 
     Attributes:
         reset: synchronous, recovers everything.
+        forget: memory owes nothing, whatever was asked of it.
         cycle: 48 bits, free-running.
         instruction_valid: from the dispatcher.
         instruction: 128 bits.
@@ -28,6 +29,7 @@ class CoreInputs:
     """
 
     reset: pyrtl.WireVector
+    forget: pyrtl.WireVector
     cycle: pyrtl.WireVector
     instruction_valid: pyrtl.WireVector
     instruction: pyrtl.WireVector
@@ -43,6 +45,8 @@ class CoreOutputs:
 
     Attributes:
         instruction_ready: the queue is not full; depends on registers alone.
+        is_draining: memory owes answers from before a reset; nothing may be offered; depends on
+            registers alone.
         is_idle: nothing is queued, nothing runs, no transfer is open, no record is pending.
         memory: of `rtl/channel.py`.
         measure: one cycle for each SCORE or DISTANCE; the threshold is applied elsewhere.
@@ -54,6 +58,7 @@ class CoreOutputs:
     """
 
     instruction_ready: pyrtl.WireVector
+    is_draining: pyrtl.WireVector
     is_idle: pyrtl.WireVector
     memory: CoreToMemory[pyrtl.WireVector]
     measure: Measure

@@ -47,6 +47,8 @@ class DispatcherInputs:
         instruction_valid: 1 bit.
         instruction: 128 bits, counts where `instruction_valid` is 1.
         core_ready: 1 bit for each core; its queue takes an instruction.
+        is_draining: 1 bit; memory owes answers from before a reset: nothing is accepted. Nothing is
+            held then, for it begins with a reset.
         is_machine_idle: 1 bit; no core, commit or record is under way.
         is_stopped: 1 bit, a register; after an error nothing is looked at, all input is discarded.
         num_slots: 6 bits; slots of the run.
@@ -61,6 +63,7 @@ class DispatcherInputs:
     instruction_valid: pyrtl.WireVector
     instruction: pyrtl.WireVector
     core_ready: Sequence[pyrtl.WireVector]
+    is_draining: pyrtl.WireVector
     is_machine_idle: pyrtl.WireVector
     is_stopped: pyrtl.WireVector
     num_slots: pyrtl.WireVector
@@ -152,6 +155,8 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     is_right = verdict_q.is_fitting & verdict_q.is_admitted
     is_same = ~is_looking | (is_right == (verdict.is_fitting & verdict.is_admitted))
     require(inputs.reset | is_same, "an instruction that waits stays right or wrong")
+    is_draining_kept = inputs.is_draining & (is_held_q | inputs.is_stopped)
+    require(inputs.reset | ~is_draining_kept, "nothing is held while memory owes answers")
     is_legal = is_looking & is_right
     route = _make_route(config, inputs, view_q, form, fields["slot"], is_legal)
 
@@ -165,9 +170,10 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     # Nothing is accepted in the cycle of one of these: BEGIN is over before a slot is looked up,
     # and `done` of END is seen for one cycle at least.
     is_drained = is_begin | is_threshold | is_end
-    instruction_ready = inputs.is_stopped | ~is_held | is_passed
+    is_free = inputs.is_stopped | ~is_held | is_passed
+    instruction_ready = is_free & ~inputs.is_draining
     is_accepted = inputs.instruction_valid & instruction_ready
-    is_held_d = inputs.instruction_valid | ~instruction_ready
+    is_held_d = is_accepted | ~is_free
     # What decides claims its slot from the first look on: it is replaced only when it passes.
     is_claim = is_legal & form.is_deciding
     claimed_d = claimed_q | mark_slot(config, is_claim, fields["slot"])

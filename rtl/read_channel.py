@@ -4,6 +4,9 @@ Source: docs/accelerator.md, section 4. Contract: `start` in cycle t raises the 
 t + 1; it stays until it is taken, and `is_open` until its last beat is taken. Response beats are
 taken in every cycle in which one is offered: with a memory that answers after M cycles the beats
 of a request stand in cycles t + 1 + M and following.
+
+A reset withdraws what is not taken yet; beats that memory owes are taken and dropped after it, and
+until then `is_stale` is 1 and nothing may start (D-40).
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ class ReadChannelInputs:
 
     Attributes:
         reset: 1 bit.
+        forget: 1 bit, memory owes nothing.
         start: 1 bit; address and num_beats are valid from the next cycle until the request is
             taken.
         address: 32 bits, in beats.
@@ -33,6 +37,7 @@ class ReadChannelInputs:
     """
 
     reset: pyrtl.WireVector
+    forget: pyrtl.WireVector
     start: pyrtl.WireVector
     address: pyrtl.WireVector
     num_beats: pyrtl.WireVector
@@ -53,6 +58,7 @@ class ReadChannelOutputs:
         is_beat: 1 bit, a beat without error is taken in this cycle.
         is_error: 1 bit, a beat with error is taken in this cycle.
         is_open: 1 bit, a request is raised or not yet answered completely.
+        is_stale: 1 bit, a register; memory owes beats that were asked for before a reset.
         is_stalled: 1 bit, a request or a beat is waited for in this cycle.
     """
 
@@ -63,6 +69,7 @@ class ReadChannelOutputs:
     is_beat: pyrtl.WireVector
     is_error: pyrtl.WireVector
     is_open: pyrtl.WireVector
+    is_stale: pyrtl.WireVector
     is_stalled: pyrtl.WireVector
 
 
@@ -72,11 +79,14 @@ def make_read_channel(name: str, inputs: ReadChannelInputs) -> ReadChannelOutput
     is_requesting_q = make_register(1, f"{name}_is_requesting")
     num_beats_open_q = make_register(NUM_BEATS_BITS, f"{name}_num_beats_open")
     is_answering_q = make_register(1, f"{name}_is_answering")
+    is_stale_q = make_register(1, f"{name}_is_stale")
 
     # Datapath.
     is_requested = is_requesting_q & inputs.request_ready
     response_ready = is_answering_q
     is_taken = inputs.response_valid & response_ready
+    is_wanted = is_taken & ~is_stale_q
+    is_awaiting = response_ready & ~is_stale_q
 
     # Control.
     drive(
@@ -89,11 +99,15 @@ def make_read_channel(name: str, inputs: ReadChannelInputs) -> ReadChannelOutput
         num_beats_open_q,
         (is_requested, inputs.num_beats),
         (is_taken, decrement(num_beats_open_q)),
-        clear=inputs.reset,
+        clear=inputs.forget,
     )
     # A flag of the number, so that the end of an instruction does not wait for a comparison.
     is_more_open = num_beats_open_q != 1
-    drive(is_answering_q, (is_requested, 1), (is_taken, is_more_open), clear=inputs.reset)
+    is_owed = pyrtl.WireVector(1, f"{name}_is_owed")
+    is_owed <<= is_requested | pyrtl.select(is_taken, is_more_open, is_answering_q)
+    drive(is_answering_q, (pyrtl.Const(1, 1), is_owed), clear=inputs.forget)
+    is_stale_d = is_owed & (inputs.reset | is_stale_q)
+    drive(is_stale_q, (pyrtl.Const(1, 1), is_stale_d), clear=inputs.forget)
 
     # Assertions.
     _require_rules(name, inputs, is_requesting_q, response_ready)
@@ -102,11 +116,12 @@ def make_read_channel(name: str, inputs: ReadChannelInputs) -> ReadChannelOutput
         request_address=inputs.address,
         request_num_beats=inputs.num_beats,
         response_ready=response_ready,
-        is_beat=is_taken & ~inputs.response_error,
-        is_error=is_taken & inputs.response_error,
-        is_open=is_requesting_q | response_ready,
+        is_beat=is_wanted & ~inputs.response_error,
+        is_error=is_wanted & inputs.response_error,
+        is_open=is_requesting_q | is_awaiting,
+        is_stale=is_stale_q,
         is_stalled=(is_requesting_q & ~inputs.request_ready)
-        | (response_ready & ~inputs.response_valid),
+        | (is_awaiting & ~inputs.response_valid),
     )
 
 

@@ -10,9 +10,15 @@ import pyrtl
 from fastcar.reference.errors import ArgumentError
 
 
-def make_register(num_bits: int, name: str) -> pyrtl.Register:
-    """A register `name`_q, to be driven once by `drive`."""
-    return pyrtl.Register(num_bits, f"{name}_q")
+def make_register(num_bits: int, name: str, power_up: int | None = None) -> pyrtl.Register:
+    """A register `name`_q, to be driven once by `drive`.
+
+    Args:
+        num_bits: its width.
+        name: without the suffix.
+        power_up: its value at power-up, for what has to be known before the first reset; None: any.
+    """
+    return pyrtl.Register(num_bits, f"{name}_q", reset_value=power_up)
 
 
 def drive(

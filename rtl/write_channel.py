@@ -3,6 +3,9 @@
 Source: docs/accelerator.md, section 4. Contract: `start` in cycle t offers the first beat in cycle
 t + 1 and one beat in every cycle in which memory is ready; `is_done` is 1 in the cycle of the last
 acknowledgement. `stop` ends the burst after the beat that is offered.
+
+A reset withdraws the beat that is not taken yet; acknowledgements that memory owes are dropped
+after it, and until then `is_stale` is 1 and nothing may start (D-40).
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ class WriteChannelInputs:
 
     Attributes:
         reset: 1 bit.
+        forget: 1 bit, memory owes nothing.
         start: 1 bit.
         first_address: 32 bits, in beats, valid with `start`.
         stop: 1 bit.
@@ -35,6 +39,7 @@ class WriteChannelInputs:
     """
 
     reset: pyrtl.WireVector
+    forget: pyrtl.WireVector
     start: pyrtl.WireVector
     first_address: pyrtl.WireVector
     stop: pyrtl.WireVector
@@ -58,6 +63,7 @@ class WriteChannelOutputs:
         is_done: 1 bit, the last beat of the burst is acknowledged, without error.
         is_error: 1 bit, an acknowledgement carries an error.
         is_open: 1 bit, a beat is offered or not yet acknowledged.
+        is_stale: 1 bit, a register; memory owes acknowledgements of beats from before a reset.
         is_stalled: 1 bit, memory is waited for in this cycle.
     """
 
@@ -69,6 +75,7 @@ class WriteChannelOutputs:
     is_done: pyrtl.WireVector
     is_error: pyrtl.WireVector
     is_open: pyrtl.WireVector
+    is_stale: pyrtl.WireVector
     is_stalled: pyrtl.WireVector
 
 
@@ -81,6 +88,7 @@ def make_write_channel(name: str, inputs: WriteChannelInputs) -> WriteChannelOut
     num_open_q = make_register(MAX_OPEN_BITS, f"{name}_num_open")
     has_open_q = make_register(1, f"{name}_has_open")
     has_one_open_q = make_register(1, f"{name}_has_one_open")
+    is_stale_q = make_register(1, f"{name}_is_stale")
 
     # Datapath.
     beat_bits = len(inputs.word) // 2
@@ -88,7 +96,7 @@ def make_write_channel(name: str, inputs: WriteChannelInputs) -> WriteChannelOut
     is_beat_sent = is_sending_q & inputs.ready
     is_word_sent = is_beat_sent & is_upper_q
     is_end = is_beat_sent & inputs.stop | is_word_sent & inputs.is_last_word
-    is_acknowledged = inputs.acknowledge_valid
+    is_acknowledged = inputs.acknowledge_valid & has_open_q
     is_last_acknowledged = ~is_sending_q & is_acknowledged & has_one_open_q
     is_more, is_less = is_beat_sent & ~is_acknowledged, is_acknowledged & ~is_beat_sent
 
@@ -110,25 +118,31 @@ def make_write_channel(name: str, inputs: WriteChannelInputs) -> WriteChannelOut
         num_open_q,
         (is_more, increment(num_open_q)),
         (is_less, decrement(num_open_q)),
-        clear=inputs.reset,
+        clear=inputs.forget,
     )
     # Flags of the number, so that the end of an instruction does not wait for a comparison.
     has_two_open = num_open_q == 2
-    drive(has_open_q, (is_more, 1), (is_less, ~has_one_open_q), clear=inputs.reset)
-    drive(has_one_open_q, (is_more, ~has_open_q), (is_less, has_two_open), clear=inputs.reset)
+    is_owed = pyrtl.WireVector(1, f"{name}_is_owed")
+    is_owed <<= is_more | pyrtl.select(is_less, ~has_one_open_q, has_open_q)
+    drive(has_open_q, (pyrtl.Const(1, 1), is_owed), clear=inputs.forget)
+    drive(has_one_open_q, (is_more, ~has_open_q), (is_less, has_two_open), clear=inputs.forget)
+    is_stale_d = is_owed & (inputs.reset | is_stale_q)
+    drive(is_stale_q, (pyrtl.Const(1, 1), is_stale_d), clear=inputs.forget)
 
     # Assertions.
     _require_rules(name, inputs, is_sending_q, pyrtl.concat(address_q, data), num_open_q)
-    is_awaited = ~is_sending_q & has_open_q & ~is_last_acknowledged
+    is_awaiting = has_open_q & ~is_stale_q
+    is_awaited = ~is_sending_q & is_awaiting & ~is_last_acknowledged
     return WriteChannelOutputs(
         valid=is_sending_q,
         address=address_q,
         data=data,
         is_beat_sent=is_beat_sent,
         is_word_sent=is_word_sent,
-        is_done=is_last_acknowledged & ~inputs.acknowledge_error,
-        is_error=is_acknowledged & inputs.acknowledge_error,
-        is_open=is_sending_q | has_open_q,
+        is_done=is_last_acknowledged & ~inputs.acknowledge_error & ~is_stale_q,
+        is_error=is_acknowledged & inputs.acknowledge_error & ~is_stale_q,
+        is_open=is_sending_q | is_awaiting,
+        is_stale=is_stale_q,
         is_stalled=(is_sending_q & ~inputs.ready) | is_awaited,
     )
 

@@ -113,7 +113,7 @@ class Backend(Protocol):
         """Sizes of the accelerator."""
 
     def reset(self) -> None:
-        """Hold `reset` for one cycle."""
+        """Hold `reset` until what memory owes is forgotten: every run has a memory of its own."""
 
     def run(
         self, program: Sequence[int], memory: SharedMemory, settings: RunSettings | None = None

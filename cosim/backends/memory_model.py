@@ -171,6 +171,13 @@ class MemoryChannel:
         self._driven = None
         self._cycle += 1
 
+    def withdraw(self) -> None:
+        """Behind the `observe` of a cycle of reset: what was offered and not taken is gone (D-40).
+
+        What was taken is answered as ever.
+        """
+        self._held_request = self._held_write = None
+
     def _prepare_response(self) -> None:
         """Raise the next beat if it is due; one that is raised stays (rule 2)."""
         is_due = self._beats_left > 0 and self._cycle >= self._response_cycle

@@ -26,6 +26,7 @@ from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.accelerator import make_accelerator
 from fastcar.rtl.channel import CHANNEL_PORTS, CoreToMemory
 from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.reset import LONG_RESET_CYCLES
 
 
 class Simulator(Enum):
@@ -104,9 +105,14 @@ class PyrtlBackend:
         self._quiet = {wire.name: 0 for wire in self.block.wirevector_subset(pyrtl.Input)}
         self.reset()
 
-    def reset(self) -> None:
-        """Hold `reset` for one cycle."""
-        self.stepper.step({**self._quiet, "reset": 1})
+    def reset(self, num_cycles: int = LONG_RESET_CYCLES) -> None:
+        """Hold `reset` until what memory owes is forgotten: every run has a memory of its own.
+
+        Args:
+            num_cycles: of the reset; one is enough for a simulator that was just made.
+        """
+        for _ in range(num_cycles):
+            self.stepper.step({**self._quiet, "reset": 1})
 
     def run(
         self, program: Sequence[int], memory: SharedMemory, settings: RunSettings | None = None

@@ -71,7 +71,7 @@ class VerilatorBackend:
             self._library.fastcar_destroy(handle)
 
     def reset(self) -> None:
-        """Hold `reset` for one cycle."""
+        """Hold `reset` until what memory owes is forgotten: every run has a memory of its own."""
         self._library.fastcar_reset(self._handle)
 
     def run(

@@ -33,6 +33,7 @@ from fastcar.reference.cache_files import (
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.hidden_paths import open_hidden, remove_abandoned
 from fastcar.rtl.channel import CHANNEL_PORTS
+from fastcar.rtl.reset import LONG_RESET_CYCLES
 
 HARNESS_FILE = "verilator_harness.cpp"
 PORTS_FILE = "accelerator_ports.h"
@@ -218,6 +219,7 @@ def make_ports_header(design: VerilogDesign) -> str:
     lists = {"CORES": range(config.num_cores), "OUTPUTS": outputs}
     lines = [
         f"#define FASTCAR_NUM_CORES {config.num_cores}",
+        f"#define FASTCAR_LONG_RESET_CYCLES {LONG_RESET_CYCLES}",
         f"#define FASTCAR_BEAT_BYTES {config.beat_bytes}",
         f"#define FASTCAR_NUM_ASSERTIONS {len(design.assertions)}",
     ]

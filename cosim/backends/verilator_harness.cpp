@@ -26,6 +26,7 @@ constexpr size_t kMaxOpenWrites = 65535;
 constexpr size_t kInstructionBytes = 16;
 constexpr size_t kBeatBytes = FASTCAR_BEAT_BYTES;
 constexpr size_t kNumCores = FASTCAR_NUM_CORES;
+constexpr size_t kLongResetCycles = FASTCAR_LONG_RESET_CYCLES;
 
 // Why fastcar_run returned; bits.
 enum Event : uint32_t {
@@ -343,17 +344,7 @@ public:
 
     void reset() {
         run_.reset();
-        begin_cycle();
-        top_->reset = 1;
-        top_->instruction_valid = 0;
-        Top& top = *top_;
-        const CorePorts ports[] = {FASTCAR_CORES(FASTCAR_BIND_CORE)};
-        for (const CorePorts& core : ports) {
-            core.read_request_ready = core.write_ready = 0;
-            core.read_response_valid = core.read_response_error = 0;
-            core.write_acknowledge_valid = core.write_acknowledge_error = 0;
-        }
-        top_->eval();
+        for (size_t cycle = 0; cycle < kLongResetCycles; ++cycle) reset_cycle();
     }
 
     void start(const FastcarSettings& settings) { run_ = std::make_unique<Run>(*top_, settings); }
@@ -390,6 +381,21 @@ public:
     }
 
 private:
+    // One cycle of reset, with nothing offered.
+    void reset_cycle() {
+        begin_cycle();
+        top_->reset = 1;
+        top_->instruction_valid = 0;
+        Top& top = *top_;
+        const CorePorts ports[] = {FASTCAR_CORES(FASTCAR_BIND_CORE)};
+        for (const CorePorts& core : ports) {
+            core.read_request_ready = core.write_ready = 0;
+            core.read_response_valid = core.read_response_error = 0;
+            core.write_acknowledge_valid = core.write_acknowledge_error = 0;
+        }
+        top_->eval();
+    }
+
     void begin_cycle() {
         top_->clk = 1;
         top_->eval();

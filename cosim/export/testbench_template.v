@@ -5,6 +5,8 @@
 // Recorded: $description.
 // Everything expected comes from the integer reference and the cycle model of the project.
 // The last line is PASS or FAIL, after FAIL the exit code is not 0. +wave writes fastcar.vcd.
+// +reset=N resets the accelerator alone after N cycles, while the memory goes on answering, and
+// runs the layer from its start.
 
 `default_nettype none
 
@@ -89,6 +91,8 @@ module fastcar_testbench;
 
     reg clk;
     reg reset;
+    reg memory_reset;
+    integer reset_after;
     integer cycle;
     integer num_accepted;
     integer num_decisions;
@@ -158,6 +162,22 @@ $channels
         clk = 1'b0;
         reset = 1'b1;
         #12 reset = 1'b0;  // Behind the first rising edge.
+        if ($$value$$plusargs("reset=%d", reset_after)) begin
+            repeat (reset_after) #10;
+            reset = 1'b1;
+            #10 reset = 1'b0;
+            cycle = 0;
+            num_accepted = 0;
+            num_decisions = 0;
+            num_retires = 0;
+            $$readmemh("memory.hex", memory);
+        end
+    end
+
+    // At power-up alone.
+    initial begin
+        memory_reset = 1'b1;
+        #12 memory_reset = 1'b0;
     end
 
     always #5 clk = !clk;

@@ -3,6 +3,7 @@
 PyRTL numbers nameless wires, constants and assertions by counters that go on from design to design
 within a process. The export numbers them anew, so that the text depends on the configuration only.
 Registers have no initial values: `reset`, held for one cycle, is the only way into a known state.
+One register has: whether there was a reset yet (`rtl/reset.py`).
 """
 
 from __future__ import annotations
@@ -148,9 +149,20 @@ def _list_body(block: pyrtl.Block) -> Iterator[str]:
     pyrtl.output_to_verilog(text, add_reset=False, block=block)
     lines = _renumber(_narrow(text.getvalue(), block)).split("\n")
     first = next(place for place, line in enumerate(lines) if line.startswith("module "))
+    power_up = dict(_declare_power_up(block))
     for line in lines[first + 1 : lines.index("endmodule")]:
         if not _PORT_LINE.match(line) and line != "    input clk;":
             yield line
+            yield from power_up.get(line, ())
+
+
+def _declare_power_up(block: pyrtl.Block) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Declarations of registers that have a value at power-up, and what gives it to them."""
+    for register in block.wirevector_subset(pyrtl.Register):
+        if register.reset_value is not None:
+            size = f"[{len(register) - 1}:0]" if len(register) > 1 else ""
+            value = f"{len(register)}'d{register.reset_value}"
+            yield f"    reg{size} {register.name};", (f"    initial {register.name} = {value};",)
 
 
 def _narrow(text: str, block: pyrtl.Block) -> str:

@@ -14,7 +14,7 @@ from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.channel import CHANNEL_PORTS
 
 MEANINGS = {
-    "reset": "synchronous; recovers everything in one cycle",
+    "reset": "synchronous; recovers everything, docs/accelerator.md section 6",
     "instruction_valid": "an instruction is offered",
     "instruction_ready": "it is accepted if valid is 1 as well",
     "instruction": "fields from bit 0 up, docs/accelerator.md section 2",

@@ -89,7 +89,14 @@ def name_free_cores(config: AcceleratorConfig) -> dict[str, int]:
         for core in range(config.num_cores)
         for name, num_bits in widths.items()
     }
-    return free | {"score_unit_head_is_decided_q": 1, "score_unit_head_computes_q": 1}
+    decided = {"score_unit_head_is_decided_q": 1, "score_unit_head_computes_q": 1}
+    return free | decided | name_owed(config)
+
+
+def name_owed(config: AcceleratorConfig) -> dict[str, int]:
+    """Wires that say that memory owes answers to a channel, with their widths."""
+    channels = ("read", "write")
+    return {f"core{core}_{one}_is_owed": 1 for core in range(config.num_cores) for one in channels}
 
 
 def name_outputs(config: AcceleratorConfig) -> dict[str, int]:
@@ -124,6 +131,7 @@ def name_visible(config: AcceleratorConfig) -> dict[str, int]:
         "dispatcher_is_decided_q": 1,
         "dispatcher_computes_q": 1,
         "dispatcher_mapped_core_q": CORE_BITS,
+        "is_draining": 1,
         "dispatcher_is_begin": 1,
         "dispatcher_is_threshold": 1,
         "dispatcher_is_decide": 1,

@@ -41,8 +41,8 @@ PROOF = ControlProof(
         Bug(
             "an instruction stays after it was sent",
             _MODULE,
-            "is_held_d = inputs.instruction_valid | ~instruction_ready",
-            "is_held_d = inputs.instruction_valid | is_held",
+            "is_held_d = is_accepted | ~is_free",
+            "is_held_d = is_accepted | is_held",
         ),
         Bug(
             "an undecided slot does not wait",
@@ -59,8 +59,14 @@ PROOF = ControlProof(
         Bug(
             "every instruction is accepted",
             _MODULE,
-            "instruction_ready = inputs.is_stopped | ~is_held | is_passed",
-            "instruction_ready = inputs.is_stopped | is_held | ~is_held",
+            "is_free = inputs.is_stopped | ~is_held | is_passed",
+            "is_free = inputs.is_stopped | is_held | ~is_held",
+        ),
+        Bug(
+            "instructions are accepted while memory owes answers from before a reset",
+            _MODULE,
+            "instruction_ready = is_free & ~inputs.is_draining",
+            "instruction_ready = is_free",
         ),
         Bug(
             "an illegal instruction is sent",

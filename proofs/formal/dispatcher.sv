@@ -30,7 +30,7 @@ wire takes_way = form_is_always | (dispatcher_computes_q == form_is_if_compute);
 wire [4:0] way = form_is_if_compute ? dispatcher_mapped_core_q : held_slot % C;
 wire passes_core = form_is_for_core & knows_way & (~takes_way | ~full[way]);
 wire is_judged = held_slot == slot | ~(form_is_for_core & is_right);
-wire ready_from_registers = ~is_looking | is_right & (form_is_decide | passes_core);
+wire ready_from_registers = ~is_draining & (~is_looking | is_right & (form_is_decide | passes_core));
 
 // The cycle before: what was looked at, what was done with it, what was offered.
 reg was_held, was_ready, was_accepting, was_stopped, was_clear, was_of_slot;
@@ -104,8 +104,10 @@ always @(posedge clk) if (was_reset) begin
     waiting_is_kept: assert (~(is_known & ~was_ready & ~was_drained) | dispatcher_is_held & (dispatcher_instruction == last_instruction));
     passed_is_gone: assert (~(was_reset_before & ~was_clear & was_ready & ~was_accepting) | ~dispatcher_is_held);
     ready_follows_from_registers: assert (~is_judged | (instruction_ready == ready_from_registers));
-    stopped_discards: assert (~error | instruction_ready & (offered == 0));
+    draining_accepts_nothing: assert (~is_draining | ~instruction_ready);
+    stopped_discards: assert (~error | (instruction_ready | is_draining) & (offered == 0));
     // What carries the induction.
+    invariant_draining: assert (~is_draining | ~dispatcher_is_held_q);
     invariant_form: assert (~dispatcher_is_held | form_agrees);
     invariant_view: assert (view_agrees);
     invariant_index_valid: assert (index_valid_register[slot] == is_committed);
@@ -122,5 +124,6 @@ always @(posedge clk) if (was_reset) begin
     dropped: cover (is_of_slot & was_excluded);
     waiting_for_a_decision: cover (is_of_slot & was_waiting);
     refused: cover (was_held & ~was_clear & error & (error_code == 10));
+    drained: cover (is_draining & instruction_valid);
     ended: cover (is_known & (last_opcode == END) & done);
 end

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastcar.proofs.formal.control import name_visible
+from fastcar.proofs.formal.control import name_owed, name_visible
 from fastcar.proofs.formal.control_task import Bug, ControlProof
 from fastcar.proofs.formal.task import FormalTask
 from fastcar.rtl.config import AcceleratorConfig
@@ -53,7 +53,8 @@ def _name_free(config: AcceleratorConfig) -> dict[str, int]:
         for core in range(config.num_cores)
         for name, num_bits in _FREE.values()
     }
-    return free | {"score_unit_head_is_decided_q": 1, "score_unit_head_computes_q": 1}
+    decided = {"score_unit_head_is_decided_q": 1, "score_unit_head_computes_q": 1}
+    return free | decided | name_owed(config)
 
 
 def _name_arriving(config: AcceleratorConfig) -> list[str]:

@@ -29,9 +29,9 @@ wire accepts = instruction_valid & instruction_ready;
 wire passes = dispatcher_is_held & instruction_ready;
 wire event_now = leaves | stops | accepts | passes | arriving | decision_valid | retire_valid
     | |starting | |finishing | |forgetting;
-// Nothing is asked for.
+// Nothing is asked for, or memory still owes answers from before a reset.
 wire is_busy = |queued | |running;
-wire rests = ~dispatcher_is_held & ~instruction_valid & ~is_busy;
+wire rests = ~dispatcher_is_held & (~instruction_valid | is_draining) & ~is_busy;
 // Cycles since something progressed.
 reg [32:0] stalled;
 always @(posedge clk) begin
@@ -56,6 +56,7 @@ always @(posedge clk) if (was_reset) begin
     memory_is_fair: assume (~|late);
     something_progresses: assert ((stalled <= LIMIT) | (stalled <= 2));
     an_idle_machine_progresses_at_once: assert (is_busy | (stalled == 0) | (stalled == 1) & event_now);
+    invariant_draining: assert (~is_draining | ~dispatcher_is_held_q);
     invariant_form: assert (~dispatcher_is_held | form_agrees);
     invariant_view: assert (view_agrees);
     invariant_commits: assert ((scheduler_commit_slot_q <= scheduler_num_slots_q) & (scheduler_num_slots_q <= B));

@@ -2,7 +2,8 @@
 
 Assumed of the core: it starts a request only when the one before is answered (or is, in this
 cycle), keeps address and number of beats until the request is taken, and asks for a beat at least.
-Assumed of memory: it answers open requests only. Each assumption has a label in the checker.
+Assumed of memory: it answers open requests only; of the reset: the first one forgets what is open,
+and nothing but a reset does (`rtl/reset.py`). Each assumption has a label in the checker.
 """
 
 from __future__ import annotations
@@ -33,8 +34,20 @@ BUGS = (
     UnitBug(
         "a beat with an error counts as data",
         MODULE,
-        "is_beat=is_taken & ~inputs.response_error",
-        "is_beat=is_taken",
+        "is_beat=is_wanted & ~inputs.response_error",
+        "is_beat=is_wanted",
+    ),
+    UnitBug(
+        "a beat from before a reset counts as data",
+        MODULE,
+        "is_wanted = is_taken & ~is_stale_q",
+        "is_wanted = is_taken",
+    ),
+    UnitBug(
+        "reset forgets what memory owes",
+        MODULE,
+        "(pyrtl.Const(1, 1), is_owed), clear=inputs.forget)",
+        "(pyrtl.Const(1, 1), is_owed), clear=inputs.reset)",
     ),
 )
 UNIT = make_unit(
@@ -58,7 +71,8 @@ def list_tasks() -> Iterator[FormalTask]:
         read_body("read_channel"),
         name="read channel",
         claim="a request is kept until it is taken and answered by exactly num_beats beats; "
-        "nothing is taken without a request; one request is open",
+        "nothing is taken without a request; one request is open; after a reset what is open is "
+        "taken and dropped",
         configuration="1 to 65,535 beats",
         depth_cycles=2,
         argument="the number of open beats equals the checker's own count",

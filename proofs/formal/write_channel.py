@@ -2,7 +2,8 @@
 
 Assumed of the core: it starts a burst only when the one before is acknowledged (or is, in this
 cycle), keeps its word while memory is not ready, and has at most 65,535 beats open. Assumed of
-memory: it acknowledges open beats only. Each assumption has a label in the checker.
+memory: it acknowledges open beats only; of the reset: the first one forgets what is open, and
+nothing but a reset does (`rtl/reset.py`). Each assumption has a label in the checker.
 """
 
 from __future__ import annotations
@@ -41,6 +42,12 @@ BUGS = (
         MODULE,
         "has_two_open = num_open_q == 2",
         "has_two_open = num_open_q == 3",
+    ),
+    UnitBug(
+        "reset forgets what memory owes",
+        MODULE,
+        "(pyrtl.Const(1, 1), is_owed), clear=inputs.forget)",
+        "(pyrtl.Const(1, 1), is_owed), clear=inputs.reset)",
     ),
 )
 UNIT = make_unit(

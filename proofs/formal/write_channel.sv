@@ -1,10 +1,14 @@
 // Rules of docs/accelerator.md, section 4, for the write channel of a core. The checker counts for
-// itself: is_sending, which beat of the word, the address, and num_open (not yet acknowledged).
+// itself: is_sending, which beat of the word, the address, num_open (not yet acknowledged) and
+// is_stale (sent before a reset). Reset forgets no open beat, only `forget` does.
+reg is_stale = 0;
 reg is_sending = 0;
 reg is_upper = 0;
 reg [31:0] address = 0;
 reg [16:0] num_open = 0;
 wire is_sent = out_valid && ready;
+wire is_acknowledged = acknowledge_valid && num_open != 0;
+wire [16:0] num_open_next = num_open + is_sent - is_acknowledged;
 wire is_last_sent = is_sent && (stop || is_upper && is_last_word);
 reg was_reset_before = 0;
 always @(posedge clk) was_reset_before <= was_reset;
@@ -14,16 +18,19 @@ always @(posedge clk) begin
     is_sending <= reset ? 1'b0 : start ? 1'b1 : is_last_sent ? 1'b0 : is_sending;
     is_upper <= reset || start ? 1'b0 : is_upper ^ is_sent;
     address <= start ? first_address : address + is_sent;
-    num_open <= reset ? 17'd0 : num_open + is_sent - acknowledge_valid;
+    num_open <= forget ? 17'd0 : num_open_next;
+    is_stale <= !forget && num_open_next != 0 && (reset || is_stale);
 end
 wire [31:0] beat = is_upper ? word[63:32] : word[31:0];
-wire is_end = !is_sending && acknowledge_valid && num_open == 1;
+wire is_end = !is_sending && acknowledge_valid && num_open == 1 && !is_stale;
 
 always @(posedge clk) begin
+    first_reset_forgets: assume (was_reset || !reset || forget);
+    if (was_reset) core_sends_at_most_65535: assume (!(num_open == 65535 && is_sent && !is_acknowledged));
     if (was_reset && !reset) begin
+        only_reset_forgets: assume (!forget);
         core_starts_when_idle: assume (!start || !is_sending && num_open - acknowledge_valid == 0);
         core_keeps_its_word: assume (!is_waiting_before || word == word_before[1]);
-        core_sends_at_most_65535: assume (!(num_open == 65535 && is_sent && !acknowledge_valid));
         memory_acknowledges_beats_only: assume (!acknowledge_valid || num_open != 0);
     end
     if (was_reset) begin
@@ -39,12 +46,15 @@ always @(posedge clk) begin
         sent_once: assert (out_is_beat_sent == is_sent);
         word_sent_with_upper_beat: assert (out_is_word_sent == (is_sent && is_upper));
         done_with_last_acknowledgement: assert (out_is_done == (is_end && !acknowledge_error));
-        errors_are_told: assert (out_is_error == (acknowledge_valid && acknowledge_error));
-        open_until_acknowledged: assert (out_is_open == (is_sending || num_open != 0));
-        stalls_are_waits: assert (out_is_stalled == (is_sending ? !ready : num_open != 0 && !is_end));
+        errors_are_told: assert (out_is_error == (is_acknowledged && acknowledge_error && !is_stale));
+        stale_until_acknowledged: assert (out_is_stale == is_stale && (!is_stale || num_open != 0 && !is_sending));
+        open_until_acknowledged: assert (out_is_open == (is_sending || num_open != 0 && !is_stale));
+        stalls_are_waits: assert (out_is_stalled == (is_sending ? !ready : num_open != 0 && !is_stale && !is_end));
     end
     a_burst_is_done: cover (was_reset && out_is_done && age >= 7);
     a_wait: cover (was_reset && is_waiting_before && is_upper);
     a_start_at_the_end: cover (was_reset && start && is_end);
+    a_stale_acknowledgement: cover (was_reset && is_stale && is_acknowledged && num_open == 1 && !reset);
+    a_beat_in_a_reset: cover (was_reset && reset && !forget && is_sent);
     a_full_channel: cover (was_reset && num_open == 2 && is_sent && acknowledge_valid);
 end

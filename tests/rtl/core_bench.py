@@ -169,8 +169,8 @@ class CoreBench:
         return {name: self.simulation.inspect(f"out_{name}") for name in self.output_names}
 
     def reset(self) -> None:
-        """One cycle of reset."""
-        self.step({"reset": 1})
+        """One cycle of reset; the memory of a run is gone after it."""
+        self.step({"reset": 1, "forget": 1})
 
     def run(
         self, program: list[Instruction], beats: dict[int, int], options: BenchOptions | None = None
@@ -190,7 +190,8 @@ class CoreBench:
                 inputs["instruction"] = queue[0]
             is_reset = number == options.reset_cycle
             is_aborting = options.abort_cycle is not None and number >= options.abort_cycle
-            outputs = self.step(inputs | {"reset": int(is_reset), "abort": int(is_aborting)})
+            resets = dict.fromkeys(("reset", "forget"), int(is_reset))
+            outputs = self.step(inputs | resets | {"abort": int(is_aborting)})
             if is_reset:
                 break
             memory.observe(cycle, inputs, outputs)

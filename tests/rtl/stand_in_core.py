@@ -55,6 +55,7 @@ def make_stand_in_core(config: AcceleratorConfig, name: str, inputs: CoreInputs)
     }
     return CoreOutputs(
         instruction_ready=is_ready,
+        is_draining=pyrtl.Const(0, 1),
         is_idle=~is_busy_q & ~retire_q,
         memory=CoreToMemory(**quiet),
         measure=Measure(

@@ -11,7 +11,7 @@ from tests.rtl.wires import Bench, build_once, expose, make_inputs
 
 @build_once
 def build() -> Bench:
-    one_bit = ("reset", "start", "request_ready", "response_valid", "response_error")
+    one_bit = ("reset", "forget", "start", "request_ready", "response_valid", "response_error")
     widths = dict.fromkeys(one_bit, 1)
     inputs = make_inputs(ReadChannelInputs, **widths, address=32, num_beats=16)
     expose(make_read_channel("unit", inputs))
@@ -46,3 +46,27 @@ def test_takes_exactly_the_beats_of_one_request(
     bench.step(**request)
     assert not bench.read("is_open")
     assert not bench.read("response_ready")
+
+
+def test_beats_from_before_a_reset_are_taken_and_dropped() -> None:
+    bench = build()
+    request = {"address": 5, "num_beats": 3}
+    bench.step(start=1)
+    bench.step(**request, request_ready=1, reset=1)  # Memory takes it in the cycle of the reset.
+    for number in range(4):
+        bench.step(response_valid=number < 3, response_error=number == 1)
+        assert bench.read("response_ready") == bench.read("is_stale") == (number < 3)
+        for member in ("is_beat", "is_error", "is_open", "is_stalled", "request_valid"):
+            assert not bench.read(member), member
+
+
+def test_a_reset_withdraws_a_request_and_may_forget_the_beats() -> None:
+    bench = build()
+    for is_forgotten in (False, True):
+        bench.step(start=1)
+        bench.step(num_beats=2, request_ready=int(is_forgotten))
+        bench.step(num_beats=2, reset=1, forget=int(is_forgotten))
+        bench.step()
+        assert not bench.read("request_valid")
+        assert not bench.read("is_stale")
+        assert not bench.read("response_ready")

@@ -13,7 +13,7 @@ from tests.rtl.wires import Bench, build_once, expose, make_inputs
 
 @build_once
 def build() -> Bench:
-    one_bit = ("reset", "start", "stop", "is_last_word", "ready")
+    one_bit = ("reset", "forget", "start", "stop", "is_last_word", "ready")
     widths = dict.fromkeys((*one_bit, "acknowledge_valid", "acknowledge_error"), 1)
     inputs = make_inputs(WriteChannelInputs, **widths, first_address=32, word=16)
     expose(make_write_channel("unit", inputs))
@@ -74,3 +74,15 @@ def test_stop_ends_the_burst_after_the_offered_beat() -> None:
     bench.step(stop=1, ready=1)
     assert not bench.read("valid")
     assert bench.read("is_open")
+
+
+def test_acknowledgements_from_before_a_reset_are_dropped() -> None:
+    bench = build()
+    bench.step(start=1)
+    bench.step(ready=1)
+    bench.step(ready=1, is_last_word=1, reset=1)  # Memory takes it in the cycle of the reset.
+    for number in range(3):
+        bench.step(acknowledge_valid=number < 2, acknowledge_error=number == 0)
+        assert bench.read("is_stale") == (number < 2)
+        for member in ("valid", "is_done", "is_error", "is_open", "is_stalled"):
+            assert not bench.read(member), member

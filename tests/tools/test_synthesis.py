@@ -103,6 +103,7 @@ def test_every_unit_outside_of_the_cores_is_control_or_not(tiny: Design) -> None
         "counters",
         "error_register",
         "record_port",
+        "reset",
         "score_unit",
     }
     assert units == {*CONTROL_UNITS, *CHECK_UNITS, *others}

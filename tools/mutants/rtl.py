@@ -243,14 +243,32 @@ _CHANNELS = (
     _bug(
         "read_channel",
         "beat with an error is used",
-        "is_beat=is_taken & ~inputs.response_error",
-        "is_beat=is_taken",
+        "is_beat=is_wanted & ~inputs.response_error",
+        "is_beat=is_wanted",
     ),
     _bug(
         "read_channel",
         "read request withdrawn after a cycle",
         "(is_requested, 0),",
         "(~inputs.start, 0),",
+    ),
+    _bug(
+        "read_channel",
+        "reset forgets the beats that memory owes",
+        "(pyrtl.Const(1, 1), is_owed), clear=inputs.forget)",
+        "(pyrtl.Const(1, 1), is_owed), clear=inputs.reset)",
+    ),
+    _bug(
+        "write_channel",
+        "an acknowledgement from before a reset ends a STORE",
+        "& ~inputs.acknowledge_error & ~is_stale_q",
+        "& ~inputs.acknowledge_error",
+    ),
+    _bug(
+        "reset",
+        "no reset is long enough to forget",
+        "is_long = reset & (num_cycles_q == LONG_RESET_CYCLES - 1)",
+        "is_long = reset & (num_cycles_q == LONG_RESET_CYCLES - 1) & ~was_reset_q",
     ),
     _bug(
         "read_channel",

@@ -31,6 +31,8 @@ warnings.filterwarnings("ignore", category=DeprecationWarning, module="cocotbext
 FOLDER = Path(__file__).parent
 CLOCK_NS = 10
 LIMIT_CYCLES = 2_000_000
+LONG_RESET_CYCLES = 16
+"""So long a reset forgets what the memory owes."""
 MEMORY_BEATS = 1 << 32
 DECISION = ("order", "slot", "score", "computes", "core", "cycle")
 RETIRE = ("order", "slot", "core", "start_cycle", "end_cycle", "digest")
@@ -193,13 +195,32 @@ class Bench:
             *(stream for channel in self.channels for stream in channel.streams),
         ]
 
+    async def reset_alone(self) -> None:
+        """One cycle of `reset`, of which the memory knows nothing: it answers what it was asked.
+
+        The instruction port is ready when it has; until then old writes may still be under way.
+        """
+        self.dut.reset.value = 1
+        ours = (self.instructions, self.decisions, self.retires)
+        for stream in ours:
+            stream.assert_reset(True)
+            stream.clear()
+        await RisingEdge(self.dut.clk)
+        self.dut.reset.value = 0
+        for stream in ours:
+            stream.clear()
+            stream.assert_reset(False)
+        await RisingEdge(self.dut.clk)
+        while self.dut.instruction_ready.value != 1:
+            await RisingEdge(self.dut.clk)
+
     async def reset(self) -> None:
-        """Hold `reset` for one cycle; what is under way on any port is forgotten."""
+        """A long `reset`, of the memory as well: what is under way on any port is forgotten."""
         self.dut.reset.value = 1
         for stream in self.streams:
             stream.assert_reset(True)
             stream.clear()
-        await RisingEdge(self.dut.clk)
+        await ClockCycles(self.dut.clk, LONG_RESET_CYCLES)
         self.dut.reset.value = 0
         for stream in self.streams:
             stream.clear()

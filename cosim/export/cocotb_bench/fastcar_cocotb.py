@@ -22,6 +22,9 @@ LAYERS = {"recorded": "", "dense": "dense_", "replay": "replay_"}
 """Prefixes of the files: some slots replay, none (all compute), all that have a decision."""
 STALLS = [0.0, 0.3]
 """Probability of a pause, on every port and in every cycle."""
+NUM_RESETS = 6
+NUM_POINTS, LIMIT_CYCLES = 60, 24_000
+"""Resets of the accelerator alone: how many, fewer where so many runs take longer than this."""
 ILLEGAL_OPCODE, ILLEGAL_OPCODE_ERROR = 31, 1
 
 
@@ -119,16 +122,36 @@ async def illegal_opcode(dut: Any) -> None:
 
 @cocotb.test()
 async def reset_in_mid_run(dut: Any) -> None:
-    """Reset at any time recovers everything."""
+    """Reset at any time recovers everything, the memory's side or not."""
     expected = load_layer(dut)
     bench = await start(dut, expected)
     generator = random.Random(3)
-    for _ in range(3):
+    for number in range(NUM_RESETS):
         bench.stall(0.2, generator.getrandbits(32))
         run = cocotb.start_soon(bench.run(expected.program))
         await ClockCycles(dut.clk, generator.randint(1, 200))
         run.cancel()
-        await bench.reset()
+        await (bench.reset_alone() if number % 2 else bench.reset())
     bench.fill_memory(expected.memory)
     await bench.run(expected.program)
     check_layer(bench, expected)
+
+
+@cocotb.test()
+async def reset_alone_at_every_point(dut: Any) -> None:
+    """The memory goes on answering; the layer that is run from its start is right."""
+    expected = load_layer(dut)
+    bench = await start(dut, expected)
+    await bench.run(expected.program)
+    num_cycles = int(dut.counter_cycles.value)
+    num_points = max(3, min(NUM_POINTS, LIMIT_CYCLES // num_cycles))
+    check_layer(bench, expected)
+    for point in range(num_points):
+        bench.fill_memory(expected.memory)
+        run = cocotb.start_soon(bench.run(expected.program))
+        await ClockCycles(dut.clk, 2 + point * num_cycles // num_points)
+        run.cancel()
+        await bench.reset_alone()
+        bench.fill_memory(expected.memory)
+        await bench.run(expected.program)
+        check_layer(bench, expected)

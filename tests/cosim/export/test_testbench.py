@@ -101,6 +101,33 @@ def test_the_bench_passes(command: list[str], files: dict[str, str], tmp_path: P
     assert re.search(r"^PASS: 4 decisions, 4 retirements, \d+ beats, \d+ cycles$", out, re.M)
 
 
+@needs_simulator
+@pytest.mark.slow
+def test_reset_of_the_accelerator_alone_recovers(
+    command: list[str], files: dict[str, str], tmp_path: Path
+) -> None:
+    """60 places of the run, from its first cycles to its end; the memory goes on answering."""
+    write(tmp_path, files)
+    for cycles in range(0, 360, 6):
+        status, out = run([*command, f"+reset={cycles}"], tmp_path)
+        assert status == 0, (cycles, out)
+        assert "PASS: 4 decisions, 4 retirements" in out
+
+
+@needs_icarus
+@pytest.mark.slow
+def test_a_reset_that_forgets_what_memory_owes_is_found(
+    files: dict[str, str], tmp_path: Path
+) -> None:
+    broken, count = re.subn(
+        r"(assign is_forgetting) = .*;", r"\1 = reset;", join_lines(files[VERILOG_FILE])
+    )
+    assert count == 1
+    write(tmp_path, {**files, VERILOG_FILE: broken})
+    command = compile_bench(tmp_path)
+    assert any(run([*command, f"+reset={cycles}"], tmp_path)[0] for cycles in range(0, 120, 6))
+
+
 def flip_last_digit(text: str) -> str:
     """Another value in the last line, and nothing else."""
     lines = text.splitlines(keepends=True)

@@ -112,7 +112,9 @@ def test_registers_have_no_initial_value_and_no_name_is_a_counter_of_the_process
     initialised = re.findall(r"initial begin\n +(\w+)\[0\]", tiny.text)
     roms = re.findall(r"(\w+)\[\d+:0\];  // RomBlock", tiny.text)
     assert sorted(initialised) == sorted(roms)
-    assert tiny.text.count("initial ") == len(roms)
+    at_power_up = re.findall(r"^    initial (\w+) = 1'd0;$", tiny.text, re.M)
+    assert at_power_up == ["was_reset_q"]
+    assert tiny.text.count("initial ") == len(roms) + 1
 
 
 def find_register(text: str, index: str) -> str:
