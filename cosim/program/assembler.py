@@ -5,7 +5,8 @@ Source: docs/accelerator.md, section 2. A line is a mnemonic, perhaps a predicat
     GEMV.if_compute slot=3 target=G source=N rows=22 columns=8 shift=30 address=4096  # gate
 
 Fields that are not written are 0. Opcodes, predicates and buffers without a name are written as
-numbers (OP17, .3, target=7), so a disassembly shows every instruction, also an illegal one. NORM
+numbers (OP17, .3, target=7), so a disassembly shows every instruction, also an illegal one: the
+text says what the bits are, the accelerator what is wrong with them (section 5). NORM
 and THRESHOLD take `value` in place of multiplier and address, THRESHOLD a signed one.
 """
 

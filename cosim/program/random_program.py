@@ -10,6 +10,7 @@ from random import Random
 
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import (
+    FIELD_BITS,
     INSTRUCTION_BITS,
     Buffer,
     Instruction,
@@ -142,9 +143,9 @@ class _Drawer:
             source=source,
             rows=rows,
             columns=columns,
-            shift=random.randrange(48),
+            shift=random.randrange(1 << FIELD_BITS["shift"]),
             gate_shift=random.randrange(4),
-            hidden_shift=random.randrange(48),
+            hidden_shift=random.randrange(1 << FIELD_BITS["hidden_shift"]),
             multiplier=value >> 32 if is_norm else random.getrandbits(16),
             address=value % (1 << 32) if is_norm else self.draw_address(num_beats),
         )

@@ -129,9 +129,9 @@ def product(
         source=source,
         rows=rows,
         columns=columns,
-        shift=random.choice((0, 20, 22, 24, 26, 47)),
+        shift=random.choice((0, 20, 22, 24, 26, 47, 63)),
         gate_shift=random.randrange(4),
-        hidden_shift=random.choice((0, 24, 28, 32, 47)),
+        hidden_shift=random.choice((0, 24, 28, 32, 47, 63)),
         multiplier=random.getrandbits(16),
         address=random.randrange(max(1, NUM_BEATS - rows * config.num_lanes * columns)),
     )

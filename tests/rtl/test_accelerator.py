@@ -269,3 +269,66 @@ def test_a_configuration_with_one_slot_and_many_cores() -> None:
     result = bench.run([replace(BEGIN, rows=1), Instruction(Opcode.DECIDE, rows=1), WORK, END])
     assert [(one.slot, one.core) for one in result.retires] == [(0, 0)]
     assert result.registers.index == 1
+
+
+def decide(slot: int, computes: int = 1) -> Instruction:
+    """A decision without a score."""
+    return Instruction(Opcode.DECIDE, slot=slot, rows=computes)
+
+
+@pytest.mark.parametrize("opcode", [Opcode.LOAD, Opcode.GEMV, Opcode.GEMV_SILU])
+def test_buffer_7_is_no_target(opcode: Opcode) -> None:
+    wrong = Instruction(opcode, target=7, rows=1, columns=1)
+    error = ControlBench(TINY).run([BEGIN, wrong, END]).error
+    assert error is not None
+    assert error.code is ErrorCode.BUFFER
+
+
+@pytest.mark.parametrize("opcode", [Opcode.STORE, Opcode.GEMV, Opcode.GEMV_SILU])
+def test_buffer_7_is_no_source(opcode: Opcode) -> None:
+    wrong = Instruction(opcode, source=7, rows=1, columns=1)
+    error = ControlBench(TINY).run([BEGIN, wrong, END]).error
+    assert error is not None
+    assert error.code is ErrorCode.BUFFER
+
+
+def test_buffer_7_is_ignored_where_none_is_named() -> None:
+    used = replace(WORK, source=7, target=7)
+    assert ControlBench(TINY).run([BEGIN, used, END]).error is None
+
+
+@pytest.mark.parametrize("first", [WORK, decide(0), Instruction(Opcode.SCORE, rows=1)])
+def test_before_the_first_begin_there_are_no_slots(first: Instruction) -> None:
+    bench = ControlBench(TINY)
+    assert bench.run([Instruction(Opcode.THRESHOLD), END]).error is None
+    error = bench.run([first, END]).error
+    assert error is not None
+    assert error.code is ErrorCode.SLOT
+
+
+def test_a_run_without_begin_goes_on_with_the_decisions_of_the_run_before() -> None:
+    bench = ControlBench(TINY)
+    bench.run([BEGIN, decide(0), END])
+    computing = replace(WORK, predicate=Predicate.IF_COMPUTE)
+    more = bench.run([computing, decide(1, 0), END])
+    assert (more.error, [one.slot for one in more.retires]) == (None, [0])
+    assert [(one.slot, one.computes) for one in more.decisions] == [(1, False)]
+    error = bench.run([decide(0), END]).error
+    assert error is not None
+    assert error.code is ErrorCode.DECIDED_TWICE
+
+
+def test_a_decision_behind_an_undecided_slot_waits_beyond_the_end() -> None:
+    bench = ControlBench(TINY)
+    result = bench.run([BEGIN, decide(2), END])
+    assert (result.error, list(result.decisions)) == (None, [])
+    assert result.registers.index_valid == 0
+    later = bench.run([decide(0), decide(1), END])
+    assert [one.slot for one in later.decisions] == [0, 1, 2]
+    assert later.registers.index_valid == 0b111
+
+
+def test_begin_forgets_a_decision_behind_an_undecided_slot() -> None:
+    bench = ControlBench(TINY)
+    result = bench.run([BEGIN, decide(2), BEGIN, decide(0), decide(1), END])
+    assert (result.error, [one.slot for one in result.decisions]) == (None, [0, 1])
