@@ -82,8 +82,7 @@ class System:
         self.decisions: list[tuple[int, ...]] = []
         self.retires: list[tuple[int, ...]] = []
 
-    @property
-    def is_open(self) -> bool:
+    def is_owing(self) -> bool:
         """Whether memory owes anything."""
         return any(channel.is_open for channel in self.channels.values())
 
@@ -126,7 +125,7 @@ def check_recovery(system: System, reset_cycle: int, num_reset_cycles: int) -> b
         system.step()
     for _ in range(num_reset_cycles):
         system.step(reset=1)
-    is_owing = system.is_open
+    is_owing = system.is_owing()
     system.begin()
     system.run()
     assert system.backend.stepper.get("error") == 0
@@ -179,11 +178,11 @@ def test_reset_recovers_while_memory_stalls(
 
 def test_nothing_is_accepted_until_memory_has_answered() -> None:
     system = System(get_recording(16), 0.0, 0)
-    while not system.is_open:
+    while not system.is_owing():
         system.step()
     system.step(reset=1)
     system.begin()
-    while system.is_open:
+    while system.is_owing():
         assert system.driver.num_accepted == 0
         system.step()
     system.step()

@@ -64,15 +64,17 @@ def draw_config(draw: st.DrawFn) -> AcceleratorConfig:
     log2_lanes = draw(st.integers(2, 5))
     most_words = int(((1 << NUM_BEATS_BITS) - 1 >> log2_lanes) ** 0.5)
     words = st.one_of(st.integers(1, 4), st.integers(1, most_words))
-    sizes = [
+    hidden, inner, query = (
         (draw(words) << log2_lanes) - draw(st.integers(0, (1 << log2_lanes) - 1)) for _ in range(3)
-    ]
+    )
     return AcceleratorConfig(
         draw(st.integers(1, 4)),
         1 << log2_lanes,
         draw(st.one_of(st.integers(1, 4), st.integers(1, MAX_SLOTS))),
-        *sizes,
-        queue_depth=1 << draw(st.integers(1, MAX_QUEUE_DEPTH.bit_length() - 1)),
+        hidden,
+        inner,
+        query,
+        1 << draw(st.integers(1, MAX_QUEUE_DEPTH.bit_length() - 1)),
     )
 
 
