@@ -73,7 +73,7 @@ class CosimRequest:
         target_ratio: share of the eligible decisions that shall replay; None = 0.5, where neither
             of the other two is given.
         budget: share of the dense multiplications of the eligible decisions, the gate's own
-            included (D-43).
+            included (D-41).
         latency: cycles of the memory.
         stall: probability with which a channel of the memory waits in a cycle.
         seed: of the stalls.

@@ -3,7 +3,7 @@
 Calibration follows arXiv:2505.14709v1's use of a hand-set threshold the other way round: from a
 wanted replay ratio to the threshold, on the scores of one dense run over recorded clips. Replaying
 changes later scores, and a video that is drawn scores otherwise than a recorded one, so corrective
-runs follow on the very videos that are asked for (D-44).
+runs follow on the very videos that are asked for (D-42).
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class GenerationRequest:
             None = distance.
         target_ratio: replayed share of all fed tokens and layers that `tau` is calibrated to.
         budget: share of the dense MLP multiplications, the gate's own included, in place of
-            `target_ratio` (D-43).
+            `target_ratio` (D-41).
         per_layer: calibrate every layer to the ratio instead of all together.
         closed_loop_runs: corrective runs of the calibration, at most; fewer where one comes close.
         adaptive: track the ratio online instead of calibrating.

@@ -1,6 +1,6 @@
 """From a compute budget to a replay ratio: what is left to compute, and what the gate costs.
 
-A budget is a share of the MLP multiplications of a dense run, the gate's own included (D-43).
+A budget is a share of the MLP multiplications of a dense run, the gate's own included (D-41).
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError, CheckpointError
 from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.files.config_file import load_config
+from fastcar.reference.files.quantization_config import get_quantization
 from fastcar.reference.files.tokens_file import read_tokens
 from fastcar.reference.generate import Prompts
 from fastcar.reference.replay import ReplayConfig
@@ -99,7 +100,8 @@ def load_token_model(
         ArgumentError: tokens that do not fit the model.
     """
     ReplayConfig(tokens_per_frame)  # refuses what is no number of tokens
-    given = read_tokens(tokens, load_config(directory).max_position_embeddings)
+    claimed = load_config(directory, get_quantization(directory))
+    given = read_tokens(tokens, claimed.max_position_embeddings)
     if given.prompt_mask is not None and not given.prompt_mask.all():
         limit = "absent or all 1: only trace takes padded prompts"
         raise CheckpointError(f"{tokens}: prompt_mask", "padding", limit)

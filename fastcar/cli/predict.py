@@ -25,6 +25,7 @@ from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.config_file import load_config
+from fastcar.reference.files.quantization_config import get_quantization
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.token_model import is_video_model, load_clip_model
 
@@ -112,5 +113,5 @@ def load_predicted_model(
             raise ArgumentError("tokens", str(tokens), "given together with checkpoint")
         return None
     if tokens is None and tokens_per_frame is None and not is_video_model(checkpoint):
-        return load_config(checkpoint)
+        return load_config(checkpoint, get_quantization(checkpoint))
     return load_clip_model(checkpoint, tokens, tokens_per_frame)

@@ -27,6 +27,7 @@ from fastcar.reference.engine_factory import make_engine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.files.config_file import load_config
+from fastcar.reference.files.quantization_config import get_quantization
 from fastcar.reference.files.tokens_file import read_tokens
 from fastcar.reference.inert import list_warnings
 from fastcar.reference.kv_cache import CacheStorage
@@ -107,7 +108,8 @@ def trace(
         tau = (None,)
     replay, sparse = _make_settings(**options)
     check_writable(out)
-    given = read_tokens(tokens, load_config(checkpoint).max_position_embeddings)
+    claimed = load_config(checkpoint, get_quantization(checkpoint))
+    given = read_tokens(tokens, claimed.max_position_embeddings)
     config, weights = load_checkpoint(checkpoint, DTYPES[dtype])
     given.check_model(config)
     gate = make_score_gate(tau, config.num_hidden_layers, replay.semantics)

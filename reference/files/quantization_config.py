@@ -12,6 +12,15 @@ QUANTIZATION = {"quant_method": "int8_rows"}
 """Entry `quantization_config` of what `fastcar quantize` writes."""
 
 
+def get_quantization(directory: str | os.PathLike[str]) -> dict[str, str] | None:
+    """What `load_config` is to expect of a directory that anybody may have quantised.
+
+    Raises:
+        CheckpointError: as in `has_int8_weights`.
+    """
+    return QUANTIZATION if has_int8_weights(directory) else None
+
+
 def has_int8_weights(directory: str | os.PathLike[str]) -> bool:
     """Whether `config.json` says that the weights are those of `fastcar quantize`.
 

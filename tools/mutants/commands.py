@@ -85,7 +85,7 @@ COMMAND_MUTANTS = (
         "if not self.is_over:",
     ),
     _bug(
-        "fastcar/tokens_file",
+        "reference/files/tokens_file",
         "the tokens of a row are not limited",
         "if max_tokens is not None and num_tokens > max_tokens:",
         "if False:",
