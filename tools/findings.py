@@ -36,7 +36,9 @@ def measure(arguments: argparse.Namespace) -> Json:
             print(f"{time.strftime('%X')} {label} ({done} jobs done)", file=sys.stderr)
             shown = label
 
-    return analyze(load_video_model(arguments.checkpoint), settings, arguments.processes, show)
+    report = analyze(load_video_model(arguments.checkpoint), settings, arguments.processes, show)
+    del report["provenance"]  # of the machine, and the page is about the model
+    return report
 
 
 def write_findings(report: Json, directory: Path) -> list[str]:

@@ -34,6 +34,7 @@ from fastcar.analysis.finding import (
 from fastcar.analysis.report import QUESTIONS, analyze, make_page, write_report
 from fastcar.reference.video.model import load_video_model
 from tests.fastcar.commands import check_refused, list_files, run_command
+from tests.fastcar.schema import list_undocumented
 from tests.fastcar.tiny_video_model import TINY_SETTINGS, save_tiny_video_model
 
 ROOT = Path(__file__).parent.parent.parent
@@ -399,20 +400,9 @@ def test_command_refuses_a_file_as_directory(capsys: Capture, tmp_path: Path) ->
     check_refused(outcome, ("out", "must be a directory"))
 
 
-def get_fields(value: object) -> set[str]:
-    """Names of all fields at any depth, but for percentiles and the like, which are numbers."""
-    if isinstance(value, list):
-        return {field for entry in value for field in get_fields(entry)}
-    if not isinstance(value, dict):
-        return set()
-    inner = {field for entry in value.values() for field in get_fields(entry)}
-    return inner | {field for field in value if not field.isdigit()}
-
-
 def test_every_field_is_documented(report: Json) -> None:
-    schema = (ROOT / "docs" / "analysis_schema.md").read_text(encoding="utf-8")
-    missing = [field for field in sorted(get_fields(report)) if f"`{field}`" not in schema]
     # predictors are named in a cell, as values
+    missing = list_undocumented(report, "analysis_schema.md")
     assert set(missing) <= set(predictive_power.PREDICTORS)
 
 

@@ -23,6 +23,7 @@ from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import encode
 from tests.cosim.interpreted_backend import InterpretedBackend, Sabotage, change_retire
 from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
+from tests.fastcar.schema import list_undocumented
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 
 Capture = pytest.CaptureFixture[str]
@@ -110,6 +111,7 @@ def test_tables_and_file_say_the_same(capsys: Capture, model: Path, tmp_path: Pa
     ):
         assert word in outcome.out
     assert list_files(tmp_path) == ["cosim.json", "cosim.png"]
+    assert list_undocumented(report, "cosim_schema.md") == []
     with Image.open(tmp_path / "cosim.png") as picture:
         assert picture.format == "PNG"
         assert len(np.unique(np.asarray(picture))) > 100

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.fastcar.commands import check_refused, run_command
+from tests.fastcar.schema import list_undocumented
 
 Capture = pytest.CaptureFixture[str]
 PAPER = ("--preset", "vila_u_7b_u280", "--cores", "8", "--lanes", "16", "--batch", "18")
@@ -22,6 +23,11 @@ def test_tables_and_json_say_the_same(capsys: Capture) -> None:
         assert f"{number:,.0f}" in outcome.out
     assert "0.689" in outcome.out
     assert "not known to us" in outcome.out
+
+
+def test_every_field_is_documented(capsys: Capture) -> None:
+    report = json.loads(run_command(capsys, "predict", "--draws", "1", "--json").out)
+    assert list_undocumented(report, "cosim_schema.md") == []
 
 
 def test_the_default_is_the_shipped_model(capsys: Capture) -> None:

@@ -21,6 +21,7 @@ from fastcar.proving import CERTIFIED_INSTANCES
 from fastcar.reference.video.model import SHIPPED_MODEL
 from tests.checkpoint_files import CONFIG, make_tensors, write_checkpoint
 from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
+from tests.fastcar.schema import list_undocumented
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 
 Capture = pytest.CaptureFixture[str]
@@ -75,6 +76,11 @@ def test_report_says_what_was_checked(capsys: Capture, model: Path, tmp_path: Pa
         assert line["num_violations"] == 0
         assert 0 <= line["median_ratio"] <= line["worst_ratio"] <= 1
         assert line["certified"] is None
+
+
+def test_every_field_is_documented(capsys: Capture, model: Path) -> None:
+    report = prove_json(capsys, model, "--certify", "--statement", "P-03", "--instances", 2)
+    assert list_undocumented(report, "prove_schema.md") == []
 
 
 def test_certified_instances_are_counted(capsys: Capture, model: Path) -> None:
