@@ -8,11 +8,13 @@ from fastcar.cosim.cycles.workload import WORKLOADS, Workload
 from fastcar.cosim.measured_decisions import measure_layer_steps
 from fastcar.cosim.request import (
     DEFAULT_BATCH,
+    MAX_LATENCY,
     CosimRequest,
     get_default_lanes,
     get_query_size,
     make_accelerator_config,
 )
+from fastcar.reference.arguments import check_fields
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
@@ -58,6 +60,7 @@ class PredictionRequest:
     clock_mhz: float | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.preset is not None and self.preset not in WORKLOADS:
             raise ArgumentError("preset", self.preset, f"one of {', '.join(WORKLOADS)}")
         for ratio in self.ratios:
@@ -70,6 +73,8 @@ class PredictionRequest:
                 raise ArgumentError(name, value, f"at least {least}")
         if self.draws > MAX_DRAWS:
             raise ArgumentError("draws", self.draws, f"at most {MAX_DRAWS}")
+        if self.latency is not None and self.latency > MAX_LATENCY:
+            raise ArgumentError("latency", self.latency, f"at most {MAX_LATENCY}")
         if self.clock_mhz is not None and not 0 < self.clock_mhz < float("inf"):
             raise ArgumentError("clock_mhz", self.clock_mhz, "above 0 and finite")
 

@@ -11,6 +11,7 @@ from fastcar.cosim.backends.memory_model import ChannelSettings
 from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
 from fastcar.cosim.backends.verilator_backend import VerilatorBackend
 from fastcar.cosim.calibrated_model import GATES
+from fastcar.reference.arguments import check_fields
 from fastcar.reference.budget import compute_budget_ratio, count_gate_multiplications
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
@@ -110,6 +111,7 @@ class CosimRequest:
     keeps_memory: bool = False
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.backend not in BACKENDS:
             raise ArgumentError("backend", self.backend, f"one of {', '.join(BACKENDS)}")
         self._check_replay_arguments()

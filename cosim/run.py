@@ -78,9 +78,7 @@ def prepare_cosim(
     config = request.make_config(model.config)
     window = request.get_window(model.tokens_per_frame)
     rows = model.load_rows("held_out").take(config.num_slots, "batch")
-    if window.stop >= rows.token_ids.shape[1]:
-        limit = f"below {rows.token_ids.shape[1] - 1}, the tokens of a row"
-        raise ArgumentError("last token", window.stop - 1, limit)
+    check_window(request, window, rows.token_ids.shape[1], model.tokens_per_frame)
     gate = choose_gate(request, model, progress)
     integer_model = quantize_clip_model(model, request.calibration_clips, progress=progress)
     planner = Planner(config, integer_model.layers)
@@ -117,6 +115,36 @@ def prepare_cosim(
         request, model, config, window, gate, engine, statistics, dense_cycles, given, record
     )
     return cosim, decoder
+
+
+def check_window(
+    request: CosimRequest, window: range, num_tokens: int, tokens_per_frame: int
+) -> None:
+    """Refuse tokens and true frames that recorded rows do not have.
+
+    Args:
+        request: what was asked for.
+        window: generated indices of the simulated tokens; the last token of a row is not fed.
+        num_tokens: of a row.
+        tokens_per_frame: N.
+
+    Raises:
+        ArgumentError: it names what the request says.
+    """
+    most_frames = -(-num_tokens // tokens_per_frame)
+    if request.given_frames > max(most_frames, CosimRequest.given_frames):
+        limit = f"at most {most_frames}, the frames of a row"
+        raise ArgumentError("given_frames", request.given_frames, limit)
+    end = num_tokens - 1
+    if window.stop <= end:
+        return
+    if request.frames is not None and request.num_tokens is None:
+        limit = f"at most {num_tokens // tokens_per_frame}, the frames of a row"
+        raise ArgumentError("frames", request.frames, limit)
+    if window.start >= end:
+        raise ArgumentError("first_token", window.start, f"below {end}, the tokens of a row")
+    limit = f"at most {end - window.start}, to the end of a row"
+    raise ArgumentError("num_tokens", window.stop - window.start, limit)
 
 
 def choose_gate(

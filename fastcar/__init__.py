@@ -6,7 +6,7 @@ that `import fastcar` costs nothing.
 
 >>> import fastcar
 >>> model = fastcar.load_model()
->>> videos = fastcar.generate(model, "3 right-down", frames=2, tau=(0.0,), repeats=1)
+>>> videos = fastcar.generate(model, "3 right-down", frames=2, tau=0, repeats=1)
 >>> videos.dense_pixels.shape, videos.replay_pixels.shape
 ((1, 2, 32, 32), (1, 2, 32, 32))
 >>> 0 <= videos.replay.record.replay_ratio <= videos.choice.ceiling
@@ -25,8 +25,16 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # `as` says to type checkers that the name is public
+    from fastcar.analysis.settings import AnalysisSettings as AnalysisSettings
+    from fastcar.api.analyze import analyze as analyze
+    from fastcar.api.cosim import cosimulate as cosimulate
+    from fastcar.api.export import export as export
+    from fastcar.api.generate import generate as generate
+    from fastcar.api.predict import predict as predict
+    from fastcar.api.prove import prove as prove
+    from fastcar.api.quantize import quantize as quantize
+    from fastcar.api.trace import trace as trace
     from fastcar.generation import Generation as Generation
-    from fastcar.generation import generate as generate
     from fastcar.generation import run_generation as run_generation
     from fastcar.reference.errors import ArgumentError as ArgumentError
     from fastcar.reference.errors import CheckpointError as CheckpointError
@@ -38,17 +46,18 @@ if TYPE_CHECKING:  # `as` says to type checkers that the name is public
     from fastcar.reference.sampling import Sampling as Sampling
     from fastcar.reference.trace import Trace as Trace
     from fastcar.reference.trace import make_score_gate as make_score_gate
-    from fastcar.reference.trace import run_trace
+    from fastcar.reference.trace import run_trace as run_trace
     from fastcar.reference.video.model import SHIPPED_MODEL as SHIPPED_MODEL
     from fastcar.reference.video.model import VideoModel as VideoModel
     from fastcar.reference.video.model import load_video_model
     from fastcar.request import GenerationRequest as GenerationRequest
 
-    load_model, trace = load_video_model, run_trace
+    load_model = load_video_model
     __version__: str
 
 _HOMES = {
     "SHIPPED_MODEL": "reference.video.model",
+    "AnalysisSettings": "analysis.settings",
     "ArgumentError": "reference.errors",
     "CheckpointError": "reference.errors",
     "FastCarError": "reference.errors",
@@ -60,22 +69,31 @@ _HOMES = {
     "Semantics": "reference.replay",
     "Trace": "reference.trace",
     "VideoModel": "reference.video.model",
-    "generate": "generation",
+    "analyze": "api.analyze",
+    "cosimulate": "api.cosim",
+    "export": "api.export",
+    "generate": "api.generate",
     "load_checkpoint": "reference.files.checkpoint",
     "load_model": "reference.video.model:load_video_model",
     "make_score_gate": "reference.trace",
+    "predict": "api.predict",
+    "prove": "api.prove",
+    "quantize": "api.quantize",
     "run_generation": "generation",
-    "trace": "reference.trace:run_trace",
+    "run_trace": "reference.trace",
+    "trace": "api.trace",
 }
 """Module of every public name, and the name there if it is another."""
 
-__all__ = list(_HOMES)
+__all__ = [*_HOMES, "cosim"]
 
 
 def __getattr__(name: str) -> Any:
     """A public name, from the module that defines it."""
     if name == "__version__":
         return import_module("importlib.metadata").version("fastcar")
+    if name == "cosim":  # the package, which can be called
+        return import_module("fastcar.cosim")
     if name not in _HOMES:
         raise AttributeError(f"module 'fastcar' has no attribute {name!r}")
     home, _, other = _HOMES[name].partition(":")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,19 +100,3 @@ def run_generation(
         tuple(result.seconds for result in dense),
         tuple(result.seconds for result in replay),
     )
-
-
-def generate(model: VideoModel, *prompts: str, **options: Any) -> Generation:
-    """Generate videos of the prompts, dense and with replay.
-
-    Args:
-        model: of `load_model`.
-        prompts: texts such as "3 right-down".
-        options: further attributes of `GenerationRequest`.
-
-    >>> from fastcar.reference.video.model import load_video_model
-    >>> videos = generate(load_video_model(), "3 right-down", frames=2, tau=(0.0,), repeats=1)
-    >>> videos.replay_pixels.shape
-    (1, 2, 32, 32)
-    """
-    return run_generation(model, GenerationRequest(prompts=prompts, **options))

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.metrics import structural_similarity
 
 from fastcar.reference.errors import ArgumentError
 
@@ -68,6 +67,8 @@ def compute_ssim(frames: Pixels, truth: Pixels) -> Values:
     Returns:
         [...] float64 in [-1, 1]; 1 for identical frames.
     """
+    from skimage.metrics import structural_similarity  # takes long: who needs no SSIM does without
+
     _check_shapes(frames, truth)
     height, width = frames.shape[-2:]
     check_frame_size(height, width)

@@ -75,6 +75,15 @@ def list_blas() -> list[Json]:
     ]
 
 
+def add_provenance(report: Json, provenance: Json) -> Json:
+    """The report with what it came from behind its version.
+
+    >>> add_provenance({"schema_version": 1, "equal": True}, {"command": None})
+    {'schema_version': 1, 'provenance': {'command': None}, 'equal': True}
+    """
+    return {"schema_version": report["schema_version"], "provenance": provenance, **report}
+
+
 def get_tokens_path(model: object) -> Path | None:
     """The file of tokens of a model that has one."""
     return model.tokens if isinstance(model, TokenModel) else None

@@ -21,6 +21,7 @@ from fastcar.proofs.decoded_run import DecodedPair, decode, load_rows
 from fastcar.proofs.registry import STEMS, get_statement
 from fastcar.proofs.statement import Check, HypothesisError, Statement, Verdict
 from fastcar.provenance import describe_provenance
+from fastcar.reference.arguments import check_fields
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import SHIPPED_MODEL
@@ -40,6 +41,9 @@ MOST_INSTANCES = 1_000_000
 
 CERTIFIED_INSTANCES = 10
 """Most instances that are certified, but for statements that say less."""
+
+_NAMES = {"numbers": "statement", "num_instances": "instances", "is_certifying": "certify"}
+"""What users call the fields of a request."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ class Request:
     tokens_per_frame: int | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self, _NAMES)
         for number in self.numbers:
             if number not in STEMS:
                 raise ArgumentError("statement", number, f"one of {', '.join(STEMS)}")

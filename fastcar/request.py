@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fastcar.proofs.certificate import CERTIFICATES
+from fastcar.reference.arguments import check_fields
 from fastcar.reference.arrays import TokenIds
 from fastcar.reference.budget import compute_budget_ratio, count_gate_multiplications
 from fastcar.reference.calibration import compute_ceiling
@@ -34,6 +35,9 @@ DEFAULT_TEMPERATURE = 0.7
 
 MAX_BATCH = 1024
 """Largest number of videos per prompt or clip; a slip of the keyboard shall not fill the memory."""
+
+MAX_RUNS = 1000
+"""Most runs of one kind, likewise: a slip of the keyboard shall not run for years."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ class GenerationRequest:
     repeats: int = 2
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if bool(self.prompts) == bool(self.clips):
             found = "both" if self.prompts else "neither"
             raise ArgumentError("prompt, continue", found, "one of the two")
@@ -111,8 +116,10 @@ class GenerationRequest:
         for name, limit in least.items():
             if getattr(self, name) is not None and getattr(self, name) < limit:
                 raise ArgumentError(name, getattr(self, name), f"at least {limit}")
-        if self.batch > MAX_BATCH:
-            raise ArgumentError("batch", self.batch, f"at most {MAX_BATCH}")
+        most = {"batch": MAX_BATCH, "repeats": MAX_RUNS, "closed_loop_runs": MAX_RUNS}
+        for name, limit in most.items():
+            if getattr(self, name) is not None and getattr(self, name) > limit:
+                raise ArgumentError(name, getattr(self, name), f"at most {limit}")
         if self.gate not in GATE_NAMES:
             raise ArgumentError("gate", self.gate, f"one of {', '.join(GATE_NAMES)}")
         if self.engine not in ENGINE_NAMES:

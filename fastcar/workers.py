@@ -17,6 +17,7 @@ from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Any
 
+from fastcar.reference.arguments import check_argument
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.reference.signals import hold_signals
 
@@ -38,16 +39,18 @@ def get_process_count() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
 
 
-def check_processes(processes: int) -> None:
-    """Refuse a number of workers that no machine like this one could use.
+def check_processes(processes: int) -> int:
+    """The number of workers, refused where no machine like this one could use so many.
 
     Raises:
-        ArgumentError: below 1, or above MAX_PROCESSES_PER_CORE for each core.
+        ArgumentError: no whole number, below 1, or above MAX_PROCESSES_PER_CORE for each core.
     """
+    count: int = check_argument("processes", processes, int)
     most = MAX_PROCESSES_PER_CORE * get_process_count()
-    if not 1 <= processes <= most:
+    if not 1 <= count <= most:
         limit = f"at least 1 and at most {most}, {MAX_PROCESSES_PER_CORE} for each core"
-        raise ArgumentError("processes", processes, limit)
+        raise ArgumentError("processes", count, limit)
+    return count
 
 
 @contextmanager

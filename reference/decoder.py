@@ -75,6 +75,9 @@ class Decoder:
         if not 1 <= capacity_tokens <= config.max_position_embeddings:
             limit = f"in [1, {config.position_limit}]"
             raise ArgumentError("prompt plus generated tokens", capacity_tokens, limit)
+        if replay.tokens_per_frame > config.max_position_embeddings:
+            limit = f"at most {config.position_limit}"
+            raise ArgumentError("tokens_per_frame", replay.tokens_per_frame, limit)
         self.config = config
         self.weights = weights
         self.replay = replay

@@ -12,6 +12,7 @@ from enum import Enum
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arguments import check_fields
 from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.engine import Engine, NumpyEngine
@@ -52,6 +53,7 @@ class ReplayConfig:
     aggregation: HeadAggregation | HeadWeights = HeadAggregation.MEAN
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.tokens_per_frame < 1:
             raise ArgumentError("tokens_per_frame", self.tokens_per_frame, "at least 1")
         if self.warmup_frames < 1:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arguments import check_fields
 from fastcar.reference.arrays import FloatArray
 from fastcar.reference.attention import compute_softmax
 from fastcar.reference.errors import ArgumentError
@@ -27,6 +28,7 @@ class Sampling:
     top_p: float = 1.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if not 0 <= self.temperature < np.inf:
             raise ArgumentError("temperature", self.temperature, "finite and at least 0")
         if self.top_k is not None and self.top_k < 1:

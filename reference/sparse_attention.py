@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arguments import check_argument, check_fields
 from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.errors import ArgumentError
 
@@ -29,6 +30,7 @@ class SparseAttention:
     sink_tokens: int = DEFAULT_SINKS
 
     def __post_init__(self) -> None:
+        check_fields(self, {"window_tokens": "window", "sink_tokens": "sinks"})
         if self.window_tokens < 1:
             raise ArgumentError("window", self.window_tokens, "at least 1")
         if self.sink_tokens < 0:
@@ -107,6 +109,7 @@ def make_sparse_attention(window: int | None, sinks: int | None) -> SparseAttent
     Raises:
         ArgumentError: sinks without a window, sizes outside of their limits.
     """
+    sinks = check_argument("sinks", sinks, int | None)
     if window is not None:
         return SparseAttention(window, DEFAULT_SINKS if sinks is None else sinks)
     if sinks is not None:

@@ -107,6 +107,9 @@ def load_token_model(
         raise CheckpointError(f"{tokens}: prompt_mask", "padding", limit)
     config, weights = load_checkpoint(directory, dtype)
     given.check_model(config)
+    if tokens_per_frame > config.max_position_embeddings:
+        limit = f"at most {config.position_limit}"
+        raise ArgumentError("tokens_per_frame", tokens_per_frame, limit)
     prompts = Prompts(given.prompt_ids, given.prompt_ids)
     rows = TokenRows(prompts, given.forced_ids, f"the rows of {Path(tokens).name}")
     return TokenModel(config, weights, rows, tokens_per_frame, Path(directory), Path(tokens))
@@ -138,7 +141,8 @@ def load_clip_model(
     if tokens is None:
         if tokens_per_frame is not None:
             raise ArgumentError("tokens_per_frame", tokens_per_frame, "given together with tokens")
-        if Path(directory).is_dir() and not is_video_model(directory):
+        is_directory = os.path.isdir(directory)  # noqa: PTH112 - it never raises
+        if is_directory and not is_video_model(directory):
             limit = "those of a video model; any other Llama needs tokens and tokens_per_frame"
             raise CheckpointError(str(directory), "no clips", limit)
         return load_video_model(directory, dtype)

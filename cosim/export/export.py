@@ -36,6 +36,7 @@ from fastcar.cosim.verilog.verilog import (
     export_verilog,
     make_waivers,
 )
+from fastcar.reference.arguments import check_fields
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
@@ -50,6 +51,8 @@ DATA_SUFFIX = ".hex"
 MAX_LATENCY_CYCLES = 1000
 DEFAULT_SLOTS = 4
 """Slots of the testbench, fewer where accelerator or model have fewer."""
+_NAMES = {"num_slots": "slots", "layer_index": "layer", "latency_cycles": "latency"}
+"""What users call the fields of a request."""
 
 ICARUS_COMMANDS = (
     f"iverilog -g2012 -o {BENCH_NAME}.vvp {TESTBENCH_FILE} {VERILOG_FILE}",
@@ -94,6 +97,7 @@ class ExportRequest:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self, _NAMES)
         if self.preset is not None:
             self._check_preset(self.preset)
         if self.num_slots is not None and not 1 <= self.num_slots <= MAX_SLOTS:

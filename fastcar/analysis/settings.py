@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from fastcar.metrics import check_frame_size
+from fastcar.reference.arguments import check_argument, check_fields
 from fastcar.reference.calibration import compute_ceiling
 from fastcar.reference.clip_model import ClipModel
-from fastcar.reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError, CheckpointError
+from fastcar.reference.thresholds import check_ratio
 from fastcar.reference.video.model import VideoModel
+
+MIN_FRAMES = {"frames": 3, "long_frames": 4}
+"""Frames of a run, at least: quality counts from the third frame on, drift compares two halves."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,7 @@ class AnalysisSettings:
         clips: held-out clips that every number is measured on.
         calibration_clips: calibration clips that every threshold comes from.
         frames: frames of a run, at least 3 (quality counts from the third frame on).
-        long_frames: frames of the drift runs.
+        long_frames: frames of the drift runs, at least 4 (drift compares two halves).
         long_clips: held-out clips of the drift runs.
         ratios: target ratios of the comparison of gates, ascending.
         few_ratios: those of the costlier questions, a subset of `ratios`.
@@ -44,17 +49,26 @@ class AnalysisSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("clips", "calibration_clips", "long_clips", "corrective_runs"):
             if getattr(self, name) < 1:
                 raise ArgumentError(name, getattr(self, name), "at least 1")
-        for name in ("frames", "long_frames"):
-            if getattr(self, name) < 3:
-                raise ArgumentError(name, getattr(self, name), "at least 3")
+        for name, least in MIN_FRAMES.items():
+            if getattr(self, name) < least:
+                raise ArgumentError(name, getattr(self, name), f"at least {least}")
         if self.sweep_points < 2:
             raise ArgumentError("sweep_points", self.sweep_points, "at least 2")
         if self.seed < 0:
             raise ArgumentError("seed", self.seed, "at least 0")
-        if not set(self.few_ratios) <= set(self.ratios):
+        self._check_lists()
+
+    def _check_lists(self) -> None:
+        for ratio in self.ratios:
+            check_ratio("ratios", ratio)
+        for name in ("windows_tokens", "batch_rows"):
+            if min(getattr(self, name), default=0) < 1:
+                raise ArgumentError(name, getattr(self, name), "one or more, each at least 1")
+        if not self.few_ratios or not set(self.few_ratios) <= set(self.ratios):
             raise ArgumentError("few_ratios", self.few_ratios, f"among ratios {self.ratios}")
 
     def get_quick(self) -> AnalysisSettings:
@@ -86,7 +100,14 @@ class AnalysisSettings:
     def fit(self, model: ClipModel) -> AnalysisSettings:
         """The same with no more clips and frames than the model has."""
         held_out, calibration = model.load_rows("held_out"), model.load_rows("calibration")
-        most_frames = held_out.count_frames(model.tokens_per_frame)
+        most_frames, least = held_out.count_frames(model.tokens_per_frame), max(MIN_FRAMES.values())
+        if most_frames < least:
+            most = held_out.token_ids.shape[1] // least
+            limit = f"at most {most}, so that the rows have {least} frames"
+            raise ArgumentError("tokens_per_frame", model.tokens_per_frame, limit)
+        if model.num_frames < least:
+            found, limit = f"{model.num_frames} frames", f"a model of {least} or more"
+            raise CheckpointError(str(model.directory), found, limit)
         return replace(
             self,
             clips=min(self.clips, len(held_out)),
@@ -108,3 +129,40 @@ class AnalysisSettings:
         for name in ("frames", "long_frames"):
             if getattr(self, name) > most:
                 raise ArgumentError(name, getattr(self, name), f"at most {most}, as recorded")
+
+
+def make_settings(clips: int | None, seed: int, quick: bool) -> AnalysisSettings:
+    """What users say; a number of clips that was given holds for all questions."""
+    settings = replace(AnalysisSettings(), seed=seed)
+    if quick:
+        settings = settings.get_quick()
+    if clips is None:
+        return settings
+    return replace(settings, clips=clips, long_clips=min(settings.long_clips, max(1, clips)))
+
+
+def choose_settings(
+    model: ClipModel,
+    clips: int | None = None,
+    seed: int = 0,
+    quick: bool = False,
+    settings: AnalysisSettings | None = None,
+) -> AnalysisSettings:
+    """How much is measured of a model: what users say, as far as the model has it.
+
+    Args:
+        model: whose rows are measured.
+        clips: None = as many as usual, or as there are.
+        seed: of the random gate.
+        quick: fewer clips and frames.
+        settings: all sizes, in place of the three before.
+
+    Raises:
+        ArgumentError: no such values, too few frames.
+    """
+    if settings is not None:
+        chosen: AnalysisSettings = check_argument("settings", settings, AnalysisSettings)
+        return chosen
+    clips = check_argument("clips", clips, int | None)
+    given = make_settings(clips, seed, check_argument("quick", quick, bool)).fit(model)
+    return given if clips is None else replace(given, clips=clips)

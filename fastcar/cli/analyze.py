@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from fastcar.analysis.report import analyze as run_analysis
-from fastcar.analysis.report import write_report
-from fastcar.analysis.settings import AnalysisSettings
-from fastcar.analysis.training import describe_untrained
+from fastcar.analysis.settings import AnalysisSettings, choose_settings
 from fastcar.cli.console import show_progress, warn
 from fastcar.cli.options import (
     apply_options,
@@ -72,12 +68,15 @@ def analyze(
       fastcar analyze --clips 32 --out out/findings
       fastcar analyze --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --out out/mine
     """  # noqa: D301 - click reads \b as "keep these lines"
+    # what measures and draws takes a second to import: --help does without, a run starts with it
+    from fastcar.analysis.report import analyze as run_analysis
+    from fastcar.analysis.report import write_report
+    from fastcar.analysis.training import describe_untrained
+
     check_processes(processes)
     check_writable_directory(out, is_forced)
     model = load_clip_model(checkpoint, tokens, tokens_per_frame)
-    settings = make_settings(clips, seed, quick).fit(model)
-    if clips is not None:
-        settings = replace(settings, clips=clips)
+    settings = choose_settings(model, clips, seed, quick)
     with write_directory_atomically(out, "analyze", is_forced) as partial:
         with show_progress("known jobs", is_one_bar=True) as progress:
             report = run_analysis(model, settings, processes, progress)
@@ -90,13 +89,3 @@ def analyze(
     for answer in report["answers"]:
         click.echo(f"{answer['question']}\n  {answer['answer']}")
     click.echo(f"written to {out}: {names[0]}, {names[1]}, {len(names) - 2} figures")
-
-
-def make_settings(clips: int | None, seed: int, quick: bool) -> AnalysisSettings:
-    """What parsed options say; a number of clips that was given holds for all questions."""
-    settings = replace(AnalysisSettings(), seed=seed)
-    if quick:
-        settings = settings.get_quick()
-    if clips is None:
-        return settings
-    return replace(settings, clips=clips, long_clips=min(settings.long_clips, max(1, clips)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from fastcar.cli.options import (
 )
 from fastcar.cosim.backends.backend import WatchdogError
 from fastcar.cosim.lockstep import LockstepError
-from fastcar.cosim.report import build_report
 from fastcar.cosim.report_tables import format_report
 from fastcar.cosim.request import (
     BACKENDS,
@@ -37,11 +37,11 @@ from fastcar.cosim.request import (
     CosimRequest,
     Mode,
 )
-from fastcar.cosim.run import Cosim, prepare_cosim, run_cosim
+from fastcar.cosim.run import Cosim
 from fastcar.cosim.wave import WINDOW_CYCLES, write_wave
-from fastcar.hardware_pictures import draw_cosim
+from fastcar.cosimulation import cosimulate_model
 from fastcar.output import check_writable, write_atomically
-from fastcar.reference.errors import ArgumentError, FastCarError, NonFiniteError, OutputError
+from fastcar.reference.errors import ArgumentError, FastCarError, OutputError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.token_model import load_clip_model
 
@@ -155,43 +155,44 @@ def cosim(
       fastcar cosim --backend verilator --batch 16 --frames 16
       fastcar cosim --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --tau 0.3
     """  # noqa: D301 - click reads \b as "keep these lines"
-    tokens, options["num_tokens"] = read_old_number(tokens, options["num_tokens"])
+    from fastcar.hardware_pictures import draw_cosim  # Matplotlib: --help does without
+
+    is_renamed = tokens is not None and is_number_of_tokens(tokens)
+    if is_renamed:
+        options["num_tokens"], tokens = int(str(tokens)), None
     request = CosimRequest(
         mode=Mode(mode), source=DecisionSource(source), keeps_memory=wave is not None, **options
     )
     picture = None if out is None else get_picture_path(out)
     check_outputs(wave, out, picture)
     model = load_clip_model(checkpoint, tokens, tokens_per_frame)
-    failure: FastCarError | None = None
     with show_progress() as progress:
-        run, decoder = prepare_cosim(request, model, progress)
-        try:
-            run_cosim(run, decoder, progress)
-        except NonFiniteError:
-            raise  # of the model, not of the hardware
-        except FastCarError as error:
-            failure = error
+        done = cosimulate_model(request, model, progress)
         if wave is not None:
             progress("wave form", 0, 0)
-            write_last_wave(wave, run, failure)
-    report = build_report(run, failure)
+            write_last_wave(wave, done.run, done.failure)
+    report, failure = done.report, done.failure
     text = json.dumps(report, indent=1, allow_nan=False)
     if out is not None and picture is not None:
         with write_atomically(picture) as partial_picture, write_atomically(out) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
             draw_cosim(report, partial_picture)
+    if is_renamed:
+        note("--tokens takes a file now; the number of tokens is --num-tokens")
     for line in report["warnings"]:
         warn(line)
     click.echo(text if is_json else format_report(report))
     return EXIT_DIFFERENT if failure is not None else 0
 
 
-def read_old_number(tokens: Path | None, num_tokens: int | None) -> tuple[Path | None, int | None]:
-    """`--tokens 3` was the number of simulated tokens before it was a file."""
-    if tokens is None or tokens.exists() or not tokens.name.isdecimal():
-        return tokens, num_tokens
-    note(f"--tokens takes a file now; the number is --num-tokens {tokens.name}")
-    return None, int(tokens.name)
+def is_number_of_tokens(tokens: Path) -> bool:
+    """Whether --tokens has a number, as it once did, and not the name of a file.
+
+    >>> is_number_of_tokens(Path("37")), is_number_of_tokens(Path("tokens/37"))
+    (True, False)
+    """
+    text = str(tokens)
+    return text.isdecimal() and len(text) < 10 and not os.path.lexists(tokens)
 
 
 def check_outputs(wave: Path | None, out: Path | None, picture: Path | None) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,11 @@ from fastcar.cli.options import (
     source_option,
     tokens_options,
 )
-from fastcar.cosim.export.export import DEFAULT_SLOTS, ExportPackage, ExportRequest, make_package
+from fastcar.cli.path_type import PATH
+from fastcar.cosim.export.export import DEFAULT_SLOTS, ExportRequest, make_package
 from fastcar.cosim.request import DEFAULT_LANES
-from fastcar.folder_output import check_writable_directory, write_directory_atomically
+from fastcar.exporting import write_package
+from fastcar.folder_output import check_writable_directory
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.token_model import load_clip_model
 from fastcar.reference.video.model import SHIPPED_MODEL
@@ -46,7 +47,7 @@ _OPTIONS = (
     force_option,
     click.option(
         "--checkpoint",
-        type=click.Path(path_type=Path),
+        type=PATH,
         metavar="DIR",
         help="Model whose tokens the testbench runs: a video model, or with --tokens any Hugging "
         "Face Llama directory.  [the shipped model; random tokens where a preset has other sizes]",
@@ -110,27 +111,9 @@ def export(
     if checkpoint is not None or tokens is not None or tokens_per_frame is not None:
         model = load_clip_model(checkpoint or SHIPPED_MODEL, tokens, tokens_per_frame)
     package = make_package(request, model)
-    with write_directory_atomically(out, "export", is_forced) as partial:
-        for name, text in package.files.items():
-            (partial / name).write_text(text, encoding="utf-8")
-    report = build_report(package, out)
+    report = write_package(package, out, is_forced)
     click.echo(json.dumps(report, indent=1) if is_json else format_report(report))
     return 0
-
-
-def build_report(package: ExportPackage, out: Path) -> dict[str, Any]:
-    """What was written."""
-    recording = package.recording
-    return {
-        "out": str(out),
-        "preset": package.name,
-        "accelerator": asdict(package.recording.config),
-        "recorded": recording.description,
-        "instructions": len(recording.program),
-        "cycles": recording.counters.cycles,
-        "assertions": len(package.design.assertions),
-        "files": {name: len(text.encode()) for name, text in package.files.items()},
-    }
 
 
 def format_report(report: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
@@ -24,9 +23,8 @@ from fastcar.cli.options import (
     read_thresholds,
     semantics_option,
 )
-from fastcar.cli.tables import print_report
+from fastcar.cli.path_type import PATH
 from fastcar.folder_output import check_writable_directory, write_directory_atomically
-from fastcar.gallery import write_results
 from fastcar.gate_choice import DEFAULT_CLOSED_LOOP_RUNS
 from fastcar.generation import run_generation
 from fastcar.proofs.certificate import CERTIFICATES
@@ -36,7 +34,6 @@ from fastcar.reference.replay import Semantics
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
-from fastcar.report import build_report
 from fastcar.request import DEFAULT_TEMPERATURE, GenerationRequest
 
 _WHAT = (
@@ -138,7 +135,7 @@ _SAMPLING = (
 _RUN = (
     click.option(
         "--checkpoint",
-        type=click.Path(path_type=Path),
+        type=PATH,
         default=SHIPPED_MODEL,
         help="Directory of a video model.  [the shipped one]",
     ),
@@ -168,6 +165,11 @@ def generate(**options: Any) -> None:
       fastcar generate --prompt "3 right-down" --out out/three
       fastcar generate --continue held_out:0-3 --tau 0.2 --out out/clips
     """  # noqa: D301 - click reads \b as "keep these lines"
+    # what measures and draws takes a second to import: --help does without, a run starts with it
+    from fastcar.cli.tables import print_report
+    from fastcar.gallery import write_results
+    from fastcar.report import build_report
+
     checkpoint, dtype = options.pop("checkpoint"), DTYPES[options.pop("dtype")]
     directory, is_json = options.pop("out"), options.pop("is_json")
     is_forced = options.pop("is_forced")

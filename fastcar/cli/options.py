@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import numpy as np
 
-from fastcar.cli.output_path import OutputPath
+from fastcar.cli.path_type import PATH
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.replay import Semantics
@@ -119,7 +118,7 @@ def checkpoint_option(text: str) -> Decorator:
     """A model, the shipped one by default."""
     return click.option(
         "--checkpoint",
-        type=click.Path(path_type=Path),
+        type=PATH,
         default=SHIPPED_MODEL,
         metavar="DIR",
         help=f"{text}  [the shipped model]",
@@ -147,7 +146,7 @@ tokens_per_frame_option = click.option(
 tokens_options = (
     click.option(
         "--tokens",
-        type=click.Path(path_type=Path),
+        type=PATH,
         metavar="TOKENS.npz",
         help="Integer arrays prompt_ids [B,P], forced_ids [B,S]: makes any Llama directory do.  "
         "[the clips of the video model]",
@@ -159,12 +158,12 @@ tokens_options = (
 
 def file_option(name: str, metavar: str, text: str) -> Decorator:
     """A file to write, none by default."""
-    return click.option(name, type=OutputPath(), metavar=metavar, help=text)
+    return click.option(name, type=PATH, metavar=metavar, help=text)
 
 
 def out_option(metavar: str, text: str) -> Decorator:
     """File or directory that the command is there for."""
-    return click.option("--out", type=OutputPath(), required=True, metavar=metavar, help=text)
+    return click.option("--out", type=PATH, required=True, metavar=metavar, help=text)
 
 
 def source_option(default: DecisionSource) -> Decorator:

@@ -17,17 +17,12 @@ from fastcar.cli.options import (
     source_option,
     tokens_options,
 )
+from fastcar.cli.path_type import PATH
 from fastcar.cosim.cycles.workload import WORKLOADS
-from fastcar.cosim.prediction import predict as predict_cycles
 from fastcar.cosim.prediction_request import DEFAULT_PRESET, DEFAULT_RATIOS, PredictionRequest
 from fastcar.cosim.prediction_tables import format_report
-from fastcar.reference.clip_model import ClipModel
-from fastcar.reference.config import ModelConfig
-from fastcar.reference.errors import ArgumentError
-from fastcar.reference.files.config_file import load_config
-from fastcar.reference.files.quantization_config import get_quantization
+from fastcar.predicting import predict_checkpoint
 from fastcar.reference.integer.mlp_engine import DecisionSource
-from fastcar.reference.token_model import is_video_model, load_clip_model
 
 _DEFAULTS = PredictionRequest()
 _KNOWN = "[the preset's, if known]"
@@ -41,7 +36,7 @@ _OPTIONS = (
     ),
     click.option(
         "--checkpoint",
-        type=click.Path(path_type=Path),
+        type=PATH,
         metavar="DIR",
         help="Sizes of this Llama directory; decisions as measured on its clips, or on --tokens.",
     ),
@@ -97,21 +92,7 @@ def predict(
       fastcar predict --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --cores 4
     """  # noqa: D301 - click reads \b as "keep these lines"
     request = PredictionRequest(source=DecisionSource(source), **options)
-    model = load_predicted_model(checkpoint, tokens, tokens_per_frame)
     with show_progress() as progress:
-        report = predict_cycles(request, model, progress)
+        report = predict_checkpoint(request, checkpoint, tokens, tokens_per_frame, progress)
     click.echo(json.dumps(report, indent=1, allow_nan=False) if is_json else format_report(report))
     return 0
-
-
-def load_predicted_model(
-    checkpoint: Path | None, tokens: Path | None, tokens_per_frame: int | None
-) -> ClipModel | ModelConfig | None:
-    """The model whose decisions are measured, its sizes alone, or nothing for a preset."""
-    if checkpoint is None:
-        if tokens is not None:
-            raise ArgumentError("tokens", str(tokens), "given together with checkpoint")
-        return None
-    if tokens is None and tokens_per_frame is None and not is_video_model(checkpoint):
-        return load_config(checkpoint, get_quantization(checkpoint))
-    return load_clip_model(checkpoint, tokens, tokens_per_frame)

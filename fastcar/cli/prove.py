@@ -17,6 +17,7 @@ from fastcar.cli.options import (
     number_option,
     tokens_per_frame_option,
 )
+from fastcar.cli.path_type import PATH
 from fastcar.output import check_writable, write_atomically
 from fastcar.proving import CERTIFIED_INSTANCES, MAX_INSTANCES, Request
 from fastcar.proving import prove as run_checks
@@ -36,7 +37,7 @@ _OPTIONS = (
     checkpoint_option("Video model, or any Hugging Face Llama directory."),
     click.option(
         "--tokens",
-        type=click.Path(path_type=Path),
+        type=PATH,
         metavar="TOKENS.npz",
         help="Integer arrays prompt_ids [B,P], forced_ids [B,S].  [clips, or random tokens]",
     ),

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import shutil
+from functools import partial
 from pathlib import Path
 
 import click
 
+from fastcar.api.quantize import quantize as quantize_files
 from fastcar.cli.console import show_progress
 from fastcar.cli.options import apply_options, out_option
-from fastcar.folder_output import check_writable_directory, write_directory_atomically
-from fastcar.reference.files.config_file import load_config
-from fastcar.reference.files.int8_writer import quantize_checkpoint_files
-from fastcar.reference.video.companion_files import find_companions
+from fastcar.cli.path_type import PATH
 
 _OPTIONS = (
     click.option(
         "--checkpoint",
-        type=click.Path(path_type=Path),
+        type=PATH,
         required=True,
         metavar="DIR",
         help="Hugging Face Llama directory of F32, F16, BF16 or F64 weights.",
@@ -42,18 +40,7 @@ def quantize(checkpoint: Path, out: Path, is_json: bool) -> None:
     Example:
       fastcar quantize --checkpoint LLAMA --out out/int8
     """  # noqa: D301 - click reads \b as "keep these lines"
-    check_writable_directory(out)
-    companions = find_companions(checkpoint, load_config(checkpoint))
-    with (
-        show_progress("weights") as update,
-        write_directory_atomically(out, "quantize") as partial,
-    ):
-        config = quantize_checkpoint_files(
-            checkpoint, partial, lambda done, total: update("quantize", done, total)
-        )
-        for path in companions:
-            shutil.copyfile(path, partial / path.name)
-        num_bytes = sum(path.stat().st_size for path in partial.iterdir())
-    summary = {"layers": config.num_hidden_layers, "bytes": num_bytes}
-    text = f"{summary['layers']} layers, {num_bytes / 1e6:.1f} MB; written to {out}"
+    with show_progress("weights") as update:
+        summary = quantize_files(checkpoint, out, progress=partial(update, "quantize"))
+    text = f"{summary['layers']} layers, {summary['bytes'] / 1e6:.1f} MB; written to {out}"
     click.echo(json.dumps(summary) if is_json else text)

@@ -21,6 +21,7 @@ from fastcar.cli.options import (
     read_thresholds,
     semantics_option,
 )
+from fastcar.cli.path_type import PATH
 from fastcar.cli.tables import format_share
 from fastcar.output import check_writable, write_atomically
 from fastcar.reference.engine_factory import make_engine
@@ -39,14 +40,14 @@ from fastcar.reference.trace import Trace, make_score_gate, run_trace
 _OPTIONS = (
     click.option(
         "--checkpoint",
-        type=click.Path(path_type=Path),
+        type=PATH,
         required=True,
         metavar="DIR",
         help="Hugging Face Llama directory.",
     ),
     click.option(
         "--tokens",
-        type=click.Path(path_type=Path),
+        type=PATH,
         required=True,
         metavar="TOKENS.npz",
         help="Integer arrays prompt_ids [B,P], forced_ids [B,S], perhaps prompt_mask [B,P].",
@@ -102,7 +103,6 @@ def trace(
     if thresholds is not None:
         if tau is not None:
             raise ArgumentError("thresholds", thresholds, "left out: it is the old name of tau")
-        note("--thresholds is now --tau")
         tau = thresholds
     if tau is None:
         tau = (None,)
@@ -130,6 +130,8 @@ def trace(
         np.savez(file, **vars(result))
     chosen = spread_thresholds("tau", tau, config.num_hidden_layers)
     summary = summarise(result, chosen)
+    if thresholds is not None:
+        note("--thresholds is now --tau")
     for line in summary["warnings"]:
         warn(line)
     click.echo(json.dumps(summary) if is_json else format_summary(summary, out))

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import safetensors.numpy
 
+from fastcar.reference.arguments import check_argument
 from fastcar.reference.arrays import FloatArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError, CheckpointError, OutputError
@@ -79,6 +80,7 @@ def load_checkpoint(
         ArgumentError: another dtype.
         CheckpointError: anything missing, superfluous, misshapen, not finite or not supported.
     """
+    directory = check_argument("checkpoint", directory, str | os.PathLike[str])
     if dtype not in (np.float32, np.float64):
         raise ArgumentError("dtype", dtype, "np.float32 or np.float64")
     if has_int8_weights(directory):

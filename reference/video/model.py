@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arguments import check_argument
 from fastcar.reference.clip_model import TokenRows
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
@@ -135,7 +136,7 @@ def load_video_model(
     Raises:
         CheckpointError: a file that is missing or wrong, or one that does not fit the others.
     """
-    root = Path(directory)
+    root = Path(check_argument("checkpoint", directory, str | os.PathLike[str]))
     config, weights = load_checkpoint(root, dtype)
     codec, geometry = read_companions(root, config)
     return VideoModel(config, weights, codec, geometry, root)

@@ -346,7 +346,7 @@ def test_free_running_compares_higher_psnr_as_better() -> None:
 def test_command_writes_a_page(
     capsys: Capture, tmp_path: Path, checkpoint: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastcar.cli.analyze.make_settings", lambda *given: TINY_SETTINGS)
+    monkeypatch.setattr("fastcar.analysis.settings.make_settings", lambda *given: TINY_SETTINGS)
     out = tmp_path / "new" / "out"
     arguments = ("--checkpoint", checkpoint, "--processes", 1, "--out", out)
     outcome = run_command(capsys, "analyze", *arguments, "--json")
@@ -362,7 +362,7 @@ def test_command_prints_the_answers(
     report: Json,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("fastcar.cli.analyze.run_analysis", lambda *given: report)
+    monkeypatch.setattr("fastcar.analysis.report.analyze", lambda *given: report)
     monkeypatch.setattr("fastcar.analysis.report.QUESTIONS", QUESTIONS[:1])
     arguments = ("--checkpoint", checkpoint, "--out", tmp_path / "out")
     outcome = run_command(capsys, "analyze", *arguments)

@@ -87,7 +87,7 @@ def test_what_is_the_users_is_refused_or_kept(
     options = ("--preset", "tiny", "--out")
     words = ("holds Makefile, program.hex", "--force")
     check_refused(run_command(capsys, "export", *options, "."), words)
-    check_refused(run_command(capsys, "export", *options, ""), ("out = ''", "must be a path"))
+    check_refused(run_command(capsys, "export", *options, ""), ("--out", "'' is no path"))
     assert list_files(tmp_path) == ["Makefile", "program.hex", "program.hex/notes.txt"]
     assert run_command(capsys, "export", *options, ".", "--force").status == 0
     kept = ["Makefile.kept", "program.hex.kept", "program.hex.kept/notes.txt"]

@@ -84,7 +84,7 @@ def test_missing_extra_is_named_in_one_line(tmp_path: Path, library: str) -> Non
         f"raise ModuleNotFoundError('no such module', name={library!r})"
     )
     outcome = subprocess.run(
-        [sys.executable, "-m", "fastcar", "generate"],
+        [sys.executable, "-m", "fastcar", "generate", "--out", str(tmp_path / "out")],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -161,7 +161,9 @@ def test_a_stdout_that_takes_nothing_is_one_line(
         os.close(writer)
     assert outcome.returncode == 2
     line = f"fastcar: output = 'stdout': must take what is printed; {reason}\n"
-    assert outcome.stderr == line
+    # a slow machine says how far it has come before
+    assert outcome.stderr.splitlines(keepends=True)[-1] == line
+    assert "Traceback" not in outcome.stderr
 
 
 def run_process(arguments: list[str], **streams: Any) -> subprocess.CompletedProcess[str]:
@@ -205,7 +207,7 @@ def test_an_end_of_file_is_not_an_interruption(
     def end(*given: object) -> None:
         raise EOFError("Ran out of input")
 
-    monkeypatch.setattr("fastcar.cli.predict.predict_cycles", end)
+    monkeypatch.setattr("fastcar.cli.predict.predict_checkpoint", end)
     with pytest.raises(EOFError):
         run_command(capsys, "predict")
 

@@ -20,6 +20,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tools.mutants.arguments import ARGUMENT_MUTANTS
 from tools.mutants.commands import COMMAND_MUTANTS
 from tools.mutants.cosim import COSIM_MUTANTS
 from tools.mutants.inputs import INPUT_MUTANTS
@@ -45,6 +46,7 @@ MUTANTS = (
     *COSIM_MUTANTS,
     *SIMULATOR_MUTANTS,
     *COMMAND_MUTANTS,
+    *ARGUMENT_MUTANTS,
 )
 """Every planted bug."""
 

@@ -1,0 +1,163 @@
+"""`fastcar.trace`: a teacher-forced run of any checkpoint, recorded whole."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastcar.api.types import DType, PathLike, Thresholds, get_dtype, make
+from fastcar.reference.arguments import MAX_INT, check_argument
+from fastcar.reference.arrays import BoolArray, TokenIds
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.engine_factory import ENGINE_NAMES, make_engine
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.files.checkpoint import load_checkpoint
+from fastcar.reference.files.tokens_file import GivenTokens
+from fastcar.reference.kv_cache import CacheStorage
+from fastcar.reference.matrix import DecoderWeights
+from fastcar.reference.replay import ReplayConfig, Semantics
+from fastcar.reference.sparse_attention import make_sparse_attention
+from fastcar.reference.temporal_attention_score import HeadAggregation, HeadWeights
+from fastcar.reference.trace import Trace, make_score_gate, run_trace
+
+
+def trace(
+    checkpoint: PathLike | tuple[ModelConfig, DecoderWeights],
+    prompt_ids: ArrayLike,
+    forced_ids: ArrayLike,
+    *,
+    tokens_per_frame: int,
+    tau: Thresholds = None,
+    semantics: str | Semantics = Semantics.PAPER,
+    warmup_frames: int = 1,
+    max_chain: int | None = None,
+    aggregation: str | HeadAggregation | HeadWeights = HeadAggregation.MEAN,
+    prompt_mask: ArrayLike | None = None,
+    window: int | None = None,
+    sinks: int | None = None,
+    fused: bool = False,
+    dtype: DType | None = None,
+    engine: str = ENGINE_NAMES[0],
+    kv_cache: str | CacheStorage = CacheStorage.EXACT,
+) -> Trace:
+    """Decode given tokens with any Llama and record all decisions and outputs.
+
+    Args:
+        checkpoint: Hugging Face Llama directory, or config and weights of `load_checkpoint`.
+        prompt_ids: [B, P] integers in [0, V); one row alone may be [P].
+        forced_ids: [B, S] integers in [0, V), what step t is fed at position P + t; or [S].
+        tokens_per_frame: N, at least 1.
+        tau: TAS threshold, one or one per layer; None = dense.
+        semantics: score and comparison of the "paper" or of the "published" code (D-01, D-02).
+        warmup_frames: frames at the start that never replay, at least 1.
+        max_chain: most replays in a row; None = no limit.
+        aggregation: score of a layer from its heads' scores, "mean", "max" or weights [L, H].
+        prompt_mask: [B, P], 0 for padding at the left; None = no padding.
+        window: newest tokens that attention sees; None = all.
+        sinks: oldest tokens that stay visible beside a window; None = 4.
+        fused: attention by online softmax.
+        dtype: "float32" or "float64", of arithmetic and trace, where `checkpoint` is a directory;
+            None = float32.
+        engine: "numpy", or "numba" for compiled kernels (float32).
+        kv_cache: keys and values "exact" or rounded to "bfloat16" (float32 arithmetic).
+
+    Returns:
+        Logits, scores, decisions and outputs of every step, see `fastcar.Trace` for the shapes.
+
+    Raises:
+        ArgumentError: an argument of the wrong type or outside its limits; ids, shapes or
+            thresholds that do not fit the model or each other.
+        CheckpointError: a directory that cannot be used.
+
+    >>> import tempfile
+    >>> from fastcar.api.example import write_example
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     checkpoint = write_example(folder).checkpoint
+    ...     found = trace(checkpoint, [3, 1], [4, 1, 5, 9, 2, 6], tokens_per_frame=2, tau=-9)
+    >>> found.logits.shape, found.replayed[:, :, 0].all(axis=1).tolist()
+    ((6, 1, 20), [False, False, True, True, True, True])
+    """
+    replay = make(
+        ReplayConfig,
+        tokens_per_frame=tokens_per_frame,
+        semantics=semantics,
+        warmup_frames=warmup_frames,
+        max_chain=max_chain,
+        aggregation=aggregation,
+    )
+    thresholds = check_argument("tau", tau, tuple[float | None, ...] | None)
+    sparse = make_sparse_attention(window, sinks)
+    is_fused = check_argument("fused", fused, bool)
+    storage = check_argument("kv_cache", kv_cache, CacheStorage)
+    float_engine = make_engine(check_argument("engine", engine, str))
+    given = GivenTokens(
+        _read_ids("prompt_ids", prompt_ids),
+        _read_ids("forced_ids", forced_ids),
+        _read_mask(prompt_mask),
+    )
+    config, weights = _get_weights(checkpoint, dtype)
+    given.check_model(config)
+    gate = make_score_gate(
+        (None,) if tau is None else thresholds, config.num_hidden_layers, replay.semantics
+    )
+    return run_trace(
+        config,
+        weights,
+        given.prompt_ids,
+        given.forced_ids,
+        replay,
+        gate,
+        given.prompt_mask,
+        sparse,
+        is_fused,
+        float_engine,
+        storage,
+    )
+
+
+def _get_weights(
+    checkpoint: PathLike | tuple[ModelConfig, DecoderWeights], dtype: DType | None
+) -> tuple[ModelConfig, DecoderWeights]:
+    if isinstance(checkpoint, str | os.PathLike) or not isinstance(checkpoint, tuple | list):
+        directory = check_argument("checkpoint", checkpoint, PathLike)
+        return load_checkpoint(directory, get_dtype("float32" if dtype is None else dtype))
+    parts: list[Any] = list(checkpoint)
+    if len(parts) != 2 or not isinstance(parts[0], ModelConfig) or not hasattr(parts[1], "layers"):
+        found = [type(part).__name__ for part in parts]
+        raise ArgumentError("checkpoint", found, "a directory, or config and weights")
+    if dtype is not None:
+        raise ArgumentError("dtype", dtype, "given with a directory: weights have their own")
+    return parts[0], parts[1]
+
+
+def _read_array(name: str, values: ArrayLike, kinds: str, limit: str) -> Any:
+    """[rows, tokens] of arrays, lists or one row."""
+    try:
+        array = np.asarray(values)
+    except (ValueError, OverflowError):  # rows of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in kinds or array.ndim not in (1, 2) or not array.size:
+        found = f"{array.dtype} of shape {array.shape}"
+        raise ArgumentError(name, found, f"{limit} [rows, tokens], none of them 0")
+    return np.atleast_2d(array)
+
+
+def _read_ids(name: str, ids: ArrayLike) -> TokenIds:
+    array = _read_array(name, ids, "iu", "integers")
+    if array.max() > MAX_INT:
+        raise ArgumentError(name, int(array.max()), f"at most {MAX_INT}")
+    token_ids: TokenIds = array.astype(np.int64)
+    return token_ids
+
+
+def _read_mask(mask: ArrayLike | None) -> BoolArray | None:
+    if mask is None:
+        return None
+    array = _read_array("prompt_mask", mask, "biu", "0 and 1")
+    if not np.isin(array, (0, 1)).all():
+        raise ArgumentError("prompt_mask", "other numbers", "0 and 1")
+    flags: BoolArray = array.astype(bool)
+    return flags
