@@ -60,6 +60,7 @@ LAYERS = {
     "fastcar.proofs": Layer(name_trees("reference", "rtl", "proofs"), None),
     "fastcar.proofs.formal": Layer(name_trees("reference", "rtl", "cosim", "proofs"), None),
     "fastcar": Layer(frozenset({"fastcar"}), NUMERIC | COMMAND_LINE | {"pyrtl", "threadpoolctl"}),
+    "fastcar.strategies": Layer(frozenset({"fastcar"}), NUMERIC | {"hypothesis"}),
     "tools": Layer(frozenset({"fastcar", "tools"}), None),
 }
 """Rules by module; the longest name that contains a module counts."""
@@ -182,6 +183,8 @@ def test_every_python_tree_has_a_rule() -> None:
         ("fastcar.proofs.replay", "from fastcar.cosim import program", "fastcar.cosim.program"),
         ("fastcar.api", "from tools import bench", "tools.bench"),
         ("fastcar.api", "import sklearn", "sklearn"),
+        ("fastcar.api", "from hypothesis import given", "hypothesis.given"),
+        ("fastcar.strategies.models", "import rich", "rich"),
         ("tools.mutants", "from tests.conftest import OFFICIAL_VECTORS", "tests.conftest"),
     ],
 )
@@ -207,6 +210,7 @@ def test_planted_violation_is_found(module: str, source: str, found: str) -> Non
             "import numpy, pyrtl, fastcar.rtl.scheduler, fastcar.reference.scheduler",
         ),
         ("fastcar.api", "import click, rich, PIL.Image, skimage, fastcar.cosim, fastcar.proofs"),
+        ("fastcar.strategies.models", "import hypothesis, numpy, fastcar.rtl.config"),
         ("tools.moving_digits.train", "import torch, sklearn, fastcar"),
     ],
 )

@@ -28,10 +28,10 @@ from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.swiglu import compute_silu
 from fastcar.reference.thresholds import Measures
 from fastcar.reference.weights import make_random_weights
+from fastcar.strategies import Run, make_config, make_run, runs
 from tests.proofs.attacks import attack_once, attack_settings
 from tests.proofs.strategies import matrices, neighbours, units, vectors
-from tests.reference.runs import Run, decode, make_config, make_run
-from tests.reference.strategies import runs
+from tests.reference.runs import decode
 
 some_scales = st.sampled_from([1e-6, 1e-2, 1.0, 10.0, 1e3])
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from fastcar.reference.arrays import BoolArray, FloatArray
-from tests.reference.runs import Run, cast_weights, decode
+from fastcar.strategies import Run
+from tests.reference.runs import cast_weights, decode
 
 EXP_ROUNDINGS = 8
 """Roundings granted to one exponential; NumPy states at most 4 units in the last place."""

@@ -2,64 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
-from fastcar.reference.config import ModelConfig
+from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.gates import Gate
 from fastcar.reference.observation import LayerObservation
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.teacher_forcing import feed_tokens
-from fastcar.reference.weights import LayerWeights, ModelWeights, make_random_weights
-
-FloatType = type[np.floating[Any]]
-HEADS = {"multi-head": (2, 2), "grouped-query": (4, 2), "multi-query": (2, 1)}
-"""Query heads and key heads of each kind of attention."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A model and the tokens that a test feeds it.
-
-    Attributes:
-        config: sizes.
-        weights: random.
-        prompt_ids: [B, P].
-        prompt_mask: [B, P], False for padding at the left.
-        forced_ids: [B, S].
-        tokens_per_frame: N.
-    """
-
-    config: ModelConfig
-    weights: ModelWeights = field(repr=False)
-    prompt_ids: TokenIds
-    prompt_mask: BoolArray
-    forced_ids: TokenIds
-    tokens_per_frame: int
-
-    @property
-    def rows(self) -> int:
-        """B."""
-        return len(self.prompt_ids)
-
-    @property
-    def steps(self) -> int:
-        """S."""
-        return int(self.forced_ids.shape[1])
-
-    def select_rows(self, rows: list[int]) -> Run:
-        """The same run with some of its rows."""
-        return replace(
-            self,
-            prompt_ids=self.prompt_ids[rows],
-            prompt_mask=self.prompt_mask[rows],
-            forced_ids=self.forced_ids[rows],
-        )
+from fastcar.reference.weights import LayerWeights, ModelWeights
+from fastcar.strategies import Run
+from fastcar.strategies.models import FloatType
 
 
 @dataclass(frozen=True)
@@ -112,12 +69,6 @@ class Decoded:
         return stacked.reshape(len(self.logits), -1, *stacked.shape[1:])
 
 
-def make_config(kind: str = "grouped-query", layers: int = 2) -> ModelConfig:
-    """A tiny model whose width is not the width of its heads."""
-    heads, key_value_heads = HEADS[kind]
-    return ModelConfig(11, 12, 20, layers, heads, key_value_heads, 4, 1e-5, 100.0, 64)
-
-
 def cast_weights(weights: ModelWeights, dtype: FloatType) -> ModelWeights:
     """The same weights, rounded to another type."""
     layers = tuple(
@@ -126,29 +77,6 @@ def cast_weights(weights: ModelWeights, dtype: FloatType) -> ModelWeights:
     )
     embedding, norm, head = weights.embedding, weights.norm, weights.head
     return ModelWeights(embedding.astype(dtype), layers, norm.astype(dtype), head.astype(dtype))
-
-
-def make_run(
-    seed: int,
-    config: ModelConfig | None = None,
-    *,
-    rows: int = 3,
-    tokens_per_frame: int = 3,
-    frames: int = 3,
-    dtype: FloatType = np.float32,
-    padding: tuple[int, ...] = (0, 0, 0, 0),
-    prompt_tokens: int = 4,
-    steps: int | None = None,
-) -> Run:
-    """A run drawn from a seed; the last token of the last frame is not fed unless `steps` says."""
-    config = make_config() if config is None else config
-    rng = np.random.default_rng(seed)
-    weights = make_random_weights(config, rng, dtype)
-    num_steps = frames * tokens_per_frame - 1 if steps is None else steps
-    prompt_ids = rng.integers(0, config.vocab_size, (rows, prompt_tokens))
-    forced_ids = rng.integers(0, config.vocab_size, (rows, num_steps))
-    prompt_mask = np.arange(prompt_tokens) >= np.array(padding[:rows])[:, None]
-    return Run(config, weights, prompt_ids, prompt_mask, forced_ids, tokens_per_frame)
 
 
 @dataclass

@@ -18,34 +18,9 @@ from fastcar.reference.gates import (
 )
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds, Thresholds
-from tests.reference.runs import HEADS, FloatType, Run, make_config, make_run
+from fastcar.strategies.models import FLOAT_TYPES, HEADS, FloatType
 
-float_types: st.SearchStrategy[FloatType] = st.sampled_from([np.float32, np.float64])
-
-
-@st.composite
-def runs(
-    draw: st.DrawFn,
-    *,
-    dtypes: tuple[FloatType, ...] = (np.float32, np.float64),
-    padded: bool = True,
-    min_rows: int = 1,
-) -> Run:
-    """Any kind of attention, one or two layers, up to three rows and four frames of one to four."""
-    config = make_config(draw(st.sampled_from(sorted(HEADS))), draw(st.integers(1, 2)))
-    rows = draw(st.integers(min_rows, 3))
-    prompt_tokens = draw(st.integers(1, 4))
-    most_padding = prompt_tokens - 1 if padded else 0
-    return make_run(
-        draw(st.integers(0, 2**16)),
-        config,
-        rows=rows,
-        tokens_per_frame=draw(st.integers(1, 4)),
-        frames=draw(st.integers(2, 4)),
-        dtype=draw(st.sampled_from(dtypes)),
-        padding=tuple(draw(st.integers(0, most_padding)) for _ in range(rows)),
-        prompt_tokens=prompt_tokens,
-    )
+float_types: st.SearchStrategy[FloatType] = st.sampled_from(FLOAT_TYPES)
 
 
 @dataclass(frozen=True)

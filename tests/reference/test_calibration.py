@@ -22,9 +22,9 @@ from fastcar.reference.gates import ThresholdGate
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.thresholds import FixedThresholds, Measures
+from fastcar.strategies import Run, make_run, runs
 from tests.examples import examples
-from tests.reference.runs import Run, decode, make_run
-from tests.reference.strategies import runs
+from tests.reference.runs import decode
 
 names = st.sampled_from(sorted(THRESHOLD_GATES))
 ratios = st.floats(0, 1)

@@ -8,7 +8,8 @@ import pytest
 from fastcar.reference.certified_gate import CertifiedGate
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import GateQuery
-from tests.reference.runs import decode, make_run
+from fastcar.strategies import make_run
+from tests.reference.runs import decode
 
 ROWS = 3
 

@@ -9,7 +9,8 @@ import pytest
 
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
-from tests.reference.runs import HEADS, make_config
+from fastcar.strategies import make_config
+from fastcar.strategies.models import HEADS
 
 SIZES = (
     "vocab_size",

@@ -18,11 +18,11 @@ from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.rope_scaling import DynamicScaling
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.thresholds import FixedThresholds
+from fastcar.strategies import Run, make_run, runs
 from tests.examples import examples
 from tests.reference.naive_decoder import NaiveDecoder
 from tests.reference.rounding import compute_decode_bound
-from tests.reference.runs import Run, decode, make_decoder, make_run
-from tests.reference.strategies import runs
+from tests.reference.runs import decode, make_decoder
 
 sparsities = st.none() | st.builds(SparseAttention, st.integers(1, 12), st.integers(0, 3))
 DOUBLE = (np.float64,)

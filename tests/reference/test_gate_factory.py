@@ -25,9 +25,9 @@ from fastcar.reference.gate_factory import (
 from fastcar.reference.gates import PeriodicGate, RandomGate, ThresholdGate
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.thresholds import FixedThresholds
+from fastcar.strategies import Run, make_run, runs
 from tests.examples import examples
-from tests.reference.runs import Run, decode, make_run
-from tests.reference.strategies import runs
+from tests.reference.runs import decode
 
 
 def record_run(run: Run, gate: ThresholdGate) -> ReplayRecord:

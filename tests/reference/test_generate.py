@@ -15,8 +15,9 @@ from fastcar.reference.generate import DecodeOptions, DecodeResult, Prompts, com
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.weights import make_random_weights
+from fastcar.strategies import Run, make_config, make_run
 from tests.examples import examples
-from tests.reference.runs import Run, decode, make_config, make_run
+from tests.reference.runs import decode
 from tests.reference.strategies import GATES, GateSpec, gate_specs
 
 CONFIG = make_config()

@@ -16,9 +16,10 @@ from fastcar.reference.attention import compute_prompt_attention
 from fastcar.reference.bfloat16_matrix import round_bits, round_to_bfloat16, widen_bits
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.kv_cache import CacheStorage, KVCache
+from fastcar.strategies import Run, make_config, runs
 from tests.examples import examples
-from tests.reference.runs import Run, decode, make_config
-from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
+from tests.reference.runs import decode
+from tests.reference.strategies import GateSpec, attention_options, gate_specs
 
 CONFIG = make_config()
 DTYPE = np.dtype(np.float32)

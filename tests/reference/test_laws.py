@@ -24,9 +24,10 @@ from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.swiglu import compute_swiglu
 from fastcar.reference.thresholds import FixedThresholds
 from fastcar.reference.weights import LayerWeights, ModelWeights
+from fastcar.strategies import Run, make_run, runs
 from tests.examples import examples
-from tests.reference.runs import Decoded, Run, decode, decode_with, make_decoder, make_run
-from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
+from tests.reference.runs import Decoded, decode, decode_with, make_decoder
+from tests.reference.strategies import GateSpec, attention_options, gate_specs
 
 NEVER = ("tas", "input", "oracle", "random", "periodic", "none")
 

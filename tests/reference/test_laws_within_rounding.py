@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from hypothesis import given
 
+from fastcar.strategies import Run, runs
 from tests.examples import examples
 from tests.reference.rounding import compute_decode_bound
-from tests.reference.runs import Run, decode, make_decoder
-from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
+from tests.reference.runs import decode, make_decoder
+from tests.reference.strategies import GateSpec, attention_options, gate_specs
 
 DOUBLE = (np.float64,)
 

@@ -14,7 +14,7 @@ from fastcar.reference.mlp_evaluation import MlpEvaluation
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.swiglu import compute_swiglu
 from fastcar.reference.weights import make_random_weights
-from tests.reference.runs import make_config
+from fastcar.strategies import make_config
 
 CONFIG = make_config(layers=1)
 LAYER = make_random_weights(CONFIG, np.random.default_rng(0), np.float64).layers[0]

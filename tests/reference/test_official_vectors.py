@@ -11,8 +11,9 @@ import pytest
 from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.trace import Trace, make_score_gate, run_trace
+from fastcar.strategies import Run
 from tests.reference.rounding import compute_decode_bound
-from tests.reference.runs import Run, decode
+from tests.reference.runs import decode
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 TOLERANCE = 1e-4

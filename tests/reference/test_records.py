@@ -11,8 +11,9 @@ from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.thresholds import FixedThresholds
-from tests.reference.runs import Decoded, Run, decode, make_run
-from tests.reference.strategies import GateSpec, gate_specs, runs
+from fastcar.strategies import Run, make_run, runs
+from tests.reference.runs import Decoded, decode
+from tests.reference.strategies import GateSpec, gate_specs
 
 
 def make_record(run: Run, decoded: Decoded) -> ReplayRecord:

@@ -20,7 +20,7 @@ from fastcar.reference.swiglu import compute_swiglu
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.thresholds import Measures
 from fastcar.reference.weights import LayerWeights, make_random_weights
-from tests.reference.runs import make_config
+from fastcar.strategies import make_config
 
 CONFIG = make_config(layers=2)
 LAYERS = make_random_weights(CONFIG, np.random.default_rng(0)).layers

@@ -16,7 +16,7 @@ from fastcar.reference.rope_scaling import (
     RopeScaling,
     YarnScaling,
 )
-from tests.reference.runs import make_config
+from fastcar.strategies import make_config
 
 YARN = YarnScaling(4.0, 16, 1.25)
 

@@ -18,8 +18,8 @@ from fastcar.reference.rope_scaling import (
     YarnScaling,
 )
 from fastcar.reference.rotary import compute_frequencies, make_rotary_table
+from fastcar.strategies import make_config
 from tests.reference.rounding import get_unit_roundoff
-from tests.reference.runs import make_config
 
 CONFIG = replace(make_config(), head_dim=8, max_position_embeddings=512)
 DTYPES = st.sampled_from([np.float32, np.float64])

@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from fastcar.reference.arrays import BoolArray
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.scheduler import (
-    MAX_CORES,
     MAX_SLOTS,
     CoreIndex,
     Dispatch,
@@ -22,12 +20,12 @@ from fastcar.reference.scheduler import (
     pack_index_word,
     unpack_index_word,
 )
+from fastcar.strategies import core_counts, decisions
 
-core_counts = st.integers(1, MAX_CORES)
-flags = st.integers(1, MAX_SLOTS).flatmap(lambda slots: arrays(np.bool_, slots))
+flags, cores = decisions(), core_counts()
 
 
-@given(flags, core_counts, st.sampled_from(Dispatch))
+@given(flags, cores, st.sampled_from(Dispatch))
 def test_every_computing_slot_stands_in_one_queue_in_order(
     computes: BoolArray, num_cores: int, dispatch: Dispatch
 ) -> None:
@@ -39,7 +37,7 @@ def test_every_computing_slot_stands_in_one_queue_in_order(
     assert schedule.num_rounds == max(schedule.loads)
 
 
-@given(flags, core_counts)
+@given(flags, cores)
 def test_the_i_th_computing_slot_goes_to_core_i_mod_c(computes: BoolArray, num_cores: int) -> None:
     schedule = compute_schedule(computes, num_cores)
     cores = [schedule.mapping[slot] for slot in np.flatnonzero(computes)]
@@ -47,20 +45,20 @@ def test_the_i_th_computing_slot_goes_to_core_i_mod_c(computes: BoolArray, num_c
     assert all(schedule.mapping[slot] is None for slot in np.flatnonzero(~computes))
 
 
-@given(flags, core_counts)
+@given(flags, cores)
 def test_static_mapping_ignores_the_neighbours(computes: BoolArray, num_cores: int) -> None:
     schedule = compute_schedule(computes, num_cores, Dispatch.STATIC)
     expected = [slot % num_cores if computes[slot] else None for slot in range(len(computes))]
     assert list(schedule.mapping) == expected
 
 
-@given(flags, core_counts)
+@given(flags, cores)
 def test_all_computing_is_the_static_mapping(computes: BoolArray, num_cores: int) -> None:
     dense = np.ones_like(computes)
     assert compute_schedule(dense, num_cores) == compute_schedule(dense, num_cores, Dispatch.STATIC)
 
 
-@given(flags, core_counts, st.integers(0, MAX_SLOTS - 1))
+@given(flags, cores, st.integers(0, MAX_SLOTS - 1))
 def test_fewer_slots_are_slots_that_replay(
     computes: BoolArray, num_cores: int, num_more: int
 ) -> None:

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 import fastcar.reference.swiglu as swiglu
 from fastcar.reference.swiglu import compute_silu, compute_swiglu
 from fastcar.reference.weights import LayerWeights, make_random_weights
+from fastcar.strategies import make_config
 from tests.reference.rounding import EXP_ROUNDINGS, compute_gamma
-from tests.reference.runs import make_config
 
 DTYPES = st.sampled_from([np.float32, np.float64])
 finite = st.floats(-500, 500, allow_subnormal=False)

@@ -7,7 +7,8 @@ import pytest
 
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.teacher_forcing import feed_tokens
-from tests.reference.runs import Recorder, make_decoder, make_run
+from fastcar.strategies import make_run
+from tests.reference.runs import Recorder, make_decoder
 
 
 def test_equals_prefill_and_steps() -> None:

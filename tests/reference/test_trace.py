@@ -13,8 +13,9 @@ from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import TemporalAttentionScoreGate
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.trace import Trace, make_score_gate, run_trace
-from tests.reference.runs import Run, decode, make_run
-from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
+from fastcar.strategies import Run, make_run, runs
+from tests.reference.runs import decode
+from tests.reference.strategies import GateSpec, attention_options, gate_specs
 
 
 def trace_run(run: Run, gate: Any, replay: ReplayConfig | None = None, **options: Any) -> Trace:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.weights import get_layer_shapes, make_random_weights
-from tests.reference.runs import HEADS, make_config
+from fastcar.strategies import make_config
+from fastcar.strategies.models import HEADS
 
 
 @given(st.sampled_from(sorted(HEADS)), st.integers(1, 3), st.booleans(), st.booleans())

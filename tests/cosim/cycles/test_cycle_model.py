@@ -23,7 +23,9 @@ from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.scheduler import Dispatch
 from fastcar.rtl.config import TINY, AcceleratorConfig
-from fastcar.rtl.instruction import Buffer, Instruction, Opcode, Predicate, encode, get_buffer_words
+from fastcar.rtl.instruction import Instruction, Opcode, Predicate, encode
+from fastcar.strategies import programs
+from fastcar.strategies.programs import MEMORY_BEATS
 from tests.cosim.tiny_model import make_model, make_request
 from tests.examples import examples
 
@@ -35,7 +37,6 @@ CONFIGS = [
 ]
 """One core and many, shallow queues, one word and many."""
 
-MEMORY_BEATS = 512
 LIMIT_CYCLES = 200_000
 
 
@@ -121,87 +122,6 @@ def test_stalls_take_no_more_cycles_than_there_are(
         fewest, most = bound_cycles(prediction, run.result.counters)
         assert fewest <= run.result.cycles <= most
         event(f"more cycles: {run.result.cycles > fewest}")
-
-
-@st.composite
-def core_instructions(
-    draw: st.DrawFn, config: AcceleratorConfig, slot: int, predicate: Predicate
-) -> Instruction:
-    """Any legal instruction of a core that decides nothing; short ones more often."""
-    opcode = draw(
-        st.sampled_from(
-            [Opcode.ADD, Opcode.LOAD, Opcode.STORE, Opcode.NORM, Opcode.GEMV, Opcode.GEMV_SILU]
-        )
-    )
-
-    def words(*buffers: Buffer) -> int:
-        return draw(st.integers(1, min(get_buffer_words(config, buffer) for buffer in buffers)))
-
-    common = {"predicate": predicate, "slot": slot, "is_last": draw(st.integers(0, 1))}
-    address = draw(st.integers(0, MEMORY_BEATS // 2))
-    if opcode == Opcode.LOAD:
-        target = draw(st.sampled_from(Buffer))
-        return Instruction(opcode, target=target, rows=words(target), address=address, **common)
-    if opcode == Opcode.STORE:
-        source = draw(st.sampled_from(Buffer))
-        return Instruction(opcode, source=source, rows=words(source), address=address, **common)
-    if opcode == Opcode.NORM:
-        return Instruction(opcode, rows=words(Buffer.X, Buffer.P), address=1, **common)
-    if opcode == Opcode.ADD:
-        return Instruction(opcode, rows=words(Buffer.X, Buffer.Y), **common)
-    target, source = draw(
-        st.sampled_from([(Buffer.G, Buffer.N), (Buffer.H, Buffer.N), (Buffer.Y, Buffer.H)])
-    )
-    gate = [Buffer.G] if opcode == Opcode.GEMV_SILU else []
-    if gate and target == Buffer.G:
-        target = Buffer.H
-    return Instruction(
-        opcode,
-        target=target,
-        source=source,
-        rows=words(target, Buffer.P, *gate),
-        columns=words(source),
-        shift=20,
-        **common,
-    )
-
-
-@st.composite
-def programs(draw: st.DrawFn, config: AcceleratorConfig) -> list[Instruction]:
-    """Legal programs that no compiler writes: any order, any slot last, undecided slots at the end.
-
-    An instruction that waits for a decision stands behind all that brings it. A run may leave
-    records open: they do not go on in the next one.
-    """
-    num_slots = draw(st.integers(1, config.num_slots))
-    is_distance = draw(st.booleans())
-    options = draw(st.integers(0, 1)) + 2 * is_distance
-    program = [Instruction(Opcode.BEGIN, rows=num_slots, shift=options)]
-    measure = Opcode.DISTANCE if is_distance else Opcode.SCORE
-    buffers = (Buffer.N if is_distance else Buffer.H, Buffer.K)
-    most_words = min(get_buffer_words(config, buffer) for buffer in buffers)
-    undecided = set(range(num_slots))
-    for _ in range(draw(st.integers(1, 30))):
-        kind = draw(st.sampled_from(["work", "work", "work", "work", "decide", "decide", "drain"]))
-        slot = draw(st.integers(0, num_slots - 1))
-        if kind == "drain":
-            program.append(Instruction(Opcode.THRESHOLD, address=draw(st.integers(0, 9))))
-        elif kind == "decide":
-            if slot not in undecided:
-                continue
-            undecided.remove(slot)
-            if draw(st.booleans()):
-                program.append(Instruction(Opcode.DECIDE, slot=slot, rows=draw(st.integers(0, 1))))
-            else:
-                is_last = draw(st.integers(0, 1))
-                rows = draw(st.integers(1, most_words))
-                program.append(Instruction(measure, slot=slot, rows=rows, is_last=is_last))
-        else:
-            is_decided = slot < min(undecided, default=num_slots)
-            predicates = list(Predicate) if is_decided else [Predicate.ALWAYS]
-            predicate = draw(st.sampled_from(predicates))
-            program.append(draw(core_instructions(config, slot, predicate)))
-    return [*program, Instruction(Opcode.END)]
 
 
 def check_program(

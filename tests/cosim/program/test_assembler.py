@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from fastcar.cosim.program.assembler import AssemblyError, assemble, disassemble
 from fastcar.rtl.instruction import (
     FIELDS,
-    INSTRUCTION_BITS,
     Buffer,
     Instruction,
     Opcode,
@@ -17,26 +16,10 @@ from fastcar.rtl.instruction import (
     decode,
     encode,
 )
-
-any_words = st.integers(0, (1 << INSTRUCTION_BITS) - 1)
-fields = st.fixed_dictionaries(
-    {},
-    optional={
-        name: st.integers(0, (1 << bits) - 1) for name, bits in FIELDS if name != "predicate"
-    },
-)
-named_words = st.builds(
-    lambda opcode, predicate, values: encode(
-        Instruction(**{**values, "opcode": opcode, "predicate": predicate})
-    ),
-    st.sampled_from(Opcode),
-    st.sampled_from(Predicate),
-    fields,
-)
-programs = st.lists(any_words | named_words, max_size=8)
+from fastcar.strategies import instruction_words
 
 
-@given(programs)
+@given(st.lists(instruction_words(), max_size=8))
 @example([encode(Instruction(opcode)) for opcode in range(32)])
 @example([encode(Instruction(Opcode.THRESHOLD, multiplier=1 << 15))])
 def test_assembling_a_disassembly_gives_the_words(words: list[int]) -> None:

@@ -10,7 +10,8 @@ from fastcar.reference.certified_gate import CertifiedGate
 from fastcar.reference.gate_factory import make_measuring_gate
 from fastcar.reference.gates import GateQuery
 from fastcar.reference.video.model import VideoModel, load_video_model
-from tests.reference.runs import decode, make_run
+from fastcar.strategies import make_run
+from tests.reference.runs import decode
 
 pytestmark = pytest.mark.slow
 

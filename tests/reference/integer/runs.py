@@ -14,7 +14,8 @@ from fastcar.reference.integer.layer import IntegerLayer, IntegerMatrix, LayerSc
 from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.integer.quantization import quantize_checkpoint
 from fastcar.reference.replay import ReplayConfig
-from tests.reference.runs import Decoded, Run, decode_with, make_config
+from fastcar.strategies import Run, make_config
+from tests.reference.runs import Decoded, decode_with
 
 
 def make_matrix(rng: np.random.Generator, num_outputs: int, num_inputs: int) -> IntegerMatrix:

@@ -25,6 +25,7 @@ from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.thresholds import FixedThresholds
+from fastcar.strategies import Run, make_config, make_run, runs
 from tests.examples import examples
 from tests.reference.integer.runs import (
     are_equal,
@@ -33,8 +34,7 @@ from tests.reference.integer.runs import (
     make_model,
     quantize_run,
 )
-from tests.reference.runs import Decoded, Run, decode, decode_with, make_config, make_run
-from tests.reference.strategies import runs
+from tests.reference.runs import Decoded, decode, decode_with
 
 INFINITY = float("inf")
 

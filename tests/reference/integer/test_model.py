@@ -24,8 +24,9 @@ from fastcar.reference.integer.model import (
     save_integer_model,
 )
 from fastcar.reference.rope_scaling import LinearScaling, YarnScaling
+from fastcar.strategies import make_config
+from fastcar.strategies.models import HEADS
 from tests.reference.integer.runs import make_model
-from tests.reference.runs import HEADS, make_config
 
 Document = dict[str, Any]
 Tensors = dict[str, Any]

@@ -26,9 +26,10 @@ from fastcar.reference.replay import Semantics
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.swiglu import compute_activations
 from fastcar.reference.weights import LayerWeights
+from fastcar.strategies import Run, make_config, make_run, runs
+from fastcar.strategies.models import HEADS
 from tests.reference.integer.runs import decode_integers, quantize_run
-from tests.reference.runs import HEADS, Run, decode, make_config, make_run
-from tests.reference.strategies import runs
+from tests.reference.runs import decode
 
 RANGES = LayerRanges(residual=4.0, gate=10.0, up=3.0, hidden=9.0, query=2.0, key=5.0)
 

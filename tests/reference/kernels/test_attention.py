@@ -19,8 +19,8 @@ from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.kernels.exponential import SMALLEST
 from fastcar.reference.kv_cache import CacheStorage, KVCache
 from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.strategies.models import HEADS
 from tests.reference.rounding import compute_attention_bound, compute_score_bound
-from tests.reference.runs import HEADS
 
 pytestmark = pytest.mark.slow
 """Compiling the kernels takes a minute."""

@@ -18,10 +18,11 @@ from fastcar.reference.int8_matrix import Int8Matrix
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.matrix import CompressedWeights, DecoderWeights, compress_weights
 from fastcar.reference.thresholds import FixedThresholds
+from fastcar.strategies import Run, make_run, runs
 from tests.examples import examples
 from tests.reference.kernels.matrices import KINDS
-from tests.reference.runs import Run, cast_weights, decode, decode_with, make_decoder, make_run
-from tests.reference.strategies import GateSpec, attention_options, gate_specs, runs
+from tests.reference.runs import cast_weights, decode, decode_with, make_decoder
+from tests.reference.strategies import GateSpec, attention_options, gate_specs
 
 pytestmark = pytest.mark.slow
 """Compiling the kernels takes a minute."""

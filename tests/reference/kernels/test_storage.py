@@ -11,8 +11,8 @@ from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.kv_cache import CacheStorage, KVCache
+from fastcar.strategies import make_run
 from tests.reference.kernels.matrices import draw_rows
-from tests.reference.runs import make_run
 
 CAPACITY = 6
 
