@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,8 @@ def test_a_threshold_below_all_scores_replays_what_is_eligible(
     model: tuple[ModelConfig, ModelWeights], data: st.DataObject, tokens_per_frame: int
 ) -> None:
     rows = data.draw(clips(model[0].vocab_size))
-    prompt_ids, options = rows.prompts.conditional, {"tokens_per_frame": tokens_per_frame}
+    prompt_ids = rows.prompts.conditional
+    options: dict[str, Any] = {"tokens_per_frame": tokens_per_frame}
     dense = fastcar.trace(model, prompt_ids, rows.token_ids, **options)
     assert not dense.replayed.any()
     replay = fastcar.trace(model, prompt_ids, rows.token_ids, tau=-np.inf, **options)
