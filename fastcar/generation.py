@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fastcar.decoding import decode_videos
 from fastcar.gate_choice import GateChoice, choose_gate
 from fastcar.metrics import check_frame_size
+from fastcar.reference.arguments import check_argument
 from fastcar.reference.generate import DecodeResult
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import VideoModel
@@ -79,6 +80,8 @@ def run_generation(
     Raises:
         ArgumentError: a request that the model cannot serve.
     """
+    check_argument("model", model, VideoModel)
+    check_argument("request", request, GenerationRequest)
     check_frame_size(model.geometry.canvas_pixels, model.geometry.canvas_pixels)
     frames = request.get_frames(model)
     sources = get_sources(request, model)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
+from fastcar.reference.arguments import MAX_INT
 from fastcar.reference.arrays import BoolArray, TokenIds
 from fastcar.reference.errors import ArgumentError
 
@@ -60,3 +64,48 @@ def check_token_ids(
     worst = token_ids.min() if token_ids.min() < 0 else token_ids.max()
     if not 0 <= worst < vocab_size:
         raise ArgumentError(name, int(worst), f"in [0, vocab_size = {vocab_size})")
+
+
+def read_token_ids(name: str, values: ArrayLike) -> TokenIds:
+    """Ids of rows as int64: lists, arrays of any integers, one row alone.
+
+    Args:
+        name: what users call them.
+        values: [rows, tokens] or [tokens].
+
+    Raises:
+        ArgumentError: no integers, another shape, nothing, or an integer beyond int64.
+
+    >>> read_token_ids("prompt_ids", [3, 1]).tolist()
+    [[3, 1]]
+    """
+    array = _read_rows(name, values, "iu", "integers")
+    if array.max() > MAX_INT:
+        raise ArgumentError(name, int(array.max()), f"at most {MAX_INT}")
+    token_ids: TokenIds = array.astype(np.int64, copy=False)
+    return token_ids
+
+
+def read_mask(values: ArrayLike) -> BoolArray:
+    """A prompt mask as booleans, likewise; any numbers that are 0 or 1.
+
+    Raises:
+        ArgumentError: other numbers, another shape.
+    """
+    array = _read_rows("prompt_mask", values, "biu", "0 and 1")
+    if not np.isin(array, (0, 1)).all():
+        raise ArgumentError("prompt_mask", "other numbers", "0 and 1")
+    flags: BoolArray = array.astype(bool, copy=False)
+    return flags
+
+
+def _read_rows(name: str, values: ArrayLike, kinds: str, limit: str) -> Any:
+    """[rows, tokens] of a NumPy kind."""
+    try:
+        array = np.asarray(values)
+    except (ValueError, OverflowError):  # rows of different lengths
+        array = np.array(None)
+    if array.dtype.kind not in kinds or array.ndim not in (1, 2) or not array.size:
+        found = f"{array.dtype} of shape {array.shape}"
+        raise ArgumentError(name, found, f"{limit} [rows, tokens], none of them 0")
+    return np.atleast_2d(array)

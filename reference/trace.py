@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fastcar.reference.arguments import check_argument
 from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
@@ -16,6 +17,7 @@ from fastcar.reference.gates import Gate, TemporalAttentionScoreGate
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.matrix import DecoderWeights, get_dtype
 from fastcar.reference.observation import LayerObservation
+from fastcar.reference.prompt_check import read_mask, read_token_ids
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import SparseAttention
@@ -61,7 +63,9 @@ def make_score_gate(
         num_layers: L.
         semantics: paper compares >=, published >.
     """
-    values = spread_thresholds("tau", tuple(thresholds), num_layers)
+    given = check_argument("tau", thresholds, tuple[float | None, ...])
+    semantics = check_argument("semantics", semantics, Semantics)
+    values = spread_thresholds("tau", given, check_argument("num_layers", num_layers, int))
     fixed = FixedThresholds(values)
     if all(value is None for value in values):
         return None
@@ -102,7 +106,12 @@ def run_trace(
     Raises:
         ArgumentError: ids, shapes, thresholds or sizes that do not fit the model or each other.
     """
-    if forced_ids.ndim != 2 or len(forced_ids) != len(prompt_ids):
+    check_argument("config", config, ModelConfig)
+    check_argument("replay", replay, ReplayConfig)
+    prompt_ids = read_token_ids("prompt_ids", prompt_ids)
+    forced_ids = read_token_ids("forced_ids", forced_ids)
+    prompt_mask = None if prompt_mask is None else read_mask(prompt_mask)
+    if len(forced_ids) != len(prompt_ids):
         raise ArgumentError("forced_ids shape", forced_ids.shape, f"[{len(prompt_ids)}, steps]")
     rows, steps = forced_ids.shape
     decoder = Decoder(

@@ -41,6 +41,9 @@ class AcceleratorConfig:
     queue_depth: int = 32
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, bool) or not hasattr(value, "__index__"):
+                raise ArgumentError(name, value, "a whole number")
         _check_range("num_cores", self.num_cores, 1, MAX_CORES)
         _check_range("num_slots", self.num_slots, 1, MAX_SLOTS)
         _check_power_of_two("num_lanes", self.num_lanes, MIN_LANES, MAX_LANES)

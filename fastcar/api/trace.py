@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from fastcar.api.types import DType, PathLike, Thresholds, get_dtype, make
-from fastcar.reference.arguments import MAX_INT, check_argument
-from fastcar.reference.arrays import BoolArray, TokenIds
+from fastcar.reference.arguments import check_argument
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.engine_factory import ENGINE_NAMES, make_engine
 from fastcar.reference.errors import ArgumentError
@@ -18,6 +16,7 @@ from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.files.tokens_file import GivenTokens
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.matrix import DecoderWeights
+from fastcar.reference.prompt_check import read_mask, read_token_ids
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import make_sparse_attention
 from fastcar.reference.temporal_attention_score import HeadAggregation, HeadWeights
@@ -94,9 +93,9 @@ def trace(
     storage = check_argument("kv_cache", kv_cache, CacheStorage)
     float_engine = make_engine(check_argument("engine", engine, str))
     given = GivenTokens(
-        _read_ids("prompt_ids", prompt_ids),
-        _read_ids("forced_ids", forced_ids),
-        _read_mask(prompt_mask),
+        read_token_ids("prompt_ids", prompt_ids),
+        read_token_ids("forced_ids", forced_ids),
+        None if prompt_mask is None else read_mask(prompt_mask),
     )
     config, weights = _get_weights(checkpoint, dtype)
     given.check_model(config)
@@ -131,33 +130,3 @@ def _get_weights(
     if dtype is not None:
         raise ArgumentError("dtype", dtype, "given with a directory: weights have their own")
     return parts[0], parts[1]
-
-
-def _read_array(name: str, values: ArrayLike, kinds: str, limit: str) -> Any:
-    """[rows, tokens] of arrays, lists or one row."""
-    try:
-        array = np.asarray(values)
-    except (ValueError, OverflowError):  # rows of different lengths
-        array = np.array(None)
-    if array.dtype.kind not in kinds or array.ndim not in (1, 2) or not array.size:
-        found = f"{array.dtype} of shape {array.shape}"
-        raise ArgumentError(name, found, f"{limit} [rows, tokens], none of them 0")
-    return np.atleast_2d(array)
-
-
-def _read_ids(name: str, ids: ArrayLike) -> TokenIds:
-    array = _read_array(name, ids, "iu", "integers")
-    if array.max() > MAX_INT:
-        raise ArgumentError(name, int(array.max()), f"at most {MAX_INT}")
-    token_ids: TokenIds = array.astype(np.int64)
-    return token_ids
-
-
-def _read_mask(mask: ArrayLike | None) -> BoolArray | None:
-    if mask is None:
-        return None
-    array = _read_array("prompt_mask", mask, "biu", "0 and 1")
-    if not np.isin(array, (0, 1)).all():
-        raise ArgumentError("prompt_mask", "other numbers", "0 and 1")
-    flags: BoolArray = array.astype(bool)
-    return flags

@@ -39,8 +39,11 @@ def test_demo_is_the_shipped_model() -> None:
         ("hidden_size", 0, "from 1 to 16380"),
         ("intermediate_size", 16381, "from 1 to 16380"),
         ("query_size", -1, "from 1 to 16380"),
+        ("num_cores", True, "a whole number"),
+        ("num_lanes", "4", "a whole number"),
+        ("num_slots", 2.0, "a whole number"),
     ],
 )
 def test_a_size_outside_its_limit_is_refused(name: str, value: int, text: str) -> None:
-    with pytest.raises(ArgumentError, match=f"^{name} = {value}: must be {text}$"):
+    with pytest.raises(ArgumentError, match=f"^{name} = {value!r}: must be {text}$"):
         replace(TINY, **{name: value})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tools.mutants.mutant import Mutant
 
 _ARGUMENTS = ("tests/reference/test_arguments.py",)
+_FUNCTIONS = ("tests/fastcar/api/test_functions.py",)
 _WRONG_INPUTS = ("tests/fastcar/test_wrong_inputs.py",)
 
 ARGUMENT_MUTANTS = (
@@ -42,6 +43,27 @@ ARGUMENT_MUTANTS = (
         "if tokens_per_frame is not None:\n            limit",
         "if False:\n            limit",
         _WRONG_INPUTS,
+    ),
+    Mutant(
+        "the mask of a prompt is forgotten",
+        "fastcar/api/trace.py",
+        "given.prompt_mask,",
+        "None,",
+        _FUNCTIONS,
+    ),
+    Mutant(
+        "the limit on replays in a row is not passed on",
+        "fastcar/api/generate.py",
+        "max_chain=max_chain,",
+        "max_chain=None,",
+        _FUNCTIONS,
+    ),
+    Mutant(
+        "a prediction does not say what it was measured on",
+        "fastcar/predicting.py",
+        "if checkpoint is None or isinstance(model, ModelConfig):",
+        "if True:",
+        _FUNCTIONS,
     ),
     Mutant(
         "more true frames than a row has",

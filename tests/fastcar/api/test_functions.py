@@ -18,6 +18,7 @@ from fastcar.cli.main import COMMANDS
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.reference.files.int8_checkpoint import load_int8_checkpoint
 from tests.fastcar.commands import list_files, run_command
+from tests.fastcar.tiny_video_model import save_tiny_video_model
 from tests.fastcar.wrong_inputs import list_options
 
 Function = Callable[..., Any]
@@ -42,7 +43,13 @@ ONLY_COMMANDS = {
     *((name, "json") for name in ("analyze", "predict", "quantize", "export")),
 }
 """Options without a parameter: what is written and printed, and what arrays or a model replace."""
-COSIM: dict[str, Any] = {"batch": 2, "lanes": 8, "calibration_clips": 2, "tau": 0.3}
+SHORT: dict[str, Any] = {"batch": 2, "lanes": 8, "calibration_clips": 2, "tau": 0.3}
+"""A co-simulation of a second."""
+WHOLE: dict[str, Any] = {
+    **{**SHORT, "cores": 1, "source": "distance", "mode": "static", "latency": 3, "stall": 0.1},
+    **{"seed": 5, "first_token": 9, "num_tokens": 2, "given_frames": 1, "backend": "pyrtl"},
+}
+"""Every argument."""
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +83,7 @@ def test_every_option_of_a_command_is_an_argument_of_its_function(name: str) -> 
 
 
 def test_the_package_of_the_co_simulation_can_be_called(example: Example) -> None:
-    report = api.cosim(example.checkpoint, **get_tokens(example), **COSIM)
+    report = api.cosim(example.checkpoint, **get_tokens(example), **SHORT)
     assert report["equal"]
     assert report["request"]["tau"] == [0.3]
     from fastcar.cosim.run import prepare_cosim
@@ -87,14 +94,17 @@ def test_the_package_of_the_co_simulation_can_be_called(example: Example) -> Non
         api.cosim(invented=1)
 
 
+@pytest.mark.slow
 def test_command_and_function_give_the_same_report_of_a_co_simulation(
     capsys: pytest.CaptureFixture[str], example: Example
 ) -> None:
     options = ("--tokens", example.tokens, "--tokens-per-frame", 4, "--json")
-    sizes = ("--batch", 2, "--lanes", 8, "--calibration-clips", 2, "--tau", 0.3)
+    sizes = [
+        text for name, value in WHOLE.items() for text in (f"--{name.replace('_', '-')}", value)
+    ]
     outcome = run_command(capsys, "cosim", "--checkpoint", example.checkpoint, *options, *sizes)
     printed = json.loads(outcome.out)
-    returned = fastcar.cosimulate(example.checkpoint, **get_tokens(example), **COSIM)
+    returned = fastcar.cosimulate(example.checkpoint, **get_tokens(example), **WHOLE)
     for report in (printed, returned):
         report.pop("simulation")
         report["provenance"].pop("command")
@@ -135,19 +145,48 @@ def test_trace_takes_lists_rows_and_loaded_weights(example: Example) -> None:
         np.array([forced]),
         api.ReplayConfig(2, "published"),
         fastcar.make_score_gate([0.1], 2, fastcar.Semantics.PUBLISHED),
+        np.array([[False, True]]),
     )
     options: dict[str, Any] = {"tokens_per_frame": np.int8(2), "semantics": "published"}
+    options["prompt_mask"] = [0, 1]
     found = [
         fastcar.trace(str(example.checkpoint), prompt, forced, tau=0.1, **options),
         fastcar.trace((config, weights), [prompt], np.array(forced), tau=[0.1], **options),
         fastcar.trace(
-            (config, weights), [prompt], [forced], tau=np.array([0.1, 0.1]), prompt_mask=[1, 1],
+            (config, weights), [prompt], [forced], tau=np.array([0.1, 0.1]),
             **options,
         ),
     ]  # fmt: skip
     for trace in found:
         for name, array in vars(wanted).items():
             np.testing.assert_array_equal(vars(trace)[name], array)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"batch": 2, "seed": 3, "frames": 2, "gate": "input", "tau": [None, 1, 2], "window": 9,
+         "sinks": 2, "guidance": 1.5, "temperature": 0.5, "top_k": 3, "top_p": 0.9, "max_chain": 2,
+         "warmup_frames": 1, "semantics": "published", "aggregation": "max", "fused": True,
+         "kv_cache": "bfloat16", "repeats": 1},
+        {"frames": 3, "target_ratio": 0.25, "per_layer": True, "closed_loop_runs": 1,
+         "calibration_clips": 2, "repeats": 1},
+        {"frames": 2, "budget": 0.8, "repeats": 1, "calibration_clips": 1},
+        {"frames": 2, "gate": "tas", "adaptive": True, "repeats": 1},
+        {"frames": 2, "gate": "input", "max_error": 0.1, "certificate": "activation", "repeats": 1},
+        {"clips": "held_out:1", "given_frames": 1, "frames": 2, "tau": 0, "repeats": 1},
+    ],
+)  # fmt: skip
+def test_every_argument_of_a_generation_reaches_its_request(
+    tmp_path: Path, options: dict[str, Any]
+) -> None:
+    model = save_tiny_video_model(tmp_path)
+    prompts = {} if "clips" in options else {"prompts": "3 up"}
+    found = fastcar.generate(model, **prompts, **options).request
+    drawn = {name: options.get(name) for name in ("temperature", "top_k", "top_p")}
+    sampling = fastcar.Sampling(drawn["temperature"] or 0.7, drawn["top_k"], drawn["top_p"] or 1.0)
+    rest = {name: value for name, value in options.items() if name not in drawn}
+    assert found == api.GenerationRequest(**prompts, **rest, sampling=sampling)
 
 
 def test_files_appear_whole_where_they_were_asked_for(example: Example, tmp_path: Path) -> None:
@@ -164,6 +203,10 @@ def test_files_appear_whole_where_they_were_asked_for(example: Example, tmp_path
 @pytest.mark.parametrize(
     ("call", "message"),
     [
+        (lambda: api.run_generation(3, None), "model = 3: must be a VideoModel"),
+        (lambda: api.run_trace(3, None, [1], [1], None), "config = 3: must be a ModelConfig"),
+        (lambda: api.make_score_gate("a", 2, "paper"), "tau = 'a': must be a number or a list"),
+        (lambda: api.make_score_gate(0.3, 2, "mine"), "semantics = 'mine': must be one of paper"),
         (lambda: api.generate(3), "model = 3: must be a VideoModel or the path"),
         (lambda: api.generate("", "3 up"), "model = '': must be a VideoModel or the path"),
         (lambda: api.generate(prompts=3), "prompts = 3: must be a text or a list of texts"),
