@@ -181,7 +181,7 @@ def test_every_argument_of_a_generation_reaches_its_request(
     tmp_path: Path, options: dict[str, Any]
 ) -> None:
     model = save_tiny_video_model(tmp_path)
-    prompts = {} if "clips" in options else {"prompts": "3 up"}
+    prompts: dict[str, Any] = {} if "clips" in options else {"prompts": "3 up"}
     found = fastcar.generate(model, **prompts, **options).request
     drawn = {name: options.get(name) for name in ("temperature", "top_k", "top_p")}
     sampling = fastcar.Sampling(drawn["temperature"] or 0.7, drawn["top_k"], drawn["top_p"] or 1.0)
