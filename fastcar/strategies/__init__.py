@@ -3,9 +3,9 @@
 For properties of code that builds on this package; its own tests draw from the same ones. Needs
 the extra "strategies": `pip install 'fastcar[strategies]'`.
 
->>> from hypothesis import given, settings
+>>> from hypothesis import HealthCheck, given, settings
 >>> from fastcar.reference.scheduler import compute_schedule
->>> @settings(max_examples=20, database=None)
+>>> @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 ... @given(decisions())
 ... def check_loads(computes):
 ...     loads = compute_schedule(computes, num_cores=4).loads
