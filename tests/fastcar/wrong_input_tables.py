@@ -51,12 +51,13 @@ _REASONS: dict[str, tuple[str, ...]] = {
     "a limit that is never reached": (
         *(f"generate --max-chain {_LARGEST}", f"trace --max-chain {_LARGEST}"),
         *(f"generate --window {_LARGEST}", f"trace --window {_LARGEST}"),
-        f"generate --top-k {_LARGEST}",
+        *(f"generate --top-k {_LARGEST}", f"cosim --window {_LARGEST}"),
     ),
     "the documented meaning of 0": (
         *("generate --closed-loop-runs 0", "generate --guidance 0", "generate --temperature 0"),
         *("cosim --first-token 0", "cosim --stall 0", "predict --mlp-share 0", "export --layer 0"),
     ),
+    "a number; that its logits overflow is said when they do": ("generate --guidance 1e300",),
     "draws evenly": ("generate --temperature 1e300",),
     "a fast clock": ("predict --clock-mhz 1e300",),
     "a prompt has no true frames": (f"generate --given-frames {_LARGEST}",),

@@ -35,7 +35,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "choice": ("", "invented", "0"),
     "model": ("", "{missing}", "{long}", "{text}", "{folder}", "{tokens}"),
     "tokens": ("", "{missing}", "{long}", "{text}", "{folder}", "{damaged}"),
-    "file": ("", "{long}", "{folder}", "{missing}/report", "{text}/report"),
+    "file": ("", "{long}", "{folder}", "{text}/report"),
     "directory": ("", "{long}", "{text}", "{text}/below"),
     "text": ("", " ", "invented", "-1", HUGE, "nan", "3 right-down from 99,99", "held_out:3-1"),
     "flag": ("=1", "=", "=invented"),

@@ -17,8 +17,9 @@ from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.trace import make_score_gate
+from fastcar.strategies import Run, make_run
 from tests.reference.integer.runs import make_integer_decoder, quantize_run
-from tests.reference.runs import Run, decode, make_decoder, make_run
+from tests.reference.runs import decode, make_decoder
 
 HUGE = {np.float32: 1e37, np.float64: 1e306}
 SQUARES = "must be such that squares are finite in"
