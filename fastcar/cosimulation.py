@@ -36,6 +36,7 @@ def cosimulate_model(
 
     Raises:
         ArgumentError: a size that model, clips or accelerator do not have.
+        NonFiniteError: the model left the range of its arithmetic.
     """
     failure: FastCarError | None = None
     run, decoder = prepare_cosim(request, model, progress)

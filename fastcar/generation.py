@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.decoding import decode_videos
+from fastcar.frame_size import check_frame_size
 from fastcar.gate_choice import GateChoice, choose_gate
-from fastcar.metrics import check_frame_size
 from fastcar.reference.arguments import check_argument
 from fastcar.reference.generate import DecodeResult
 from fastcar.reference.progress import StageProgress

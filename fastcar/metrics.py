@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from skimage.metrics import structural_similarity
 
+from fastcar.frame_size import SSIM_WINDOW_PIXELS, check_frame_size
 from fastcar.reference.errors import ArgumentError
 
 Pixels = NDArray[np.floating]
@@ -21,9 +23,6 @@ PSNR_CAP_DECIBELS = 100.0
 
 FIRST_SCORED_FRAME = 2
 """Two frames show digit and velocity, so the third is the first whose content is determined."""
-
-SSIM_WINDOW_PIXELS = 7
-"""Side of the window over which SSIM takes its statistics."""
 
 
 def compute_psnr(frames: Pixels, truth: Pixels) -> Values:
@@ -67,8 +66,6 @@ def compute_ssim(frames: Pixels, truth: Pixels) -> Values:
     Returns:
         [...] float64 in [-1, 1]; 1 for identical frames.
     """
-    from skimage.metrics import structural_similarity  # takes long: who needs no SSIM does without
-
     _check_shapes(frames, truth)
     height, width = frames.shape[-2:]
     check_frame_size(height, width)
@@ -83,12 +80,6 @@ def compute_ssim(frames: Pixels, truth: Pixels) -> Values:
         for frame, true in pairs
     ]
     return np.array(values, np.float64).reshape(frames.shape[:-2])
-
-
-def check_frame_size(height: int, width: int) -> None:
-    """Raise ArgumentError for frames that are too small for the window of SSIM."""
-    if min(height, width) < SSIM_WINDOW_PIXELS:
-        raise ArgumentError("frame size", (height, width), f"at least {SSIM_WINDOW_PIXELS} pixels")
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import threadpoolctl  # noqa: F401 - its first import sets a variable (KMP_DUPLICATE_LIB_OK)
-
 OWNED_BY_PYTEST = "PYTEST_CURRENT_TEST"
 """The one variable that changes during every test."""
 

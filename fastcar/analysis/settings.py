@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from fastcar.metrics import check_frame_size
+from fastcar.frame_size import check_frame_size
 from fastcar.reference.arguments import check_argument, check_fields
 from fastcar.reference.calibration import compute_ceiling
 from fastcar.reference.clip_model import ClipModel

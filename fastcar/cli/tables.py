@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from fastcar.cli.shares import format_share
 from fastcar.reference.laps import PARTS
 from fastcar.report import ON_PATH_DECIBELS, Report
 from fastcar.statistics import divide
@@ -79,15 +80,6 @@ def _describe_run(report: Report) -> Iterable[str]:
         f"MLP multiplications: {format_share(work['saved_share'])} saved "
         f"({work['saved']:,} of {work['dense']:,}; the gate costs {work['gate']:,})"
     )
-
-
-def format_share(share: float | None, decimals: int = 1) -> str:
-    """A share in percent; "-" where there is nothing to have a share of.
-
-    >>> format_share(0.25), format_share(None)
-    ('25.0%', '-')
-    """
-    return "-" if share is None else f"{share:.{decimals}%}"
 
 
 def _format_threshold(value: float | str | None) -> str:

@@ -22,7 +22,7 @@ from fastcar.cli.options import (
     semantics_option,
 )
 from fastcar.cli.path_type import PATH
-from fastcar.cli.tables import format_share
+from fastcar.cli.shares import format_share
 from fastcar.output import check_writable, write_atomically
 from fastcar.reference.engine_factory import make_engine
 from fastcar.reference.errors import ArgumentError

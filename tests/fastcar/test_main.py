@@ -78,13 +78,18 @@ def test_interrupted_run_leaves_no_file(
     assert list_files(tmp_path) == []
 
 
+def make_run(folder: Path) -> list[str]:
+    """A command that gets as far as importing what it needs."""
+    return ["generate", "--prompt", "3 up", "--out", str(folder / "out")]
+
+
 @pytest.mark.parametrize("library", ["click", "rich", "PIL", "skimage"])
 def test_missing_extra_is_named_in_one_line(tmp_path: Path, library: str) -> None:
     (tmp_path / f"{library}.py").write_text(
         f"raise ModuleNotFoundError('no such module', name={library!r})"
     )
     outcome = subprocess.run(
-        [sys.executable, "-m", "fastcar", "generate", "--out", str(tmp_path / "out")],
+        [sys.executable, "-m", "fastcar", *make_run(tmp_path)],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -109,7 +114,7 @@ raise ImportError("what a module makes of an interruption")
 def test_an_interruption_while_importing_is_one_line(tmp_path: Path, library: str) -> None:
     (tmp_path / f"{library}.py").write_text(INTERRUPTED, encoding="utf-8")
     outcome = subprocess.run(
-        [sys.executable, "-m", "fastcar", "generate"],
+        [sys.executable, "-m", "fastcar", *make_run(tmp_path)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
         capture_output=True,
         text=True,
@@ -123,7 +128,7 @@ def test_an_interruption_while_importing_is_one_line(tmp_path: Path, library: st
 def test_a_fault_of_the_program_is_not_taken_for_a_violation(tmp_path: Path) -> None:
     (tmp_path / "skimage.py").write_text("raise AssertionError('ours')", encoding="utf-8")
     outcome = subprocess.run(
-        [sys.executable, "-m", "fastcar", "generate"],
+        [sys.executable, "-m", "fastcar", *make_run(tmp_path)],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
         capture_output=True,
         text=True,

@@ -180,7 +180,7 @@ def test_a_video_of_one_token_has_a_report_of_nothing(
 def test_frames_too_small_for_ssim_are_refused_before_anything_runs(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastcar.metrics.SSIM_WINDOW_PIXELS", 9)
+    monkeypatch.setattr("fastcar.frame_size.SSIM_WINDOW_PIXELS", 9)
     monkeypatch.setattr(Decoder, "prefill", lambda *_: pytest.fail("decoded"))
     model = save_tiny_video_model(tmp_path / "model")
     options = ("--prompt", "3 up", "--checkpoint", model, "--tau", "0")

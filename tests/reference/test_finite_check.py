@@ -131,8 +131,8 @@ def test_a_key_beyond_bfloat16_is_refused_with_its_token() -> None:
 
 def test_guidance_that_overflows_is_refused() -> None:
     run = make_run(0, rows=1)
-    options = DecodeOptions(ReplayConfig(2), guidance=1e6)
-    weights = replace(run.weights, head=run.weights.head * np.float32(1e34))
+    options = DecodeOptions(ReplayConfig(2), guidance=1e38)
+    weights = replace(run.weights, head=run.weights.head * 100)
     with pytest.raises(NonFiniteError, match=r"^logits = .* under guidance, generated token 0, "):
         generate(
             run.config,

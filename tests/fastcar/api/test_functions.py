@@ -15,6 +15,7 @@ import pytest
 import fastcar
 from fastcar.api.example import Example, write_example
 from fastcar.cli.main import COMMANDS
+from fastcar.ownership import MARKER_FILE
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.reference.files.int8_checkpoint import load_int8_checkpoint
 from tests.fastcar.commands import list_files, run_command
@@ -48,6 +49,7 @@ SHORT: dict[str, Any] = {"batch": 2, "lanes": 8, "calibration_clips": 2, "tau": 
 WHOLE: dict[str, Any] = {
     **{**SHORT, "cores": 1, "source": "distance", "mode": "static", "latency": 3, "stall": 0.1},
     **{"seed": 5, "first_token": 9, "num_tokens": 2, "given_frames": 1, "backend": "pyrtl"},
+    **{"window": 6, "sinks": 1},
 }
 """Every argument."""
 
@@ -191,13 +193,19 @@ def test_every_argument_of_a_generation_reaches_its_request(
 
 def test_files_appear_whole_where_they_were_asked_for(example: Example, tmp_path: Path) -> None:
     report = fastcar.quantize(str(example.checkpoint), tmp_path / "int8")
-    assert report["bytes"] == sum(path.stat().st_size for path in (tmp_path / "int8").iterdir())
+    files = [path for path in (tmp_path / "int8").iterdir() if path.name != MARKER_FILE]
+    assert report["bytes"] == sum(path.stat().st_size for path in files)
     config, _ = load_int8_checkpoint(tmp_path / "int8")
     assert config.num_hidden_layers == report["layers"] == 2
     written = fastcar.export(tmp_path / "verilog", preset="tiny", source="distance", slots=2)
-    assert list_files(tmp_path / "verilog") == sorted(written["files"])
-    with pytest.raises(fastcar.OutputError, match="must be a new or an empty directory"):
+    assert list_files(tmp_path / "verilog") == sorted([MARKER_FILE, *written["files"]])
+    (tmp_path / "verilog" / "notes.txt").write_text("mine")
+    with pytest.raises(fastcar.OutputError, match=r"holds notes.txt, .*must be a new or an empty"):
         fastcar.quantize(example.checkpoint, tmp_path / "verilog")
+    with pytest.raises(fastcar.OutputError, match=r"holds notes.txt, "):
+        fastcar.export(tmp_path / "verilog", preset="tiny")
+    fastcar.export(tmp_path / "verilog", preset="tiny", force=True)
+    assert (tmp_path / "verilog" / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
