@@ -74,13 +74,13 @@ def read_token_ids(name: str, values: ArrayLike) -> TokenIds:
         values: [rows, tokens] or [tokens].
 
     Raises:
-        ArgumentError: no integers, another shape, nothing, or an integer beyond int64.
+        ArgumentError: no integers, another shape, or an integer beyond int64.
 
     >>> read_token_ids("prompt_ids", [3, 1]).tolist()
     [[3, 1]]
     """
     array = _read_rows(name, values, "iu", "integers")
-    if array.max() > MAX_INT:
+    if array.size and array.max() > MAX_INT:
         raise ArgumentError(name, int(array.max()), f"at most {MAX_INT}")
     token_ids: TokenIds = array.astype(np.int64, copy=False)
     return token_ids
@@ -105,7 +105,7 @@ def _read_rows(name: str, values: ArrayLike, kinds: str, limit: str) -> Any:
         array = np.asarray(values)
     except (ValueError, OverflowError):  # rows of different lengths
         array = np.array(None)
-    if array.dtype.kind not in kinds or array.ndim not in (1, 2) or not array.size:
+    if array.dtype.kind not in kinds or array.ndim not in (1, 2):
         found = f"{array.dtype} of shape {array.shape}"
-        raise ArgumentError(name, found, f"{limit} [rows, tokens], none of them 0")
+        raise ArgumentError(name, found, f"{limit} [rows, tokens]")
     return np.atleast_2d(array)

@@ -49,7 +49,7 @@ class GivenTokens:
             raise ArgumentError("prompt and forced tokens", num_tokens, limit)
         vocab_size = config.vocab_size
         for name, ids in (("prompt_ids", self.prompt_ids), ("forced_ids", self.forced_ids)):
-            for worst in (int(ids.min()), int(ids.max())):
+            for worst in (int(ids.min()), int(ids.max())) if ids.size else ():
                 if not 0 <= worst < vocab_size:
                     raise ArgumentError(name, worst, f"in [0, vocab_size = {vocab_size})")
 

@@ -29,6 +29,10 @@ def test_other_ids_are_refused_by_name(values: Any) -> None:
         read_token_ids("prompt_ids", values)
 
 
+def test_rows_without_tokens_are_rows() -> None:
+    assert read_token_ids("forced_ids", np.zeros((2, 0), np.int64)).shape == (2, 0)
+
+
 @pytest.mark.parametrize("values", [[0, 1], [[False, True]], np.array([[0, 1]], np.uint8)])
 def test_a_mask_is_zeros_and_ones(values: Any) -> None:
     assert read_mask(values).tolist() == [[False, True]]

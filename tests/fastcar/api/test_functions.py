@@ -266,6 +266,15 @@ def test_ids_that_cannot_be_fed_are_refused_by_name(example: Example, ids: Any) 
             fastcar.trace(example.checkpoint, **given, tokens_per_frame=1)
 
 
+def test_a_trace_of_no_step_is_a_prefill(example: Example) -> None:
+    nothing = np.zeros((1, 0), np.int64)
+    found = fastcar.trace(example.checkpoint, [3, 1], nothing, tokens_per_frame=1)
+    assert found.prefill_logits.shape == (1, 2, 20)
+    assert found.logits.shape == (0, 1, 20)
+    with pytest.raises(ArgumentError, match=r"^prompt_ids shape = \(1, 0\): must be "):
+        fastcar.trace(example.checkpoint, nothing, [1], tokens_per_frame=1)
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_no_argument_ends_in_another_error(name: str, tmp_path: Path) -> None:
     """Values of wrong types for every parameter; what is no path comes before any work."""
