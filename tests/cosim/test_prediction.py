@@ -99,7 +99,7 @@ def test_seconds_need_a_clock() -> None:
         ({"latency": None}, r"^latency = None: must be given"),
         ({"latency": 0}, r"^latency = 0: must be at least 1$"),
         ({"cores": 33}, r"^cores = 33: must be from 1 to 32$"),
-        ({"lanes": 32768}, r"^lanes = 32768: must be at most 16384, which hold a vector of 11008"),
+        ({"lanes": 2048}, r"^lanes = 2048: must be a power of two, from 4 to 1024$"),
         ({"ratios": (0.5, 1.5)}, r"^ratio = 1.5: must be .*\[0, 1\]"),
         ({"mlp_share": -1.0}, r"^mlp_share = -1.0: must be .*\[0, 1\]"),
         ({"clock_mhz": 0.0}, r"^clock_mhz = 0.0: must be above 0 and finite$"),
