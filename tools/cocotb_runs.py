@@ -13,7 +13,8 @@ from xml.etree import ElementTree
 
 from fastcar.cosim.crosscheck.playback import get_icarus_version
 from fastcar.cosim.crosscheck.playback_compiled import get_verilator_version
-from fastcar.cosim.export.export import ExportRequest, make_package
+from fastcar.cosim.export.export import make_package
+from fastcar.cosim.export.request import ExportRequest
 from fastcar.cosim.verilog.tool import ToolError, find_tool
 from fastcar.cosim.verilog.verilog import VERILOG_FILE
 from fastcar.reference.video.model import load_video_model

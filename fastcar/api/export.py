@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastcar.api.types import PathLike, Report, load_clips, make
-from fastcar.cosim.export.export import ExportRequest, make_package
+from fastcar.cosim.export.export import make_package
+from fastcar.cosim.export.request import ExportRequest
 from fastcar.exporting import write_package
 from fastcar.folder_output import check_writable_directory
 from fastcar.reference.arguments import check_argument

@@ -19,7 +19,8 @@ from fastcar.cli.options import (
     tokens_options,
 )
 from fastcar.cli.path_type import PATH
-from fastcar.cosim.export.export import DEFAULT_SLOTS, ExportRequest, make_package
+from fastcar.cosim.export.export import make_package
+from fastcar.cosim.export.request import DEFAULT_SLOTS, ExportRequest
 from fastcar.cosim.request import DEFAULT_LANES
 from fastcar.exporting import write_package
 from fastcar.folder_output import check_writable_directory

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from fastcar.cosim.export.cocotb_export import PREFIXES, TEST_FILE
-from fastcar.cosim.export.export import ExportPackage, ExportRequest, make_package
+from fastcar.cosim.export.export import ExportPackage, make_package
 from fastcar.cosim.export.recording import Share
+from fastcar.cosim.export.request import ExportRequest
 from fastcar.cosim.export.testbench import (
     COUNTERS_FILE,
     DECISIONS_FILE,

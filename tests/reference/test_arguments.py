@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fastcar.analysis.settings import AnalysisSettings
-from fastcar.cosim.export.export import ExportRequest
+from fastcar.cosim.export.request import ExportRequest
 from fastcar.cosim.prediction_request import PredictionRequest
 from fastcar.cosim.request import CosimRequest, Mode
 from fastcar.proving import Request

@@ -15,17 +15,16 @@ import pytest
 
 from fastcar.cosim.backends.verilator_build import find_verilator
 from fastcar.cosim.export.cocotb_export import BENCH_FILE, COCOTB_COMMANDS, MAKEFILE, TEST_FILE
-from fastcar.cosim.export.export import (
+from fastcar.cosim.export.export import ExportPackage, make_package
+from fastcar.cosim.export.readme import (
     CORE_FILE,
     ICARUS_COMMANDS,
     LINT_COMMANDS,
     README_FILE,
     SPECIFICATION_FILE,
     VERILATOR_COMMANDS,
-    ExportPackage,
-    ExportRequest,
-    make_package,
 )
+from fastcar.cosim.export.request import ExportRequest
 from fastcar.cosim.export.testbench import DECISIONS_FILE
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource

