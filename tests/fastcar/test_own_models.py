@@ -43,6 +43,17 @@ def test_the_hardware_equals_the_reference(capsys: Capture, tmp_path: Path, kind
 
 
 @pytest.mark.slow
+def test_the_hardware_equals_the_reference_on_int8_weights(capsys: Capture, tmp_path: Path) -> None:
+    directory, tokens = write_own_model(tmp_path, "grouped_query")
+    int8 = tmp_path / "int8"
+    assert run_command(capsys, "quantize", "--checkpoint", directory, "--out", int8).status == 0
+    named = ("--checkpoint", int8, "--tokens", tokens, "--tokens-per-frame", TOKENS_PER_FRAME)
+    report = read_json(capsys, "cosim", *named)
+    assert report["equal"]
+    assert report["request"]["model"] == "int8"
+
+
+@pytest.mark.slow
 def test_the_hardware_equals_the_reference_within_a_window(capsys: Capture, tmp_path: Path) -> None:
     options = (*list_model_options(tmp_path), "--window", 4, "--sinks", 1)
     report = read_json(capsys, "cosim", *options)
