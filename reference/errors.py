@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from typing import Any
 
 
@@ -25,10 +26,7 @@ class ArgumentError(FastCarError, ValueError):
         self.argument = argument
         self.value = value
         self.limit = limit
-        shown = repr(value)
-        if len(shown) > 80:
-            shown = shown[:77] + "..."
-        super().__init__(f"{argument} = {shown}: must be {limit}")
+        super().__init__(f"{argument} = {_shorten(value, repr, 80)}: must be {limit}")
 
 
 class CheckpointError(FastCarError):
@@ -38,10 +36,7 @@ class CheckpointError(FastCarError):
         self.place = place
         self.found = found
         self.limit = limit
-        shown = str(found)
-        if len(shown) > 120:
-            shown = shown[:117] + "..."
-        super().__init__(f"{place}: found {shown}: must be {limit}")
+        super().__init__(f"{place}: found {_shorten(found, str, 120)}: must be {limit}")
 
 
 class OutputError(FastCarError):
@@ -62,6 +57,15 @@ class NonFiniteError(FastCarError):
         self.place = place
         self.limit = limit
         super().__init__(f"{quantity} = {value} {place}: must be {limit}")
+
+
+def _shorten(value: object, show: Callable[[object], str], most: int) -> str:
+    """A value in one line of a length that can be read."""
+    try:
+        text = show(value)
+    except ValueError:  # Python shows no integer of thousands of digits
+        text = f"{type(value).__name__} too long to be shown"
+    return text if len(text) <= most else text[: most - 3] + "..."
 
 
 def _make_portable(value: object) -> object:

@@ -23,6 +23,15 @@ def test_each_kind_names_its_parts() -> None:
     assert str(OutputError("out", "is a file")) == "output = 'out': is a file"
 
 
+def test_an_integer_that_python_does_not_show_is_no_error_of_its_own() -> None:
+    huge = 10**5000
+    limit = "must be at most 2$"
+    with pytest.raises(ArgumentError, match=f"^frames = int too long to be shown: {limit}"):
+        raise ArgumentError("frames", huge, "at most 2")
+    with pytest.raises(CheckpointError, match="too long to be shown"):
+        raise CheckpointError("a.json: frames", huge, "at most 2")
+
+
 def test_parts_are_kept_for_callers() -> None:
     argument = ArgumentError("tau", 3, "at most 2")
     assert (argument.argument, argument.value, argument.limit) == ("tau", 3, "at most 2")
