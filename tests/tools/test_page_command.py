@@ -21,7 +21,7 @@ TOOLS = {
 
 
 @pytest.mark.parametrize("name", TOOLS)
-def test_a_missing_directory_is_refused_before_anything_is_measured(
+def test_a_place_that_cannot_be_made_is_refused_before_anything_is_measured(
     name: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -33,12 +33,13 @@ def test_a_missing_directory_is_refused_before_anything_is_measured(
         pytest.fail("measured")
 
     monkeypatch.setattr(tool, "measure", measure)
-    monkeypatch.setattr("sys.argv", [name, "--out", str(tmp_path / "none")])
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setattr("sys.argv", [name, "--out", str(tmp_path / "file" / "none")])
     assert tool.main() == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{name}: ")
     assert "none" in line
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def run(arguments: list[str], faults: list[str]) -> tuple[int, list[Json]]:

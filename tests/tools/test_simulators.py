@@ -145,10 +145,11 @@ def test_a_missing_simulator_is_one_line_and_exit_code_2(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_missing_directory_is_refused_before_anything_is_simulated(
+def test_a_place_that_cannot_be_made_is_refused_before_anything_is_simulated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(simulators, "measure", lambda *_: pytest.fail("simulated"))
-    assert simulators.main(["--quick", "--out", str(tmp_path / "missing" / "report.json")]) == 2
+    (tmp_path / "file").write_text("in the way")
+    assert simulators.main(["--quick", "--out", str(tmp_path / "file" / "report.json")]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert line.endswith("missing does not")
+    assert line.endswith("file is a file")

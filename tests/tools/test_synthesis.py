@@ -243,14 +243,15 @@ def test_a_missing_tool_is_one_line_and_exit_code_2(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_missing_directory_is_refused_before_the_hours_of_work(
+def test_a_place_that_cannot_be_made_is_refused_before_the_hours_of_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("tools.synthesis.__main__.run_plan", lambda *_: pytest.fail("synthesised"))
-    assert main(["--quick", "--out", str(tmp_path / "missing")]) == 2
+    (tmp_path / "file").write_text("in the way")
+    assert main(["--quick", "--out", str(tmp_path / "file" / "missing")]) == 2
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith("error: output = ")
-    assert line.endswith("missing does not")
+    assert line.endswith("is a file")
 
 
 def test_a_plan_is_limited() -> None:
