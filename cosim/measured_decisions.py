@@ -33,12 +33,14 @@ def measure_layer_steps(
     """What the source measures in every eligible layer step of the first rows, [steps, L, B].
 
     Raises:
-        ArgumentError: more slots than rows, or rows of a single frame, which never replay.
+        ArgumentError: more slots than rows, or rows without a token that may replay.
     """
     rows = model.load_rows("held_out").take(num_slots, "batch")
     frames = min(model.num_frames, rows.count_frames(model.tokens_per_frame))
-    if frames < 2:
-        limit = f"at least {2 * model.tokens_per_frame}, two frames"
+    if frames * model.tokens_per_frame - 1 <= model.tokens_per_frame:  # the last one is not fed
+        limit = (
+            f"at least {max(2 * model.tokens_per_frame, model.tokens_per_frame + 2)}, two frames"
+        )
         raise ArgumentError("tokens of a row", rows.token_ids.shape[1], limit)
     gate = make_measuring_gate(GATES[source], model.config.num_hidden_layers)
     options = DecodeOptions(ReplayConfig(model.tokens_per_frame), gate)

@@ -24,6 +24,8 @@ from fastcar.reference.thresholds import Measures, check_ratio
 from fastcar.rtl.config import AcceleratorConfig
 
 DEFAULT_PRESET = "demo"
+MIN_MEGAHERTZ, MAX_MEGAHERTZ = 1e-6, 1e6
+"""A hertz, and more than any circuit."""
 DEFAULT_RATIOS = (0.2, 0.5, 0.8)
 MAX_DRAWS = 100_000
 
@@ -75,8 +77,11 @@ class PredictionRequest:
             raise ArgumentError("draws", self.draws, f"at most {MAX_DRAWS}")
         if self.latency is not None and self.latency > MAX_LATENCY:
             raise ArgumentError("latency", self.latency, f"at most {MAX_LATENCY}")
-        if self.clock_mhz is not None and not 0 < self.clock_mhz < float("inf"):
-            raise ArgumentError("clock_mhz", self.clock_mhz, "above 0 and finite")
+        if self.clock_mhz is not None and not MIN_MEGAHERTZ <= self.clock_mhz <= MAX_MEGAHERTZ:
+            limit = f"from {MIN_MEGAHERTZ:g} to {MAX_MEGAHERTZ:g}"
+            raise ArgumentError("clock_mhz", self.clock_mhz, limit)
+        if not self.ratios:
+            raise ArgumentError("ratio", self.ratios, "at least one")
 
 
 @dataclass(frozen=True)

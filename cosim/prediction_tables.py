@@ -44,7 +44,7 @@ def _format_cycles(report: Report) -> str:
 
 
 def _format_times(report: Report) -> str:
-    rows: list[Row] = [("replayed", "DRS", "static", "published")]
+    rows: list[Row] = [("asked for", "DRS", "static", "published")]
     for row in report["rows"]:
         published = row["published_time"]
         shown = "-" if published is None else f"{published:.3f}"

@@ -62,7 +62,7 @@ def build_report(cosim: Cosim, failure: FastCarError | None = None) -> Report:
             way: sum(core[f"{way}_beats"] for core in statistics.cores) * cosim.config.beat_bytes
             for way in ("read", "written")
         },
-        "timeline": None if statistics.timeline is None else asdict(statistics.timeline),
+        "timeline": _describe_timeline(cosim),
         "simulation": {
             "seconds": cosim.simulation_seconds,
             "cycles_per_second": _divide(totals["cycles"], cosim.simulation_seconds),
@@ -101,6 +101,16 @@ def _describe_request(cosim: Cosim) -> Report:
         "tokens": len(cosim.window),
         "given_frames": request.given_frames,
         "calibration_clips": request.calibration_clips,
+    }
+
+
+def _describe_timeline(cosim: Cosim) -> Report | None:
+    timeline = cosim.statistics.timeline
+    if timeline is None:
+        return None
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(timeline).items()
     }
 
 

@@ -248,7 +248,7 @@ def make_accelerator_config(
         name = _NAMES.get(error.argument, error.argument)
         raise ArgumentError(name, error.value, error.limit) from None
     longest = max(hidden_size, intermediate_size, query_size)
-    most = 1 << (longest - 1).bit_length()
+    most = max(MIN_LANES, 1 << (longest - 1).bit_length())
     if lanes > most:
         limit = f"at most {most}, which hold a vector of {longest} in one word"
         raise ArgumentError("lanes", lanes, limit)

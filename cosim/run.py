@@ -142,7 +142,7 @@ def check_window(
         limit = f"at most {num_tokens // tokens_per_frame}, the frames of a row"
         raise ArgumentError("frames", request.frames, limit)
     if window.start >= end:
-        raise ArgumentError("first_token", window.start, f"below {end}, the tokens of a row")
+        raise ArgumentError("first_token", window.start, f"below {end}: the last token is not fed")
     limit = f"at most {end - window.start}, to the end of a row"
     raise ArgumentError("num_tokens", window.stop - window.start, limit)
 

@@ -80,6 +80,16 @@ def end_at_once(number: int, frame: FrameType | None) -> None:
     os._exit(status)
 
 
+@contextmanager
+def end_at_once_inside() -> Iterator[None]:
+    """Signals end the process at once: for imports, of which some leave C code in between."""
+    before = set_handlers(end_at_once)
+    try:
+        yield
+    finally:
+        restore_handlers(before)
+
+
 def set_handlers(handler: Any) -> dict[int, Any]:
     """Have signals that end the process handled; gives what handled them before."""
     before = {}

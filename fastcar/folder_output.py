@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
 from fastcar.exchange import replace_directory
-from fastcar.output import get_room, make_parents, refuse_errors, resolve
+from fastcar.output import get_room, keep_mode, make_parents, refuse_errors, resolve
 from fastcar.ownership import sort_files, write_marker
 from fastcar.reference.errors import OutputError
 from fastcar.reference.hidden_paths import open_hidden, remove_abandoned
@@ -111,6 +111,7 @@ def _check_foreign(target: Path, is_forced: bool | None) -> tuple[PurePosixPath,
 
 
 def _appear(partial: Path, target: Path) -> None:
+    keep_mode(target, partial)
     if target.exists() and any(target.iterdir()):
         replace_directory(partial, target)
     else:

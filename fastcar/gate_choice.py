@@ -42,6 +42,9 @@ from fastcar.request import GenerationRequest, VideoSources, get_sources
 DEFAULT_CLOSED_LOOP_RUNS = 4
 """Corrective runs at most: replaying changes later scores, so open loop alone misses its ratio."""
 
+DEFAULT_CALIBRATION_CLIPS = 8
+"""Fewer where the model has fewer."""
+
 CLOSE_ENOUGH = 0.01
 """A corrective run this near the ratio is the last."""
 
@@ -182,7 +185,10 @@ def _measure_clips(
     gate = make_measuring_gate(request.gate, model.config.num_hidden_layers)
     tokens_per_frame = model.tokens_per_frame
     recorded = model.load_rows("calibration")
-    rows = recorded.take(request.calibration_clips, "calibration_clips")
+    count = request.calibration_clips
+    if count is None:
+        count = min(DEFAULT_CALIBRATION_CLIPS, len(recorded))
+    rows = recorded.take(count, "calibration_clips")
     frames = min(request.get_frames(model), rows.count_frames(tokens_per_frame))
     options = request.make_decode_options(tokens_per_frame, gate)
     tell = None if progress is None else partial(progress, "calibrate")

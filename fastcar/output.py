@@ -12,6 +12,7 @@ then keeps what is not ours (D-38, `fastcar.folder_output`).
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -66,8 +67,34 @@ def write_atomically(path: str | os.PathLike[str]) -> Iterator[Path]:
         remove_abandoned(target, room)
         with open_hidden(target, room, is_directory=False) as partial:
             yield partial
+            keep_mode(target, partial)
             with hold_signals(), make_parents(target):
                 partial.replace(target)
+
+
+def check_no_input(out: Path, *inputs: Path | None) -> None:
+    """Refuse a result in the place of what it is made from.
+
+    Args:
+        out: file to be written.
+        inputs: files, or directories of which nothing is to be replaced.
+
+    Raises:
+        OutputError: it is one of them, or lies there and exists.
+    """
+    target = resolve(out)
+    for given in inputs:
+        if given is None:
+            continue
+        source = resolve(given)
+        if target == source or (target.exists() and target.is_relative_to(source)):
+            raise OutputError(out, "must not replace what the command reads")
+
+
+def keep_mode(old: Path, new: Path) -> None:
+    """Who may read what is replaced may read what replaces it, and nobody else."""
+    if old.exists() and new.exists():
+        new.chmod(stat.S_IMODE(old.stat().st_mode))
 
 
 @contextmanager

@@ -85,15 +85,19 @@ def list_generation_warnings(generation: Generation) -> list[str]:
     """Lines on a run that did nothing, or something else than it was asked for."""
     record, choice = generation.replay.record, generation.choice
     if choice.gate is None:
-        return []
+        inert = describe_inert_gate(record.eligible, record.replayed)
+        return [inert] if inert else []
     thresholds = choice.thresholds if choice.method == "fixed" else ()
     lines = list_warnings(record.eligible, record.replayed, record.measures, thresholds)
     target, measured = choice.target_ratio, record.replay_ratio
     reachable = None if target is None else min(target, choice.ceiling)
     if reachable is not None and abs(measured - reachable) > MISSED_RATIO:
+        is_closed = choice.method == "calibrated" and generation.request.max_chain is None
         lines.append(
             f"{measured:.1%} were replayed, {reachable:.1%} were aimed at: more than "
-            f"{100 * MISSED_RATIO:.0f} points away; more closed-loop runs may come closer"
+            f"{100 * MISSED_RATIO:.0f} points away"
+            + "; more closed-loop runs may come closer"
+            * is_closed
         )
     return lines
 

@@ -63,7 +63,8 @@ class GenerationRequest:
         per_layer: calibrate every layer to the ratio instead of all together.
         closed_loop_runs: corrective runs of the calibration, at most; fewer where one comes close.
         adaptive: track the ratio online instead of calibrating.
-        calibration_clips: clips of the dense run that measures the scores.
+        calibration_clips: clips of the dense run that measures the scores; None = 8, or as many as
+            there are.
         window: newest tokens that attention sees; None = all.
         sinks: oldest tokens that stay visible beside a window; None = 4.
         guidance: scale; None = off.
@@ -93,7 +94,7 @@ class GenerationRequest:
     per_layer: bool = False
     closed_loop_runs: int | None = None
     adaptive: bool = False
-    calibration_clips: int = 8
+    calibration_clips: int | None = None
     window: int | None = None
     sinks: int | None = None
     guidance: float | None = None

@@ -5,6 +5,8 @@ A budget is a share of the MLP multiplications of a dense run, the gate's own in
 
 from __future__ import annotations
 
+import math
+
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.thresholds import suggest_share
@@ -22,7 +24,8 @@ def count_gate_multiplications(name: str, config: ModelConfig, has_score: bool =
         ArgumentError: the oracle, which computes all that it could save.
     """
     if name == "oracle":
-        raise ArgumentError("budget", name, "given with a gate that saves work, not the oracle")
+        limit = "another one with budget: it computes all that it could save"
+        raise ArgumentError("gate", name, limit)
     if name == "input":
         return config.hidden_size
     if name == "tas" and not has_score:
@@ -46,5 +49,6 @@ def compute_budget_ratio(budget: float, gate_share: float, ceiling: float = 1.0)
     """
     least = 1 - ceiling + gate_share
     if not least <= budget <= 1:
-        raise ArgumentError("budget", budget, f"from {least:.4f} to 1{suggest_share(budget)}")
+        shown = math.ceil(least * 1e4) / 1e4
+        raise ArgumentError("budget", budget, f"from {shown:.4f} to 1{suggest_share(budget)}")
     return 1 - budget + gate_share

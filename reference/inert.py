@@ -24,11 +24,14 @@ def describe_inert_gate(eligible: BoolArray, replayed: BoolArray) -> str | None:
     may = np.broadcast_to(eligible, replayed.shape)
     ratio = f"replay ratio {replayed.mean():.1%}"
     if not may.any():
-        return f"replay did nothing ({ratio}): no token was eligible, the first frame never is"
+        return (
+            f"replay did nothing ({ratio}): no token was eligible: none is in warm-up frames, in "
+            "a layer without a threshold, or beyond max_chain"
+        )
     if not replayed.any():
         return f"the gate did nothing ({ratio}): no eligible token replayed"
     if replayed[may].all():
-        return f"the gate did nothing ({ratio}, the ceiling): every eligible token replayed"
+        return f"the gate did nothing ({ratio}, all that may): every eligible token replayed"
     return None
 
 

@@ -45,7 +45,9 @@ def check_prompt(
     if mask.shape != prompt_ids.shape:
         raise ArgumentError("prompt_mask shape", mask.shape, f"{prompt_ids.shape}")
     if (mask[:, 1:] < mask[:, :-1]).any() or not mask[:, -1].all():
-        raise ArgumentError("prompt_mask", "zeros behind ones", "padded at the left only")
+        raise ArgumentError(
+            "prompt_mask", "zeros behind ones or at the end", "padded at the left only"
+        )
     return mask
 
 

@@ -152,6 +152,9 @@ def spread_thresholds(
     """
     if len(values) not in (1, num_layers):
         raise ArgumentError(argument, values, f"1 or {num_layers} values")
+    for value in values:
+        if value is not None and np.isnan(value):
+            raise ArgumentError(argument, value, "a number, inf, -inf or none")
     return values * (num_layers if len(values) == 1 else 1)
 
 

@@ -102,9 +102,8 @@ class AnalysisSettings:
         held_out, calibration = model.load_rows("held_out"), model.load_rows("calibration")
         most_frames, least = held_out.count_frames(model.tokens_per_frame), max(MIN_FRAMES.values())
         if most_frames < least:
-            most = held_out.token_ids.shape[1] // least
-            limit = f"at most {most}, so that the rows have {least} frames"
-            raise ArgumentError("tokens_per_frame", model.tokens_per_frame, limit)
+            limit = f"at least {least * model.tokens_per_frame}, {least} frames"
+            raise ArgumentError("tokens of a row", held_out.token_ids.shape[1], limit)
         if model.num_frames < least:
             found, limit = f"{model.num_frames} frames", f"a model of {least} or more"
             raise CheckpointError(str(model.directory), found, limit)

@@ -37,7 +37,7 @@ def generate(
     per_layer: bool = False,
     closed_loop_runs: int | None = None,
     adaptive: bool = False,
-    calibration_clips: int = 8,
+    calibration_clips: int | None = None,
     window: int | None = None,
     sinks: int | None = None,
     guidance: float | None = None,
@@ -81,7 +81,7 @@ def generate(
         per_layer: calibrate every layer to the ratio instead of all together.
         closed_loop_runs: corrective runs of the calibration, at most; None = 4.
         adaptive: track the ratio online instead of calibrating.
-        calibration_clips: recorded clips to calibrate on.
+        calibration_clips: recorded clips to calibrate on; None = 8, fewer where there are fewer.
         window: newest tokens that attention sees; None = all.
         sinks: oldest tokens that stay visible beside a window; None = 4.
         guidance: scale of classifier-free guidance; None = off.

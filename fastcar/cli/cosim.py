@@ -40,7 +40,8 @@ from fastcar.cosim.request import (
 from fastcar.cosim.run import Cosim
 from fastcar.cosim.wave import WINDOW_CYCLES, write_wave
 from fastcar.cosimulation import cosimulate_model
-from fastcar.output import check_writable, write_atomically
+from fastcar.ending import end_at_once_inside
+from fastcar.output import check_no_input, check_writable, write_atomically
 from fastcar.reference.errors import ArgumentError, FastCarError, OutputError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.token_model import load_clip_model
@@ -155,7 +156,8 @@ def cosim(
       fastcar cosim --backend verilator --batch 16 --frames 16
       fastcar cosim --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --tau 0.3
     """  # noqa: D301 - click reads \b as "keep these lines"
-    from fastcar.hardware_pictures import draw_cosim  # Matplotlib: --help does without
+    with end_at_once_inside():
+        from fastcar.hardware_pictures import draw_cosim  # Matplotlib: --help does without
 
     is_renamed = tokens is not None and is_number_of_tokens(tokens)
     if is_renamed:
@@ -164,6 +166,9 @@ def cosim(
         mode=Mode(mode), source=DecisionSource(source), keeps_memory=wave is not None, **options
     )
     picture = None if out is None else get_picture_path(out)
+    for path in (wave, out, picture):
+        if path is not None:
+            check_no_input(path, tokens, checkpoint)
     check_outputs(wave, out, picture)
     model = load_clip_model(checkpoint, tokens, tokens_per_frame)
     with show_progress() as progress:

@@ -24,8 +24,9 @@ from fastcar.cli.options import (
     semantics_option,
 )
 from fastcar.cli.path_type import PATH
+from fastcar.ending import end_at_once_inside
 from fastcar.folder_output import check_writable_directory, write_directory_atomically
-from fastcar.gate_choice import DEFAULT_CLOSED_LOOP_RUNS
+from fastcar.gate_choice import DEFAULT_CALIBRATION_CLIPS, DEFAULT_CLOSED_LOOP_RUNS
 from fastcar.generation import run_generation
 from fastcar.proofs.certificate import CERTIFICATES
 from fastcar.reference.gate_factory import GATE_NAMES
@@ -104,9 +105,8 @@ _REPLAY = (
     click.option(
         "--calibration-clips",
         type=int,
-        default=8,
-        show_default=True,
-        help="Recorded clips to calibrate on.",
+        help="Recorded clips to calibrate on.  "
+        f"[{DEFAULT_CALIBRATION_CLIPS}, fewer where there are fewer]",
     ),
     *eligibility_options,
     semantics_option,
@@ -166,9 +166,10 @@ def generate(**options: Any) -> None:
       fastcar generate --continue held_out:0-3 --tau 0.2 --out out/clips
     """  # noqa: D301 - click reads \b as "keep these lines"
     # what measures and draws takes a second to import: --help does without, a run starts with it
-    from fastcar.cli.tables import print_report
-    from fastcar.gallery import write_results
-    from fastcar.report import build_report
+    with end_at_once_inside():
+        from fastcar.cli.tables import print_report
+        from fastcar.gallery import write_results
+        from fastcar.report import build_report
 
     checkpoint, dtype = options.pop("checkpoint"), DTYPES[options.pop("dtype")]
     directory, is_json = options.pop("out"), options.pop("is_json")

@@ -14,16 +14,7 @@ from importlib import import_module
 import click
 
 from fastcar.command_line import COMMAND
-from fastcar.ending import (
-    ENDINGS,
-    drop,
-    end_at_once,
-    fail,
-    raise_signals,
-    restore_handlers,
-    set_handlers,
-    write_error,
-)
+from fastcar.ending import ENDINGS, drop, end_at_once_inside, fail, raise_signals, write_error
 from fastcar.reference.errors import FastCarError, OutputError
 
 EXIT_REFUSED = 2
@@ -54,11 +45,8 @@ class LazyGroup(click.Group):
         """The command itself; None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
-        before = set_handlers(end_at_once)
-        try:
+        with end_at_once_inside():
             command: click.Command = getattr(import_module(f"fastcar.cli.{cmd_name}"), cmd_name)
-        finally:
-            restore_handlers(before)
         return command
 
     def resolve_command(

@@ -18,7 +18,7 @@ from fastcar.cli.options import (
     tokens_per_frame_option,
 )
 from fastcar.cli.path_type import PATH
-from fastcar.output import check_writable, write_atomically
+from fastcar.output import check_no_input, check_writable, write_atomically
 from fastcar.proving import CERTIFIED_INSTANCES, MAX_INSTANCES, Request
 from fastcar.proving import prove as run_checks
 from fastcar.workers import check_processes, get_process_count
@@ -92,6 +92,7 @@ def prove(
     check_processes(processes)
     request = Request(numbers, checkpoint, instances, seed, certify, tokens, tokens_per_frame)
     if out is not None:
+        check_no_input(out, tokens, checkpoint)
         check_writable(out)
     with show_progress("checks", is_one_bar=True) as progress:
         report = run_checks(request, processes, progress)

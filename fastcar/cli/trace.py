@@ -23,7 +23,7 @@ from fastcar.cli.options import (
 )
 from fastcar.cli.path_type import PATH
 from fastcar.cli.shares import format_share
-from fastcar.output import check_writable, write_atomically
+from fastcar.output import check_no_input, check_writable, write_atomically
 from fastcar.reference.engine_factory import make_engine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
@@ -107,6 +107,7 @@ def trace(
     if tau is None:
         tau = (None,)
     replay, sparse = _make_settings(**options)
+    check_no_input(out, tokens, checkpoint)
     check_writable(out)
     claimed = load_config(checkpoint, get_quantization(checkpoint))
     given = read_tokens(tokens, claimed.max_position_embeddings)

@@ -167,6 +167,9 @@ def _check_header(stream: Any, num_bytes: int, place: str, kinds: str) -> int:
         else np.lib.format.read_array_header_2_0
     )
     shape, _, dtype = read_header(stream)
+    if dtype.kind not in kinds:
+        limit = "an integer array" if kinds == "iu" else "an array of 0 and 1"
+        raise CheckpointError(place, f"dtype {dtype}", limit)
     claimed = dtype.itemsize
     for size in shape:
         claimed *= size
@@ -176,9 +179,6 @@ def _check_header(stream: Any, num_bytes: int, place: str, kinds: str) -> int:
     if claimed < num_bytes - stream.tell():
         limit = f"as many bytes as shape {shape} of {dtype} takes"
         raise CheckpointError(place, f"{num_bytes - stream.tell()} bytes", limit)
-    if dtype.kind not in kinds:
-        limit = "an integer array" if kinds == "iu" else "an array of 0 and 1"
-        raise CheckpointError(place, f"dtype {dtype}", limit)
     if len(shape) != 2 or not all(shape):
         raise CheckpointError(place, f"shape {shape}", "[rows, tokens], none of them 0")
     return int(shape[1])

@@ -88,9 +88,9 @@ def test_same_seed_same_files_but_for_the_time(capsys: Capture, tmp_path: Path) 
     [
         (("--tau", "inf"), "no eligible token replayed"),
         (("--tau", "none"), "no token was eligible"),
-        (("--tau", "-inf"), "the ceiling): every eligible token replayed"),
+        (("--tau", "-inf"), "all that may): every eligible token replayed"),
         (("--tau", "0", "--frames", "1"), "no token was eligible"),
-        (("--target-ratio", "1"), "the ceiling): every eligible token replayed"),
+        (("--target-ratio", "1"), "all that may): every eligible token replayed"),
         (("--target-ratio", "0"), "no eligible token replayed"),
         (("--target-ratio", "0", "--gate", "random"), "no eligible token replayed"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import pytest
 
 import fastcar.exchange
 from fastcar.folder_output import check_writable_directory, write_directory_atomically
+from fastcar.output import write_atomically
 from fastcar.ownership import MARKER_FILE
 from fastcar.reference.errors import OutputError
 
@@ -346,3 +348,20 @@ def _can_exchange(folder: Path) -> bool:
     for place in places:
         place.mkdir()
     return fastcar.exchange.exchange(*places)
+
+
+def test_who_may_read_a_result_may_read_the_next_one(tmp_path: Path) -> None:
+    folder, file = tmp_path / "out", tmp_path / "report.json"
+    for _ in range(2):
+        with write_directory_atomically(folder, "generate") as partial:
+            (partial / "report.json").write_text("{}")
+        with write_atomically(file) as partial:
+            partial.write_text("{}")
+        folder.chmod(0o700)
+        file.chmod(0o600)
+    with write_directory_atomically(folder, "generate") as partial:
+        (partial / "report.json").write_text("{}")
+    with write_atomically(file) as partial:
+        partial.write_text("{}")
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600

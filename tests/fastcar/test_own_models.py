@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.checkpoint_files import CONFIG, make_tensors, write_checkpoint
 from tests.fastcar.commands import check_refused, list_files, run_command
 from tests.fastcar.own_models import KINDS, TOKENS_PER_FRAME, write_own_model
 from tests.fastcar.tiny_video_model import save_tiny_video_model
@@ -73,7 +74,7 @@ def test_a_threshold_reaches_the_comparator(capsys: Capture, tmp_path: Path) -> 
     assert every["request"]["tau"] == ["-inf"]
     assert none["request"]["thresholds"] == [None, "inf"]
     assert [len(report["warnings"]) for report in (every, none)] == [1, 1]
-    assert "the ceiling" in every["warnings"][0]
+    assert "all that may" in every["warnings"][0]
 
 
 def test_tau_is_checked_against_the_layers_and_the_other_wishes(
@@ -97,7 +98,7 @@ def test_a_token_of_the_first_frame_is_said_to_decide_nothing(
     outcome = run_command(capsys, "cosim", *list_model_options(tmp_path), "--first-token", 0)
     assert outcome.status == 0
     assert "fastcar: warning: replay did nothing" in outcome.err
-    assert "the first frame never is" in outcome.err
+    assert "none is in warm-up frames" in outcome.err
 
 
 def test_the_number_of_tokens_has_its_old_name_with_a_note(capsys: Capture, tmp_path: Path) -> None:
@@ -221,3 +222,33 @@ def test_padding_and_length_are_checked_before_anything_runs(
     check_refused(run_command(capsys, "predict", *given), ("tokens of a row", "4", "two frames"))
     np.savez(tokens, prompt_ids=arrays["prompt_ids"], forced_ids=np.full((3, 9), 11))
     check_refused(run_command(capsys, "predict", *given), ("forced_ids", "11", "vocab_size"))
+
+
+def test_rows_in_which_no_fed_token_may_replay_are_refused(capsys: Capture, tmp_path: Path) -> None:
+    directory, tokens = write_own_model(tmp_path, "tied")
+    arrays = dict(np.load(tokens))
+    np.savez(tokens, prompt_ids=arrays["prompt_ids"], forced_ids=arrays["forced_ids"][:, :2])
+    given = ("--checkpoint", directory, "--tokens", tokens, "--tokens-per-frame", 1)
+    outcome = run_command(capsys, "predict", *given)
+    check_refused(outcome, ("tokens of a row = 2", "at least 3"))
+    out = ("--out", tmp_path / "out")
+    check_refused(run_command(capsys, "analyze", *given, *out), ("tokens of a row = 2", "at least"))
+
+
+def test_a_vector_of_one_number_has_lanes(capsys: Capture, tmp_path: Path) -> None:
+    config = CONFIG | {"hidden_size": 1, "head_dim": 2, "num_attention_heads": 1}
+    config |= {"intermediate_size": 2}
+    directory = write_checkpoint(tmp_path / "narrow", config, make_tensors(config))
+    report = read_json(capsys, "predict", "--checkpoint", directory)
+    assert report["accelerator"]["num_lanes"] == 4
+
+
+@pytest.mark.parametrize("command", ["trace", "cosim", "prove"])
+def test_what_is_read_is_not_replaced(capsys: Capture, tmp_path: Path, command: str) -> None:
+    directory, tokens = write_own_model(tmp_path, "tied")
+    given = ("--checkpoint", directory, "--tokens", tokens, "--tokens-per-frame", 3)
+    for out in (tokens, directory / "config.json"):
+        before = out.read_bytes()
+        outcome = run_command(capsys, command, *given, "--out", out)
+        check_refused(outcome, (str(out), "must not replace what the command reads"))
+        assert out.read_bytes() == before

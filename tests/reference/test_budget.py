@@ -35,10 +35,18 @@ def test_what_cannot_be_kept_is_refused(budget: float, limit: str) -> None:
         compute_budget_ratio(budget, gate_share=0.1, ceiling=0.8)
 
 
+def test_the_limit_that_is_named_can_be_kept() -> None:
+    for gate_share in (0.020833, 1e-6):
+        with pytest.raises(ArgumentError) as caught:
+            compute_budget_ratio(0.0, gate_share)
+        named = float(caught.value.limit.split()[1])
+        assert compute_budget_ratio(named, gate_share) <= 1
+
+
 def test_what_a_gate_costs() -> None:
     assert count_gate_multiplications("tas", TINY_CONFIG) == 0
     assert count_gate_multiplications("tas", TINY_CONFIG, has_score=False) == 16
     assert count_gate_multiplications("input", TINY_CONFIG) == TINY_CONFIG.hidden_size
     assert count_gate_multiplications("random", TINY_CONFIG) == 0
-    with pytest.raises(ArgumentError, match=r"^budget = 'oracle': "):
+    with pytest.raises(ArgumentError, match=r"^gate = 'oracle': "):
         count_gate_multiplications("oracle", TINY_CONFIG)

@@ -185,12 +185,12 @@ def test_dynamic_scaling_names_itself_where_it_would_begin() -> None:
         (
             [[1, 2], [3, 4]],
             [[1, 1], [1, 0]],
-            r"^prompt_mask = 'zeros behind ones': must be padded at the left only$",
+            r"^prompt_mask = 'zeros behind ones or at the end': must be padded at the left only$",
         ),
         (
             [[1, 2], [3, 4]],
             [[0, 0], [1, 1]],
-            r"^prompt_mask = 'zeros behind ones': must be padded at the left only$",
+            r"^prompt_mask = 'zeros behind ones or at the end': must be padded at the left only$",
         ),
     ],
 )

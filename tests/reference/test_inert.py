@@ -19,7 +19,7 @@ WARM = np.array([[[False]], [[True]], [[True]]])  # [S, L, B]
     [
         ([0, 1, 0], None),
         ([0, 0, 0], "replay ratio 0.0%): no eligible token replayed"),
-        ([0, 1, 1], "replay ratio 66.7%, the ceiling): every eligible token"),
+        ([0, 1, 1], "replay ratio 66.7%, all that may): every eligible token"),
     ],
 )
 def test_a_gate_that_decides_nothing_is_inert(replayed: list[int], words: str | None) -> None:

@@ -113,7 +113,7 @@ def test_refuses_another_number_of_thresholds() -> None:
 
 
 def test_refuses_a_threshold_that_is_not_a_number() -> None:
-    message = r"^threshold = nan: must be a number, inf, -inf or none$"
+    message = r"^tau = nan: must be a number, inf, -inf or none$"
     with pytest.raises(ArgumentError, match=message):
         make_score_gate([float("nan")], 3, Semantics.PAPER)
 
