@@ -1,0 +1,13 @@
+"""Machine code of the tests goes to a folder of their own."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(autouse=True, scope="package")
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> object:
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    yield
+    patch.undo()
