@@ -25,12 +25,13 @@ MUTANTS_ARGS ?=
 PORTABLE_ARGS ?=
 SYNTH_ARGS ?=
 COCOTB_ARGS ?= --preset tiny
+NATIVE_ARGS ?=
 
 # Two pips at once in one environment spoil it.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-all test-portable nightly coverage lint format \
-        doctest mutants bench findings prove bounds formal hardware verilog simulators cocotb synth \
+        doctest mutants bench findings prove bounds formal hardware native verilog simulators cocotb synth \
         signoff golden train evaluate clean
 
 ## -- first steps
@@ -86,6 +87,8 @@ bounds: $(VENV)/stamp-test ## attacks on the bounds and docs/bounds.md | make bo
 	$(BIN)/python -m tools.bounds
 hardware: $(VENV)/stamp-test $(VENV)/stamp-hdl ## whole videos through the RTL and docs/hardware.md | make hardware
 	$(BIN)/python -m tools.hardware $(HARDWARE_ARGS)
+native: $(VENV)/stamp-test ## PyRTL's simulators and the native one, docs/native_simulation.md | make native NATIVE_ARGS=--quick
+	$(BIN)/python -m tools.native_speed $(NATIVE_ARGS)
 formal: $(VENV)/stamp-test $(VENV)/stamp-hdl ## proofs of the exported Verilog by Yosys and z3 | make formal FORMAL_ARGS=--quick
 	$(BIN)/python -m tools.formal $(FORMAL_ARGS)
 verilog: $(VENV)/stamp-cli $(VENV)/stamp-hdl ## Verilog in out/verilog, its testbench run | make verilog VERILOG_ARGS="--preset tiny"

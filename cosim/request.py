@@ -8,6 +8,7 @@ from enum import Enum
 
 from fastcar.cosim.backends.backend import Backend, RunSettings
 from fastcar.cosim.backends.memory_model import ChannelSettings
+from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
 from fastcar.cosim.backends.verilator_backend import VerilatorBackend
 from fastcar.cosim.calibrated_model import GATES
@@ -24,6 +25,7 @@ from fastcar.rtl.config import MIN_LANES, AcceleratorConfig
 
 BACKENDS: dict[str, Callable[[AcceleratorConfig], Backend]] = {
     "pyrtl": PyrtlBackend,
+    "native": NativeBackend,
     "verilator": VerilatorBackend,
 }
 DEFAULT_TOKENS = 1

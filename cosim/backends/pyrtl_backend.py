@@ -1,7 +1,9 @@
-"""The accelerator in a simulator of PyRTL: needs nothing but pip.
+"""The accelerator in a simulator of PyRTL blocks: needs nothing but pip.
 
 `fast` (PyRTL's FastSimulation, default) checks the assertions in the hardware. `compiled` (its
 CompiledSimulation) needs gcc, takes long to build and ignores assertions, but steps faster.
+`native` (`fastcar.cosim.native`) is machine code by pip alone, checks the assertions, and takes
+seconds to build the first time.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from fastcar.cosim.backends.backend import (
     count_steps,
 )
 from fastcar.cosim.backends.memory_model import MemoryChannel, SharedMemory
+from fastcar.cosim.native import NativeSimulation
 from fastcar.cosim.records import GetPort
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.accelerator import make_accelerator
@@ -30,10 +33,11 @@ from fastcar.rtl.reset import LONG_RESET_CYCLES
 
 
 class Simulator(Enum):
-    """Simulators of PyRTL."""
+    """Simulators of PyRTL blocks."""
 
     FAST = "fast"
     COMPILED = "compiled"
+    NATIVE = "native"
 
 
 class Stepper(Protocol):
@@ -77,12 +81,32 @@ class _CompiledStepper:
         return int(self._tracer.trace[name][-1])
 
 
+class _NativeStepper:
+    """NativeSimulation."""
+
+    def __init__(self, block: pyrtl.Block) -> None:
+        self._simulation = NativeSimulation(tracer=None, block=block)
+
+    def step(self, inputs: Mapping[str, int]) -> None:
+        self._simulation.step(inputs)
+
+    def get(self, name: str) -> int:
+        return self._simulation.inspect(name)
+
+
+STEPPERS: Mapping[Simulator, Callable[[pyrtl.Block], Stepper]] = {
+    Simulator.FAST: _FastStepper,
+    Simulator.COMPILED: _CompiledStepper,
+    Simulator.NATIVE: _NativeStepper,
+}
+
+
 class PyrtlBackend:
-    """The accelerator in a simulator of PyRTL; implements `fastcar.cosim.backends.backend.Backend`.
+    """The accelerator in a simulator; implements `fastcar.cosim.backends.backend.Backend`.
 
     Args:
         config: sizes.
-        simulator: fast or compiled.
+        simulator: fast, compiled or native.
         block: the accelerator to simulate, if it is not that of `make_accelerator(config)`.
         observer: called after every cycle of a run with what reads the output ports.
     """
@@ -97,11 +121,7 @@ class PyrtlBackend:
         self.config = config
         self.block = make_accelerator(config) if block is None else block
         self._observer = observer
-        self.stepper: Stepper
-        if simulator is Simulator.FAST:
-            self.stepper = _FastStepper(self.block)
-        else:
-            self.stepper = _CompiledStepper(self.block)
+        self.stepper = STEPPERS[simulator](self.block)
         self._quiet = {wire.name: 0 for wire in self.block.wirevector_subset(pyrtl.Input)}
         self.reset()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import sys
 from collections.abc import Mapping
 
@@ -14,14 +15,16 @@ from fastcar.cosim.native.layout import Layout, MemoryPlace
 from fastcar.cosim.native.netlist import Netlist
 
 
-def convert(value: int, bits: int, what: str) -> int:
+def convert(value: object, bits: int, what: str) -> int:
     """A number as PyRTL takes it for a width: negative ones as two's complement.
 
     Raises:
-        pyrtl.PyrtlError: it does not fit, or is not a number; `what` tells of which.
+        pyrtl.PyrtlError: it does not fit, or is no integer; `what` says which value it is.
     """
     if type(value) is int and 0 <= value < 1 << bits:
         return value
+    if not isinstance(value, numbers.Integral):
+        raise pyrtl.PyrtlError(f"{what} = {value!r}: it must be an integer")
     try:
         return int(infer_val_and_bitwidth(value, bitwidth=bits).value)
     except pyrtl.PyrtlError as error:

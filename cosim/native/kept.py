@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import pyrtl
 
 from fastcar.cosim.native.netlist import Netlist, sort_wires
 
-WireOrName = pyrtl.WireVector | str
+WireOrName: TypeAlias = pyrtl.WireVector | str
 
 
 def find_wire(block: pyrtl.Block, wire: WireOrName) -> pyrtl.WireVector:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numbers
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Literal, TextIO
+import operator
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, Literal, TextIO
 
 import pyrtl
 
@@ -16,7 +16,7 @@ from fastcar.cosim.native.kept import WireOrName, choose_kept, find_wire
 from fastcar.cosim.native.machine import Machine, MemoryValues, RegisterValues, Start
 from fastcar.cosim.native.netlist import make_netlist
 from fastcar.cosim.native.state import MemoryContents
-from fastcar.cosim.native.stimulus import step_through
+from fastcar.cosim.native.stimulus import Inputs, step_through
 
 
 class _Values:
@@ -58,7 +58,7 @@ class NativeSimulation:
 
     def __init__(
         self,
-        tracer: pyrtl.SimulationTrace | Literal[True] | None = True,
+        tracer: Any = True,
         register_value_map: RegisterValues | None = None,
         memory_value_map: MemoryValues | None = None,
         default_value: int = 0,
@@ -108,19 +108,23 @@ class NativeSimulation:
             pyrtl.PyrtlError: as `step`; the cycles before the one that is refused count.
             Exception: of an assertion that is false, as `step`.
         """
-        if not isinstance(cycles, numbers.Integral) or cycles < 1:
+        try:
+            limit = operator.index(cycles)
+        except TypeError:
+            limit = 0
+        if limit < 1:
             raise pyrtl.PyrtlError(f"cycles = {cycles!r}: at least 1")
         self._set_inputs(inputs or {}, self._without_value)
         if self.tracer is None:
-            self._run(int(cycles))
+            self._run(limit)
             return
-        for _ in range(cycles):
+        for _ in range(limit):
             self._run(1)
 
     def step_multiple(
         self,
-        provided_inputs: Mapping[str, Sequence[int]] | None = None,
-        expected_outputs: Mapping[str, Sequence[int | str]] | None = None,
+        provided_inputs: Inputs | None = None,
+        expected_outputs: Inputs | None = None,
         nsteps: int | None = None,
         file: TextIO | None = None,
         stop_after_first_error: bool = False,
@@ -153,13 +157,11 @@ class NativeSimulation:
 
     def _set_inputs(self, values: Mapping[WireOrName, int], needed: Collection[str]) -> None:
         """All or none of them."""
-        found = {}
+        found: dict[str, int] = {}
         for wire_or_name, value in values.items():
             name = wire_or_name if isinstance(wire_or_name, str) else wire_or_name.name
             if name not in self._inputs:
                 raise pyrtl.PyrtlError(f'"{name}" is no input of the block')
-            if not isinstance(value, numbers.Integral):
-                raise pyrtl.PyrtlError(f'input "{name}" = {value!r}: it must be an integer')
             found[name] = convert(value, self._inputs[name].bitwidth, f'input "{name}"')
         for name in needed:
             if name not in found:

@@ -46,7 +46,7 @@ def cosimulate(
         tokens: .npz file with integer arrays prompt_ids [B, P], forced_ids [B, S]; None = the
             clips of the video model.
         tokens_per_frame: N of the file; given together with `tokens`.
-        backend: simulator, "pyrtl" or "verilator".
+        backend: simulator, "pyrtl", "native" or "verilator".
         batch: held-out clips, or rows, one per slot, 1 to 32; None = 4, fewer where there are
             fewer.
         cores: C, 1 to 32.

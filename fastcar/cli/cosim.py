@@ -51,7 +51,10 @@ EXIT_DIFFERENT = 1
 _DEFAULTS = CosimRequest()
 _OPTIONS = (
     choice_option(
-        "--backend", BACKENDS, _DEFAULTS.backend, "Simulator; pyrtl needs nothing but pip."
+        "--backend",
+        BACKENDS,
+        _DEFAULTS.backend,
+        "Simulator; pyrtl and native need nothing but pip.",
     ),
     number_option("--frames", None, "Simulate to the end of frame F.  [as tokens need]", "F"),
     number_option(

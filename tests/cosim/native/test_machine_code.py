@@ -133,7 +133,7 @@ def test_the_key_holds_all_that_decides(what: str, monkeypatch: pytest.MonkeyPat
     assert machine_code.compute_key(TEXT + " ") != before
     name, features = machine_code._describe_processor()
     if what == "version":
-        monkeypatch.setattr(machine_code.llvmlite, "__version__", "0")
+        monkeypatch.setattr("llvmlite.__version__", "0")
     elif what == "optimisation":
         monkeypatch.setattr(machine_code, "OPTIMISATION", 9)
     else:

@@ -88,6 +88,7 @@ def test_the_trace_is_that_of_pyrtl_for_steps_and_runs() -> None:
         else:
             simulation.step_multiple({"add": [7, 7], "clear": [0, 0]})
         text = io.StringIO()
+        assert simulation.tracer is not None
         simulation.tracer.print_vcd(text)
         traces.append((dict(simulation.tracer.trace), text.getvalue()))
     assert traces[0] == traces[1]
