@@ -23,6 +23,8 @@ def convert(value: object, bits: int, what: str) -> int:
     """
     if type(value) is int and 0 <= value < 1 << bits:
         return value
+    if type(value) is bool and bits == 1:
+        return int(value)
     if not isinstance(value, numbers.Integral):
         raise pyrtl.PyrtlError(f"{what} = {value!r}: it must be an integer")
     try:

@@ -75,10 +75,10 @@ class Machine:
         """Registers, and what is kept of the time before the first cycle."""
         values = compute_register_values(netlist, start.registers, start.default_value)
         for register, value in values.items():
-            self._registers[register] = value
+            self._registers[register.name] = value
         for wire in self._layout.kept.offsets:
             value = values.get(wire, start.default_value)
-            self.kept[wire] = value & ((1 << wire.bitwidth) - 1)
+            self.kept[wire.name] = value & ((1 << wire.bitwidth) - 1)
 
     def run(self, limit_cycles: int) -> tuple[int, Event]:
         """Cycles until the limit or an event: how many were begun, and the event."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any, Literal, TextIO
 
 import pyrtl
@@ -74,7 +74,7 @@ class NativeSimulation:
         self._machine = Machine(self._netlist, kept, start)
         self._guard = BlockGuard(self.block)
         self._inputs = {wire.name: wire for wire in self._netlist.inputs}
-        self._without_value = dict(self._inputs)
+        self._without_value = set(self._inputs)
         if self.tracer is not None:
             self.tracer._set_initial_values(
                 default_value, dict(start.registers), dict(start.memories)
@@ -92,7 +92,7 @@ class NativeSimulation:
             Exception: of an assertion that is false (`pyrtl.rtl_assert`), with a note that tells
                 the cycle, counted from 0.
         """
-        self._set_inputs(provided_inputs or {}, self._inputs)
+        self._set_inputs(provided_inputs or {}, self._inputs.keys())
         self._run(1)
 
     def run(self, cycles: int, inputs: Mapping[WireOrName, int] | None = None) -> None:
@@ -145,7 +145,10 @@ class NativeSimulation:
         Raises:
             pyrtl.PyrtlError: the block has no such wire, or it is not kept (`observe`).
         """
-        return self._get(find_wire(self.block, w))
+        try:
+            return self._machine.kept[w if isinstance(w, str) else w.name]
+        except KeyError:
+            return self._get(find_wire(self.block, w))
 
     def inspect_mem(self, mem: pyrtl.MemBlock) -> MemoryContents:
         """A memory as it is now: all its addresses; assigning to one changes the memory.
@@ -155,7 +158,7 @@ class NativeSimulation:
         """
         return self._machine.get_memory(mem)
 
-    def _set_inputs(self, values: Mapping[WireOrName, int], needed: Collection[str]) -> None:
+    def _set_inputs(self, values: Mapping[WireOrName, int], needed: Set[str]) -> None:
         """All or none of them."""
         found: dict[str, int] = {}
         for wire_or_name, value in values.items():
@@ -163,12 +166,14 @@ class NativeSimulation:
             if name not in self._inputs:
                 raise pyrtl.PyrtlError(f'"{name}" is no input of the block')
             found[name] = convert(value, self._inputs[name].bitwidth, f'input "{name}"')
-        for name in needed:
-            if name not in found:
-                raise pyrtl.PyrtlError(f'input "{name}" has no value')
+        if needed - found.keys():
+            missing = next(name for name in self._inputs if name in needed and name not in found)
+            raise pyrtl.PyrtlError(f'input "{missing}" has no value')
+        slots = self._machine.inputs
         for name, number in found.items():
-            self._machine.inputs[self._inputs[name]] = number
-            self._without_value.pop(name, None)
+            slots[name] = number
+        if self._without_value:
+            self._without_value -= found.keys()
 
     def _run(self, cycles: int) -> None:
         self._guard.check()
@@ -188,7 +193,7 @@ class NativeSimulation:
         if isinstance(wire, pyrtl.Const):
             return int(wire.val)
         try:
-            return self._machine.kept[wire]
+            return self._machine.kept[wire.name]
         except KeyError:
             raise pyrtl.PyrtlError(
                 f'wire "{wire.name}" is not kept: NativeSimulation(observe=["{wire.name}"])'

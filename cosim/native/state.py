@@ -14,7 +14,7 @@ from fastcar.cosim.native.layout import WORD_BYTES, MemoryPlace, Slots, count_wo
 
 
 class SlotValues:
-    """Values of wires in 64-bit words.
+    """Values of wires in 64-bit words, by name: the hash of a wire is a call of Python.
 
     Args:
         slots: where each lies.
@@ -26,21 +26,19 @@ class SlotValues:
         self._short = self._words.data
         self._bytes = self._words.view(np.uint8).data
         self._sizes = {
-            wire: (offset, count_words(wire.bitwidth)) for wire, offset in slots.offsets.items()
+            str(wire.name): (offset, count_words(wire.bitwidth))
+            for wire, offset in slots.offsets.items()
         }
 
-    def __contains__(self, wire: pyrtl.WireVector) -> bool:
-        return wire in self._sizes
-
-    def __getitem__(self, wire: pyrtl.WireVector) -> int:
-        offset, num_words = self._sizes[wire]
+    def __getitem__(self, name: str) -> int:
+        offset, num_words = self._sizes[name]
         if num_words == 1:
             return int(self._short[offset])
         start = WORD_BYTES * offset
         return int.from_bytes(self._bytes[start : start + WORD_BYTES * num_words], sys.byteorder)
 
-    def __setitem__(self, wire: pyrtl.WireVector, value: int) -> None:
-        offset, num_words = self._sizes[wire]
+    def __setitem__(self, name: str, value: int) -> None:
+        offset, num_words = self._sizes[name]
         if num_words == 1:
             self._short[offset] = value
             return
