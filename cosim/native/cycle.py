@@ -1,14 +1,22 @@
-"""The function of one clock cycle, and the loop around it, as LLVM IR."""
+"""The functions of one clock cycle, and the loop around it, as LLVM IR."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from enum import IntEnum
 from itertools import combinations
 
 import pyrtl
 
-from fastcar.cosim.native.layout import WORD_BITS, Layout, MemoryPlace, Slots, count_words
+from fastcar.cosim.native.groups import Group
+from fastcar.cosim.native.layout import (
+    WORD_BITS,
+    WORD_BYTES,
+    Layout,
+    MemoryPlace,
+    Slots,
+    count_words,
+)
 from fastcar.cosim.native.netlist import Netlist
 from fastcar.cosim.native.nets import Code, Value, emit_net
 
@@ -49,83 +57,128 @@ end:
 """Runs up to `limit` cycles, at least one; gives how many were begun."""
 
 
-def make_module_text(netlist: Netlist, layout: Layout) -> str:
-    """LLVM IR with the functions `cycle` and `run`, without any name of the block."""
-    lines = "\n".join(_Cycle(netlist, layout).emit())
-    return f"define internal i32 @cycle({PARAMETERS}) noinline {{\n{lines}\n}}\n{LOOP}"
+def make_module_text(netlist: Netlist, layout: Layout, groups: Sequence[Group]) -> str:
+    """LLVM IR with the functions `group<n>`, `cycle` and `run`, without any name of the block."""
+    inline = "alwaysinline" if len(groups) == 1 else "noinline"
+    functions = []
+    for index, group in enumerate(groups):
+        lines = "\n".join(_Values(netlist, layout).emit_group(group))
+        head = f"define internal void @group{index}({PARAMETERS}) {inline}"
+        functions.append(f"{head} {{\n{lines}\n}}")
+    lines = "\n".join(_Cycle(netlist, layout).emit(len(groups)))
+    functions.append(f"define internal i32 @cycle({PARAMETERS}) noinline {{\n{lines}\n}}")
+    return "\n".join((*functions, LOOP))
 
 
-class _Cycle:
-    """One cycle: load, compute, check, keep, write, latch."""
+class _Values:
+    """Operands of one function: computed in it, or loaded where they are first used."""
 
     def __init__(self, netlist: Netlist, layout: Layout) -> None:
         self.netlist, self.layout = netlist, layout
         self.code = Code()
         self.values: dict[pyrtl.WireVector, Value] = {}
-        self.bases = {
-            number: self._point("memories", place.offset_bytes)
-            for number, place in layout.memories.items()
-        }
 
-    def emit(self) -> list[str]:
-        """The lines of the function."""
-        self._load()
-        missing = self._compute()
-        self._keep()
-        self._stop_if(missing, Event.NO_DATA)
-        self._stop_if(self._find_conflicts(), Event.CONFLICT)
-        self._write()
-        self._latch()
-        self._return()
+    def emit_group(self, group: Group) -> list[str]:
+        """The lines that compute some nets and keep what must be kept."""
+        for net in group:
+            args = [self.get(wire) for wire in net.args]
+            if net.op == "m":
+                value = self._read(self.layout.memories[net.op_param[1].id], args[0])
+            else:
+                value = emit_net(self.code, net, args)
+            self.values[net.dests[0]] = value
+            if net.dests[0] in self.layout.kept.offsets:
+                self.store("kept", self.layout.kept, net.dests[0], value)
+        self.code.add("ret void")
         return self.code.lines
 
-    def _load(self) -> None:
-        for wire in self.netlist.block.wirevector_subset(pyrtl.Const):
-            self.values[wire] = Value(str(wire.val), wire.bitwidth)
-        for base, slots in (("inputs", self.layout.inputs), ("registers", self.layout.registers)):
-            for wire, offset in slots.offsets.items():
-                bits = WORD_BITS * count_words(wire.bitwidth)
-                pointer = self._point(base, 8 * offset)
-                whole = self.code.emit(f"load i{bits}, ptr {pointer}, align 8", bits)
-                self.values[wire] = self.code.fit(whole, wire.bitwidth)
+    def get(self, wire: pyrtl.WireVector) -> Value:
+        """A wire; loads stand where the function begins to need them."""
+        if isinstance(wire, pyrtl.Const):
+            return Value(str(wire.val), wire.bitwidth)
+        if wire not in self.values:
+            self.values[wire] = self._load(wire)
+        return self.values[wire]
 
-    def _compute(self) -> list[Value]:
-        """All nets; gives bits that are 1 where a read-only memory has no data."""
-        missing = []
-        for net in self.netlist.nets:
-            args = [self.values[wire] for wire in net.args]
-            if net.op != "m":
-                self.values[net.dests[0]] = emit_net(self.code, net, args)
-                continue
-            place = self.layout.memories[net.op_param[1].id]
-            self.values[net.dests[0]] = self._read(place, args[0])
-            if place.presence_bytes is not None:
-                missing.append(self._find_missing(place.presence_bytes, args[0]))
-        return missing
+    def store(self, base: str, slots: Slots, wire: pyrtl.WireVector, value: Value) -> None:
+        """Put a value into the slot of a wire."""
+        whole = self.code.fit(value, WORD_BITS * count_words(wire.bitwidth))
+        pointer = self.point(base, WORD_BYTES * slots.offsets[wire])
+        self.code.add(f"store {whole.typed}, ptr {pointer}, align 8")
+
+    def point(self, base: str, offset_bytes: int) -> str:
+        """An address in one of the buffers."""
+        return self.code.emit(f"getelementptr i8, ptr %{base}, i64 {offset_bytes}", 64).text
+
+    def point_to_element(self, place: MemoryPlace, address: Value) -> str:
+        """An address is below 2^30, see `fastcar.cosim.native.layout.LIMIT_BYTES`."""
+        index = self.code.fit(address, WORD_BITS)
+        scaled = self.code.binary("mul", index, Value(str(place.element_bytes), WORD_BITS))
+        base = self.point("memories", place.offset_bytes)
+        return self.code.emit(f"getelementptr i8, ptr {base}, {scaled.typed}", 64).text
+
+    def _load(self, wire: pyrtl.WireVector) -> Value:
+        layout = self.layout
+        base, slots = "kept", layout.kept
+        if wire in layout.inputs.offsets:
+            base, slots = "inputs", layout.inputs
+        elif wire in layout.registers.offsets:
+            base, slots = "registers", layout.registers
+        bits = WORD_BITS * count_words(wire.bitwidth)
+        pointer = self.point(base, WORD_BYTES * slots.offsets[wire])
+        whole = self.code.emit(f"load i{bits}, ptr {pointer}, align 8", bits)
+        return self.code.fit(whole, wire.bitwidth)
 
     def _read(self, place: MemoryPlace, address: Value) -> Value:
         bits = 8 * place.element_bytes
-        pointer = self._point_to_element(place, address)
+        pointer = self.point_to_element(place, address)
         whole = self.code.emit(f"load i{bits}, ptr {pointer}, align {_align(place)}", bits)
         return self.code.fit(whole, place.memory.bitwidth)
 
-    def _find_missing(self, presence_bytes: int, address: Value) -> Value:
-        base = self._point("memories", presence_bytes)
-        index = self.code.fit(address, WORD_BITS)
-        pointer = self.code.emit(f"getelementptr i8, ptr {base}, {index.typed}", WORD_BITS)
-        return self.code.compare(
-            "eq", self.code.emit(f"load i8, ptr {pointer.text}", 8), Value("0", 8)
-        )
 
-    def _keep(self) -> None:
-        self._store("kept", self.layout.kept, lambda wire: self.values[wire])
+class _Cycle(_Values):
+    """One cycle: compute all groups, check, keep, write, latch."""
+
+    def emit(self, num_groups: int) -> list[str]:
+        """The lines of the function."""
+        for index in range(num_groups):
+            self.code.add(f"call void @group{index}({ARGUMENTS})")
+        self._keep_sources()
+        self._stop_if(self._find_missing(), Event.NO_DATA)
+        self._stop_if(self._find_conflicts(), Event.CONFLICT)
+        self._write()
+        result = self._find_result()
+        self._latch()
+        self.code.add(f"ret {result.typed}")
+        return self.code.lines
+
+    def _keep_sources(self) -> None:
+        """Inputs, and registers as they are before they latch."""
+        layout = self.layout
+        for wire in layout.kept.offsets:
+            if wire in layout.inputs.offsets or wire in layout.registers.offsets:
+                self.store("kept", layout.kept, wire, self.get(wire))
+
+    def _find_missing(self) -> list[Value]:
+        """Bits that are 1 where a read-only memory is read where it has no data."""
+        missing = []
+        for place in self.layout.memories.values():
+            if place.presence_bytes is None:
+                continue
+            for net in self.netlist.list_reads(place.memory):
+                index = self.code.fit(self.get(net.args[0]), WORD_BITS)
+                base = self.point("memories", place.presence_bytes)
+                pointer = self.code.emit(f"getelementptr i8, ptr {base}, {index.typed}", 64)
+                present = self.code.emit(f"load i8, ptr {pointer.text}", 8)
+                missing.append(self.code.compare("eq", present, Value("0", 8)))
+        return missing
 
     def _find_conflicts(self) -> list[Value]:
         """Bits that are 1 where two ports write different words to one address."""
         found = []
         for memory in self.netlist.memories:
             ports = [
-                [self.values[wire] for wire in net.args] for net in self.netlist.list_writes(memory)
+                [self.get(wire) for wire in net.args] for net in self.netlist.list_writes(memory)
             ]
             for (address, word, enable), (address_b, word_b, enable_b) in combinations(ports, 2):
                 is_same_place = self.code.compare("eq", address, address_b)
@@ -146,44 +199,44 @@ class _Cycle:
         self.code.add(f"{go}:")
 
     def _write(self) -> None:
-        for net in self.netlist.writes:
-            address, word, enable = (self.values[wire] for wire in net.args)
+        ports = [[self.get(wire) for wire in net.args] for net in self.netlist.writes]
+        for net, (address, word, enable) in zip(self.netlist.writes, ports, strict=True):
             place = self.layout.memories[net.op_param[1].id]
             write, skip = self.code.name(), self.code.name()
             self._branch(enable, write, skip)
             self.code.add(f"{write}:")
-            pointer = self._point_to_element(place, address)
+            pointer = self.point_to_element(place, address)
             whole = self.code.fit(word, 8 * place.element_bytes)
             self.code.add(f"store {whole.typed}, ptr {pointer}, align {_align(place)}")
             self.code.add(f"br label %{skip}")
             self.code.add(f"{skip}:")
 
-    def _latch(self) -> None:
-        sources = {
-            register: self.values[register if source is None else source]
-            for register, source in self.netlist.registers
-        }
-        self._store(
-            "registers",
-            self.layout.registers,
-            lambda register: self.code.fit(sources[register], register.bitwidth),
-        )
-
-    def _return(self) -> None:
-        wires = [self.values[wire] for wire in self.netlist.assertions]
+    def _find_result(self) -> Value:
+        wires = [self.get(wire) for wire in self.netlist.assertions]
         if not wires:
-            self.code.add(f"ret i32 {Event.NONE.value}")
-            return
+            return Value(str(Event.NONE.value), 32)
         is_true = self._combine("and", wires)
-        result = self.code.emit(
+        return self.code.emit(
             f"select {is_true.typed}, i32 {Event.NONE.value}, i32 {Event.ASSERTION.value}", 32
         )
-        self.code.add(f"ret {result.typed}")
 
-    def _store(self, base: str, slots: Slots, get: Callable[[pyrtl.WireVector], Value]) -> None:
-        for wire, offset in slots.offsets.items():
-            whole = self.code.fit(get(wire), WORD_BITS * count_words(wire.bitwidth))
-            self.code.add(f"store {whole.typed}, ptr {self._point(base, 8 * offset)}, align 8")
+    def _latch(self) -> None:
+        """Every source is loaded from what is kept, which no register overwrites."""
+        registers = self.layout.registers
+        self.values.clear()
+        for register, source in self.netlist.registers:
+            if source is None:
+                continue
+            value = self._load_kept(source)
+            self.store("registers", registers, register, self.code.fit(value, register.bitwidth))
+
+    def _load_kept(self, wire: pyrtl.WireVector) -> Value:
+        if isinstance(wire, pyrtl.Const):
+            return self.get(wire)
+        bits = WORD_BITS * count_words(wire.bitwidth)
+        pointer = self.point("kept", WORD_BYTES * self.layout.kept.offsets[wire])
+        whole = self.code.emit(f"load i{bits}, ptr {pointer}, align 8", bits)
+        return self.code.fit(whole, wire.bitwidth)
 
     def _combine(self, verb: str, bits: list[Value]) -> Value:
         result = bits[0]
@@ -193,16 +246,6 @@ class _Cycle:
 
     def _branch(self, condition: Value, if_one: str, if_zero: str) -> None:
         self.code.add(f"br {condition.typed}, label %{if_one}, label %{if_zero}")
-
-    def _point(self, base: str, offset_bytes: int) -> str:
-        return self.code.emit(f"getelementptr i8, ptr %{base}, i64 {offset_bytes}", 64).text
-
-    def _point_to_element(self, place: MemoryPlace, address: Value) -> str:
-        """An address is below 2^30, see `fastcar.cosim.native.layout.LIMIT_BYTES`."""
-        index = self.code.fit(address, WORD_BITS)
-        scaled = self.code.binary("mul", index, Value(str(place.element_bytes), WORD_BITS))
-        base = self.bases[place.memory.id]
-        return self.code.emit(f"getelementptr i8, ptr {base}, {scaled.typed}", 64).text
 
 
 def _align(place: MemoryPlace) -> int:

@@ -30,7 +30,7 @@ def choose_kept(
     observe: Iterable[WireOrName] | Literal["all"],
     tracer: pyrtl.SimulationTrace | None,
 ) -> list[pyrtl.WireVector]:
-    """What can be read after a cycle, by name; constants need no place.
+    """What can be read after a cycle, by name.
 
     Args:
         netlist: what is simulated.
@@ -45,7 +45,12 @@ def choose_kept(
     chosen = [] if observe == "all" else [find_wire(block, wire) for wire in observe]
     traced = [] if tracer is None else [find_wire(block, wire) for wire in tracer.wires_to_track]
     kept.update(chosen, traced, _list_suspects(netlist))
-    return sort_wires(wire for wire in kept if not isinstance(wire, pyrtl.Const))
+    return list_kept(kept)
+
+
+def list_kept(wires: Iterable[pyrtl.WireVector]) -> list[pyrtl.WireVector]:
+    """By name; constants need no place."""
+    return sort_wires(wire for wire in wires if not isinstance(wire, pyrtl.Const))
 
 
 def _is_always_kept(wire: pyrtl.WireVector) -> bool:

@@ -10,6 +10,8 @@ import pyrtl
 
 from fastcar.cosim.native.contents import RomContents, compute_register_values, fill_memories
 from fastcar.cosim.native.cycle import Event, make_module_text
+from fastcar.cosim.native.groups import find_crossing, split_nets
+from fastcar.cosim.native.kept import list_kept
 from fastcar.cosim.native.layout import check_memory_sizes, make_layout
 from fastcar.cosim.native.machine_code import MachineCode
 from fastcar.cosim.native.netlist import Netlist
@@ -54,7 +56,9 @@ class Machine:
             if isinstance(memory, pyrtl.RomBlock)
         }
         incomplete = {number for number, rom in roms.items() if not rom.is_complete}
-        self._layout = make_layout(netlist, kept, incomplete)
+        groups = split_nets(netlist)
+        kept = find_crossing(netlist, groups).union(kept)
+        self._layout = make_layout(netlist, list_kept(kept), incomplete)
         self.inputs = SlotValues(self._layout.inputs)
         self.kept = SlotValues(self._layout.kept)
         self._registers = SlotValues(self._layout.registers)
@@ -69,7 +73,7 @@ class Machine:
             self.kept.address,
             ctypes.addressof(self._event),
         )
-        self._code = MachineCode(make_module_text(netlist, self._layout))
+        self._code = MachineCode(make_module_text(netlist, self._layout, groups))
 
     def _fill(self, netlist: Netlist, start: Start) -> None:
         """Registers, and what is kept of the time before the first cycle."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fastcar.cosim.native import NativeSimulation
+from fastcar.cosim.native import NativeSimulation, groups
 from tests.cosim.native.blocks import make_accumulator, make_two_port_memory
 from tests.cosim.native.random_blocks import RandomBlock, draw_inputs, make_random_block
 from tests.examples import examples
@@ -33,11 +33,13 @@ def check_equal(expected: pyrtl.Simulation, native: NativeSimulation, cycle: int
 
 
 @settings(examples(15), deadline=None)
-@given(st.integers(0, 2**32))
-def test_every_wire_and_word_is_that_of_pyrtl_in_every_cycle(seed: int) -> None:
+@given(st.integers(0, 2**32), st.sampled_from([500, 7]))
+def test_every_wire_and_word_is_that_of_pyrtl_in_every_cycle(seed: int, group_nets: int) -> None:
     random = Random(seed)
     made = make_random_block(random)
-    expected, native = make_both(made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "GROUP_NETS", group_nets)
+        expected, native = make_both(made)
     for cycle in range(12):
         inputs = draw_inputs(random, made.block)
         expected.step(dict(inputs))
