@@ -14,15 +14,16 @@ How a block becomes machine code, one file a step:
    a multiple of 8.
 3. `nets.py`: each net becomes a few instructions of LLVM IR. A wire of n bits is an integer iN, of
    whatever width: LLVM splits those of 300 bits, and its arithmetic modulo 2^n is PyRTL's.
-4. `groups.py`, `cycle.py`: the functions of one cycle and the loop around it, as text. Groups of 500
-   nets read registers, inputs and memories as they were and store the kept wires, those among them
-   that later groups need; the end of the cycle writes memories, and latches registers from what is
-   kept, so the order of the stores does not matter.
-5. `machine_code.py`, `machine.py`: llvmlite optimises and compiles the text for this processor; the code is kept
+4. `groups.py`, `cycle.py`: the functions of one cycle and the loop around it, as text. Groups of
+   500 nets read registers, inputs and memories as they were and store the kept wires, those among
+   them that later groups need; the end of the cycle writes memories, and latches registers from
+   what is kept, so the order of the stores does not matter.
+5. `machine_code.py`: llvmlite optimises and compiles the text for this processor; the code is kept
    in the user's cache under a digest of the text, and no wire has its name in the text, so the same
    design is found again whatever the counters of PyRTL's temporary names say.
-6. `contents.py`: what registers, memories and read-only memories hold before the first cycle.
-7. `simulation.py`, `stimulus.py`: what the user calls. It checks inputs, calls the machine code and reads wires.
+6. `contents.py`: what registers, memories and read-only memories hold before the first cycle;
+   `machine.py` puts it where the code works on it, `state.py` reads and writes it.
+7. `simulation.py`: what the user calls. It checks inputs, calls the machine code and reads wires.
 
 The code returns early for three events, each with its kind: an assertion (`pyrtl.rtl_assert`) is
 false, two ports write different words to one address (D-43), or a read-only memory is read where it

@@ -28,6 +28,7 @@ from tools.mutants.int8 import INT8_MUTANTS
 from tools.mutants.integer import INTEGER_MUTANTS
 from tools.mutants.kernels import KERNEL_MUTANTS
 from tools.mutants.mutant import Mutant, MutantError, compute_mutated
+from tools.mutants.native import NATIVE_MUTANTS
 from tools.mutants.proofs import PROOF_MUTANTS
 from tools.mutants.reference import MUTANTS as REFERENCE_MUTANTS
 from tools.mutants.rtl import RTL_MUTANTS
@@ -44,6 +45,7 @@ MUTANTS = (
     *RTL_MUTANTS,
     *KERNEL_MUTANTS,
     *COSIM_MUTANTS,
+    *NATIVE_MUTANTS,
     *SIMULATOR_MUTANTS,
     *COMMAND_MUTANTS,
     *ARGUMENT_MUTANTS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from random import Random
+from typing import Literal
 
 import pyrtl
 import pytest
@@ -16,7 +17,9 @@ from tests.cosim.native.random_blocks import RandomBlock, draw_inputs, make_rand
 from tests.examples import examples
 
 
-def make_both(made: RandomBlock) -> tuple[pyrtl.Simulation, NativeSimulation]:
+def make_both(
+    made: RandomBlock, group_nets: int, observe: Literal["all"] | tuple[str, ...]
+) -> tuple[pyrtl.Simulation, NativeSimulation]:
     arguments = {
         "tracer": None,
         "register_value_map": made.register_values,
@@ -24,12 +27,9 @@ def make_both(made: RandomBlock) -> tuple[pyrtl.Simulation, NativeSimulation]:
         "default_value": 1,
         "block": made.block,
     }
-    return pyrtl.Simulation(**arguments), NativeSimulation(**arguments, observe="all")
-
-
-def check_equal(expected: pyrtl.Simulation, native: NativeSimulation, cycle: int) -> None:
-    for wire in expected.block.wirevector_set:
-        assert native.inspect(wire) == expected.value[wire], (cycle, wire)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "GROUP_NETS", group_nets)
+        return pyrtl.Simulation(**arguments), NativeSimulation(**arguments, observe=observe)
 
 
 @settings(examples(15), deadline=None)
@@ -37,31 +37,32 @@ def check_equal(expected: pyrtl.Simulation, native: NativeSimulation, cycle: int
 def test_every_wire_and_word_is_that_of_pyrtl_in_every_cycle(seed: int, group_nets: int) -> None:
     random = Random(seed)
     made = make_random_block(random)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(groups, "GROUP_NETS", group_nets)
-        expected, native = make_both(made)
+    expected, native = make_both(made, group_nets, "all")
     for cycle in range(12):
         inputs = draw_inputs(random, made.block)
         expected.step(dict(inputs))
         native.step(inputs)
-        check_equal(expected, native, cycle)
+        for wire in made.block.wirevector_set:
+            assert native.inspect(wire) == expected.value[wire], (cycle, wire)
     for memory in made.memory_values:
         words = dict.fromkeys(range(1 << memory.addrwidth), 1)
         assert dict(native.inspect_mem(memory)) == words | expected.inspect_mem(memory)
 
 
-@settings(examples(4), deadline=None)
-@given(st.integers(0, 2**32))
-def test_a_run_is_that_many_steps_with_the_same_inputs(seed: int) -> None:
+@settings(examples(6), deadline=None)
+@given(st.integers(0, 2**32), st.sampled_from([500, 7]))
+def test_a_run_is_that_many_steps_with_the_same_inputs(seed: int, group_nets: int) -> None:
+    """Only ports and registers are kept, so LLVM may leave out the rest."""
     random = Random(seed)
     made = make_random_block(random)
-    expected, native = make_both(made)
+    expected, native = make_both(made, group_nets, ())
     for cycles in (1, 7, 30):
         inputs = draw_inputs(random, made.block)
         for _ in range(cycles):
             expected.step(dict(inputs))
         native.run(cycles, inputs)
-        check_equal(expected, native, native.num_cycles)
+        for wire in made.block.wirevector_subset((pyrtl.Register, pyrtl.Output)):
+            assert native.inspect(wire) == expected.value[wire], (native.num_cycles, wire)
 
 
 def test_a_run_keeps_the_inputs_that_are_not_given() -> None:
@@ -150,13 +151,15 @@ def test_two_ports_may_write_the_same_word_but_not_two(step: str) -> None:
     block, memory = make_two_port_memory()
     simulation = NativeSimulation(tracer=None, block=block)
     inputs = {"address0": 2, "word0": 5, "enable0": 1, "address1": 2, "word1": 5, "enable1": 1}
+    simulation.step(inputs | {"address0": 1, "word0": 6})
     simulation.step(inputs)
     inputs |= {"word1": 6}
-    expected = r'^memory "words": two ports write 5 and 6 to address 2 in cycle 1;'
+    expected = r'^memory "words": two ports write 5 and 6 to address 2 in cycle 2;'
     with pytest.raises(pyrtl.PyrtlError, match=expected):
         simulation.step(inputs) if step == "step" else simulation.run(10, inputs)
     assert simulation.inspect_mem(memory)[2] == 5
-    assert simulation.num_cycles == 1
+    assert simulation.inspect_mem(memory)[1] == 6
+    assert simulation.num_cycles == 2
     simulation.step(inputs | {"enable1": 0, "word0": 8})
     assert simulation.inspect_mem(memory)[2] == 8
 
