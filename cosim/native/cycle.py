@@ -119,11 +119,14 @@ class _Values:
 
     def _load(self, wire: pyrtl.WireVector) -> Value:
         layout = self.layout
-        base, slots = "kept", layout.kept
         if wire in layout.inputs.offsets:
-            base, slots = "inputs", layout.inputs
-        elif wire in layout.registers.offsets:
-            base, slots = "registers", layout.registers
+            return self.load("inputs", layout.inputs, wire)
+        if wire in layout.registers.offsets:
+            return self.load("registers", layout.registers, wire)
+        return self.load("kept", layout.kept, wire)
+
+    def load(self, base: str, slots: Slots, wire: pyrtl.WireVector) -> Value:
+        """Take a value from the slot of a wire."""
         bits = WORD_BITS * count_words(wire.bitwidth)
         pointer = self.point(base, WORD_BYTES * slots.offsets[wire])
         whole = self.code.emit(f"load i{bits}, ptr {pointer}, align 8", bits)
@@ -222,21 +225,13 @@ class _Cycle(_Values):
 
     def _latch(self) -> None:
         """Every source is loaded from what is kept, which no register overwrites."""
-        registers = self.layout.registers
-        self.values.clear()
+        registers, kept = self.layout.registers, self.layout.kept
         for register, source in self.netlist.registers:
             if source is None:
                 continue
-            value = self._load_kept(source)
+            is_constant = isinstance(source, pyrtl.Const)
+            value = self.get(source) if is_constant else self.load("kept", kept, source)
             self.store("registers", registers, register, self.code.fit(value, register.bitwidth))
-
-    def _load_kept(self, wire: pyrtl.WireVector) -> Value:
-        if isinstance(wire, pyrtl.Const):
-            return self.get(wire)
-        bits = WORD_BITS * count_words(wire.bitwidth)
-        pointer = self.point("kept", WORD_BYTES * self.layout.kept.offsets[wire])
-        whole = self.code.emit(f"load i{bits}, ptr {pointer}, align 8", bits)
-        return self.code.fit(whole, wire.bitwidth)
 
     def _combine(self, verb: str, bits: list[Value]) -> Value:
         result = bits[0]

@@ -17,6 +17,9 @@ from fastcar.cosim.native.machine_code import MachineCode
 from fastcar.cosim.native.netlist import Netlist
 from fastcar.cosim.native.state import MemoryContents, SlotValues
 
+SLICE_CYCLES = 1 << 16
+"""Half a second of a large design; in between Python sees signals, and a run can be ended."""
+
 RegisterValues = Mapping[pyrtl.Register, int]
 MemoryValues = Mapping[pyrtl.MemBlock, Mapping[int, int]]
 
@@ -85,8 +88,8 @@ class Machine:
             self.kept[wire.name] = value & ((1 << wire.bitwidth) - 1)
 
     def run(self, limit_cycles: int) -> tuple[int, Event]:
-        """Cycles until the limit or an event: how many were begun, and the event."""
-        num_begun = self._code.run(*self._arguments, limit_cycles)
+        """Cycles to the limit, the end of a slice or an event; how many were begun, and it."""
+        num_begun = self._code.run(*self._arguments, min(limit_cycles, SLICE_CYCLES))
         return num_begun, Event(self._event.value)
 
     def get_memory(self, memory: pyrtl.MemBlock) -> MemoryContents:

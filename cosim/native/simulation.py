@@ -177,9 +177,12 @@ class NativeSimulation:
 
     def _run(self, cycles: int) -> None:
         self._guard.check()
-        num_begun, event = self._machine.run(cycles)
-        is_refused = event in (Event.CONFLICT, Event.NO_DATA)
-        self.num_cycles += num_begun - is_refused
+        event = Event.NONE
+        while cycles and event is Event.NONE:
+            num_begun, event = self._machine.run(cycles)
+            is_refused = event in (Event.CONFLICT, Event.NO_DATA)
+            self.num_cycles += num_begun - is_refused
+            cycles -= num_begun
         if event is Event.CONFLICT:
             raise_conflict(self._netlist, self._get, self.num_cycles)
         if event is Event.NO_DATA:

@@ -37,9 +37,8 @@ NATIVE_MUTANTS = (
     _bug(
         "cycle",
         "a register latches from one that latched before",
-        "value = self._load_kept(source)",
-        "value = self._load(source)",
-        TEST_EQUAL,
+        "value = self.get(source) if is_constant else",
+        "value = self.get(source) if is_constant else self._load(source) or",
     ),
     _bug(
         "groups",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import signal
 from random import Random
 from typing import Literal
 
@@ -12,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastcar.cosim.native import NativeSimulation, groups
+from fastcar.cosim.native.machine import SLICE_CYCLES
 from tests.cosim.native.blocks import make_accumulator, make_two_port_memory
 from tests.cosim.native.random_blocks import RandomBlock, draw_inputs, make_random_block
 from tests.examples import examples
@@ -72,6 +74,22 @@ def test_a_run_keeps_the_inputs_that_are_not_given() -> None:
     simulation.run(2, {"add": 100})
     assert simulation.inspect("sum") == 5 * 3 + 100
     assert simulation.num_cycles == 7
+
+
+def test_registers_exchange_their_values_and_take_inputs_and_constants() -> None:
+    block = pyrtl.Block()
+    with pyrtl.set_working_block(block):
+        left, right = (pyrtl.Register(8, name, reset_value=n) for n, name in ((3, "l"), (5, "r")))
+        taken, fixed = pyrtl.Register(8, "taken"), pyrtl.Register(8, "fixed")
+        left.next <<= right
+        right.next <<= left
+        taken.next <<= pyrtl.Input(8, "given")
+        fixed.next <<= pyrtl.Const(99, 8)
+    simulation = NativeSimulation(tracer=None, block=block)
+    for _ in range(2):
+        simulation.run(3, {"given": 7})
+    assert [simulation.inspect(name) for name in ("l", "r")] == [5, 3]
+    assert [simulation.inspect(name) for name in ("taken", "fixed")] == [7, 99]
 
 
 def test_before_the_first_cycle_registers_hold_their_reset_values() -> None:
@@ -175,6 +193,30 @@ def test_a_false_assertion_raises_its_own_exception_and_tells_the_cycle() -> Non
         assert caught.value is error
         assert caught.value.__notes__ == [f"in cycle {cycles + 10}"]
         assert simulation.inspect("sum") == 100
+
+
+def test_a_long_run_goes_on_over_its_slices() -> None:
+    simulation = NativeSimulation(tracer=None, block=make_accumulator(is_asserted=True))
+    simulation.run(3 * SLICE_CYCLES + 5, {"add": 0, "clear": 0})
+    with pytest.raises(OverflowError) as caught:
+        simulation.run(1 << 70, {"add": 50})
+    assert caught.value.__notes__ == [f"in cycle {3 * SLICE_CYCLES + 7}"]
+    assert simulation.num_cycles == 3 * SLICE_CYCLES + 8
+
+
+def test_a_run_can_be_interrupted() -> None:
+    simulation = NativeSimulation(tracer=None, block=make_accumulator())
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(KeyboardInterrupt):
+            simulation.run(1 << 62, {"add": 1, "clear": 0})
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    num_cycles = simulation.num_cycles
+    assert num_cycles > 0
+    simulation.run(1)
+    assert simulation.inspect("sum") == num_cycles % (1 << 16)
 
 
 def test_a_cycle_with_a_false_assertion_counts_as_in_pyrtl() -> None:
