@@ -42,7 +42,7 @@ def observe(backend: Backend, settings: RunSettings) -> object:
         (RunSettings(), "error=None"),
         (RunSettings(gap_probability=0.3, seed=5, channels=STALLED), "error=None"),
         (RunSettings(channels=WITH_ERRORS), "error=AcceleratorError"),
-        (RunSettings(limit_cycles=400), "WatchdogError"),
+        (RunSettings(limit_cycles=100), "WatchdogError"),
     ],
     ids=["smooth", "stalled", "errors", "too long"],
 )
