@@ -17,7 +17,6 @@ from fastcar.cosim.export.export import make_package
 from fastcar.cosim.export.request import ExportRequest
 from fastcar.cosim.verilog.tool import ToolError, find_tool
 from fastcar.cosim.verilog.verilog import VERILOG_FILE
-from fastcar.reference.video.model import load_video_model
 
 Json = dict[str, Any]
 RESULTS_FILE = "results.xml"
@@ -41,7 +40,7 @@ def run_cocotb(preset: str, simulator: str, verilog: str | None = None) -> Json:
     label = _describe(simulator)
     with tempfile.TemporaryDirectory(prefix="fastcar-cocotb-") as name:
         folder = Path(name)
-        for file, text in make_package(ExportRequest(preset), load_video_model()).files.items():
+        for file, text in make_package(ExportRequest(preset)).files.items():
             (folder / file).write_text(text, encoding="utf-8")
         if verilog is not None:
             (folder / VERILOG_FILE).write_text(verilog, encoding="utf-8")

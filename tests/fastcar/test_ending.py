@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,6 +17,15 @@ def interrupt(number: int) -> bool:
     except Interruption:
         return True
     return False
+
+
+@pytest.fixture(autouse=True)
+def attentive() -> Iterator[None]:
+    """Signals as a shell leaves them in the foreground; in the background it ignores some."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ENDINGS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import pyrtl
 import pytest
 
 from fastcar.cosim.verilog.verilog import export_verilog
+from fastcar.cosim.verilog.verilog_lines import join_lines
 from fastcar.cosim.verilog.verilog_ports import Port
 from fastcar.rtl.config import TINY
 from tools.synthesis import netlist, runs, timing
@@ -49,7 +50,7 @@ def test_examples_hold(module: ModuleType) -> None:
 def test_the_traced_design_has_the_registers_of_the_export(tiny: Design) -> None:
     statements = re.compile(r"^ +(\w+) <= ", re.MULTILINE)
     registers = set(statements.findall(tiny.verilog))
-    assert tiny.verilog == export_verilog(TINY).text
+    assert tiny.verilog == join_lines(export_verilog(TINY).text)
     named = {name for name in registers if not name.startswith("net_")}
     assert named
     assert named <= set(statements.findall(tiny.traced))
