@@ -40,7 +40,7 @@ def test_all_pass_and_a_planted_bug_makes_some_fail() -> None:
     good = run_cocotb("tiny", "icarus")
     assert good["exit_code"] == 0
     assert good["failed"] == []
-    assert good["passed"] == 9
+    assert good["passed"] == 10
     broken, _, _ = plant_bug(export_verilog(TINY).text)
     bad = run_cocotb("tiny", "icarus", broken)
     assert bad["exit_code"] != 0
