@@ -192,6 +192,26 @@ def test_corrective_runs_close_the_gap() -> None:
     assert decode_closed_loop(closed.thresholds).replay_ratio == closed.ratio
 
 
+def test_a_run_that_comes_near_enough_is_the_last() -> None:
+    reached = iter([0.6, 0.48, 0.4, 0.39])
+    made: list[list[float]] = []
+
+    def run_to(thresholds: list[float]) -> ReplayRecord:
+        made.append(thresholds)
+        record = record_dense(make_run(0), "tas")
+        replayed = np.zeros(record.replayed.size, bool)
+        replayed[: round(next(reached) * replayed.size)] = True
+        record.replayed = replayed.reshape(record.replayed.shape)
+        return record
+
+    first = [0.0] * make_run(0).config.num_hidden_layers
+    closed = correct_in_closed_loop(
+        run_to, calibrate_uniform, first, 0.4, True, num_runs=4, tolerance=0.05
+    )
+    assert len(made) == len(closed.history) == 3
+    assert closed.thresholds == made[-1]
+
+
 @pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
 def test_refuses_ratios_outside_the_unit_interval(ratio: float) -> None:
     record = record_dense(make_run(0), "tas")

@@ -29,6 +29,7 @@ from tools.mutants.integer import INTEGER_MUTANTS
 from tools.mutants.kernels import KERNEL_MUTANTS
 from tools.mutants.mutant import Mutant, MutantError, compute_mutated
 from tools.mutants.native import NATIVE_MUTANTS
+from tools.mutants.own_models import OWN_MODEL_MUTANTS
 from tools.mutants.proofs import PROOF_MUTANTS
 from tools.mutants.reference import MUTANTS as REFERENCE_MUTANTS
 from tools.mutants.rtl import RTL_MUTANTS
@@ -49,6 +50,7 @@ MUTANTS = (
     *SIMULATOR_MUTANTS,
     *COMMAND_MUTANTS,
     *ARGUMENT_MUTANTS,
+    *OWN_MODEL_MUTANTS,
 )
 """Every planted bug."""
 
