@@ -127,6 +127,17 @@ class Backend(Protocol):
         """
 
 
+def check_memory(memory: SharedMemory, config: AcceleratorConfig) -> None:
+    """Refuse a memory that machine code cannot work on.
+
+    Raises:
+        ArgumentError: beats of another size, or not one behind the other.
+    """
+    if memory.beats.shape[1] != config.beat_bytes or not memory.beats.flags.c_contiguous:
+        limit = f"contiguous beats of {config.beat_bytes} bytes"
+        raise ArgumentError("memory", memory.beats.shape, limit)
+
+
 class RunRecords:
     """What the output ports show along a run: records in every cycle, all else when it is done."""
 
@@ -135,9 +146,14 @@ class RunRecords:
         self._decisions: list[CommitRecord] = []
         self._retires: list[RetireRecord] = []
 
-    def observe(self) -> None:
-        """Take the records of this cycle."""
-        decision, retire = read_decision(self._get), read_retire(self._get)
+    def observe(self, get: GetPort | None = None) -> None:
+        """Take the records of this cycle, or of one that was kept.
+
+        Args:
+            get: reads the ports of records as they were then; None: as they are.
+        """
+        get = self._get if get is None else get
+        decision, retire = read_decision(get), read_retire(get)
         self._decisions += () if decision is None else (decision,)
         self._retires += () if retire is None else (retire,)
 

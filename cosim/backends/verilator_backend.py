@@ -18,6 +18,7 @@ from fastcar.cosim.backends.backend import (
     RunSettings,
     Traffic,
     WatchdogError,
+    check_memory,
 )
 from fastcar.cosim.backends.memory_model import ChannelError, SharedMemory
 from fastcar.cosim.backends.verilator_build import open_library
@@ -81,9 +82,7 @@ class VerilatorBackend:
         settings = RunSettings() if settings is None else settings
         if not program:
             raise ArgumentError("program", program, "at least one instruction")
-        if memory.beats.shape[1] != self.config.beat_bytes or not memory.beats.flags.c_contiguous:
-            limit = f"contiguous beats of {self.config.beat_bytes} bytes"
-            raise ArgumentError("memory", memory.beats.shape, limit)
+        check_memory(memory, self.config)
         words = b"".join(word.to_bytes(INSTRUCTION_BITS // 8, "little") for word in program)
         errors = tuple(
             sort_addresses(addresses)

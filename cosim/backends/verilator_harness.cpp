@@ -172,14 +172,15 @@ public:
             --beats_left_;
             ++num_read_beats;
         }
-        observe_request();
-        observe_write();
-        ++cycle_;
+        if (observe_request() && observe_write()) ++cycle_;
     }
 
     void check_closed() {
-        if (beats_left_ > 0 || !open_writes_.empty()) refuse(4, "done while an answer is due");
-        if (is_request_held_ || is_write_held_) refuse(2, "done while a transfer is offered");
+        if (beats_left_ > 0 || !open_writes_.empty()) {
+            refuse(4, "done while an answer is due");
+        } else if (is_request_held_ || is_write_held_) {
+            refuse(2, "done while a transfer is offered");
+        }
     }
 
     uint64_t num_read_beats = 0;
@@ -194,8 +195,10 @@ private:
 
     bool is_stalled() { return generator_.is_below(settings_.stall_probability); }
 
-    void refuse(uint64_t rule, const char* text) {
-        if (violation.rule == 0) violation = Violation{rule, cycle_, text};
+    // The specification ends here: nothing behind it happens.
+    bool refuse(uint64_t rule, const char* text) {
+        violation = Violation{rule, cycle_, text};
+        return false;
     }
 
     static bool is_listed(uint64_t address, const uint32_t* list, uint64_t size) {
@@ -216,45 +219,47 @@ private:
         }
     }
 
-    void observe_request() {
+    bool observe_request() {
         const bool is_offered = ports_.read_request_valid;
         const uint32_t address = ports_.read_request_address;
         const uint32_t num_beats = ports_.read_request_num_beats;
         if (is_request_held_ && (!is_offered || address != held_request_address_ ||
                                  num_beats != held_request_num_beats_)) {
-            refuse(2, "a read request changed before its transfer");
+            return refuse(2, "a read request changed before its transfer");
         }
         is_request_held_ = is_offered && !ports_.read_request_ready;
         held_request_address_ = address;
         held_request_num_beats_ = num_beats;
-        if (!is_offered || is_request_held_) return;
-        if (beats_left_ > 0) refuse(4, "a second request while beats are open");
-        if (num_beats < 1) refuse(4, "a request of 0 beats");
+        if (!is_offered || is_request_held_) return true;
+        if (beats_left_ > 0) return refuse(4, "a second request while beats are open");
+        if (num_beats < 1) return refuse(4, "a request of 0 beats");
         read_address_ = address;
         beats_left_ = num_beats;
         response_cycle_ = cycle_ + settings_.latency_cycles;
+        return true;
     }
 
-    void observe_write() {
+    bool observe_write() {
         const bool is_offered = ports_.write_valid;
         const uint32_t address = ports_.write_address;
         uint8_t data[kBeatBytes];
         std::memcpy(data, &ports_.write_data, kBeatBytes);
         if (is_write_held_ && (!is_offered || address != held_write_address_ ||
                                std::memcmp(data, held_write_data_, kBeatBytes) != 0)) {
-            refuse(2, "a write changed before its transfer");
+            return refuse(2, "a write changed before its transfer");
         }
         is_write_held_ = is_offered && !ports_.write_ready;
         held_write_address_ = address;
         std::memcpy(held_write_data_, data, kBeatBytes);
-        if (!is_offered || is_write_held_) return;
-        if (open_writes_.size() >= kMaxOpenWrites) refuse(5, "more than 65535 writes are open");
+        if (!is_offered || is_write_held_) return true;
+        if (open_writes_.size() >= kMaxOpenWrites) return refuse(5, "more than 65535 writes are open");
         const bool is_error =
             is_listed(address, settings_.write_errors, settings_.num_write_errors) ||
             address >= settings_.num_beats;
         if (!is_error) std::memcpy(settings_.memory + address * kBeatBytes, data, kBeatBytes);
         open_writes_.push_back(OpenWrite{cycle_ + settings_.latency_cycles, is_error});
         ++num_write_beats;
+        return true;
     }
 
     CorePorts ports_;
@@ -412,14 +417,17 @@ private:
         top_->eval();
         if (is_assertion_broken()) return kAssertion;
         run_->driver.observe(*top_);
-        for (Channel& channel : run_->channels) channel.observe();
+        for (Channel& channel : run_->channels) {
+            channel.observe();
+            if (channel.violation.rule != 0) return kViolation;
+        }
         const bool is_done = has_begun && top_->done;
         uint32_t event = kCycle;
         if (top_->decision_valid || top_->retire_valid) event |= kRecord;
         if (is_done) event |= kDone;
         for (Channel& channel : run_->channels) {
             if (is_done) channel.check_closed();
-            if (channel.violation.rule != 0) event |= kViolation;
+            if (channel.violation.rule != 0) return kViolation;
         }
         return event;
     }

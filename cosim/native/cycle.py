@@ -20,8 +20,10 @@ from fastcar.cosim.native.layout import (
 from fastcar.cosim.native.netlist import Netlist
 from fastcar.cosim.native.nets import Code, Value, emit_net
 
-PARAMETERS = "ptr noalias %inputs, ptr noalias %registers, ptr noalias %memories, ptr noalias %kept"
-ARGUMENTS = "ptr %inputs, ptr %registers, ptr %memories, ptr %kept"
+BUFFERS = ("inputs", "registers", "latched", "memories", "kept")
+PARAMETERS = ", ".join(f"ptr noalias %{name}" for name in BUFFERS)
+ARGUMENTS = ", ".join(f"ptr %{name}" for name in BUFFERS)
+"""`registers` is what they are in a cycle, `latched` what they become."""
 
 
 class Event(IntEnum):
@@ -37,24 +39,51 @@ class Event(IntEnum):
     NO_DATA = 3
 
 
-LOOP = f"""\
-define i64 @run({PARAMETERS}, ptr noalias %event, i64 %limit) {{
+def make_loop(register_words: int) -> str:
+    """The function that runs up to `limit` cycles, at least one, and gives how many were begun.
+
+    Registers have two places that change their parts with every cycle that is latched. `progress`
+    is `fastcar.cosim.native.machine.Progress`.
+    """
+    return f"""\
+define i64 @run(ptr noalias %inputs, ptr noalias %first, ptr noalias %memories, ptr noalias %kept,
+                ptr noalias %progress, i64 %limit) {{
 entry:
+  %place_at = getelementptr i32, ptr %progress, i64 1
+  %place = load i32, ptr %place_at
+  %total_at = getelementptr i64, ptr %progress, i64 1
+  %total = load i64, ptr %total_at
+  %second = getelementptr i64, ptr %first, i64 {register_words}
+  %is_second = icmp ne i32 %place, 0
+  %start = select i1 %is_second, ptr %second, ptr %first
+  %other = select i1 %is_second, ptr %first, ptr %second
   br label %loop
 loop:
+  %registers = phi ptr [ %start, %entry ], [ %registers_after, %loop ]
+  %latched = phi ptr [ %other, %entry ], [ %latched_after, %loop ]
   %before = phi i64 [ 0, %entry ], [ %count, %loop ]
   %count = add i64 %before, 1
   %found = call i32 @cycle({ARGUMENTS})
+  %is_refused = icmp ugt i32 %found, {Event.ASSERTION.value}
+  %registers_after = select i1 %is_refused, ptr %registers, ptr %latched
+  %latched_after = select i1 %is_refused, ptr %latched, ptr %registers
   %is_quiet = icmp eq i32 %found, 0
   %is_left = icmp ult i64 %count, %limit
   %goes_on = and i1 %is_quiet, %is_left
   br i1 %goes_on, label %loop, label %end
 end:
-  store i32 %found, ptr %event
+  %ends_second = icmp eq ptr %registers_after, %second
+  %end_place = zext i1 %ends_second to i32
+  store i32 %end_place, ptr %place_at
+  %is_latched = xor i1 %is_refused, true
+  %last = zext i1 %is_latched to i64
+  %latched_cycles = add i64 %before, %last
+  %total_after = add i64 %total, %latched_cycles
+  store i64 %total_after, ptr %total_at
+  store i32 %found, ptr %progress
   ret i64 %count
 }}
 """
-"""Runs up to `limit` cycles, at least one; gives how many were begun."""
 
 
 def make_module_text(netlist: Netlist, layout: Layout, groups: Sequence[Group]) -> str:
@@ -67,7 +96,7 @@ def make_module_text(netlist: Netlist, layout: Layout, groups: Sequence[Group]) 
         functions.append(f"{head} {{\n{lines}\n}}")
     lines = "\n".join(_Cycle(netlist, layout).emit(len(groups)))
     functions.append(f"define internal i32 @cycle({PARAMETERS}) noinline {{\n{lines}\n}}")
-    return "\n".join((*functions, LOOP))
+    return "\n".join((*functions, make_loop(layout.registers.num_words)))
 
 
 class _Values:
@@ -89,6 +118,8 @@ class _Values:
             self.values[net.dests[0]] = value
             if net.dests[0] in self.layout.kept.offsets:
                 self.store("kept", self.layout.kept, net.dests[0], value)
+            for register in self.layout.destinations.get(net.dests[0], ()):
+                self.latch(register, value)
         self.code.add("ret void")
         return self.code.lines
 
@@ -105,6 +136,11 @@ class _Values:
         whole = self.code.fit(value, WORD_BITS * count_words(wire.bitwidth))
         pointer = self.point(base, WORD_BYTES * slots.offsets[wire])
         self.code.add(f"store {whole.typed}, ptr {pointer}, align 8")
+
+    def latch(self, register: pyrtl.Register, value: Value) -> None:
+        """What a register becomes."""
+        fitting = self.code.fit(value, register.bitwidth)
+        self.store("latched", self.layout.registers, register, fitting)
 
     def point(self, base: str, offset_bytes: int) -> str:
         """An address in one of the buffers."""
@@ -146,7 +182,6 @@ class _Cycle(_Values):
         """The lines of the function."""
         for index in range(num_groups):
             self.code.add(f"call void @group{index}({ARGUMENTS})")
-        self._keep_sources()
         self._stop_if(self._find_missing(), Event.NO_DATA)
         self._stop_if(self._find_conflicts(), Event.CONFLICT)
         self._write()
@@ -154,13 +189,6 @@ class _Cycle(_Values):
         self._latch()
         self.code.add(f"ret {result.typed}")
         return self.code.lines
-
-    def _keep_sources(self) -> None:
-        """Inputs, and registers as they are before they latch."""
-        layout = self.layout
-        for wire in layout.kept.offsets:
-            if wire in layout.inputs.offsets or wire in layout.registers.offsets:
-                self.store("kept", layout.kept, wire, self.get(wire))
 
     def _find_missing(self) -> list[Value]:
         """Bits that are 1 where a read-only memory is read where it has no data."""
@@ -224,14 +252,11 @@ class _Cycle(_Values):
         )
 
     def _latch(self) -> None:
-        """Every source is loaded from what is kept, which no register overwrites."""
-        registers, kept = self.layout.registers, self.layout.kept
+        """Registers that take an input, a constant or another register; nets store the others."""
+        driven = {net.dests[0] for net in self.netlist.nets}
         for register, source in self.netlist.registers:
-            if source is None:
-                continue
-            is_constant = isinstance(source, pyrtl.Const)
-            value = self.get(source) if is_constant else self.load("kept", kept, source)
-            self.store("registers", registers, register, self.code.fit(value, register.bitwidth))
+            if source is not None and source not in driven:
+                self.latch(register, self.get(source))
 
     def _combine(self, verb: str, bits: list[Value]) -> Value:
         result = bits[0]

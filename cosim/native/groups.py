@@ -21,7 +21,10 @@ def split_nets(netlist: Netlist) -> list[Group]:
 
 
 def find_crossing(netlist: Netlist, groups: Sequence[Group]) -> set[pyrtl.WireVector]:
-    """Wires that a later group uses, or the end of the cycle: they pass through memory."""
+    """Wires that a later group uses, or the end of the cycle: they pass through memory.
+
+    Inputs and registers are in memory anyhow, and what a register takes over is stored there.
+    """
     origins = {net.dests[0]: index for index, group in enumerate(groups) for net in group}
     crossing = {
         wire
@@ -30,6 +33,5 @@ def find_crossing(netlist: Netlist, groups: Sequence[Group]) -> set[pyrtl.WireVe
         for wire in net.args
         if origins.get(wire, index) != index
     }
-    crossing.update(source for _, source in netlist.registers if source is not None)
-    crossing.update(wire for net in netlist.writes for wire in net.args)
-    return crossing
+    ends = {wire for net in netlist.writes for wire in net.args}.union(netlist.assertions)
+    return crossing.union(ends.intersection(origins))

@@ -71,14 +71,16 @@ class Layout:
 
     Attributes:
         inputs: slots that the caller fills.
-        registers: slots that persist.
-        kept: slots of wires as they were in the last cycle.
+        registers: slots that persist, in each of their two places.
+        destinations: the registers that take over a wire.
+        kept: slots of other wires as they were in the last cycle.
         memories: by number of the memory.
         memory_bytes: of all memories.
     """
 
     inputs: Slots
     registers: Slots
+    destinations: dict[pyrtl.WireVector, list[pyrtl.Register]]
     kept: Slots
     memories: dict[int, MemoryPlace]
     memory_bytes: int
@@ -91,16 +93,21 @@ def make_layout(
 
     Args:
         netlist: what is simulated.
-        kept: wires that can be read after a cycle.
+        kept: wires, neither inputs nor registers, that can be read after a cycle.
         incomplete: numbers of read-only memories that have no data at some addresses.
 
     Raises:
         pyrtl.PyrtlError: the memories take more than 1 GiB.
     """
     places, memory_bytes = _place_memories(netlist, incomplete)
+    destinations: dict[pyrtl.WireVector, list[pyrtl.Register]] = {}
+    for register, source in netlist.registers:
+        if source is not None:
+            destinations.setdefault(source, []).append(register)
     return Layout(
         inputs=_place(netlist.inputs),
         registers=_place(register for register, _ in netlist.registers),
+        destinations=destinations,
         kept=_place(kept),
         memories=places,
         memory_bytes=memory_bytes,

@@ -6,8 +6,10 @@ import ctypes
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
 import pyrtl
 
+from fastcar.cosim.native.binding import Binding
 from fastcar.cosim.native.contents import RomContents, compute_register_values, fill_memories
 from fastcar.cosim.native.cycle import Event, make_module_text
 from fastcar.cosim.native.groups import find_crossing, split_nets
@@ -39,6 +41,16 @@ class Start:
     default_value: int = 0
 
 
+class Progress(ctypes.Structure):
+    """What the machine code tells of itself: the last event, the registers' place, all cycles."""
+
+    _fields_ = (
+        ("event", ctypes.c_uint32),
+        ("place", ctypes.c_uint32),
+        ("num_cycles", ctypes.c_uint64),
+    )
+
+
 class Machine:
     """Places, their contents, and the code that works on them.
 
@@ -60,37 +72,72 @@ class Machine:
         }
         incomplete = {number for number, rom in roms.items() if not rom.is_complete}
         groups = split_nets(netlist)
-        kept = find_crossing(netlist, groups).union(kept)
+        placed = {*netlist.inputs, *(register for register, _ in netlist.registers)}
+        kept = find_crossing(netlist, groups).union(kept) - placed
         self._layout = make_layout(netlist, list_kept(kept), incomplete)
         self.inputs = SlotValues(self._layout.inputs)
         self.kept = SlotValues(self._layout.kept)
-        self._registers = SlotValues(self._layout.registers)
+        words = np.zeros((2, max(1, self._layout.registers.num_words)), np.uint64)
+        self._registers = [SlotValues(self._layout.registers, place) for place in words]
         self._fill(netlist, start)
         given = _map_memories(netlist.block, start.memories)
         self._memories = fill_memories(self._layout, roms, given, start.default_value)
-        self._event = ctypes.c_uint32()
+        self._progress = Progress()
         self._arguments = (
             self.inputs.address,
-            self._registers.address,
+            self._registers[0].address,
             int(self._memories.ctypes.data),
             self.kept.address,
-            ctypes.addressof(self._event),
+            ctypes.addressof(self._progress),
         )
         self._code = MachineCode(make_module_text(netlist, self._layout, groups))
 
     def _fill(self, netlist: Netlist, start: Start) -> None:
-        """Registers, and what is kept of the time before the first cycle."""
+        """Registers in both places, and what other wires show before the first cycle."""
         values = compute_register_values(netlist, start.registers, start.default_value)
         for register, value in values.items():
-            self._registers[register.name] = value
-        for wire in self._layout.kept.offsets:
-            value = values.get(wire, start.default_value)
-            self.kept[wire.name] = value & ((1 << wire.bitwidth) - 1)
+            for place in self._registers:
+                place[register.name] = value
+        for slots, layout in ((self.inputs, self._layout.inputs), (self.kept, self._layout.kept)):
+            for wire in layout.offsets:
+                slots[wire.name] = start.default_value & ((1 << wire.bitwidth) - 1)
 
-    def run(self, limit_cycles: int) -> tuple[int, Event]:
-        """Cycles to the limit, the end of a slice or an event; how many were begun, and it."""
-        num_begun = self._code.run(*self._arguments, min(limit_cycles, SLICE_CYCLES))
-        return num_begun, Event(self._event.value)
+    def run(self, limit_cycles: int) -> int:
+        """Cycles to the limit, the end of a slice or an event; how many were begun."""
+        return int(self._code.run(*self._arguments, min(limit_cycles, SLICE_CYCLES)))
+
+    def get_event(self) -> Event:
+        """Why the last call ended."""
+        return Event(self._progress.event)
+
+    @property
+    def num_cycles(self) -> int:
+        """All that were not refused."""
+        return int(self._progress.num_cycles)
+
+    def read(self, name: str) -> int:
+        """A wire in the last cycle; a register as it was in it.
+
+        Raises:
+            KeyError: it is not kept.
+        """
+        if name in self.kept:
+            return self.kept[name]
+        if name in self._registers[0]:
+            is_latched = self.get_event() in (Event.NONE, Event.ASSERTION)
+            return self._registers[self._progress.place ^ is_latched][name]
+        return self.inputs[name]
+
+    def bind(self) -> Binding:
+        """For callers in machine code."""
+        return Binding(
+            self._code.address,
+            self._arguments,
+            self.inputs.words,
+            self.kept.words,
+            (self.inputs, self.kept),
+            self._registers[0],
+        )
 
     def get_memory(self, memory: pyrtl.MemBlock) -> MemoryContents:
         """All words of a memory.

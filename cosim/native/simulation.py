@@ -8,6 +8,7 @@ from typing import Any, Literal, TextIO
 
 import pyrtl
 
+from fastcar.cosim.native.binding import Binding
 from fastcar.cosim.native.changes import BlockGuard
 from fastcar.cosim.native.contents import convert
 from fastcar.cosim.native.cycle import Event
@@ -66,7 +67,6 @@ class NativeSimulation:
         observe: Iterable[WireOrName] | Literal["all"] = (),
     ) -> None:
         self.block = pyrtl.working_block(block)
-        self.num_cycles = 0
         self._netlist = make_netlist(self.block)
         self.tracer = pyrtl.SimulationTrace(block=self.block) if tracer is True else tracer
         start = Start(register_value_map or {}, memory_value_map or {}, default_value)
@@ -146,7 +146,7 @@ class NativeSimulation:
             pyrtl.PyrtlError: the block has no such wire, or it is not kept (`observe`).
         """
         try:
-            return self._machine.kept[w if isinstance(w, str) else w.name]
+            return self._machine.read(w if isinstance(w, str) else w.name)
         except KeyError:
             return self._get(find_wire(self.block, w))
 
@@ -157,6 +157,24 @@ class NativeSimulation:
             pyrtl.PyrtlError: the block has no such memory.
         """
         return self._machine.get_memory(mem)
+
+    @property
+    def num_cycles(self) -> int:
+        """Cycles that were run, but for those that were refused."""
+        return self._machine.num_cycles
+
+    @property
+    def binding(self) -> Binding:
+        """The machine code, for a loop of the user's that is compiled as well."""
+        return self._machine.bind()
+
+    def hold(self, inputs: Mapping[WireOrName, int]) -> None:
+        """Set inputs for the cycles to come, without running one.
+
+        Raises:
+            pyrtl.PyrtlError: an input is unknown, or does not fit.
+        """
+        self._set_inputs(inputs, frozenset())
 
     def _set_inputs(self, values: Mapping[WireOrName, int], needed: Set[str]) -> None:
         """All or none of them."""
@@ -177,26 +195,35 @@ class NativeSimulation:
 
     def _run(self, cycles: int) -> None:
         self._guard.check()
-        event = Event.NONE
-        while cycles and event is Event.NONE:
-            num_begun, event = self._machine.run(cycles)
-            is_refused = event in (Event.CONFLICT, Event.NO_DATA)
-            self.num_cycles += num_begun - is_refused
-            cycles -= num_begun
+        while cycles:
+            cycles -= self._machine.run(cycles)
+            self.settle()
+        if self.tracer is not None:
+            self.tracer.add_step(_Values(self._get))
+
+    def settle(self) -> None:
+        """Behind a call of the machine code (`binding`): raise what it found.
+
+        Raises:
+            pyrtl.PyrtlError: as `step`.
+            Exception: of an assertion that is false, as `step`.
+        """
+        event = self._machine.get_event()
+        if event is Event.NONE:
+            return
         if event is Event.CONFLICT:
             raise_conflict(self._netlist, self._get, self.num_cycles)
         if event is Event.NO_DATA:
             raise_no_data(self._netlist, self._get, self.num_cycles)
         if self.tracer is not None:
             self.tracer.add_step(_Values(self._get))
-        if event is Event.ASSERTION:
-            raise_assertion(self._netlist, self._get, self.num_cycles - 1)
+        raise_assertion(self._netlist, self._get, self.num_cycles - 1)
 
     def _get(self, wire: pyrtl.WireVector) -> int:
         if isinstance(wire, pyrtl.Const):
             return int(wire.val)
         try:
-            return self._machine.kept[wire.name]
+            return self._machine.read(wire.name)
         except KeyError:
             raise pyrtl.PyrtlError(
                 f'wire "{wire.name}" is not kept: NativeSimulation(observe=["{wire.name}"])'

@@ -18,17 +18,29 @@ class SlotValues:
 
     Args:
         slots: where each lies.
+        words: an array that holds them; a new one if it is not given.
+
+    Attributes:
+        words: all of them.
+        address: of the first.
     """
 
-    def __init__(self, slots: Slots) -> None:
-        self._words = np.zeros(max(1, slots.num_words), np.uint64)
-        self.address = int(self._words.ctypes.data)
-        self._short = self._words.data
-        self._bytes = self._words.view(np.uint8).data
+    def __init__(self, slots: Slots, words: NDArray[np.uint64] | None = None) -> None:
+        self.words = np.zeros(max(1, slots.num_words), np.uint64) if words is None else words
+        self.address = int(self.words.ctypes.data)
+        self._short = self.words.data
+        self._bytes = self.words.view(np.uint8).data
         self._sizes = {
             str(wire.name): (offset, count_words(wire.bitwidth))
             for wire, offset in slots.offsets.items()
         }
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._sizes
+
+    def locate(self, name: str) -> int:
+        """The first of its words."""
+        return self._sizes[name][0]
 
     def __getitem__(self, name: str) -> int:
         offset, num_words = self._sizes[name]

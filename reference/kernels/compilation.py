@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -25,6 +26,7 @@ cgutils: Any = numba.core.cgutils
 ir: Any = cgutils.ir
 """LLVM's operations (llvmlite) as Numba brings them; like `cgutils`, without types."""
 _registry: Any = numba.core.registry
+_njit: Any = numba.njit
 register: Any = event.register
 
 NOTICE = "fastcar: compiling kernels, once; this takes up to a minute"
@@ -51,7 +53,9 @@ def parse_features(features: str) -> dict[str, bool]:
     return {feature[1:]: feature[0] == "+" for feature in named}
 
 
-def kernel(*, parallel: bool = False) -> Callable[[Function], Any]:
+def kernel(
+    *, parallel: bool = False, is_bare: bool = False, package: Path | None = None
+) -> Callable[[Function], Any]:
     """Compile a function for the types it is first called with; machine code is kept on disk.
 
     No `fastmath`: a compiler that may reorder sums would make the bits of a row depend on the code
@@ -59,11 +63,13 @@ def kernel(*, parallel: bool = False) -> Callable[[Function], Any]:
 
     Args:
         parallel: `prange` loops share their iterations between threads.
+        is_bare: as in `bare_device`.
+        package: folder with all that it calls, if it lies elsewhere; its sources decide, too.
     """
 
     def compile_lazily(function: Function) -> Any:
-        compiled: Any = numba.njit(parallel=parallel, nogil=True)(function)
-        compiled._cache = MachineCodeCache(function, "several" if parallel else "one")
+        compiled: Any = _njit(parallel=parallel, nogil=True, _nrt=not is_bare)(function)
+        compiled._cache = MachineCodeCache(function, "several" if parallel else "one", package)
         return compiled
 
     return compile_lazily
@@ -93,7 +99,12 @@ def compile_twins(function: Function) -> Twins:
 
 def device(function: Function) -> Any:
     """A function that only kernels call: it becomes part of their machine code."""
-    return numba.njit(nogil=True)(function)
+    return _njit(nogil=True)(function)
+
+
+def bare_device(function: Function) -> Any:
+    """A device that makes no arrays: none is counted, which with many costs more than the work."""
+    return _njit(nogil=True, _nrt=False)(function)
 
 
 def choose_by_types(function: Function) -> Callable[[Function], Any]:

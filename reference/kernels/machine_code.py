@@ -2,8 +2,9 @@
 
 Numba keys its cache by the file of a function alone, so a kernel would survive a change of the
 helpers it calls; it takes what it finds for whole, and ends where it cannot write. Here a folder
-carries a digest of all sources of the package and of the versions that compile them, wherever it
-lies; each file is checked before it is used; and what cannot be read or kept is compiled.
+carries a digest of all sources of its package and of this one, and of the versions that compile
+them, wherever it lies; each file is checked before it is used; and what cannot be read or kept is
+compiled.
 """
 
 from __future__ import annotations
@@ -42,27 +43,28 @@ _config: Any = numba.config
 
 
 @cache
-def get_digest() -> str:
-    """Of all sources of the package, and of what compiles them."""
+def get_digest(package: Path | None = None) -> str:
+    """Of all sources of a package and of this one, and of what compiles them."""
     digest = hashlib.sha256()
-    for path in sorted(PACKAGE.glob("*.py")):
+    others = () if package is None else package.glob("*.py")
+    for path in sorted({*PACKAGE.glob("*.py"), *others}):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     versions = [sys.modules[name].__version__ for name in ("numba", "llvmlite", "numpy")]
     digest.update(" ".join([*versions, sys.version]).encode())
     return digest.hexdigest()[:16]
 
 
-def list_folders() -> list[Path]:
-    """Where machine code may lie, the preferred place first.
+def list_folders(package: Path | None = None) -> list[Path]:
+    """Where the machine code of a package may lie, the preferred place first.
 
     NUMBA_CACHE_DIR alone if it is set; else the package, which may be read-only, then the user's
     cache.
     """
-    name = f"kernels-{get_digest()}"
+    name = f"kernels-{get_digest(package)}"
     if _config.CACHE_DIR:
         return [Path(_config.CACHE_DIR) / name]
     user = get_user_cache()
-    places = [PACKAGE / "__pycache__", *([user] if user is not None else [])]
+    places = [(package or PACKAGE) / "__pycache__", *([user] if user is not None else [])]
     return [place / name for place in places]
 
 
@@ -80,12 +82,15 @@ class MachineCodeCache(_caching.FunctionCache):  # type: ignore[misc]
     Args:
         function: whose code is kept.
         variant: of the ways to compile it.
+        package: folder with all that it calls, beside this one; None: nothing else.
     """
 
-    def __init__(self, function: Callable[..., Any], variant: str) -> None:
+    def __init__(
+        self, function: Callable[..., Any], variant: str, package: Path | None = None
+    ) -> None:
         self._py_func = function
         self._impl = _Implementation(function)
-        self._folders = list_folders()
+        self._folders = list_folders(package)
         self._cache_path = str(self._folders[0])
         code = function.__code__
         source = Path(code.co_filename)

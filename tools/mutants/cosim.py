@@ -324,14 +324,14 @@ _BACKENDS = (
         "all cores stall alike",
         'make_generator(f"{channels.seed} core{core}")',
         'make_generator(f"{channels.seed} core0")',
-        "backends/verilator_backend::test_both_back_ends_give_the_same",
+        "backends/compiled_backends::test_both_back_ends_give_the_same",
     ),
     _bug(
         "backends/verilator_backend",
         "errors of writes are those of reads",
         "*(errors[1], len(errors[1])),",
         "*(errors[0], len(errors[0])),",
-        "backends/verilator_backend::test_every_address_with_an_error_stays_as_it_is",
+        "backends/compiled_backends::test_every_address_with_an_error_stays_as_it_is",
     ),
 )
 

@@ -9,6 +9,7 @@ TEST_EQUAL = (
     "::test_every_wire_and_word_is_that_of_pyrtl_in_every_cycle",
 )
 TEST_SIMULATION = ("tests/cosim/native/test_simulation.py",)
+TEST_LOOP = ("tests/cosim/backends/test_compiled_backends.py",)
 TEST_CODE = ("tests/cosim/native/test_machine_code.py",)
 
 
@@ -18,6 +19,64 @@ def _bug(
     """A mutant of a file of `cosim/native/`."""
     return Mutant(f"native: {name}", f"cosim/native/{stem}.py", old, new, tests)
 
+
+def _loop_bug(stem: str, name: str, old: str, new: str) -> Mutant:
+    """A mutant of a file of `cosim/backends/native_loop/`."""
+    path = f"cosim/backends/native_loop/{stem}.py"
+    return Mutant(f"native loop: {name}", path, old, new, TEST_LOOP)
+
+
+_LOOP = (
+    _loop_bug("twister", "noise of whole words only", "word >>= _WORD_BITS - 8 * count", "pass"),
+    _loop_bug(
+        "channel",
+        "an answer is due a cycle late",
+        "channel.response_cycle = channel.cycle + state.run[0].latency_cycles",
+        "channel.response_cycle = channel.cycle + state.run[0].latency_cycles + 1",
+    ),
+    _loop_bug(
+        "channel",
+        "all channels stall alike",
+        "generator, stall = state.generators[1 + core]",
+        "generator, stall = state.generators[1]",
+    ),
+    _loop_bug(
+        "channel",
+        "data that is held may change",
+        "is_same = is_same and state.wires.kept_bytes[start + byte] == held[byte]",
+        "is_same = is_same",
+    ),
+    _loop_bug(
+        "channel",
+        "errors of writes are those of reads",
+        "_is_refused(address, state.write_errors, state.beats)",
+        "_is_refused(address, state.read_errors, state.beats)",
+    ),
+    _loop_bug(
+        "driver",
+        "a gap is drawn while an instruction is offered",
+        "if not run.is_offering and run.num_accepted < num_instructions:",
+        "if run.num_accepted < num_instructions:",
+    ),
+    _loop_bug(
+        "loop",
+        "done tells of the run before",
+        "if has_begun and state.wires.kept[places.done] != 0:",
+        "if state.wires.kept[places.done] != 0:",
+    ),
+    _loop_bug(
+        "loop",
+        "a channel that is left open is not seen",
+        "return _find_open(state)",
+        "return _DONE",
+    ),
+    _loop_bug(
+        "refusals",
+        "what is offered is what was held",
+        "offered = (first, second) if valid else None",
+        "offered = held if valid else None",
+    ),
+)
 
 NATIVE_MUTANTS = (
     _bug(
@@ -37,8 +96,8 @@ NATIVE_MUTANTS = (
     _bug(
         "cycle",
         "a register latches from one that latched before",
-        "value = self.get(source) if is_constant else",
-        "value = self.get(source) if is_constant else self._load(source) or",
+        'self.store("latched", self.layout.registers, register, fitting)',
+        'self.store("registers", self.layout.registers, register, fitting)',
     ),
     _bug(
         "groups",
@@ -53,10 +112,22 @@ NATIVE_MUTANTS = (
         'is_same_place = self.code.compare("eq", address, address)',
     ),
     _bug(
-        "simulation",
+        "cycle",
         "a refused cycle counts",
-        "self.num_cycles += num_begun - is_refused",
-        "self.num_cycles += num_begun",
+        "%latched_cycles = add i64 %before, %last",
+        "%latched_cycles = add i64 %before, 1",
+    ),
+    _bug(
+        "cycle",
+        "a refused cycle latches",
+        "%is_refused = icmp ugt i32 %found, {Event.ASSERTION.value}",
+        "%is_refused = icmp ugt i32 %found, {Event.NO_DATA.value}",
+    ),
+    _bug(
+        "machine",
+        "a register shows what it latched",
+        "self._progress.place ^ is_latched",
+        "self._progress.place",
     ),
     _bug(
         "machine_code",
@@ -72,4 +143,5 @@ NATIVE_MUTANTS = (
         "wires = list({str(wire.name): wire for wire in set(drivers)}.values())",
         TEST_CODE,
     ),
+    *_LOOP,
 )

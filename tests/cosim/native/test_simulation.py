@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import signal
+from contextlib import suppress
 from random import Random
 from typing import Literal
 
@@ -205,18 +207,52 @@ def test_a_long_run_goes_on_over_its_slices() -> None:
 
 
 def test_a_run_can_be_interrupted() -> None:
+    """Wherever the signal arrives, every cycle is counted: 3 does not divide a slice."""
     simulation = NativeSimulation(tracer=None, block=make_accumulator())
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     try:
         signal.setitimer(signal.ITIMER_REAL, 0.05)
         with pytest.raises(KeyboardInterrupt):
-            simulation.run(1 << 62, {"add": 1, "clear": 0})
+            simulation.run(1 << 62, {"add": 3, "clear": 0})
     finally:
         signal.signal(signal.SIGALRM, before)
     num_cycles = simulation.num_cycles
     assert num_cycles > 0
     simulation.run(1)
-    assert simulation.inspect("sum") == num_cycles % (1 << 16)
+    assert simulation.inspect("sum") == 3 * num_cycles % (1 << 16)
+
+
+def test_a_loop_of_ones_own_calls_the_machine_code() -> None:
+    simulation = NativeSimulation(tracer=None, block=make_accumulator(is_asserted=True))
+    binding = simulation.binding
+    run = ctypes.CFUNCTYPE(ctypes.c_uint64, *[ctypes.c_uint64] * 6)(binding.address)
+    simulation.hold({"clear": 0})
+    for add in (20, 30, 50):
+        binding.inputs[binding.locate("add")] = add
+        assert run(*binding.arguments, 1) == 1
+        simulation.settle()
+    assert simulation.inspect("sum") == 50
+    assert run(*binding.arguments, 10) == 1
+    with pytest.raises(OverflowError, match="sum above 99"):
+        simulation.settle()
+    assert simulation.num_cycles == 4
+    with pytest.raises(pyrtl.PyrtlError, match=r'^wire "sum" is a register, which moves'):
+        binding.locate("sum")
+
+
+def test_a_refused_cycle_latches_nothing_and_shows_what_it_had() -> None:
+    block, _ = make_two_port_memory()
+    with pyrtl.set_working_block(block):
+        count = pyrtl.Register(8, "count")
+        count.next <<= count + 1
+    simulation = NativeSimulation(tracer=None, block=block)
+    inputs = {"address0": 2, "word0": 5, "enable0": 1, "address1": 2, "word1": 5, "enable1": 1}
+    seen = []
+    for word in (5, 6, 6, 5, 5):
+        with suppress(pyrtl.PyrtlError):
+            simulation.step(inputs | {"word1": word})
+        seen.append((simulation.inspect("count"), simulation.num_cycles))
+    assert seen == [(0, 1), (1, 1), (1, 1), (1, 2), (2, 3)]
 
 
 def test_a_cycle_with_a_false_assertion_counts_as_in_pyrtl() -> None:
