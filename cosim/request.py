@@ -24,11 +24,14 @@ from fastcar.reference.thresholds import check_ratio
 from fastcar.rtl.config import MIN_LANES, AcceleratorConfig
 
 BACKENDS: dict[str, Callable[[AcceleratorConfig], Backend]] = {
-    "pyrtl": PyrtlBackend,
     "native": NativeBackend,
+    "pyrtl": PyrtlBackend,
     "verilator": VerilatorBackend,
 }
-DEFAULT_TOKENS = 1
+DEFAULT_TOKENS = 64
+"""A frame of the shipped model; fewer in smaller frames, and where a row ends earlier."""
+SLOW_BACKENDS = frozenset({"pyrtl"})
+"""They simulate one token where no number is given."""
 DEFAULT_BATCH, DEFAULT_CALIBRATION_CLIPS = 4, 4
 """Fewer where the model has fewer rows."""
 DEFAULT_LANES = 16
@@ -36,8 +39,8 @@ DEFAULT_LANES = 16
 DEFAULT_TARGET_RATIO = 0.5
 """Where neither thresholds nor a ratio nor a budget are asked for."""
 DEFAULT_PLACE = 37
-"""Where some of the first held-out clips compute and some replay, in every layer of the shipped
-model and under both sources; in smaller frames, modulo their tokens."""
+"""Where a few tokens begin: there some of the first held-out clips compute and some replay, in every
+layer of the shipped model and under both sources; in smaller frames, modulo their tokens."""
 MAX_STALL = 0.95
 """Memory that is ready in one cycle of twenty; a layer then takes as many times longer."""
 MAX_LATENCY = 65_535
@@ -80,9 +83,10 @@ class CosimRequest:
         latency: cycles of the memory.
         stall: probability with which a channel of the memory waits in a cycle.
         seed: of the stalls.
-        first_token: generated index of the first simulated token; None = `DEFAULT_PLACE` of
-            frame 1.
-        num_tokens: simulated tokens; None = to the end of `frames`, or 1 where that is not given.
+        first_token: generated index of the first simulated token; None = the first of frame 1, or
+            `DEFAULT_PLACE` in it where `num_tokens` is given or 1.
+        num_tokens: simulated tokens; None = to the end of `frames`; where that is not given, a
+            frame, at most 64, and 1 on the back end pyrtl.
         frames: of the video, whose last token is not fed; None = as many as the tokens need.
         given_frames: true frames at the start.
         calibration_clips: for scales and thresholds; None = 4, or as many as there are.
@@ -91,7 +95,7 @@ class CosimRequest:
         keeps_memory: keep what a wave form of the last layer needs.
     """
 
-    backend: str = "pyrtl"
+    backend: str = "native"
     batch: int | None = None
     cores: int = 2
     lanes: int | None = None
@@ -180,10 +184,13 @@ class CosimRequest:
         Raises:
             ArgumentError: the video has no such tokens.
         """
+        is_slow = self.backend in SLOW_BACKENDS
+        num_tokens = 1 if is_slow else min(DEFAULT_TOKENS, tokens_per_frame)
+        num_tokens = num_tokens if self.num_tokens is None else self.num_tokens
+        is_frame = self.num_tokens is None and not (is_slow and self.frames is None)
         first = self.first_token
         if first is None:
-            first = tokens_per_frame + DEFAULT_PLACE % tokens_per_frame
-        num_tokens = DEFAULT_TOKENS if self.num_tokens is None else self.num_tokens
+            first = tokens_per_frame + (0 if is_frame else DEFAULT_PLACE % tokens_per_frame)
         if self.frames is None:
             return range(first, first + num_tokens)
         end = self.frames * tokens_per_frame - 1

@@ -76,9 +76,8 @@ def prepare_cosim(
     request = request.resolve(model)
     assert request.calibration_clips is not None
     config = request.make_config(model.config)
-    window = request.get_window(model.tokens_per_frame)
     rows = model.load_rows("held_out").take(config.num_slots, "batch")
-    check_window(request, window, rows.token_ids.shape[1], model.tokens_per_frame)
+    window = choose_window(request, rows.token_ids.shape[1], model.tokens_per_frame)
     gate = choose_gate(request, model, progress)
     integer_model = quantize_clip_model(model, request.calibration_clips, progress=progress)
     planner = Planner(config, integer_model.layers)
@@ -117,27 +116,27 @@ def prepare_cosim(
     return cosim, decoder
 
 
-def check_window(
-    request: CosimRequest, window: range, num_tokens: int, tokens_per_frame: int
-) -> None:
-    """Refuse tokens and true frames that recorded rows do not have.
+def choose_window(request: CosimRequest, num_tokens: int, tokens_per_frame: int) -> range:
+    """Generated indices of the simulated tokens; the last token of a row is not fed.
 
     Args:
         request: what was asked for.
-        window: generated indices of the simulated tokens; the last token of a row is not fed.
         num_tokens: of a row.
         tokens_per_frame: N.
 
     Raises:
-        ArgumentError: it names what the request says.
+        ArgumentError: recorded rows do not have what was asked for; it names what the request says.
     """
+    window = request.get_window(tokens_per_frame)
     most_frames = -(-num_tokens // tokens_per_frame)
     if request.given_frames > max(most_frames, CosimRequest.given_frames):
         limit = f"at most {most_frames}, the frames of a row"
         raise ArgumentError("given_frames", request.given_frames, limit)
     end = num_tokens - 1
+    if request.num_tokens is None and request.frames is None and window.start < end:
+        return range(window.start, min(window.stop, end))
     if window.stop <= end:
-        return
+        return window
     if request.frames is not None and request.num_tokens is None:
         limit = f"at most {num_tokens // tokens_per_frame}, the frames of a row"
         raise ArgumentError("frames", request.frames, limit)

@@ -125,7 +125,7 @@ class Machine:
             return self.kept[name]
         if name in self._registers[0]:
             is_latched = self.get_event() in (Event.NONE, Event.ASSERTION)
-            return self._registers[self._progress.place ^ is_latched][name]
+            return self._registers[int(self._progress.place) ^ is_latched][name]
         return self.inputs[name]
 
     def bind(self) -> Binding:

@@ -61,7 +61,8 @@ def cosimulate(
         stall: probability that a channel of the memory waits in a cycle, in [0, 0.95].
         seed: of the stalls, 0 to 2**63 - 1.
         first_token: generated index of the first simulated token; None = one of frame 1.
-        num_tokens: simulated tokens; None = to the end of `frames`, or 1.
+        num_tokens: simulated tokens; None = to the end of `frames`; without them a frame, at most
+            64, and 1 on the back end pyrtl.
         frames: of the video; None = as many as the tokens need.
         given_frames: true frames at the start; the others are drawn greedily.
         calibration_clips: for scales and thresholds; None = 4, fewer where there are fewer.

@@ -54,16 +54,22 @@ _OPTIONS = (
         "--backend",
         BACKENDS,
         _DEFAULTS.backend,
-        "Simulator; pyrtl and native need nothing but pip.",
+        "Simulator; verilator needs a C++ compiler.",
     ),
     number_option("--frames", None, "Simulate to the end of frame F.  [as tokens need]", "F"),
     number_option(
         "--first-token",
         None,
-        "Token to begin at; the state before is the reference's.  [one of frame 1]",
+        "Token to begin at; the state before is the reference's.  [first of frame 1; with "
+        "--num-tokens one where decisions differ]",
         "J",
     ),
-    number_option("--num-tokens", None, f"Tokens to simulate.  [{DEFAULT_TOKENS}]", "T"),
+    number_option(
+        "--num-tokens",
+        None,
+        f"Tokens to simulate.  [a frame, at most {DEFAULT_TOKENS}; with --backend pyrtl 1]",
+        "T",
+    ),
     number_option(
         "--given-frames",
         _DEFAULTS.given_frames,

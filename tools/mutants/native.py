@@ -126,8 +126,8 @@ NATIVE_MUTANTS = (
     _bug(
         "machine",
         "a register shows what it latched",
-        "self._progress.place ^ is_latched",
-        "self._progress.place",
+        "int(self._progress.place) ^ is_latched",
+        "int(self._progress.place)",
     ),
     _bug(
         "machine_code",
