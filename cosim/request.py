@@ -39,7 +39,7 @@ DEFAULT_LANES = 16
 DEFAULT_TARGET_RATIO = 0.5
 """Where neither thresholds nor a ratio nor a budget are asked for."""
 DEFAULT_PLACE = 37
-"""Where a few tokens begin: there some of the first held-out clips compute and some replay, in every
+"""Where a few tokens begin: some of the first held-out clips compute there, some replay, in every
 layer of the shipped model and under both sources; in smaller frames, modulo their tokens."""
 MAX_STALL = 0.95
 """Memory that is ready in one cycle of twenty; a layer then takes as many times longer."""

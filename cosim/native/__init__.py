@@ -12,17 +12,20 @@ How a block becomes machine code, one file a step:
 2. `layout.py`: every value gets a place. Inputs, registers and the wires that are kept for
    `inspect` and for the tracer lie in 64-bit words; a word of a memory takes 1, 2, 4 or 8 bytes, or
    a multiple of 8.
-3. `nets.py`: each net becomes a few instructions of LLVM IR. A wire of n bits is an integer iN, of
-   whatever width: LLVM splits those of 300 bits, and its arithmetic modulo 2^n is PyRTL's.
+3. `nets.py`: each net becomes a few instructions of LLVM IR. A wire is a row of limbs of 64 bits
+   (`values.py`), whose bits are cut and joined by `bits.py`; `arithmetic.py` has carries, products
+   and comparisons.
 4. `groups.py`, `cycle.py`: the functions of one cycle and the loop around it, as text. Groups of
    500 nets read registers, inputs and memories as they were and store the kept wires, those among
-   them that later groups need; the end of the cycle writes memories, and latches registers from
-   what is kept, so the order of the stores does not matter.
+   them that later groups need. Registers have two places: what they become goes to the other one,
+   and the two change their parts at the end of the cycle, which also writes memories; so the order
+   of the stores does not matter.
 5. `machine_code.py`: llvmlite optimises and compiles the text for this processor; the code is kept
    in the user's cache under a digest of the text, and no wire has its name in the text, so the same
    design is found again whatever the counters of PyRTL's temporary names say.
 6. `contents.py`: what registers, memories and read-only memories hold before the first cycle;
-   `machine.py` puts it where the code works on it, `state.py` reads and writes it.
+   `machine.py` puts it where the code works on it, `state.py` reads and writes it; `binding.py`
+   tells loops that are compiled themselves where everything is.
 7. `simulation.py`: what the user calls. It checks inputs, calls the machine code and reads wires.
 
 The code returns early for three events, each with its kind: an assertion (`pyrtl.rtl_assert`) is

@@ -8,6 +8,8 @@ from itertools import combinations
 
 import pyrtl
 
+from fastcar.cosim.native.arithmetic import is_equal
+from fastcar.cosim.native.bits import fit
 from fastcar.cosim.native.groups import Group
 from fastcar.cosim.native.layout import (
     WORD_BITS,
@@ -15,10 +17,10 @@ from fastcar.cosim.native.layout import (
     Layout,
     MemoryPlace,
     Slots,
-    count_words,
 )
 from fastcar.cosim.native.netlist import Netlist
-from fastcar.cosim.native.nets import Code, Value, emit_net
+from fastcar.cosim.native.nets import emit_net
+from fastcar.cosim.native.values import Code, Limb, Value, make_constant, split_bits
 
 BUFFERS = ("inputs", "registers", "latched", "memories", "kept")
 PARAMETERS = ", ".join(f"ptr noalias %{name}" for name in BUFFERS)
@@ -126,20 +128,40 @@ class _Values:
     def get(self, wire: pyrtl.WireVector) -> Value:
         """A wire; loads stand where the function begins to need them."""
         if isinstance(wire, pyrtl.Const):
-            return Value(str(wire.val), wire.bitwidth)
+            return make_constant(int(wire.val), wire.bitwidth)
         if wire not in self.values:
             self.values[wire] = self._load(wire)
         return self.values[wire]
 
     def store(self, base: str, slots: Slots, wire: pyrtl.WireVector, value: Value) -> None:
         """Put a value into the slot of a wire."""
-        whole = self.code.fit(value, WORD_BITS * count_words(wire.bitwidth))
-        pointer = self.point(base, WORD_BYTES * slots.offsets[wire])
-        self.code.add(f"store {whole.typed}, ptr {pointer}, align 8")
+        self.put(self.point(base, WORD_BYTES * slots.offsets[wire]), value, WORD_BYTES)
+
+    def put(self, pointer: str, value: Value, limb_bytes: int) -> None:
+        """Store limbs one behind the other."""
+        for place, limb in enumerate(value.limbs):
+            whole = self.code.fit(limb, 8 * limb_bytes)
+            address = self.step(pointer, place)
+            self.code.add(f"store {whole.typed}, ptr {address}, align {limb_bytes}")
+
+    def fetch(self, pointer: str, bits: int, limb_bytes: int) -> Value:
+        """Load what `put` stored."""
+        limbs = []
+        for place, width in enumerate(split_bits(bits)):
+            address, whole = self.step(pointer, place), 8 * limb_bytes
+            loaded = self.code.emit(f"load i{whole}, ptr {address}, align {limb_bytes}", whole)
+            limbs.append(self.code.fit(loaded, width))
+        return Value(tuple(limbs))
+
+    def step(self, pointer: str, place: int) -> str:
+        """The address of a limb."""
+        if place == 0:
+            return pointer
+        return self.code.emit(f"getelementptr i64, ptr {pointer}, i64 {place}", 64).text
 
     def latch(self, register: pyrtl.Register, value: Value) -> None:
         """What a register becomes."""
-        fitting = self.code.fit(value, register.bitwidth)
+        fitting = fit(self.code, value, register.bitwidth)
         self.store("latched", self.layout.registers, register, fitting)
 
     def point(self, base: str, offset_bytes: int) -> str:
@@ -148,8 +170,8 @@ class _Values:
 
     def point_to_element(self, place: MemoryPlace, address: Value) -> str:
         """An address is below 2^30, see `fastcar.cosim.native.layout.LIMIT_BYTES`."""
-        index = self.code.fit(address, WORD_BITS)
-        scaled = self.code.binary("mul", index, Value(str(place.element_bytes), WORD_BITS))
+        index = self.code.fit(address.only, WORD_BITS)
+        scaled = self.code.binary("mul", index, Limb(str(place.element_bytes), WORD_BITS))
         base = self.point("memories", place.offset_bytes)
         return self.code.emit(f"getelementptr i8, ptr {base}, {scaled.typed}", 64).text
 
@@ -163,16 +185,12 @@ class _Values:
 
     def load(self, base: str, slots: Slots, wire: pyrtl.WireVector) -> Value:
         """Take a value from the slot of a wire."""
-        bits = WORD_BITS * count_words(wire.bitwidth)
         pointer = self.point(base, WORD_BYTES * slots.offsets[wire])
-        whole = self.code.emit(f"load i{bits}, ptr {pointer}, align 8", bits)
-        return self.code.fit(whole, wire.bitwidth)
+        return self.fetch(pointer, wire.bitwidth, WORD_BYTES)
 
     def _read(self, place: MemoryPlace, address: Value) -> Value:
-        bits = 8 * place.element_bytes
         pointer = self.point_to_element(place, address)
-        whole = self.code.emit(f"load i{bits}, ptr {pointer}, align {_align(place)}", bits)
-        return self.code.fit(whole, place.memory.bitwidth)
+        return self.fetch(pointer, place.memory.bitwidth, count_limb_bytes(place))
 
 
 class _Cycle(_Values):
@@ -190,21 +208,21 @@ class _Cycle(_Values):
         self.code.add(f"ret {result.typed}")
         return self.code.lines
 
-    def _find_missing(self) -> list[Value]:
+    def _find_missing(self) -> list[Limb]:
         """Bits that are 1 where a read-only memory is read where it has no data."""
         missing = []
         for place in self.layout.memories.values():
             if place.presence_bytes is None:
                 continue
             for net in self.netlist.list_reads(place.memory):
-                index = self.code.fit(self.get(net.args[0]), WORD_BITS)
+                index = self.code.fit(self.get(net.args[0]).only, WORD_BITS)
                 base = self.point("memories", place.presence_bytes)
                 pointer = self.code.emit(f"getelementptr i8, ptr {base}, {index.typed}", 64)
                 present = self.code.emit(f"load i8, ptr {pointer.text}", 8)
-                missing.append(self.code.compare("eq", present, Value("0", 8)))
+                missing.append(self.code.compare("eq", present, Limb("0", 8)))
         return missing
 
-    def _find_conflicts(self) -> list[Value]:
+    def _find_conflicts(self) -> list[Limb]:
         """Bits that are 1 where two ports write different words to one address."""
         found = []
         for memory in self.netlist.memories:
@@ -212,19 +230,22 @@ class _Cycle(_Values):
                 [self.get(wire) for wire in net.args] for net in self.netlist.list_writes(memory)
             ]
             for (address, word, enable), (address_b, word_b, enable_b) in combinations(ports, 2):
-                is_same_place = self.code.compare("eq", address, address_b)
-                is_other_word = self.code.compare("ne", word, word_b)
-                are_enabled = self.code.binary("and", enable, enable_b)
-                clash = self.code.binary("and", is_same_place, is_other_word)
-                found.append(self.code.binary("and", are_enabled, clash))
+                is_same_word = is_equal(self.code, word, word_b)
+                conditions = [
+                    enable.only,
+                    enable_b.only,
+                    is_equal(self.code, address, address_b),
+                    self.code.binary("xor", is_same_word, Limb("1", 1)),
+                ]
+                found.append(self.code.combine("and", conditions))
         return found
 
-    def _stop_if(self, conditions: list[Value], event: Event) -> None:
+    def _stop_if(self, conditions: list[Limb], event: Event) -> None:
         """Return before anything is written or latched."""
         if not conditions:
             return
         stop, go = self.code.name(), self.code.name()
-        self._branch(self._combine("or", conditions), stop, go)
+        self._branch(self.code.combine("or", conditions), stop, go)
         self.code.add(f"{stop}:")
         self.code.add(f"ret i32 {event.value}")
         self.code.add(f"{go}:")
@@ -234,19 +255,18 @@ class _Cycle(_Values):
         for net, (address, word, enable) in zip(self.netlist.writes, ports, strict=True):
             place = self.layout.memories[net.op_param[1].id]
             write, skip = self.code.name(), self.code.name()
-            self._branch(enable, write, skip)
+            self._branch(enable.only, write, skip)
             self.code.add(f"{write}:")
             pointer = self.point_to_element(place, address)
-            whole = self.code.fit(word, 8 * place.element_bytes)
-            self.code.add(f"store {whole.typed}, ptr {pointer}, align {_align(place)}")
+            self.put(pointer, word, count_limb_bytes(place))
             self.code.add(f"br label %{skip}")
             self.code.add(f"{skip}:")
 
-    def _find_result(self) -> Value:
-        wires = [self.get(wire) for wire in self.netlist.assertions]
+    def _find_result(self) -> Limb:
+        wires = [self.get(wire).only for wire in self.netlist.assertions]
         if not wires:
-            return Value(str(Event.NONE.value), 32)
-        is_true = self._combine("and", wires)
+            return Limb(str(Event.NONE.value), 32)
+        is_true = self.code.combine("and", wires)
         return self.code.emit(
             f"select {is_true.typed}, i32 {Event.NONE.value}, i32 {Event.ASSERTION.value}", 32
         )
@@ -258,15 +278,10 @@ class _Cycle(_Values):
             if source is not None and source not in driven:
                 self.latch(register, self.get(source))
 
-    def _combine(self, verb: str, bits: list[Value]) -> Value:
-        result = bits[0]
-        for bit in bits[1:]:
-            result = self.code.binary(verb, result, bit)
-        return result
-
-    def _branch(self, condition: Value, if_one: str, if_zero: str) -> None:
+    def _branch(self, condition: Limb, if_one: str, if_zero: str) -> None:
         self.code.add(f"br {condition.typed}, label %{if_one}, label %{if_zero}")
 
 
-def _align(place: MemoryPlace) -> int:
-    return min(8, place.element_bytes)
+def count_limb_bytes(place: MemoryPlace) -> int:
+    """Of a word of a memory: a small one has one limb of its own size."""
+    return min(WORD_BYTES, place.element_bytes)

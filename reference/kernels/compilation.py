@@ -104,7 +104,7 @@ def device(function: Function) -> Any:
 
 def bare_device(function: Function) -> Any:
     """A device that makes no arrays: none is counted, which with many costs more than the work."""
-    return _njit(nogil=True, _nrt=False)(function)
+    return _njit(nogil=True, _nrt=False, forceinline=True)(function)
 
 
 def choose_by_types(function: Function) -> Callable[[Function], Any]:

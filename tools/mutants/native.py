@@ -8,6 +8,7 @@ TEST_EQUAL = (
     "tests/cosim/native/test_simulation.py"
     "::test_every_wire_and_word_is_that_of_pyrtl_in_every_cycle",
 )
+TEST_ARITHMETIC = ("tests/cosim/native/test_arithmetic.py",)
 TEST_SIMULATION = ("tests/cosim/native/test_simulation.py",)
 TEST_LOOP = ("tests/cosim/backends/test_compiled_backends.py",)
 TEST_CODE = ("tests/cosim/native/test_machine_code.py",)
@@ -80,17 +81,45 @@ _LOOP = (
 
 NATIVE_MUTANTS = (
     _bug(
-        "nets",
-        "comparison is signed",
-        '_emit_comparison("ult")',
-        '_emit_comparison("slt")',
-        TEST_EQUAL,
+        "arithmetic",
+        "the lowest limbs are compared as signed",
+        'result = code.compare("ult", left.limbs[0], right.limbs[0])',
+        'result = code.compare("slt", left.limbs[0], right.limbs[0])',
+        TEST_ARITHMETIC,
+    ),
+    _bug(
+        "arithmetic",
+        "a carry that comes from a carry is lost",
+        'carry = code.binary("or", is_over, _is_over(code, verb, limbs[-1], first, whole))',
+        "carry = is_over",
+        TEST_ARITHMETIC,
+    ),
+    _bug(
+        "arithmetic",
+        "nothing is borrowed from the next limb",
+        'return code.compare("ult", one, other)',
+        'return code.compare("ult", one, one)',
+        TEST_ARITHMETIC,
+    ),
+    _bug(
+        "bits",
+        "what reaches into the next limb is left out",
+        "if limb.bits > spill and",
+        "if limb.bits > LIMB_BITS and",
+        TEST_ARITHMETIC,
     ),
     _bug(
         "nets",
+        "copies of a bit extend whatever lies below",
+        "elif parts and parts[-1][0] == arg.source:",
+        "elif parts:",
+        TEST_EQUAL,
+    ),
+    _bug(
+        "values",
         "repeated bits are zeros above the first",
-        'f"sext {code.fit(moved, 1).typed}',
-        'f"zext {code.fit(moved, 1).typed}',
+        'f"sext {limb.typed} to i{bits}"',
+        'f"zext {limb.typed} to i{bits}"',
         TEST_EQUAL,
     ),
     _bug(
@@ -108,8 +137,8 @@ NATIVE_MUTANTS = (
     _bug(
         "cycle",
         "two ports conflict at any address",
-        'is_same_place = self.code.compare("eq", address, address_b)',
-        'is_same_place = self.code.compare("eq", address, address)',
+        "is_equal(self.code, address, address_b),",
+        "is_equal(self.code, address, address),",
     ),
     _bug(
         "cycle",

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import resource
-import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
 from typing import Any
 
+from tools.native_speed.clock import empty_cache, time_call
 from tools.native_speed.designs import Design, Inputs, draw_inputs
 from tools.native_speed.simulators import CONTENDERS, Contender, RunCycles
 
@@ -62,15 +59,8 @@ def build(design: Design, contender: Contender) -> Racer:
     block = design.make()
     inputs = draw_inputs(design, block, MOST_CYCLES)
     first = dict(inputs[0]) | ({"reset": 1} if "reset" in inputs[0] else {})
-    with tempfile.TemporaryDirectory() as folder:
-        before = os.environ.get("XDG_CACHE_HOME")
-        os.environ["XDG_CACHE_HOME"] = folder
-        try:
-            seconds, run = _time(partial(contender.build, block, design, first))
-        finally:
-            os.environ.pop("XDG_CACHE_HOME")
-            if before is not None:
-                os.environ["XDG_CACHE_HOME"] = before
+    with empty_cache():
+        seconds, run = time_call(partial(contender.build, block, design, first))
     return Racer(contender.name, run, inputs[: count_cycles(run, inputs)], seconds)
 
 
@@ -78,7 +68,7 @@ def count_cycles(run: RunCycles, inputs: Sequence[Inputs]) -> int:
     """How many fill a turn, a power of two, as far as there are inputs."""
     num_cycles = 1
     while num_cycles < len(inputs):
-        if _time(partial(run, inputs[:num_cycles]))[0] >= TURN_SECONDS:
+        if time_call(partial(run, inputs[:num_cycles]))[0] >= TURN_SECONDS:
             break
         num_cycles *= 2
     return min(num_cycles, len(inputs))
@@ -88,18 +78,6 @@ def measure_rate(racer: Racer) -> float:
     """Cycles per second of processor time; short turns are repeated."""
     num_turns, seconds = 0, 0.0
     while seconds < TURN_SECONDS:
-        seconds += _time(partial(racer.run, racer.inputs))[0]
+        seconds += time_call(partial(racer.run, racer.inputs))[0]
         num_turns += 1
     return num_turns * len(racer.inputs) / seconds
-
-
-def _time(act: Callable[[], Any]) -> tuple[float, Any]:
-    """Processor time of this process and of compilers it started."""
-    before = _get_seconds()
-    result = act()
-    return _get_seconds() - before, result
-
-
-def _get_seconds() -> float:
-    children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return time.process_time() + children.ru_utime + children.ru_stime
