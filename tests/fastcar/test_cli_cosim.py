@@ -98,8 +98,8 @@ def test_tables_and_file_say_the_same(capsys: Capture, model: Path, tmp_path: Pa
     outcome = run_cosim(capsys, model, "--out", out)
     assert outcome.status == 0
     report = json.loads(out.read_text())
-    assert report["request"]["tokens"] == 1
-    assert outcome.out.endswith("18 records compared, all equal\n")
+    assert report["request"]["tokens"] == 4, "a frame"
+    assert outcome.out.endswith("72 records compared, all equal\n")
     assert f"{report['cycles']['measured']:,}" in outcome.out
     for word in (
         "C = 2, L = 8, B = 3",
@@ -168,7 +168,7 @@ def plant(monkeypatch: pytest.MonkeyPatch, sabotage: Sabotage) -> None:
     def make(config: AcceleratorConfig) -> InterpretedBackend:
         return InterpretedBackend(config, sabotage)
 
-    monkeypatch.setitem(fastcar.cosim.request.BACKENDS, "pyrtl", make)
+    monkeypatch.setitem(fastcar.cosim.request.BACKENDS, "native", make)
 
 
 def spoil_second_digest(result: RunResult, memory: SharedMemory) -> RunResult:
@@ -183,7 +183,7 @@ def test_a_difference_ends_with_1_and_is_told(
     out, wave = tmp_path / "cosim.json", tmp_path / "wave.vcd"
     outcome = run_cosim(capsys, model, "--out", out, "--wave", wave)
     assert outcome.status == 1
-    assert "0 records equal, then: layer 0, token 5, slot " in outcome.out
+    assert "0 records equal, then: layer 0, token 4, slot " in outcome.out
     report = json.loads(out.read_text())
     assert not report["equal"]
     assert report["difference"]["quantity"] == "retire digest"
