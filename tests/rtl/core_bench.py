@@ -13,6 +13,7 @@ from typing import Any
 
 import pyrtl
 
+from fastcar.cosim.native import NativeSimulation
 from fastcar.rtl.channel import make_channel_inputs
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.core import make_core
@@ -145,7 +146,7 @@ class BenchMemory:
 class CoreBench:
     """One simulated core; its buffers keep their contents from run to run."""
 
-    def __init__(self, config: AcceleratorConfig, simulator: Any = pyrtl.FastSimulation) -> None:
+    def __init__(self, config: AcceleratorConfig, simulator: Any = NativeSimulation) -> None:
         pyrtl.reset_working_block()
         self.config = config
         widths = {field.name: 1 for field in fields(CoreInputs)} | {"cycle": 48, "instruction": 128}
@@ -153,10 +154,10 @@ class CoreBench:
         inputs = {name: pyrtl.Input(num_bits, name) for name, num_bits in widths.items()}
         memory = make_channel_inputs(config)
         outputs = _name_outputs(make_core(config, "core0", CoreInputs(**inputs, memory=memory)))
-        self.output_names = list(outputs)
+        self.output_ports = {name: f"out_{name}" for name in outputs}
         for name, wire in outputs.items():
-            port = pyrtl.Output(len(wire), f"out_{name}")
-            port <<= wire
+            output = pyrtl.Output(len(wire), self.output_ports[name])
+            output <<= wire
         self.block = pyrtl.working_block()
         self.simulation = simulator(tracer=None)
         self.idle_inputs = dict.fromkeys([*inputs, *vars(memory)], 0) | {"is_running": 1}
@@ -166,7 +167,8 @@ class CoreBench:
         """One cycle; gives the outputs in that cycle."""
         self.simulation.step(self.idle_inputs | inputs | {"cycle": self.cycle})
         self.cycle += 1
-        return {name: self.simulation.inspect(f"out_{name}") for name in self.output_names}
+        inspect = self.simulation.inspect
+        return {name: inspect(port) for name, port in self.output_ports.items()}
 
     def reset(self) -> None:
         """One cycle of reset; the memory of a run is gone after it."""

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcar.cosim.native import NativeSimulation
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.config import TINY, AcceleratorConfig
 from fastcar.rtl.instruction import Buffer, Instruction, Opcode
@@ -127,13 +128,13 @@ def test_buffers_too_large_for_one_request_are_refused() -> None:
         CoreBench(config)
 
 
-def test_both_simulators_of_pyrtl_agree() -> None:
+def test_the_simulators_of_pyrtl_and_the_native_one_agree() -> None:
     """Cycle by cycle: the same run, counters and records included."""
     random = Random(11)
     program = list_score(TINY, random, 0) + list_computed_slot(TINY, random, 0)
     runs = []
-    for simulator in (pyrtl.FastSimulation, pyrtl.Simulation):
+    for simulator in (NativeSimulation, pyrtl.FastSimulation, pyrtl.Simulation):
         bench, memory = CoreBench(TINY, simulator), make_memory(TINY, Random(12))
         options = BenchOptions(seed=13, stall_probability=0.2)
         runs.append((bench.run(program, memory, options), memory))
-    assert runs[0] == runs[1]
+    assert runs[0] == runs[1] == runs[2]

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcar.cosim.native import NativeSimulation
 from fastcar.rtl.config import TINY, AcceleratorConfig
 from fastcar.rtl.instruction import Buffer
 from fastcar.rtl.vector_memory import FETCH_CYCLES
@@ -49,10 +50,10 @@ def poison_collisions(block: pyrtl.Block) -> int:
     return len(reads)
 
 
-def make_poisoned(**arguments: Any) -> pyrtl.FastSimulation:
+def make_poisoned(**arguments: Any) -> NativeSimulation:
     """The simulation of the working block with poisoned collisions."""
     assert poison_collisions(pyrtl.working_block()) == 7
-    return pyrtl.FastSimulation(**arguments)
+    return NativeSimulation(**arguments)
 
 
 @pytest.fixture(scope="module", params=[TINY, ONE_WORD], ids=["tiny", "one_word"])
