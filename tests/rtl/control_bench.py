@@ -11,7 +11,7 @@ import pyrtl
 
 from fastcar.cosim.backends.backend import RunResult, RunSettings
 from fastcar.cosim.backends.memory_model import SharedMemory
-from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
+from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.cosim.records import GetPort
 from fastcar.reference.scheduler import Dispatch, compute_schedule
 from fastcar.rtl.accelerator import make_accelerator
@@ -50,9 +50,7 @@ class ControlBench:
         self.config = config
         self.dispatched: list[Dispatched] = []
         self._step = 0
-        self.backend = PyrtlBackend(
-            config, block=build_control_block(config), observer=self._observe
-        )
+        self.backend = NativeBackend(config, build_control_block(config), self._observe)
 
     def run(self, program: Sequence[Instruction], settings: RunSettings | None = None) -> RunResult:
         """Run a program; `dispatched` is of this program alone."""

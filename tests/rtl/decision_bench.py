@@ -8,6 +8,7 @@ from functools import cache
 
 import pyrtl
 
+from fastcar.cosim.native import NativeSimulation
 from fastcar.reference.scheduler import Dispatch
 from fastcar.rtl.circuits import SLOT_BITS
 from fastcar.rtl.config import AcceleratorConfig
@@ -114,7 +115,7 @@ class DecisionBench:
         self.num_cores, self.num_slots = num_cores, num_slots
         self.block = build_decision_block(num_cores, num_slots)
         self.idle = {wire.name: 0 for wire in self.block.wirevector_subset(pyrtl.Input)}
-        self.simulation = pyrtl.FastSimulation(tracer=None, block=self.block)
+        self.simulation = NativeSimulation(tracer=None, block=self.block)
         self.commits: list[Commit] = []
         self.history: list[Decided] = []
         self.step({"reset": 1})

@@ -162,19 +162,19 @@ def test_counters_stand_still_until_the_next_run() -> None:
     cycles = bench.run([BEGIN, END]).cycles
     quiet = {wire.name: 0 for wire in bench.backend.block.wirevector_subset(pyrtl.Input)}
     for _ in range(5):
-        bench.backend.stepper.step(quiet)
-        assert bench.backend.stepper.get("done") == 1
-        assert bench.backend.stepper.get("counter_cycles") == cycles
+        bench.backend.simulation.step(quiet)
+        assert bench.backend.simulation.inspect("done") == 1
+        assert bench.backend.simulation.inspect("counter_cycles") == cycles
 
 
 def test_done_is_seen_between_runs_that_follow_at_once() -> None:
     bench = ControlBench(TINY)
     quiet = {wire.name: 0 for wire in bench.backend.block.wirevector_subset(pyrtl.Input)}
-    stepper, done = bench.backend.stepper, []
+    simulation, done = bench.backend.simulation, []
     for _ in range(8):
-        stepper.step({**quiet, "instruction_valid": 1, "instruction": encode(END)})
-        done.append(stepper.get("done"))
-        assert stepper.get("counter_cycles") == 1 or not done[-1]
+        simulation.step({**quiet, "instruction_valid": 1, "instruction": encode(END)})
+        done.append(simulation.inspect("done"))
+        assert simulation.inspect("counter_cycles") == 1 or not done[-1]
     assert done == [0, 0, 1, 0, 1, 0, 1, 0]
 
 
@@ -256,12 +256,12 @@ def test_input_is_discarded_after_an_error() -> None:
     program = [BEGIN, WRONG[ErrorCode.OPCODE], *[WORK] * 20]
     result = bench.run([*program, replace(WORK, slot=1, columns=40)])
     assert result.error is not None
-    ports = bench.backend.stepper
+    ports = bench.backend.simulation
     quiet = {wire.name: 0 for wire in bench.backend.block.wirevector_subset(pyrtl.Input)}
     for _ in range(30):
         ports.step({**quiet, "instruction_valid": 1, "instruction": encode(BEGIN)})
-        assert ports.get("instruction_ready") == 1
-        assert (ports.get("done"), ports.get("error")) == (1, 1)
+        assert ports.inspect("instruction_ready") == 1
+        assert (ports.inspect("done"), ports.inspect("error")) == (1, 1)
 
 
 def test_a_configuration_with_one_slot_and_many_cores() -> None:

@@ -82,11 +82,11 @@ def test_after_an_error_a_run_ends_when_the_cores_are_idle(
 
 def test_the_port_is_ready_from_the_first_cycle_of_an_error_on() -> None:
     bench = ControlBench(TINY)
-    ports = bench.backend.stepper
+    ports = bench.backend.simulation
     quiet = {wire.name: 0 for wire in bench.backend.block.wirevector_subset(pyrtl.Input)}
     seen = []
     for instruction in (BEGIN, WRONG, WRONG, *[WORK] * 4):
         ports.step({**quiet, "instruction_valid": 1, "instruction": encode(instruction)})
-        seen.append((ports.get("error"), ports.get("instruction_ready")))
+        seen.append((ports.inspect("error"), ports.inspect("instruction_ready")))
     # BEGIN is executed in cycle 1; WRONG is taken in 2 and looked at in 3: it blocks the port.
     assert seen == [(0, 1), (0, 0), (0, 1), (0, 0), (1, 1), (1, 1), (1, 1)]

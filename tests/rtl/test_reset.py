@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from fastcar.cosim.backends.backend import InstructionDriver, RunSettings
 from fastcar.cosim.backends.memory_model import ChannelSettings, MemoryChannel, SharedMemory
-from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend, drive_channel, read_channel
+from fastcar.cosim.backends.pyrtl_backend import (
+    PyrtlBackend,
+    Simulator,
+    drive_channel,
+    read_channel,
+)
 from fastcar.cosim.export.recording import Recording, record_layer
 from fastcar.cosim.export.scene import make_random_scene
 from fastcar.cosim.program.memory_image import Beats
@@ -54,7 +59,7 @@ def test_a_long_reset_forgets_and_a_shorter_one_does_not() -> None:
 
 @cache
 def get_backend() -> PyrtlBackend:
-    return PyrtlBackend(TINY)
+    return PyrtlBackend(TINY, Simulator.NATIVE)
 
 
 @cache

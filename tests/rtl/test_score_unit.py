@@ -114,12 +114,12 @@ def test_a_second_decision_of_a_slot_is_caught() -> None:
     bench.begin()
     bench.step_direct(2, computes=True)
     bench.step_measures([(2, 0)])
-    with pytest.raises(ProtocolError, match=r"^source 2 decides a slot once$"):
+    with pytest.raises(ProtocolError, match=r"(?m)^source 2 decides a slot once$"):
         bench.step({})
 
 
 def test_a_measure_from_a_foreign_core_is_caught() -> None:
     bench = DecisionBench(num_cores=3, num_slots=5)
     bench.begin()
-    with pytest.raises(ProtocolError, match=r"^core1 measures slots b with b mod C = 1$"):
+    with pytest.raises(ProtocolError, match=r"(?m)^core1 measures slots b with b mod C = 1$"):
         bench.step({"valid1": 1, "slot1": 3})
