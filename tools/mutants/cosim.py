@@ -310,7 +310,7 @@ _BACKENDS = (
         "value for port, value in vars(channel.drive()).items()",
         'value * (port != "write_acknowledge_error") '
         "for port, value in vars(channel.drive()).items()",
-        "backends/pyrtl_backend::test_a_memory_error_names_an_instruction_that_met_it",
+        "backends/pyrtl_backend::test_the_simulator_of_pyrtl_meets_the_same_memory_error",
     ),
     _bug(
         "backends/pyrtl_backend",

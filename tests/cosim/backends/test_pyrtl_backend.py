@@ -1,4 +1,8 @@
-"""Whole programs on the hardware: results equal the integer reference to the last bit."""
+"""Whole programs on the hardware: results equal the integer reference to the last bit.
+
+Most run on machine code; that PyRTL's simulators give the same is tested for every size, for
+memory errors and for runs that follow one another.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fastcar.cosim.backends.backend import RunResult, RunSettings, WatchdogError
+from fastcar.cosim.backends.backend import Backend, RunResult, RunSettings, WatchdogError
 from fastcar.cosim.backends.memory_model import ChannelSettings, SharedMemory
+from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend, Simulator
 from fastcar.cosim.records import AcceleratorError
 from fastcar.reference.errors import ArgumentError
@@ -34,9 +39,22 @@ COMPUTE_ALL = Choice(4, Source.DIRECT, False, 1, 0, (True,) * 4)
 
 
 @cache
-def get_backend(config: AcceleratorConfig) -> PyrtlBackend:
+def get_backend(config: AcceleratorConfig) -> NativeBackend:
     """One machine for each size, never reset between examples: runs follow one another."""
+    return NativeBackend(config)
+
+
+@cache
+def build_pyrtl_backend(config: AcceleratorConfig) -> PyrtlBackend:
     return PyrtlBackend(config)
+
+
+def get_both(config: AcceleratorConfig) -> tuple[Backend, Backend]:
+    """Machine code and PyRTL's FastSimulation, both after a reset."""
+    both = get_backend(config), build_pyrtl_backend(config)
+    for backend in both:
+        backend.reset()
+    return both
 
 
 def interpret(config: AcceleratorConfig, program: Program) -> tuple[Interpreted, Beats]:
@@ -46,7 +64,7 @@ def interpret(config: AcceleratorConfig, program: Program) -> tuple[Interpreted,
 
 
 def check_run(
-    backend: PyrtlBackend, program: Program, run_settings: RunSettings | None = None
+    backend: Backend, program: Program, run_settings: RunSettings | None = None
 ) -> RunResult:
     """Run a program and compare everything with the interpreter."""
     config = backend.config
@@ -127,15 +145,30 @@ def test_stalls_change_cycles_and_nothing_else() -> None:
     ]
 
 
+@pytest.mark.parametrize("config", CONFIGS)
+def test_the_simulator_of_pyrtl_gives_the_same(config: AcceleratorConfig) -> None:
+    """Records, counters, registers, traffic and steps, with stalls and gaps."""
+    size = config.num_slots
+    program = make_program(config, Choice(size, Source.SCORE, False, 3, size // 2, ()))
+    channels = ChannelSettings(2, stall_probability=0.2, seed=1)
+    run_settings = RunSettings(LIMIT_CYCLES, channels, gap_probability=0.3, seed=2)
+    native, fast = (check_run(backend, program, run_settings) for backend in get_both(config))
+    assert native == fast
+    assert {one.computes for one in fast.decisions} == {False, True}
+
+
 def test_runs_follow_one_another_without_reset() -> None:
-    backend = PyrtlBackend(TINY)
     computing = make_program(TINY, COMPUTE_ALL)
     other = make_program(TINY, Choice(3, Source.DISTANCE, True, 9, 1, ()))
-    first = check_run(backend, computing)
-    check_run(backend, other)
-    again = check_run(backend, computing)
-    # Only the mapping registers of slots that replay may tell of the run before.
-    assert replace(again, num_steps=first.num_steps) == first
+    found = []
+    for backend in get_both(TINY):
+        first = check_run(backend, computing)
+        middle = check_run(backend, other)
+        again = check_run(backend, computing)
+        # Only the mapping registers of slots that replay may tell of the run before.
+        assert replace(again, num_steps=first.num_steps) == first
+        found.append((first, middle, again))
+    assert found[0] == found[1]
 
 
 @pytest.mark.slow
@@ -153,7 +186,7 @@ def test_reset_in_mid_run_recovers_completely(reset_cycle: int, stall_probabilit
 @cache
 def get_undisturbed() -> RunResult:
     """The run of a fresh machine."""
-    return replace(check_run(PyrtlBackend(TINY), make_program(TINY, COMPUTE_ALL)), num_steps=0)
+    return replace(check_run(NativeBackend(TINY), make_program(TINY, COMPUTE_ALL)), num_steps=0)
 
 
 def list_read(instruction: Instruction) -> range:
@@ -203,6 +236,25 @@ def test_a_memory_error_names_an_instruction_that_met_it(
     )
 
 
+@pytest.mark.parametrize("is_write", [False, True])
+def test_the_simulator_of_pyrtl_meets_the_same_memory_error(is_write: bool) -> None:
+    program = make_program(TINY, COMPUTE_ALL)
+    list_addresses = list_written if is_write else list_read
+    touched = [address for one in program.instructions for address in list_addresses(one)]
+    error = frozenset({touched[len(touched) // 2]})
+    channels = ChannelSettings(read_errors=error, write_errors=error)
+    found = []
+    for backend in get_both(TINY):
+        memory = program.make_memory()
+        result = backend.run(program.words, memory, RunSettings(LIMIT_CYCLES, channels))
+        found.append((result, memory.beats.tolist()))
+        backend.reset()
+    assert found[0] == found[1]
+    result, _ = found[0]
+    assert result.error is not None
+    assert result.error.code is (ErrorCode.MEMORY_WRITE if is_write else ErrorCode.MEMORY_READ)
+
+
 def is_running(instruction: Instruction) -> bool:
     """Whether slots 0 and 2 compute and 1 and 3 replay lets an instruction run."""
     wanted = {Predicate.IF_COMPUTE: (0, 2), Predicate.IF_REPLAY: (1, 3)}
@@ -237,14 +289,17 @@ def test_an_access_behind_the_memory_is_an_error() -> None:
 
 
 def test_nothing_to_run_is_refused() -> None:
-    with pytest.raises(ArgumentError, match=r"^program = \[\]: must be at least one instruction$"):
-        get_backend(TINY).run([], SharedMemory(1, 4))
+    for backend in get_both(TINY):
+        with pytest.raises(
+            ArgumentError, match=r"^program = \[\]: must be at least one instruction$"
+        ):
+            backend.run([], SharedMemory(1, 4))
 
 
 @pytest.mark.slow
 def test_both_simulators_agree() -> None:
-    compiled, fast = PyrtlBackend(TINY, Simulator.COMPILED), get_backend(TINY)
-    fast.reset()  # registers of the last run would stay where this one writes none
+    compiled = PyrtlBackend(TINY, Simulator.COMPILED)
+    _, fast = get_both(TINY)  # reset: registers of the last run would stay where this writes none
     for seed, source in enumerate(Source):
         choice = Choice(4, source, False, seed, 1, (False, True, True, False))
         program = make_program(TINY, choice)

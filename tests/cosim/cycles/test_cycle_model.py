@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fastcar.cosim.backends.backend import RunResult, RunSettings
 from fastcar.cosim.backends.memory_model import ChannelSettings, SharedMemory
-from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
+from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.cosim.cycles.cycle_model import Prediction, bound_cycles, predict_run
 from fastcar.cosim.cycles.cycle_recursion import Recursion
 from fastcar.cosim.engine import AcceleratorEngine
@@ -41,9 +41,9 @@ LIMIT_CYCLES = 200_000
 
 
 @cache
-def get_backend(config: AcceleratorConfig) -> PyrtlBackend:
+def get_backend(config: AcceleratorConfig) -> NativeBackend:
     """One machine for each size; it runs again and again without reset."""
-    return PyrtlBackend(config)
+    return NativeBackend(config)
 
 
 def make_settings(latency_cycles: int) -> RunSettings:

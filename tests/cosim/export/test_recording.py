@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fastcar.cosim.backends.backend import RunSettings
 from fastcar.cosim.backends.memory_model import ChannelSettings, SharedMemory
-from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
+from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.cosim.export.recording import Recording, record_layer
 from fastcar.cosim.export.scene import make_random_scene, make_row_scene
 from fastcar.reference.errors import ArgumentError
@@ -23,8 +23,8 @@ from tests.examples import examples
 
 
 @cache
-def get_backend() -> PyrtlBackend:
-    return PyrtlBackend(TINY)
+def get_backend() -> NativeBackend:
+    return NativeBackend(TINY)
 
 
 def record(

@@ -9,7 +9,7 @@ import pytest
 
 from fastcar.cosim.backends.backend import RunSettings
 from fastcar.cosim.backends.memory_model import SharedMemory
-from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
+from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.cosim.program.random_program import count_beats, draw_program, list_loads
 from fastcar.rtl.config import PRESETS, TINY
 from fastcar.rtl.instruction import Buffer, Opcode, Predicate, decode
@@ -18,13 +18,13 @@ NUM_BEATS = count_beats(TINY)
 
 
 @pytest.fixture(scope="module")
-def backend() -> PyrtlBackend:
-    return PyrtlBackend(TINY)
+def backend() -> NativeBackend:
+    return NativeBackend(TINY)
 
 
 @pytest.mark.slow
 def test_programs_without_a_fault_run_to_their_end(
-    backend: PyrtlBackend, monkeypatch: pytest.MonkeyPatch
+    backend: NativeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fastcar.cosim.program.random_program.FAULT_PROBABILITY", 0.0)
     for seed in range(30):
@@ -37,7 +37,7 @@ def test_programs_without_a_fault_run_to_their_end(
 
 
 @pytest.mark.slow
-def test_faults_are_found(backend: PyrtlBackend, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_faults_are_found(backend: NativeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastcar.cosim.program.random_program.FAULT_PROBABILITY", 1.0)
     codes = set()
     for seed in range(60):

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fastcar.analysis.report import describe_model
-from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
+from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.cosim.cycles.planner import Planner
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.scheduler import Dispatch, compute_schedule
@@ -66,7 +66,7 @@ def tiny_report(tmp_path_factory: pytest.TempPathFactory) -> Json:
     config = dataclasses.replace(
         fit_config(load_video_model(checkpoint)), num_cores=2, num_lanes=4, num_slots=2
     )
-    runs = measure_runs(checkpoint, TINY, config, cache(PyrtlBackend), processes=1)
+    runs = measure_runs(checkpoint, TINY, config, cache(NativeBackend), processes=1)
     return make_report(checkpoint, TINY, config, runs)
 
 
