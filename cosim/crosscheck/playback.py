@@ -1,8 +1,8 @@
 """Playback of a stimulus in Icarus Verilog; `pin_trace` has the terms.
 
 The assertions in the Verilog are left out here and in `fastcar.cosim.crosscheck.playback_compiled`,
-as synthesis leaves them out: playback is compared at the pins, and PyRTL checks assertions while it
-records.
+as synthesis leaves them out: playback is compared at the pins, and the assertions are checked while
+the stimulus is recorded.
 
 Icarus reads the exported Verilog and computes with unknown values: what no reset and no program has
 set is x, and stays visible as long as it reaches a port.

@@ -1,8 +1,9 @@
 """Stimuli: every input of the accelerator in every cycle, recorded once and played back elsewhere.
 
-The accelerator runs in PyRTL's simulator with the memory model of the co-simulation: programs one
-after the other, gaps on the instruction port, latency and stalls on every channel, memory errors,
-and resets in the middle of a run. What went in is the stimulus, what came out the first trace. A
+The accelerator runs as machine code with the memory model of the co-simulation: programs one after
+the other, gaps on the instruction port, latency and stalls on every channel, memory errors, and
+resets in the middle of a run. What went in is the stimulus, what came out the first trace, which
+says no more than that of another simulator: PyRTL's own plays the stimulus back like the others. A
 playback is open-loop: the memory's answers are those of the recording, so that an accelerator which
 asks for something else differs in an output at once.
 """
@@ -12,15 +13,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from importlib import metadata
 from random import Random
 
 import numpy as np
 
 from fastcar.cosim.backends.backend import InstructionDriver, RunSettings
 from fastcar.cosim.backends.memory_model import ChannelSettings, MemoryChannel, SharedMemory
-from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend, drive_channel, read_channel
+from fastcar.cosim.backends.pyrtl_backend import STEPPERS, Simulator, drive_channel, read_channel
 from fastcar.cosim.crosscheck.pin_trace import PinTrace, Stimulus, format_line, split_ports
+from fastcar.cosim.crosscheck.playback_block import name_simulator
 from fastcar.cosim.export.recording import record_layer
 from fastcar.cosim.export.scene import make_random_scene
 from fastcar.cosim.program.memory_image import Beats
@@ -108,9 +109,10 @@ def _draw_settings(random: Random, errors: frozenset[int] = frozenset()) -> RunS
 
 
 class Recorder:
-    """The accelerator in PyRTL's FastSimulation, with everything at its pins kept.
+    """The accelerator as machine code, with everything at its pins kept.
 
     Attributes:
+        block: the hardware.
         design: the Verilog of the same hardware.
         num_done: programs that ended without an error.
         num_errors: programs that ended with one.
@@ -120,12 +122,12 @@ class Recorder:
     """
 
     def __init__(self, config: AcceleratorConfig, seed: int = 0) -> None:
-        block = make_accelerator(config)
+        self.block = make_accelerator(config)
         self.config = config
-        self.design: VerilogDesign = export_verilog(config, block)
+        self.design: VerilogDesign = export_verilog(config, self.block)
         self.num_done = self.num_errors = self.num_cut = 0
         self.num_decisions = self.num_retires = 0
-        self._stepper = PyrtlBackend(config, block=block).stepper
+        self._stepper = STEPPERS[Simulator.NATIVE](self.block)
         self._random = Random(seed)
         self._inputs, self._outputs = split_ports(self.design.ports)
         self._input_lines: list[str] = []
@@ -145,7 +147,7 @@ class Recorder:
         stimulus = Stimulus(
             self._inputs, self._outputs, tuple(self._input_lines), self._first_compared
         )
-        name = f"PyRTL {metadata.version('pyrtl')}"
+        name = name_simulator(Simulator.NATIVE)
         return stimulus, PinTrace(name, tuple(self._output_lines), self._seconds)
 
     def _run(self, job: Job) -> None:

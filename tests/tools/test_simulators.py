@@ -7,6 +7,7 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
+import pyrtl
 import pytest
 
 from fastcar.cosim.crosscheck.playback import IcarusPlayer
@@ -107,6 +108,26 @@ def test_a_product_of_registers_is_planted_upon() -> None:
         simulators.plant_bug("assign a = (b * c);")
 
 
+def test_the_same_bug_is_planted_in_the_block() -> None:
+    """In the product of the registers that stand in the Verilog, and in no other."""
+    block = pyrtl.Block()
+    with pyrtl.set_working_block(block, no_sanity_check=True):
+        for name in "ab":
+            left = pyrtl.Register(4, f"{name}_left_q", reset_value=3)
+            right = pyrtl.Register(4, f"{name}_right_q", reset_value=11)
+            left.next <<= left
+            right.next <<= right
+            product = pyrtl.Output(12, f"{name}_product")
+            product <<= left.sign_extended(6) * right.sign_extended(6)
+    simulators.plant_block_bug(block, "= ({{2 {e}}, b_left_q} * {{2 {g}}, b_right_q});")
+    simulation = pyrtl.Simulation(tracer=None, block=block)
+    simulation.step({})
+    assert simulation.inspect("a_product") == 3 * (64 - 5)
+    assert simulation.inspect("b_product") == 3 * (64 - 5) + 1
+    with pytest.raises(ArgumentError, match="a module with this product"):
+        simulators.plant_block_bug(block, "= (c_left_q * c_right_q);")
+
+
 def pretend_cocotb(preset: str, simulator: str, verilog: str | None = None) -> dict[str, Any]:
     """All pass on the exported Verilog, one fails on another."""
     passed = {**GOOD["cocotb"][0], "preset": preset, "simulator": simulator}
@@ -125,7 +146,11 @@ def test_a_measured_report_is_good(
     assert simulators.main(["--quick", "--out", str(out)]) == 0
     report = json.loads(out.read_text(encoding="utf-8"))
     measured = report["presets"]["tiny"]
-    assert [one["simulator"].split()[0] for one in measured["simulators"]] == ["PyRTL", "Icarus"]
+    assert [one["simulator"].split()[0] for one in measured["simulators"]] == [
+        "PyRTL",
+        "native,",
+        "Icarus",
+    ]
     assert measured["compared_values"] > 10_000
     assert "mismatches" in capsys.readouterr().out
     assert set(make_tables(report)) == {"pins of tiny", "cocotb", "bug in the Verilog"}
