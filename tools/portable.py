@@ -7,7 +7,7 @@ ones too.
 
     python -m tools.portable              every row
     python -m tools.portable nehalem      only those named
-    python -m tools.portable --write      and put the table into tests/README.md
+    python -m tools.portable --write      each row into the table of tests/README.md
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import numpy as np
 
 from fastcar.output import write_atomically
 from tools.markdown import format_table
-from tools.page import fill
+from tools.page import BLOCK, fill
 from tools.paths import ROOT
 
 PAGE = ROOT / "tests" / "README.md"
@@ -173,19 +173,31 @@ def _format_counts(result: Result) -> list[str]:
     return [*map(str, numbers), f"{result.cpu_seconds:.0f}"]
 
 
-def format_results(results: Sequence[Result]) -> str:
-    """A table in Markdown."""
-    rows = [
-        [
-            result.row.name,
-            describe(result.row),
-            ", ".join(tree.removeprefix("tests/") for tree in result.row.trees),
-            *_format_counts(result),
-        ]
-        for result in results
-    ]
-    head = ["row", "what differs", "tests", "passed", "failed", "skipped", "processor s"]
-    return format_table(head, rows)
+HEAD = ("row", "what differs", "tests", "passed", "failed", "skipped", "processor s")
+
+
+def format_cells(result: Result) -> list[str]:
+    """A line of the table."""
+    row = result.row
+    trees = ", ".join(tree.removeprefix("tests/") for tree in row.trees)
+    return [row.name, describe(row), trees, *_format_counts(result)]
+
+
+def write_table(results: Sequence[Result]) -> None:
+    """Put lines into the page; those of other rows stay as they are."""
+    page = PAGE.read_text(encoding="utf-8")
+    lines = read_lines(page) | {result.row.name: format_cells(result) for result in results}
+    table = format_table(HEAD, [lines[row.name] for row in make_rows(0) if row.name in lines])
+    with write_atomically(PAGE) as partial:
+        partial.write_text(fill(page, {TABLE: table}), encoding="utf-8")
+
+
+def read_lines(page: str) -> dict[str, list[str]]:
+    """Cells of the table by the name of the row."""
+    found = next((one["text"] for one in BLOCK.finditer(page) if one["name"] == TABLE), "")
+    lines = [line for line in found.splitlines() if line.startswith("|")][2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {one[0]: one for one in cells if len(one) == len(HEAD)}
 
 
 def is_possible(row: Row) -> bool:
@@ -201,10 +213,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--seed", type=int, default=secrets.randbits(16), help="of order and hashes"
     )
-    parser.add_argument("--write", action="store_true", help=f"table into {PAGE.name}")
+    parser.add_argument(
+        "--write", action="store_true", help=f"each row, once it has run, into {PAGE.name}"
+    )
     options = parser.parse_args(arguments)
-    if options.write and options.words:
-        parser.error("--write takes every row, no names")
     rows = [
         row
         for row in make_rows(options.seed)
@@ -223,12 +235,9 @@ def main(arguments: Sequence[str]) -> int:
         results.append(run_row(row))
         words = ", ".join(f"{number} {name}" for name, number in results[-1].counts.items())
         print(f"{row.name}: {words}, {time.perf_counter() - started:.0f} s", flush=True)
-    table = format_results(results)
-    print(table)
-    if options.write:
-        page = fill(PAGE.read_text(encoding="utf-8"), {TABLE: table})
-        with write_atomically(PAGE) as partial:
-            partial.write_text(page, encoding="utf-8")
+        if options.write:
+            write_table(results[-1:])
+    print(format_table(HEAD, [format_cells(result) for result in results]))
     return int(any(result.exit_code for result in results))
 
 

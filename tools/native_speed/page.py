@@ -15,7 +15,7 @@ HEADER = ("design", "simulator", "build, s", "cycles per s", "times Simulation")
 LOOP_HEADER = ("simulator", "cycles per s", "times FastSimulation", "times Verilator")
 BUILD_HEADER = ("cores", "lanes", "native, s", "Verilator, s", "quotient", "native again, s")
 VIDEO_HEADER = ("tokens", "cycles", "native, s", "Verilator, s", "quotient")
-LEAST_TIMES_FAST, LEAST_TIMES_VERILATOR = 150, 1.0
+LEAST_FAST, LEAST_VERILATOR = 150, 1.0
 MOST_BUILD, MOST_AGAIN_SECONDS, MOST_VIDEO = 1 / 3, 1.0, 2.0
 """What was aimed at; quotients are native by Verilator."""
 
@@ -95,14 +95,17 @@ def _claim_loops(report: Json) -> Iterable[Claim]:
     builds = {(row["cores"], row["lanes"]): row for row in report["builds"]}
     demo = builds[DEMO.num_cores, DEMO.num_lanes]
     growth = [row["native_seconds"] / row["cores"] for row in report["builds"]]
+    again = max(row["native_cached_seconds"] for row in report["builds"])
+    yield Claim("150 times as fast as FastSimulation", loops[NATIVE]["times_fast"] >= LEAST_FAST)
     yield Claim(
-        "All are reached but those that the next paragraph names.",
-        loops[NATIVE]["times_fast"] >= LEAST_TIMES_FAST
-        and loops[NATIVE]["times_verilator"] >= LEAST_TIMES_VERILATOR
-        and max(row["native_cached_seconds"] for row in report["builds"]) < MOST_AGAIN_SECONDS
-        and _divide(report["video"]) <= MOST_VIDEO,
+        "at least as fast as Verilator", loops[NATIVE]["times_verilator"] >= LEAST_VERILATOR
     )
-    yield Claim("", _divide(demo) <= MOST_BUILD and growth[-2] <= growth[0])
+    yield Claim("a third of Verilator's time to build the demo design", _divide(demo) <= MOST_BUILD)
+    yield Claim("under a second with a full cache", again < MOST_AGAIN_SECONDS)
+    yield Claim("grows with the cores no faster than they do", max(growth) <= growth[0])
+    yield Claim(
+        "at most twice Verilator's time for a video", _divide(report["video"]) <= MOST_VIDEO
+    )
 
 
 def _divide(row: Json) -> float:
