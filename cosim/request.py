@@ -8,7 +8,6 @@ from enum import Enum
 
 from fastcar.cosim.backends.backend import Backend, RunSettings
 from fastcar.cosim.backends.memory_model import ChannelSettings
-from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
 from fastcar.cosim.backends.verilator_backend import VerilatorBackend
 from fastcar.cosim.calibrated_model import GATES
@@ -23,8 +22,20 @@ from fastcar.reference.sparse_attention import SparseAttention, make_sparse_atte
 from fastcar.reference.thresholds import check_ratio
 from fastcar.rtl.config import MIN_LANES, AcceleratorConfig
 
+
+def _make_native(config: AcceleratorConfig) -> Backend:
+    """Imported where it is used: the environment may forbid Numba to compile.
+
+    Raises:
+        ArgumentError: it does.
+    """
+    from fastcar.cosim.backends.native_backend import NativeBackend
+
+    return NativeBackend(config)
+
+
 BACKENDS: dict[str, Callable[[AcceleratorConfig], Backend]] = {
-    "native": NativeBackend,
+    "native": _make_native,
     "pyrtl": PyrtlBackend,
     "verilator": VerilatorBackend,
 }

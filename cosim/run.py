@@ -78,18 +78,19 @@ def prepare_cosim(
     config = request.make_config(model.config)
     rows = model.load_rows("held_out").take(config.num_slots, "batch")
     window = choose_window(request, rows.token_ids.shape[1], model.tokens_per_frame)
+    if progress is not None:
+        progress(f"build {request.backend}", 0, 0)
+    backend = BACKENDS[request.backend](config)  # First: it refuses where it cannot run.
     gate = choose_gate(request, model, progress)
     integer_model = quantize_clip_model(model, request.calibration_clips, progress=progress)
     planner = Planner(config, integer_model.layers)
     dense_cycles = planner.predict_dense(config.num_slots, request.latency).cycles
     statistics = RunStatistics(config, request.latency)
-    if progress is not None:
-        progress(f"build {request.backend}", 0, 0)
     engine = LockstepEngine(
         IntegerMlpEngine(integer_model, config.num_lanes),
         AcceleratorEngine(
             integer_model,
-            BACKENDS[request.backend](config),
+            backend,
             request.dispatch,
             request.make_settings(dense_cycles),
             request.keeps_memory,

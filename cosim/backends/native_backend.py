@@ -27,7 +27,6 @@ from fastcar.cosim.backends.native_loop.state import LoopState, make_loop_state,
 from fastcar.cosim.native import NativeSimulation
 from fastcar.cosim.records import DECISION_PORTS, RETIRE_PORTS, GetPort
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.kernels.environment import check_environment
 from fastcar.rtl.accelerator import make_accelerator
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.reset import LONG_RESET_CYCLES
@@ -43,9 +42,6 @@ class NativeBackend:
         config: sizes.
         block: the accelerator to simulate, if it is not that of `make_accelerator(config)`.
         observer: called after every cycle of a run with what reads the output ports; slow.
-
-    Raises:
-        ArgumentError: the environment forbids Numba to compile.
     """
 
     def __init__(
@@ -54,7 +50,6 @@ class NativeBackend:
         block: pyrtl.Block | None = None,
         observer: Callable[[GetPort], None] | None = None,
     ) -> None:
-        check_environment()
         self.config = config
         self.block = make_accelerator(config) if block is None else block
         self._observer = observer

@@ -142,7 +142,7 @@ def check_numba() -> None:
         ArgumentError: by its environment or its configuration file.
     """
     if config.DISABLE_JIT:
-        limit = "0 or not set: the engine numba compiles"
+        limit = "0 or not set: kernels are compiled"
         raise ArgumentError("NUMBA_DISABLE_JIT", config.DISABLE_JIT, limit)
     try:
         numba.get_num_threads()

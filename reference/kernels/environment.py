@@ -18,7 +18,7 @@ def check_environment() -> None:
     """
     is_disabled = os.environ.get("NUMBA_DISABLE_JIT", "0")
     if is_disabled != "0":
-        limit = "0 or not set: the engine numba compiles"
+        limit = "0 or not set: kernels are compiled"
         raise ArgumentError("NUMBA_DISABLE_JIT", is_disabled, limit)
     threads = os.environ.get("NUMBA_NUM_THREADS", "1")
     is_number = threads.isascii() and threads.isdigit() and len(threads) < 10

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,8 @@ import fastcar.cosim.request
 from fastcar.cosim.backends.backend import RunResult, WatchdogError
 from fastcar.cosim.backends.memory_model import ChannelError, SharedMemory
 from fastcar.cosim.engine import LayerStart
+from fastcar.cosim.request import CosimRequest
+from fastcar.cosim.run import choose_window
 from fastcar.cosim.wave import write_wave
 from fastcar.reference.errors import FastCarError
 from fastcar.rtl.config import AcceleratorConfig
@@ -324,3 +329,36 @@ def test_an_interrupt_leaves_nothing(
     outcome = run_cosim(capsys, model, "--out", tmp_path / "a.json", "--wave", tmp_path / "a.vcd")
     assert outcome.status == 130
     assert list_files(tmp_path) == []
+
+
+def test_where_nothing_may_be_compiled_native_refuses_at_once_and_pyrtl_runs(model: Path) -> None:
+    command = [sys.executable, "-m", "fastcar", "cosim", "--checkpoint", str(model), *SIZES]
+    environment = {**os.environ, "NUMBA_DISABLE_JIT": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.splitlines()[-1] == (
+        "fastcar: NUMBA_DISABLE_JIT = '1': must be 0 or not set: kernels are compiled"
+    )
+    assert "calibrate" not in done.stderr
+    found = "import fastcar.cosim.request, sys; assert 'numba' not in sys.modules"
+    subprocess.run([sys.executable, "-c", found], env=environment, check=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "tokens"),
+    [
+        ({}, range(64, 128)),
+        ({"backend": "pyrtl"}, range(101, 102)),
+        ({"num_tokens": 2}, range(101, 103)),
+        ({"first_token": 3}, range(3, 67)),
+        ({"frames": 2}, range(64, 127)),
+        ({"frames": 2, "backend": "pyrtl"}, range(64, 127)),
+        ({"frames": 3, "first_token": 100}, range(100, 191)),
+        ({"first_token": 1000}, range(1000, 1023)),
+    ],
+)
+def test_a_frame_is_simulated_where_nothing_else_is_asked_for(
+    given: dict[str, Any], tokens: range
+) -> None:
+    assert choose_window(CosimRequest(**given), 1024, 64) == tokens
