@@ -6,10 +6,12 @@ whatever back end ran it first. The wire `cycle` shows the cycle of the run.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TextIO
 
 import pyrtl
 
@@ -67,10 +69,7 @@ def write_wave(
     """
     if start.memory_before is None:
         raise ArgumentError("memory_before", None, "kept by the engine")
-    backend = PyrtlBackend(config)
-    stepper = TracingStepper(backend.block)
-    backend.stepper = stepper
-    backend.reset(num_cycles=1)
+    stepper, backend = _make_tracing_backend(config)
     memory = SharedMemory(*start.memory_before.shape)
     memory.beats[:] = start.memory_before
     settings = replace(start.settings, limit_cycles=limit_cycles)
@@ -79,7 +78,43 @@ def write_wave(
     if cycle is not None:
         _cut(stepper.trace, cycle + STEPS_BEFORE_RUN)
     with path.open("w", encoding="ascii") as file:
-        stepper.trace.print_vcd(file)
+        print_vcd(stepper.trace, file)
+
+
+def _make_tracing_backend(config: AcceleratorConfig) -> tuple[TracingStepper, PyrtlBackend]:
+    """After a reset, of which the trace has one step."""
+    made: list[TracingStepper] = []
+
+    def make(block: pyrtl.Block) -> TracingStepper:
+        made.append(TracingStepper(block))
+        return made[0]
+
+    backend = PyrtlBackend(config, make)
+    for values in made[0].trace.trace.values():
+        values.clear()
+    backend.reset(num_cycles=1)
+    return made[0], backend
+
+
+def print_vcd(trace: pyrtl.SimulationTrace, file: TextIO) -> None:
+    """What PyRTL's `trace.print_vcd` writes, without sorting all names anew in every step."""
+    widths = {str(wire.name): wire.bitwidth for wire in trace.wires_to_track}
+    names = sorted(widths, key=_split_number)
+    file.write("$timescale 1ns $end\n$scope module logic $end\n")
+    file.writelines(f"$var wire {widths[name]} {name} {name} $end\n" for name in names)
+    file.write("$upscope $end\n$enddefinitions $end\n$dumpvars\n")
+    steps = [
+        "".join(f"b{value:b} {name}\n" for name, value in zip(names, values, strict=True))
+        for values in zip(*(trace.trace[name] for name in names), strict=True)
+    ]
+    file.write(f"{steps[0]}$end\n")
+    file.writelines(f"#{10 * number}\n{step}\n" for number, step in enumerate(steps))
+    file.write(f"#{10 * len(steps)}\n")
+
+
+def _split_number(name: str) -> list[str | int]:
+    """`core2` stands before `core10`."""
+    return [int(part) if part.isdecimal() else part for part in re.split("([0-9]+)", name)]
 
 
 def _cut(trace: pyrtl.SimulationTrace, step: int) -> None:

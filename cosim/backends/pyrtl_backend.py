@@ -106,7 +106,7 @@ class PyrtlBackend:
 
     Args:
         config: sizes.
-        simulator: fast, compiled or native.
+        simulator: fast, compiled or native; or what makes a stepper of one's own.
         block: the accelerator to simulate, if it is not that of `make_accelerator(config)`.
         observer: called after every cycle of a run with what reads the output ports.
     """
@@ -114,14 +114,15 @@ class PyrtlBackend:
     def __init__(
         self,
         config: AcceleratorConfig,
-        simulator: Simulator = Simulator.FAST,
+        simulator: Simulator | Callable[[pyrtl.Block], Stepper] = Simulator.FAST,
         block: pyrtl.Block | None = None,
         observer: Callable[[GetPort], None] | None = None,
     ) -> None:
         self.config = config
         self.block = make_accelerator(config) if block is None else block
         self._observer = observer
-        self.stepper = STEPPERS[simulator](self.block)
+        make = STEPPERS[simulator] if isinstance(simulator, Simulator) else simulator
+        self.stepper = make(self.block)
         self._quiet = {wire.name: 0 for wire in self.block.wirevector_subset(pyrtl.Input)}
         self.reset()
 

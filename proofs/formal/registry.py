@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 
 from fastcar.proofs.formal.task import FormalTask
@@ -25,8 +26,9 @@ MODULES = (
 """Modules of this package that have `list_tasks`, in the order of the document."""
 
 
+@cache
 def list_tasks() -> tuple[FormalTask, ...]:
-    """All tasks, module by module.
+    """All tasks, module by module; made once, for their checkers need the exported Verilog.
 
     Raises:
         ArgumentError: a name stands twice.

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 
 import numpy as np
+import pyrtl
 import pytest
 
 import fastcar.cosim.wave
 from fastcar.cosim.engine import AcceleratorEngine, LayerRun
-from fastcar.cosim.wave import write_wave
+from fastcar.cosim.wave import print_vcd, write_wave
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.rtl.config import TINY
@@ -70,6 +72,23 @@ def test_the_run_is_shown_on_the_memory_as_it_was(tmp_path: Path) -> None:
 def test_a_run_that_does_not_end_is_shown_as_well(tmp_path: Path) -> None:
     write_wave(tmp_path / "wave.vcd", TINY, make_run(), 30)
     assert read_cycles(tmp_path / "wave.vcd") == [0, 0, *range(29)]
+
+
+def test_the_file_is_the_one_that_pyrtl_writes() -> None:
+    block = pyrtl.Block()
+    with pyrtl.set_working_block(block, no_sanity_check=True):
+        widths = {"core10_q": 3, "core2_q": 70, "core2": 1, "b": 4}
+        for name, width in widths.items():
+            port = pyrtl.Output(width, name)
+            port <<= pyrtl.Input(width, f"in_{name}")
+    trace = pyrtl.SimulationTrace(sorted(block.wirevector_subset(), key=str), block=block)
+    simulation = pyrtl.FastSimulation(tracer=trace, block=block)
+    for value in (0, 5, 5, (1 << 70) - 1):
+        simulation.step({f"in_{name}": value % (1 << width) for name, width in widths.items()})
+    wanted, found = io.StringIO(), io.StringIO()
+    trace.print_vcd(wanted)
+    print_vcd(trace, found)
+    assert found.getvalue() == wanted.getvalue()
 
 
 def test_without_the_memory_of_before_it_is_refused(tmp_path: Path) -> None:
