@@ -56,7 +56,6 @@ RUN = np.dtype(
         ("latency_cycles", np.int64),
         ("stall_probability", np.float64),
         ("gap_probability", np.float64),
-        ("limit_steps", np.int64),
         ("num_steps", np.int64),
         ("num_accepted", np.int64),
         ("is_offering", np.bool_),

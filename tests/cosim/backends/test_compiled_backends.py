@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fastcar.cosim.backends.backend import Backend, RunSettings, WatchdogError
 from fastcar.cosim.backends.memory_model import ChannelError, ChannelSettings, SharedMemory
 from fastcar.cosim.backends.native_backend import NativeBackend
-from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
+from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend, Simulator
 from fastcar.cosim.backends.verilator_backend import VerilatorBackend
 from fastcar.cosim.records import GetPort, RecordError
 from fastcar.cosim.verilog.verilog import export_verilog
@@ -312,22 +312,44 @@ def test_wrong_arguments_are_refused(kind: str) -> None:
 
 
 @cache
-def observe_specification(config: AcceleratorConfig, program: Choice) -> list[object]:
+def observe_specification(
+    config: AcceleratorConfig, program: Choice, simulator: Simulator
+) -> list[object]:
     """Without stalls and with them; slow, so once for all kinds."""
-    made, backend = make_program(config, program), PyrtlBackend(config)
+    made, backend = make_program(config, program), PyrtlBackend(config, simulator)
     settings = (RunSettings(), STALLED)
     return [observe(backend, made.words, made.make_memory(), one) for one in settings]
 
 
+def make_demo_choice() -> Choice:
+    return Choice(4, Source.DISTANCE, False, 3, 2, (True,) * 4)
+
+
+@pytest.mark.nightly
+def test_the_demo_design_is_the_same_in_both_simulators() -> None:
+    """Nearly a minute in PyRTL's; by day the memory in Python stands around machine code."""
+    fast, native = (
+        observe_specification(DEMO, make_demo_choice(), simulator)
+        for simulator in (Simulator.FAST, Simulator.NATIVE)
+    )
+    assert fast == native
+
+
 @every_kind
-@pytest.mark.parametrize("config", [AcceleratorConfig(3, 8, 5, 8, 20, 12, queue_depth=4), DEMO])
-def test_other_sizes_agree(kind: str, config: AcceleratorConfig) -> None:
+@pytest.mark.parametrize(
+    ("config", "simulator"),
+    [
+        (AcceleratorConfig(3, 8, 5, 8, 20, 12, queue_depth=4), Simulator.FAST),
+        (DEMO, Simulator.NATIVE),
+    ],
+)
+def test_other_sizes_agree(kind: str, config: AcceleratorConfig, simulator: Simulator) -> None:
     """Beats of 64 and 128 bits."""
     size = min(config.num_slots, 4)
     choice = Choice(size, Source.DISTANCE, False, 3, 2, (True,) * size)
     program = make_program(config, choice)
     compiled = VerilatorBackend if kind == "verilator" else NativeBackend
     backend: Backend = compiled(config)
-    expected = observe_specification(config, choice)
+    expected = observe_specification(config, choice, simulator)
     for given_settings, one in zip((RunSettings(), STALLED), expected, strict=True):
         assert observe(backend, program.words, program.make_memory(), given_settings) == one
