@@ -76,9 +76,10 @@ format: $(VENV)/stamp-lint ## apply ruff's formatting and safe fixes | make form
 
 ## -- results
 # A peer that cannot be installed is said to be absent; --peers names an interpreter that has them.
-bench: $(VENV)/stamp-test ## decoding beside transformers, llama.cpp, memory | make bench BENCH_ARGS=--quick
+bench: $(VENV)/stamp-test ## decoding beside its peers, the native simulator | make bench BENCH_ARGS=--quick
 	$(if $(findstring --peers,$(BENCH_ARGS)),,-$(MAKE) --no-print-directory $(VENV)/stamp-bench)
 	$(BIN)/python -m tools.bench $(BENCH_ARGS)
+	$(BIN)/python -m tools.native_speed $(filter --quick,$(BENCH_ARGS))
 findings: $(VENV)/stamp-test ## figures and text of docs/findings.md | make findings
 	$(BIN)/python -m tools.findings
 prove: $(VENV)/stamp-cli $(VENV)/stamp-proofs ## error bounds on decoded tokens, certified | make prove
@@ -87,7 +88,7 @@ bounds: $(VENV)/stamp-test ## attacks on the bounds and docs/bounds.md | make bo
 	$(BIN)/python -m tools.bounds
 hardware: $(VENV)/stamp-test $(VENV)/stamp-hdl ## whole videos through the RTL and docs/hardware.md | make hardware
 	$(BIN)/python -m tools.hardware $(HARDWARE_ARGS)
-native: $(VENV)/stamp-test ## PyRTL's simulators and the native one, docs/native_simulation.md | make native NATIVE_ARGS=--quick
+native: $(VENV)/stamp-test ## simulators beside the native one, docs/native_simulation.md | make native NATIVE_ARGS=--quick
 	$(BIN)/python -m tools.native_speed $(NATIVE_ARGS)
 formal: $(VENV)/stamp-test $(VENV)/stamp-hdl ## proofs of the exported Verilog by Yosys and z3 | make formal FORMAL_ARGS=--quick
 	$(BIN)/python -m tools.formal $(FORMAL_ARGS)
