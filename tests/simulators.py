@@ -1,4 +1,4 @@
-"""Marks of tests that need a simulator of Verilog, which may be missing."""
+"""Marks of tests that need a simulator of Verilog, which may be missing; how they build."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ def _is_verilator_installed() -> bool:
         return False
     return True
 
+
+QUICK_BUILDS = "OPT_FAST=-O0 OPT_SLOW=-O0 OPT_GLOBAL=-O0"
+"""MAKEFLAGS for what Verilator writes: what tests build runs for a moment."""
 
 HAS_ICARUS = shutil.which("iverilog") is not None
 HAS_VERILATOR = _is_verilator_installed()

@@ -25,7 +25,7 @@ from fastcar.cosim.export.testbench import (
 )
 from fastcar.cosim.verilog.verilog import VERILOG_FILE
 from fastcar.reference.integer.mlp_engine import DecisionSource
-from tests.simulators import needs_icarus, needs_verilator
+from tests.simulators import QUICK_BUILDS, needs_icarus, needs_verilator
 
 SCRIPTS = Path(sys.executable).parent
 HAS_COCOTB = (SCRIPTS / "cocotb-config").is_file() or shutil.which("cocotb-config") is not None
@@ -50,8 +50,9 @@ def write(folder: Path, files: dict[str, str]) -> None:
 def make(folder: Path, *arguments: str) -> tuple[int, str]:
     """Run make with the tools of this environment on PATH."""
     environment = {**os.environ, "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"}
-    for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    for name in ("MAKELEVEL", "MFLAGS"):
         environment.pop(name, None)
+    environment["MAKEFLAGS"] = QUICK_BUILDS
     done = subprocess.run(
         ["make", *arguments],
         cwd=folder,

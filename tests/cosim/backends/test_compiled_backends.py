@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fastcar.cosim.backends.backend import Backend, RunSettings, WatchdogError
 from fastcar.cosim.backends.memory_model import ChannelError, ChannelSettings, SharedMemory
 from fastcar.cosim.backends.native_backend import NativeBackend
-from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend, Simulator
+from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
 from fastcar.cosim.backends.verilator_backend import VerilatorBackend
 from fastcar.cosim.records import GetPort, RecordError
 from fastcar.cosim.verilog.verilog import export_verilog
@@ -41,19 +41,18 @@ COMPUTE_ALL = Choice(4, Source.DIRECT, False, 1, 0, (True,) * 4)
 
 
 @cache
-def make_pair(kind: str) -> tuple[Backend, Backend]:
-    """Specification and compiled back end; Verilator's registers begin at random."""
+def make_backend(kind: str) -> Backend:
+    """Of the tiny accelerator; Verilator's registers begin at random."""
     if kind == "verilator":
-        return PyrtlBackend(TINY), VerilatorBackend(TINY, power_up_seed=7)
-    return PyrtlBackend(TINY), NativeBackend(TINY)
+        return VerilatorBackend(TINY, power_up_seed=7)
+    return NativeBackend(TINY) if kind == "native" else PyrtlBackend(TINY)
 
 
-def get_pair(kind: str) -> tuple[Backend, Backend]:
-    """Both, built once; the reset forgets the mapping of the run before."""
-    pair = make_pair(kind)
-    for backend in pair:
-        backend.reset()
-    return pair
+def get_backend(kind: str) -> Backend:
+    """Built once; the reset forgets the mapping of the run before."""
+    backend = make_backend(kind)
+    backend.reset()
+    return backend
 
 
 @cache
@@ -127,10 +126,16 @@ def test_both_back_ends_give_the_same(
 ) -> None:
     """Records, counters, registers, traffic, errors, refusals and memory."""
     program = make_program(TINY, choice)
-    found = []
-    for backend in get_pair(kind):
-        found.append(observe(backend, program.words, program.make_memory(), given_settings))
-    assert found[0] == found[1]
+    memory = program.make_memory()
+    found = observe(get_backend(kind), program.words, memory, given_settings)
+    assert found == observe_specification(choice, given_settings)
+
+
+@cache
+def observe_specification(choice: Choice, given_settings: RunSettings) -> object:
+    """In PyRTL's FastSimulation, which is slow: once for both kinds."""
+    program = make_program(TINY, choice)
+    return observe(get_backend("pyrtl"), program.words, program.make_memory(), given_settings)
 
 
 @every_kind
@@ -157,7 +162,7 @@ def test_every_port_is_equal_in_every_cycle(kind: str, given_settings: RunSettin
 @every_kind
 def test_runs_follow_one_another_and_reset_recovers(kind: str) -> None:
     program = get_program(COMPUTE_ALL)
-    _, backend = get_pair(kind)
+    backend = get_backend(kind)
     first = backend.run(program.words, program.make_memory())
     assert backend.run(program.words, program.make_memory()).retires == first.retires
     with pytest.raises(WatchdogError, match="limit_cycles = 50: "):
@@ -168,7 +173,7 @@ def test_runs_follow_one_another_and_reset_recovers(kind: str) -> None:
 
 @every_kind
 def test_the_sticky_error_is_reported(kind: str) -> None:
-    _, backend = get_pair(kind)
+    backend = get_backend(kind)
     illegal = Instruction(Opcode.LOAD, slot=9, rows=1)
     result = backend.run([encode(illegal)], SharedMemory(4, TINY.beat_bytes))
     assert result.error is not None
@@ -311,45 +316,32 @@ def test_wrong_arguments_are_refused(kind: str) -> None:
         backend.run([0], SharedMemory(4, 2 * TINY.beat_bytes))
 
 
-@cache
-def observe_specification(
-    config: AcceleratorConfig, program: Choice, simulator: Simulator
-) -> list[object]:
-    """Without stalls and with them; slow, so once for all kinds."""
-    made, backend = make_program(config, program), PyrtlBackend(config, simulator)
-    settings = (RunSettings(), STALLED)
-    return [observe(backend, made.words, made.make_memory(), one) for one in settings]
+THREE_CORES = AcceleratorConfig(3, 8, 5, 8, 20, 12, queue_depth=4)
 
 
-def make_demo_choice() -> Choice:
-    return Choice(4, Source.DISTANCE, False, 3, 2, (True,) * 4)
-
-
-@pytest.mark.nightly
-def test_the_demo_design_is_the_same_in_both_simulators() -> None:
-    """Nearly a minute in PyRTL's; by day the memory in Python stands around machine code."""
-    fast, native = (
-        observe_specification(DEMO, make_demo_choice(), simulator)
-        for simulator in (Simulator.FAST, Simulator.NATIVE)
+def observe_both(backend: Backend) -> list[object]:
+    """Without stalls and with them."""
+    size = min(backend.config.num_slots, 4)
+    program = make_program(
+        backend.config, Choice(size, Source.DISTANCE, False, 3, 2, (True,) * size)
     )
-    assert fast == native
+    settings = (RunSettings(), STALLED)
+    return [observe(backend, program.words, program.make_memory(), one) for one in settings]
 
 
-@every_kind
-@pytest.mark.parametrize(
-    ("config", "simulator"),
-    [
-        (AcceleratorConfig(3, 8, 5, 8, 20, 12, queue_depth=4), Simulator.FAST),
-        (DEMO, Simulator.NATIVE),
-    ],
-)
-def test_other_sizes_agree(kind: str, config: AcceleratorConfig, simulator: Simulator) -> None:
+@cache
+def observe_machine_code(config: AcceleratorConfig) -> list[object]:
+    return observe_both(NativeBackend(config))
+
+
+@pytest.mark.parametrize("config", [THREE_CORES, pytest.param(DEMO, marks=pytest.mark.nightly)])
+def test_other_sizes_agree_with_the_specification(config: AcceleratorConfig) -> None:
     """Beats of 64 and 128 bits."""
-    size = min(config.num_slots, 4)
-    choice = Choice(size, Source.DISTANCE, False, 3, 2, (True,) * size)
-    program = make_program(config, choice)
-    compiled = VerilatorBackend if kind == "verilator" else NativeBackend
-    backend: Backend = compiled(config)
-    expected = observe_specification(config, choice, simulator)
-    for given_settings, one in zip((RunSettings(), STALLED), expected, strict=True):
-        assert observe(backend, program.words, program.make_memory(), given_settings) == one
+    assert observe_machine_code(config) == observe_both(PyrtlBackend(config))
+
+
+@needs_verilator
+@pytest.mark.parametrize("config", [THREE_CORES, DEMO])
+def test_other_sizes_agree_with_each_other(config: AcceleratorConfig) -> None:
+    """The demo by day as well."""
+    assert observe_machine_code(config) == observe_both(VerilatorBackend(config))

@@ -29,7 +29,7 @@ from fastcar.cosim.export.testbench import DECISIONS_FILE
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.rtl.config import PRESETS
-from tests.simulators import needs_icarus, needs_verilator
+from tests.simulators import QUICK_BUILDS, needs_icarus, needs_verilator
 
 ROOT = Path(__file__).parents[3]
 COCOTB_FILES = (TEST_FILE, BENCH_FILE)
@@ -56,7 +56,7 @@ def run_commands(commands: tuple[str, ...], folder: Path) -> tuple[int, str]:
         done = subprocess.run(
             [*program, *others],
             cwd=folder,
-            env={**os.environ, "PATH": path},
+            env={**os.environ, "PATH": path, "MAKEFLAGS": QUICK_BUILDS},
             capture_output=True,
             text=True,
             check=False,
