@@ -59,7 +59,6 @@ options = st.builds(
 )
 
 
-@pytest.mark.slow
 @examples(30)
 @given(options, st.lists(st.sampled_from(["compute", "replay", "score", "distance"]), max_size=5))
 def test_slots_equal_the_naive_core(
@@ -80,7 +79,6 @@ def test_slots_equal_the_naive_core(
     check_equal(bench, program, options)
 
 
-@pytest.mark.slow
 @given(options, st.integers(1, 25))
 def test_any_legal_sequence_equals_the_naive_core(
     bench: CoreBench, options: BenchOptions, num_instructions: int

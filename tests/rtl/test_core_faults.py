@@ -72,7 +72,6 @@ seeds = st.integers(0, 2**32 - 1)
 stalls = st.sampled_from([0.0, 0.3])
 
 
-@pytest.mark.slow
 @examples(25)
 @given(seeds, stalls, st.data())
 def test_a_read_error_is_reported_once_and_nothing_follows(
@@ -102,7 +101,6 @@ def test_a_read_error_is_reported_once_and_nothing_follows(
     check_recovery(bench, seed)
 
 
-@pytest.mark.slow
 @examples(25)
 @given(seeds, stalls, st.data())
 def test_a_write_error_is_reported_once_and_nothing_follows(
@@ -132,7 +130,6 @@ def test_a_write_error_is_reported_once_and_nothing_follows(
     check_recovery(bench, seed)
 
 
-@pytest.mark.slow
 @examples(25)
 @given(seeds, stalls, st.integers(0, 300))
 def test_reset_in_any_cycle_recovers(
@@ -146,7 +143,6 @@ def test_reset_in_any_cycle_recovers(
     check_recovery(bench, seed)
 
 
-@pytest.mark.slow
 @examples(25)
 @given(seeds, stalls, st.integers(0, 300))
 def test_abort_in_any_cycle_ends_the_transfers_and_forgets_the_rest(

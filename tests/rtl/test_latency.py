@@ -60,7 +60,6 @@ def test_every_instruction_takes_its_cycles(
     assert run.num_write_stalls == (write_latency - 1 if has_written else 0)
 
 
-@pytest.mark.slow
 @examples(20)
 @given(st.integers(0, 2**32 - 1), latencies, latencies)
 def test_a_slot_takes_the_sum_of_its_instructions(

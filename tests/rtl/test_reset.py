@@ -165,7 +165,6 @@ def test_reset_at_any_point_recovers_while_memory_answers(latency_cycles: int) -
     assert num_owing >= 3
 
 
-@pytest.mark.slow
 @examples(day=5, night=100)
 @given(
     st.sampled_from(LATENCIES_CYCLES),

@@ -22,7 +22,6 @@ def backend() -> NativeBackend:
     return NativeBackend(TINY)
 
 
-@pytest.mark.slow
 def test_programs_without_a_fault_run_to_their_end(
     backend: NativeBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -36,7 +35,6 @@ def test_programs_without_a_fault_run_to_their_end(
         assert result.error is None, result.error
 
 
-@pytest.mark.slow
 def test_faults_are_found(backend: NativeBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastcar.cosim.program.random_program.FAULT_PROBABILITY", 1.0)
     codes = set()
