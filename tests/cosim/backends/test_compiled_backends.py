@@ -138,24 +138,35 @@ def observe_specification(choice: Choice, given_settings: RunSettings) -> object
     return observe(get_backend("pyrtl"), program.words, program.make_memory(), given_settings)
 
 
+@cache
+def list_outputs() -> list[str]:
+    return [port.name for port in export_verilog(TINY).ports if not port.is_input]
+
+
+@cache
+def watch_ports(kind: str, given_settings: RunSettings) -> list[list[int]]:
+    """All outputs in every cycle of a run; of the specification once for both kinds."""
+    program = get_program(Choice(4, Source.SCORE, False, 3, 2, (True,) * 4))
+    seen: list[list[int]] = []
+    names = list_outputs()
+
+    def record(get: GetPort) -> None:
+        seen.append([get(name) for name in names])
+
+    kinds = {"pyrtl": PyrtlBackend, "native": NativeBackend, "verilator": VerilatorBackend}
+    backend: Backend = kinds[kind](TINY, observer=record)
+    result = backend.run(program.words, program.make_memory(), given_settings)
+    assert len(seen) == result.num_steps
+    return seen
+
+
 @every_kind
 @pytest.mark.parametrize("given_settings", [RunSettings(), STALLED])
 def test_every_port_is_equal_in_every_cycle(kind: str, given_settings: RunSettings) -> None:
-    program = get_program(Choice(4, Source.SCORE, False, 3, 2, (True,) * 4))
-    names = [port.name for port in export_verilog(TINY).ports if not port.is_input]
-    seen: list[list[list[int]]] = []
-
-    def record(get: GetPort) -> None:
-        seen[-1].append([get(name) for name in names])
-
-    compiled = VerilatorBackend if kind == "verilator" else NativeBackend
-    for make in (PyrtlBackend, compiled):
-        backend: Backend = make(TINY, observer=record)
-        seen.append([])
-        result = backend.run(program.words, program.make_memory(), given_settings)
-        assert len(seen[-1]) == result.num_steps
-    assert len(seen[0]) == len(seen[1]) > 200
-    for expected, found in zip(*seen, strict=True):
+    specified, seen = (watch_ports(one, given_settings) for one in ("pyrtl", kind))
+    assert len(specified) == len(seen) > 200
+    names = list_outputs()
+    for expected, found in zip(specified, seen, strict=True):
         assert dict(zip(names, found, strict=True)) == dict(zip(names, expected, strict=True))
 
 
