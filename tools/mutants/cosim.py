@@ -282,6 +282,13 @@ _STATISTICS = (
     ),
     _bug(
         "wave",
+        "names in the order of their letters",
+        "key=_split_number",
+        "key=str",
+        "wave::test_the_file_is_the_one_that_pyrtl_writes",
+    ),
+    _bug(
+        "wave",
         "run on an empty memory",
         "    memory.beats[:] = start.memory_before\n",
         "",

@@ -83,6 +83,13 @@ SIMULATOR_MUTANTS: tuple[Mutant, ...] = (
         TEST_PROGRAM,
     ),
     Mutant(
+        "simulators: playback: blocks get the inputs of the first cycle for ever",
+        "cosim/crosscheck/playback_block.py",
+        "parse_line(stimulus.inputs, line)",
+        "parse_line(stimulus.inputs, stimulus.lines[0])",
+        ("tests/cosim/crosscheck/test_playback.py::test_tiny_is_equal_in_simulators_of_the_block",),
+    ),
+    Mutant(
         "simulators: playback: the clock of Icarus stands still",
         PLAYBACK,
         "#1 clk = 1'b1;\n            #5",
