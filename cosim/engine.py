@@ -14,8 +14,9 @@ import numpy as np
 from fastcar.cosim.backends.backend import Backend, RunResult, RunSettings
 from fastcar.cosim.program.assembler import format_instruction
 from fastcar.cosim.program.compiler import LayerCompiler, LayerStep
-from fastcar.cosim.program.memory_image import Beats, MemoryImage, make_memory_image
+from fastcar.cosim.program.memory_image import MemoryImage, make_memory_image
 from fastcar.cosim.program.memory_map import CachePart, MemoryMap
+from fastcar.cosim.wave.recording import Recorder
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.mlp_engine import MlpRequest, MlpResult
@@ -38,14 +39,12 @@ class LayerStart:
         token_index: generated index j.
         program: the instructions.
         settings: memory latency, stalls with their seed, limit of the run.
-        memory_before: [beats, L], contents before the run, where the engine keeps them.
     """
 
     layer_index: int
     token_index: int
     program: tuple[Instruction, ...]
     settings: RunSettings
-    memory_before: Beats | None
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class AcceleratorEngine:
         dispatch: dynamic (DRS) or static mapping.
         settings: memory latency, stalls, limit of a run; every run gets a seed of its own, counted
             up from the one given.
-        keeps_memory: every `LayerStart` has a copy of the memory, which a wave form needs.
+        recorder: takes what the accelerator does in a run; of the last one, the recording stays.
 
     Attributes:
         last_start: the layer that was given to the back end last, whether it came to an end or not.
@@ -81,14 +80,14 @@ class AcceleratorEngine:
         backend: Backend,
         dispatch: Dispatch = Dispatch.DYNAMIC,
         settings: RunSettings | None = None,
-        keeps_memory: bool = False,
+        recorder: Recorder | None = None,
     ) -> None:
         check_sizes(model, backend.config)
         self.model = model
         self.backend = backend
         self.dispatch = dispatch
         self.settings = RunSettings() if settings is None else settings
-        self.keeps_memory = keeps_memory
+        self.recorder = recorder
         self.last_start: LayerStart | None = None
         self.last_run: LayerRun | None = None
         self._num_starts = 0
@@ -119,12 +118,11 @@ class AcceleratorEngine:
         """
         self.image.write_request(request)
         program = tuple(self.compile(layer_index, request))
-        before = self.image.beats.copy() if self.keeps_memory else None
         settings = add_to_seeds(self.settings, self._num_starts)
-        start = LayerStart(layer_index, request.token_index, program, settings, before)
+        start = LayerStart(layer_index, request.token_index, program, settings)
         self.last_start, self._num_starts = start, self._num_starts + 1
         words = [encode(one) for one in program]
-        result = self.backend.run(words, self.image.memory, settings)
+        result = self.backend.run(words, self.image.memory, settings, self.recorder)
         self.last_run = LayerRun(**vars(start), result=result)
         _check_result(result, len(request.residual))
         return self._read_back(layer_index, request, result)

@@ -103,7 +103,7 @@ class CosimRequest:
         calibration_clips: for scales and thresholds; None = 4, or as many as there are.
         window: newest tokens that attention sees; None = all.
         sinks: oldest tokens that stay visible beside a window; None = 4.
-        keeps_memory: keep what a wave form of the last layer needs.
+        records_wave: record what the accelerator does in the layer that is run last.
     """
 
     backend: str = "native"
@@ -125,7 +125,7 @@ class CosimRequest:
     calibration_clips: int | None = None
     window: int | None = None
     sinks: int | None = None
-    keeps_memory: bool = False
+    records_wave: bool = False
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -18,6 +18,7 @@ from fastcar.cosim.engine import AcceleratorEngine
 from fastcar.cosim.lockstep import LockstepEngine
 from fastcar.cosim.request import BACKENDS, CosimRequest, Mode
 from fastcar.cosim.statistics import RunStatistics
+from fastcar.cosim.wave.recording import Recorder
 from fastcar.reference.arrays import TokenIds
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.clips import quantize_clip_model
@@ -93,7 +94,7 @@ def prepare_cosim(
             backend,
             request.dispatch,
             request.make_settings(dense_cycles),
-            request.keeps_memory,
+            Recorder() if request.records_wave else None,
         ),
         window.start,
         statistics.add,

@@ -22,6 +22,7 @@ from fastcar.cosim.records import (
     read_registers,
     read_retire,
 )
+from fastcar.cosim.wave.recording import Recorder
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.rtl.config import AcceleratorConfig
 
@@ -116,9 +117,20 @@ class Backend(Protocol):
         """Hold `reset` until what memory owes is forgotten: every run has a memory of its own."""
 
     def run(
-        self, program: Sequence[int], memory: SharedMemory, settings: RunSettings | None = None
+        self,
+        program: Sequence[int],
+        memory: SharedMemory,
+        settings: RunSettings | None = None,
+        recorder: Recorder | None = None,
     ) -> RunResult:
         """Run instructions, 128 bits each, until `done`.
+
+        Args:
+            program: the instructions.
+            memory: changed in place.
+            settings: of memory and watchdog.
+            recorder: takes all ports, and registers where the back end sees them, in every cycle,
+                that in which the run is refused included.
 
         Raises:
             WatchdogError: not done within the limit; `reset` before the next run.

@@ -22,10 +22,12 @@ from fastcar.cosim.backends.backend import (
 )
 from fastcar.cosim.backends.memory_model import SharedMemory
 from fastcar.cosim.backends.native_loop.loop import Stop, run_cycles
+from fastcar.cosim.backends.native_loop.recording import list_signals
 from fastcar.cosim.backends.native_loop.refusals import make_channel_error
 from fastcar.cosim.backends.native_loop.state import LoopState, make_loop_state, make_wires
 from fastcar.cosim.native import NativeSimulation
 from fastcar.cosim.records import DECISION_PORTS, RETIRE_PORTS, GetPort
+from fastcar.cosim.wave.recording import Recorder
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.accelerator import make_accelerator
 from fastcar.rtl.config import AcceleratorConfig
@@ -63,7 +65,11 @@ class NativeBackend:
         self.simulation.run(LONG_RESET_CYCLES, {**self._quiet, "reset": 1})
 
     def run(
-        self, program: Sequence[int], memory: SharedMemory, settings: RunSettings | None = None
+        self,
+        program: Sequence[int],
+        memory: SharedMemory,
+        settings: RunSettings | None = None,
+        recorder: Recorder | None = None,
     ) -> RunResult:
         """Run a program until `done`; see `fastcar.cosim.backends.backend.Backend.run`."""
         settings = RunSettings() if settings is None else settings
@@ -71,10 +77,16 @@ class NativeBackend:
             raise ArgumentError("program", program, "at least one instruction")
         check_memory(memory, self.config)
         self.simulation.hold({**self._quiet, "reset": 0})
-        state = make_loop_state(self._wires, program, memory, settings)
-        records = RunRecords(self.config, self.simulation.inspect)
-        self._run_to_done(state, records, settings.limit_cycles)
-        run = state.run[0]
+        rows = None
+        if recorder is not None:
+            rows = recorder.begin(list_signals(self.simulation), settings.limit_cycles)
+        state = make_loop_state(self._wires, program, memory, settings, rows)
+        records, run = RunRecords(self.config, self.simulation.inspect), state.run[0]
+        try:
+            self._run_to_done(state, records, settings.limit_cycles)
+        finally:
+            if recorder is not None:
+                recorder.num_steps = int(run["num_steps"])
         traffic = [
             Traffic(int(channel["num_read_beats"]), int(channel["num_write_beats"]))
             for channel in state.channels

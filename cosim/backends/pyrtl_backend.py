@@ -25,6 +25,7 @@ from fastcar.cosim.backends.backend import (
 from fastcar.cosim.backends.memory_model import MemoryChannel, SharedMemory
 from fastcar.cosim.native import NativeSimulation
 from fastcar.cosim.records import GetPort
+from fastcar.cosim.wave.recording import Recorder, Signal, place_signals
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.accelerator import make_accelerator
 from fastcar.rtl.channel import CHANNEL_PORTS, CoreToMemory
@@ -47,11 +48,17 @@ class Stepper(Protocol):
         """Run a cycle on all inputs."""
 
     def get(self, name: str) -> int:
-        """An output port in the last cycle."""
+        """An output port in the last cycle; a register as it was in it, where `has_registers`."""
+
+    @property
+    def has_registers(self) -> bool:
+        """Whether registers can be read."""
 
 
 class _FastStepper:
     """FastSimulation."""
+
+    has_registers = True
 
     def __init__(self, block: pyrtl.Block) -> None:
         self._simulation = pyrtl.FastSimulation(tracer=None, block=block)
@@ -65,6 +72,8 @@ class _FastStepper:
 
 class _CompiledStepper:
     """CompiledSimulation, step by step; its trace is emptied before every step."""
+
+    has_registers = False
 
     def __init__(self, block: pyrtl.Block) -> None:
         with pyrtl.set_working_block(block):
@@ -83,6 +92,8 @@ class _CompiledStepper:
 
 class _NativeStepper:
     """NativeSimulation."""
+
+    has_registers = True
 
     def __init__(self, block: pyrtl.Block) -> None:
         self._simulation = NativeSimulation(tracer=None, block=block)
@@ -136,12 +147,20 @@ class PyrtlBackend:
             self.stepper.step({**self._quiet, "reset": 1})
 
     def run(
-        self, program: Sequence[int], memory: SharedMemory, settings: RunSettings | None = None
+        self,
+        program: Sequence[int],
+        memory: SharedMemory,
+        settings: RunSettings | None = None,
+        recorder: Recorder | None = None,
     ) -> RunResult:
         """Run a program until `done`; see `fastcar.cosim.backends.backend.Backend.run`."""
         if not program:
             raise ArgumentError("program", program, "at least one instruction")
-        run = _Run(self.stepper, self.config, program, memory, settings or RunSettings())
+        settings = settings or RunSettings()
+        if recorder is not None:
+            signals = list_signals(self.block, self.stepper.has_registers)
+            recorder.begin(signals, settings.limit_cycles)
+        run = _Run(self.stepper, self.config, program, memory, settings, recorder)
         for _ in count_steps(run.settings.limit_cycles, run.driver):
             is_done = run.step()
             if self._observer is not None:
@@ -161,8 +180,9 @@ class _Run:
         program: Sequence[int],
         memory: SharedMemory,
         settings: RunSettings,
+        recorder: Recorder | None,
     ) -> None:
-        self.stepper, self.settings = stepper, settings
+        self.stepper, self.settings, self.recorder = stepper, settings, recorder
         self.driver = InstructionDriver(program, settings)
         self.channels = {
             f"core{core}": MemoryChannel(f"core{core}", memory, settings.channels)
@@ -183,7 +203,11 @@ class _Run:
         inputs = {"reset": 0, "instruction_valid": int(valid), "instruction": instruction}
         for name, channel in self.channels.items():
             drive_channel(inputs, name, channel)
-        self.stepper.step(inputs)
+        try:
+            self.stepper.step(inputs)
+        finally:  # A false assertion ends the run in this cycle.
+            if self.recorder is not None:
+                self.recorder.add(lambda name: inputs[name] if name in inputs else get(name))
         self.driver.observe(bool(get("instruction_ready")))
         for name, channel in self.channels.items():
             channel.observe(read_channel(get, name))
@@ -210,3 +234,14 @@ def read_channel(get: GetPort, name: str) -> CoreToMemory[int]:
     """What core `name` drives on its channel."""
     ports = (port.name for port in CHANNEL_PORTS if not port.is_from_memory)
     return CoreToMemory(**{port: get(f"{name}_{port}") for port in ports})
+
+
+def list_signals(block: pyrtl.Block, has_registers: bool = True) -> tuple[Signal, ...]:
+    """What is recorded of an accelerator: inputs, registers, outputs; assertions are not ports."""
+    kinds = (pyrtl.Input, pyrtl.Register, pyrtl.Output)
+    signals: list[tuple[str, int]] = []
+    for kind in kinds:
+        if has_registers or kind is not pyrtl.Register:
+            wires = block.wirevector_subset(kind) - set(block.rtl_assert_dict)
+            signals += sorted((wire.name, len(wire)) for wire in wires)
+    return place_signals(signals)

@@ -30,6 +30,7 @@ from fastcar.cosim.backends.verilator_harness import (
 )
 from fastcar.cosim.records import GetPort
 from fastcar.cosim.verilog.verilog import VerilogDesign, export_verilog
+from fastcar.cosim.wave.recording import Recorder, Words, place_signals
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.assertions import ProtocolError
 from fastcar.rtl.config import AcceleratorConfig
@@ -76,7 +77,11 @@ class VerilatorBackend:
         self._library.fastcar_reset(self._handle)
 
     def run(
-        self, program: Sequence[int], memory: SharedMemory, settings: RunSettings | None = None
+        self,
+        program: Sequence[int],
+        memory: SharedMemory,
+        settings: RunSettings | None = None,
+        recorder: Recorder | None = None,
     ) -> RunResult:
         """Run a program until `done`; see `fastcar.cosim.backends.backend.Backend.run`."""
         settings = RunSettings() if settings is None else settings
@@ -88,13 +93,23 @@ class VerilatorBackend:
             sort_addresses(addresses)
             for addresses in (settings.channels.read_errors, settings.channels.write_errors)
         )
-        given = self._make_settings(words, memory, settings, errors)
+        rows = None if recorder is None else self._begin(recorder, settings.limit_cycles)
+        given = self._make_settings(words, memory, settings, errors, rows)
         self._library.fastcar_start(self._handle, ctypes.byref(given))
-        records = self._run_to_done(settings.limit_cycles, len(program))
-        status = self._get_status()
+        try:
+            records = self._run_to_done(settings.limit_cycles, len(program))
+        finally:
+            status = self._get_status()
+            if recorder is not None:
+                recorder.num_steps = status.num_steps
         beats = zip(status.num_read_beats, status.num_write_beats, strict=True)
         traffic = [Traffic(*one) for one in beats]
         return records.finish(traffic, status.num_accepted, status.num_steps)
+
+    def _begin(self, recorder: Recorder, limit_cycles: int) -> Words:
+        """Rows for the ports, one behind the other in their order, as in the harness."""
+        ports = place_signals((port.name, port.num_bits) for port in self._design.ports)
+        return recorder.begin(ports, limit_cycles)
 
     def _make_settings(
         self,
@@ -102,6 +117,7 @@ class VerilatorBackend:
         memory: SharedMemory,
         settings: RunSettings,
         errors: tuple[ctypes.Array[ctypes.c_uint32], ...],
+        rows: Words | None,
     ) -> Any:
         channels = settings.channels
         given = self._settings_type(
@@ -116,6 +132,8 @@ class VerilatorBackend:
             *(errors[0], len(errors[0])),
             *(errors[1], len(errors[1])),
             int(self._observer is not None),
+            None if rows is None else rows.ctypes.data,
+            0 if rows is None else len(rows),
         )
         given.generators[0] = make_generator(settings.seed)
         for core in range(self.config.num_cores):

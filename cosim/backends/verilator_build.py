@@ -227,6 +227,8 @@ def make_ports_header(design: VerilogDesign) -> str:
         lines.append(f"#define FASTCAR_{name}(X) " + " ".join(f"X({one})" for one in members))
     channel = " ".join(f"X(k, {port.name})" for port in CHANNEL_PORTS)
     lines.append(f"#define FASTCAR_CHANNEL(X, k) {channel}")
+    pins = " ".join(f"X({port.name}, {port.num_bytes})" for port in design.ports)
+    lines.append(f"#define FASTCAR_PINS(X) {pins}")
     return "\n".join(lines) + "\n"
 
 

@@ -62,6 +62,8 @@ struct FastcarSettings {
     const uint32_t* write_errors;
     uint64_t num_write_errors;
     uint64_t stops_every_cycle;
+    uint8_t* recording;  // Rows of all ports, each in 64-bit words of its own; null: none.
+    uint64_t num_recording_rows;
     FastcarGenerator generators[1 + kNumCores];  // Of the instructions, of each channel.
 };
 
@@ -137,6 +139,12 @@ struct CorePorts {
 };
 
 #define FASTCAR_LOCATE(name) &top.name,
+#define FASTCAR_PIN(name, bytes) Pin{&top.name, bytes},
+
+struct Pin {
+    const void* value;
+    size_t num_bytes;
+};
 
 struct Violation {
     uint64_t rule = 0;  // 0: none.
@@ -338,6 +346,9 @@ public:
         context_.randReset(random_seed == 0 ? 0 : 2);
         context_.randSeed(static_cast<int>(random_seed));
         top_ = std::make_unique<Top>(&context_);
+        const Top& top = *top_;
+        pins_ = {FASTCAR_PINS(FASTCAR_PIN)};
+        for (const Pin& pin : pins_) row_bytes_ += round_up(pin.num_bytes);
     }
 
     ~Accelerator() {
@@ -415,6 +426,7 @@ private:
         run_->driver.drive(*top_);
         for (Channel& channel : run_->channels) channel.drive();
         top_->eval();
+        record();
         if (is_assertion_broken()) return kAssertion;
         run_->driver.observe(*top_);
         for (Channel& channel : run_->channels) {
@@ -430,6 +442,21 @@ private:
             if (channel.violation.rule != 0) return kViolation;
         }
         return event;
+    }
+
+    static size_t round_up(size_t num_bytes) { return (num_bytes + 7) / 8 * 8; }
+
+    // The ports of this cycle, in a ring of the newest.
+    void record() {
+        const FastcarSettings& settings = run_->settings;
+        if (settings.recording == nullptr) return;
+        const uint64_t number = (run_->num_steps - 1) % settings.num_recording_rows;
+        uint8_t* place = settings.recording + number * row_bytes_;
+        std::memset(place, 0, row_bytes_);
+        for (const Pin& pin : pins_) {
+            std::memcpy(place, pin.value, pin.num_bytes);
+            place += round_up(pin.num_bytes);
+        }
     }
 
     bool is_assertion_broken() {
@@ -450,6 +477,8 @@ private:
     VerilatedContext context_;
     std::unique_ptr<Top> top_;
     std::unique_ptr<Run> run_;
+    std::vector<Pin> pins_;
+    size_t row_bytes_ = 0;
 };
 
 }  // namespace

@@ -45,6 +45,8 @@ def make_structures(num_cores: int) -> tuple[type[Any], type[Any]]:
             ("write_errors", ctypes.POINTER(ctypes.c_uint32)),
             ("num_write_errors", ctypes.c_uint64),
             ("stops_every_cycle", ctypes.c_uint64),
+            ("recording", ctypes.c_void_p),
+            ("num_recording_rows", ctypes.c_uint64),
             ("generators", Generator * (1 + num_cores)),
         )
 

@@ -25,12 +25,17 @@ class Binding:
             begins with the event (32 bits).
         inputs: 64-bit words of all inputs, to be written before a call.
         kept: 64-bit words of outputs and other wires that are kept, to be read after a call.
+        registers: [2, words] in two places. A cycle reads one and latches into the other, which
+            then is the one that counts, see `progress`.
+        progress: 32-bit words: the event, then the place that counts now.
     """
 
     address: int
     arguments: tuple[int, int, int, int, int]
     inputs: NDArray[np.uint64]
     kept: NDArray[np.uint64]
+    registers: NDArray[np.uint64]
+    progress: NDArray[np.uint32]
     _places: tuple[SlotValues, SlotValues]
     _registers: SlotValues
 
@@ -47,3 +52,14 @@ class Binding:
         if name in self._registers:
             raise pyrtl.PyrtlError(f'wire "{name}" is a register, which moves: make it an output')
         raise pyrtl.PyrtlError(f'wire "{name}" is not kept: NativeSimulation(observe=["{name}"])')
+
+    def locate_register(self, wire: pyrtl.WireVector | str) -> int:
+        """The first word of a register in each place of `registers`.
+
+        Raises:
+            pyrtl.PyrtlError: no register.
+        """
+        name = wire if isinstance(wire, str) else wire.name
+        if name not in self._registers:
+            raise pyrtl.PyrtlError(f'wire "{name}" is no register')
+        return self._registers.locate(name)

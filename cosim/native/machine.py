@@ -78,11 +78,13 @@ class Machine:
         self.inputs = SlotValues(self._layout.inputs)
         self.kept = SlotValues(self._layout.kept)
         words = np.zeros((2, max(1, self._layout.registers.num_words)), np.uint64)
+        self._register_words = words
         self._registers = [SlotValues(self._layout.registers, place) for place in words]
         self._fill(netlist, start)
         given = _map_memories(netlist.block, start.memories)
         self._memories = fill_memories(self._layout, roms, given, start.default_value)
         self._progress = Progress()
+        self._progress_words = (ctypes.c_uint32 * 2).from_buffer(self._progress)
         self._arguments = (
             self.inputs.address,
             self._registers[0].address,
@@ -135,6 +137,8 @@ class Machine:
             self._arguments,
             self.inputs.words,
             self.kept.words,
+            self._register_words,
+            np.ctypeslib.as_array(self._progress_words),
             (self.inputs, self.kept),
             self._registers[0],
         )

@@ -72,7 +72,7 @@ class Port:
     @property
     def meaning(self) -> str:
         """One line; refuses a port that `MEANINGS` does not have."""
-        pattern, number = _split_name(self.name)
+        pattern, number = split_name(self.name)
         return MEANINGS[pattern].replace("#", str(number))
 
     @property
@@ -95,17 +95,17 @@ def list_ports(block: pyrtl.Block) -> tuple[Port, ...]:
 
 def _get_place(port: Port) -> tuple[bool, int, int]:
     """Common ports in front, then core by core."""
-    pattern, number = _split_name(port.name)
+    pattern, number = split_name(port.name)
     if pattern not in _ORDER:
         raise ArgumentError("port", port.name, "one that the table of meanings has")
     is_of_core = pattern.startswith("core#")
     return is_of_core, *((number, _ORDER[pattern]) if is_of_core else (_ORDER[pattern], number))
 
 
-def _split_name(name: str) -> tuple[str, int]:
+def split_name(name: str) -> tuple[str, int]:
     """The name with # in place of its number, and the number; 0 where it has none.
 
-    >>> _split_name("core12_write_data")
+    >>> split_name("core12_write_data")
     ('core#_write_data', 12)
     """
     match = _NUMBERED.match(name)

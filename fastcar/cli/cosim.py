@@ -23,8 +23,6 @@ from fastcar.cli.options import (
     tokens_options,
     window_options,
 )
-from fastcar.cosim.backends.backend import WatchdogError
-from fastcar.cosim.lockstep import LockstepError
 from fastcar.cosim.report_tables import format_report
 from fastcar.cosim.request import (
     BACKENDS,
@@ -37,14 +35,14 @@ from fastcar.cosim.request import (
     CosimRequest,
     Mode,
 )
-from fastcar.cosim.run import Cosim
-from fastcar.cosim.wave import WINDOW_CYCLES, write_wave
+from fastcar.cosim.wave.window import DEFAULT_WINDOW
 from fastcar.cosimulation import cosimulate_model
 from fastcar.ending import end_at_once_inside
 from fastcar.output import check_no_input, check_writable, write_atomically
-from fastcar.reference.errors import ArgumentError, FastCarError, OutputError
+from fastcar.reference.errors import ArgumentError, OutputError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.token_model import load_clip_model
+from fastcar.wave_output import WaveRequest, request_wave, write_last_wave
 
 EXIT_DIFFERENT = 1
 
@@ -129,8 +127,15 @@ _OPTIONS = (
     *tokens_options,
     file_option(
         "--wave",
-        "FILE.vcd",
-        "Wave form of the layer that failed, around the difference; without one, of the last.",
+        "FILE.vcd|.fst",
+        "What this run did in the layer that failed, or in the last: a wave form, and its signals "
+        "in groups for GTKWave, FILE.gtkw, and Surfer, FILE.sucl.",
+    ),
+    click.option(
+        "--wave-window",
+        metavar="CYCLES|all",
+        help="Cycles of the wave form before and behind the difference; without one they end with "
+        f"the layer.  [{DEFAULT_WINDOW}]",
     ),
     file_option(
         "--out",
@@ -150,6 +155,7 @@ def cosim(
     mode: str,
     source: str,
     wave: Path | None,
+    wave_window: str | None,
     out: Path | None,
     is_json: bool,
     **options: Any,
@@ -172,19 +178,20 @@ def cosim(
     if is_renamed:
         options["num_tokens"], tokens = int(str(tokens)), None
     request = CosimRequest(
-        mode=Mode(mode), source=DecisionSource(source), keeps_memory=wave is not None, **options
+        mode=Mode(mode), source=DecisionSource(source), records_wave=wave is not None, **options
     )
     picture = None if out is None else get_picture_path(out)
-    for path in (wave, out, picture):
+    wanted = request_wave(wave, wave_window, tokens, checkpoint)
+    for path in (out, picture):
         if path is not None:
             check_no_input(path, tokens, checkpoint)
-    check_outputs(wave, out, picture)
+    check_outputs(wanted, out, picture)
     model = load_clip_model(checkpoint, tokens, tokens_per_frame)
     with show_progress() as progress:
         done = cosimulate_model(request, model, progress)
-        if wave is not None:
-            progress("wave form", 0, 0)
-            write_last_wave(wave, done.run, done.failure)
+    if wanted is not None:
+        with show_progress("cycles") as progress:
+            write_last_wave(wanted, done, note, progress)
     report, failure = done.report, done.failure
     text = json.dumps(report, indent=1, allow_nan=False)
     if out is not None and picture is not None:
@@ -209,16 +216,18 @@ def is_number_of_tokens(tokens: Path) -> bool:
     return text.isdecimal() and len(text) < 10 and not os.path.lexists(tokens)
 
 
-def check_outputs(wave: Path | None, out: Path | None, picture: Path | None) -> None:
+def check_outputs(wave: WaveRequest | None, out: Path | None, picture: Path | None) -> None:
     """Refuse what could not be written, or would replace what is not ours, before a long run."""
-    for path in (wave, out, picture):
+    for path in (out, picture):
         if path is not None:
             check_writable(path)
     if out is not None and picture is not None and picture.exists() and not out.exists():
         limit = "must be new, or the picture of a report that stands beside it"
         raise OutputError(picture, f"is a picture without {out.name}: {limit}")
-    if wave is not None and wave.resolve() in {path.resolve() for path in (out, picture) if path}:
-        raise ArgumentError("wave", str(wave), "another file than the report and its picture")
+    paths = set() if wave is None else {path.resolve() for path in wave.paths}
+    if out is not None and out.resolve() in paths:
+        limit = "another file than the wave form and what stands beside it"
+        raise ArgumentError("out", str(out), limit)
 
 
 def get_picture_path(out: Path) -> Path:
@@ -231,19 +240,3 @@ def get_picture_path(out: Path) -> Path:
     if picture == out:
         raise ArgumentError("out", str(out), "the JSON file; its picture gets the suffix .png")
     return picture
-
-
-def write_last_wave(path: Path, run: Cosim, failure: FastCarError | None) -> None:
-    """The wave form of the layer that failed, or of the last one.
-
-    A layer that does not end is shown up to a window behind the cycle in which it should have.
-    """
-    start = run.engine.hardware.last_start
-    if start is None:
-        return
-    cycle = failure.difference.cycle if isinstance(failure, LockstepError) else None
-    limit_cycles = start.settings.limit_cycles
-    if isinstance(failure, WatchdogError):
-        limit_cycles = run.request.get_usual_cycles(run.dense_cycles) + WINDOW_CYCLES
-    with write_atomically(path) as partial:
-        write_wave(partial, run.config, start, limit_cycles, cycle)

@@ -10,6 +10,7 @@ from fastcar.cosim.backends.backend import RunResult, RunSettings, Traffic
 from fastcar.cosim.backends.memory_model import SharedMemory
 from fastcar.cosim.cycles.cycle_model import predict_run
 from fastcar.cosim.records import CommitRecord, Registers, RetireRecord
+from fastcar.cosim.wave.recording import Recorder
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import decode
 from tests.cosim.interpreter import Interpreter
@@ -33,9 +34,13 @@ class InterpretedBackend:
         """Nothing to recover."""
 
     def run(
-        self, program: Sequence[int], memory: SharedMemory, settings: RunSettings | None = None
+        self,
+        program: Sequence[int],
+        memory: SharedMemory,
+        settings: RunSettings | None = None,
+        recorder: Recorder | None = None,
     ) -> RunResult:
-        """Interpret a program."""
+        """Interpret a program; there are no signals to be recorded."""
         settings = settings or RunSettings()
         done = Interpreter(self.config, memory.beats).run(program)
         computes = [done.computes[slot] for slot in range(len(done.computes))]

@@ -17,16 +17,19 @@ from PIL import Image
 
 import fastcar.cli.cosim
 import fastcar.cosim.request
+import fastcar.wave_output
 from fastcar.cosim.backends.backend import RunResult, WatchdogError
 from fastcar.cosim.backends.memory_model import ChannelError, SharedMemory
-from fastcar.cosim.engine import LayerStart
+from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.cosim.request import CosimRequest
 from fastcar.cosim.run import choose_window
-from fastcar.cosim.wave import write_wave
+from fastcar.cosimulation import Cosimulation, cosimulate_model
 from fastcar.reference.errors import FastCarError
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import encode
 from tests.cosim.interpreted_backend import InterpretedBackend, Sabotage, change_retire
+from tests.cosim.sabotaged_backend import WRONG_DIGEST_BIT, SabotagedBackend, make_wrong_design
+from tests.cosim.wave.recordings import read_vcd
 from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
 from tests.fastcar.schema import list_undocumented
 from tests.fastcar.tiny_video_model import save_tiny_video_model
@@ -180,20 +183,18 @@ def spoil_second_digest(result: RunResult, memory: SharedMemory) -> RunResult:
     return change_retire(result, 1, digest=12345)
 
 
-@pytest.mark.slow
 def test_a_difference_ends_with_1_and_is_told(
     capsys: Capture, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plant(monkeypatch, spoil_second_digest)
-    out, wave = tmp_path / "cosim.json", tmp_path / "wave.vcd"
-    outcome = run_cosim(capsys, model, "--out", out, "--wave", wave)
+    out = tmp_path / "cosim.json"
+    outcome = run_cosim(capsys, model, "--out", out)
     assert outcome.status == 1
     assert "0 records equal, then: layer 0, token 4, slot " in outcome.out
     report = json.loads(out.read_text())
     assert not report["equal"]
     assert report["difference"]["quantity"] == "retire digest"
     assert report["difference"]["hardware"] == 12345
-    assert wave.read_text().startswith("$")
 
 
 def fail_at_second(error: Exception) -> Sabotage:
@@ -208,14 +209,31 @@ def fail_at_second(error: Exception) -> Sabotage:
     return fail
 
 
-def read_instructions(wave: Path) -> set[int]:
-    """Words that a wave form shows on the instruction port."""
-    text = wave.read_text()
-    found = re.search(r"\$var wire 128 (\S+) instruction \$end", text)
-    assert found is not None
-    return {int(one, 2) for one in re.findall(rf"^b([01]+) {re.escape(found[1])}$", text, re.M)}
+@pytest.mark.slow
+def test_a_fault_of_the_back_end_alone_is_in_its_wave_form(
+    capsys: Capture, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only the design that it was given is wrong: another back end would show the right digest."""
+
+    def make(config: AcceleratorConfig) -> NativeBackend:
+        return NativeBackend(config, make_wrong_design(config))
+
+    monkeypatch.setitem(fastcar.cosim.request.BACKENDS, "native", make)
+    wave = tmp_path / "wave.vcd"
+    outcome = run_cosim(capsys, model, "--json", "--wave", wave, "--wave-window", "5")
+    assert outcome.status == 1
+    difference = read_report(outcome)["difference"]
+    assert difference["quantity"] == "retire digest"
+    assert difference["hardware"] == difference["reference"] ^ WRONG_DIGEST_BIT
+    steps, values = read_vcd(wave)
+    assert len(steps) == 11
+    assert difference["cycle"] in values["accelerator.run.cycle"]
+    assert values["accelerator.records.retire_valid"][5] == 1
+    assert values["accelerator.records.retire_digest"][5] == difference["hardware"]
+    assert list_files(tmp_path) == ["wave.gtkw", "wave.sucl", "wave.vcd"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [WatchdogError(1000, 7, 20), ChannelError("core1", 5, 2, "write withdrawn")]
 )
@@ -226,23 +244,29 @@ def test_a_layer_that_does_not_end_is_the_one_in_the_wave_form(
     monkeypatch: pytest.MonkeyPatch,
     error: FastCarError,
 ) -> None:
-    plant(monkeypatch, fail_at_second(error))
-    starts: list[LayerStart] = []
+    sabotage = fail_at_second(error)
+    done: list[Cosimulation] = []
 
-    def keep(*arguments: Any) -> None:
-        starts.append(arguments[2])
-        write_wave(*arguments)
+    def make(config: AcceleratorConfig) -> SabotagedBackend:
+        return SabotagedBackend(NativeBackend(config), sabotage)
 
-    monkeypatch.setattr(fastcar.cli.cosim, "write_wave", keep)
+    def keep(*arguments: Any) -> Cosimulation:
+        done.append(cosimulate_model(*arguments))
+        return done[-1]
+
+    monkeypatch.setitem(fastcar.cosim.request.BACKENDS, "native", make)
+    monkeypatch.setattr(fastcar.cli.cosim, "cosimulate_model", keep)
     wave = tmp_path / "wave.vcd"
-    outcome = run_cosim(capsys, model, "--json", "--wave", wave)
+    outcome = run_cosim(capsys, model, "--json", "--wave", wave, "--wave-window", "all")
     assert outcome.status == 1
     report = read_report(outcome)
     assert report["failure"] == str(error)
     assert report["runs"] == 1
-    [start] = starts
+    start = done[0].run.engine.hardware.last_start
+    assert start is not None
     assert start.layer_index == 1
-    assert {encode(one) for one in start.program} <= read_instructions(wave)
+    shown = read_vcd(wave)[1]["accelerator.run.instruction"]
+    assert {encode(one) for one in start.program} <= set(shown)
 
 
 def test_where_nothing_is_equal_the_picture_says_so(
@@ -254,16 +278,59 @@ def test_where_nothing_is_equal_the_picture_says_so(
 
 
 @pytest.mark.slow
-def test_the_wave_form_shows_ports_registers_and_cycles(
-    capsys: Capture, model: Path, tmp_path: Path
+@pytest.mark.parametrize("backend", ["native", "pyrtl"])
+def test_the_wave_form_ends_with_the_layer_and_shows_registers(
+    capsys: Capture, model: Path, tmp_path: Path, backend: str
 ) -> None:
     wave = tmp_path / "wave.vcd"
-    outcome = run_cosim(capsys, model, "--num-tokens", "1", "--wave", wave)
-    assert outcome.status == 0
+    outcome = run_cosim(
+        capsys,
+        model,
+        "--num-tokens",
+        "1",
+        "--wave",
+        wave,
+        "--backend",
+        backend,
+        "--wave-window",
+        "9",
+    )
+    assert (outcome.status, outcome.err) == (0, "")
+    steps, values = read_vcd(wave)
+    assert len(steps) == 10
+    assert values["accelerator.run.done"] == [0] * 9 + [1]
+    assert values["accelerator.registers.done_q"][-1] == 1
+    cycles = values["accelerator.run.cycle"]
+    assert cycles[-1] - cycles[0] == 9
     text = wave.read_text()
-    for name in ("instruction_valid", "retire_digest", "dispatcher_is_held_q", "cycle"):
-        assert f" {name} $end" in text
-    assert list_files(tmp_path) == ["wave.vcd"]
+    assert f"layer 2, token 5, back end {backend}" in text.partition("\n")[0]
+
+
+def test_what_the_user_changed_beside_the_wave_form_stays(
+    capsys: Capture, model: Path, tmp_path: Path
+) -> None:
+    """A save file of GTKWave is the user's as soon as it was saved; the other one is replaced."""
+    wave, save, commands = (tmp_path / f"wave.{suffix}" for suffix in ("vcd", "gtkw", "sucl"))
+    options = ("--wave", wave, "--wave-window")
+    assert run_cosim(capsys, model, *options, "5").err == ""
+    save.write_text("mine")
+    before = commands.read_text()
+    outcome = run_cosim(capsys, model, *options, "7")
+    assert outcome.err == "fastcar: note: wave.gtkw stays as it is: it is not as --wave wrote it\n"
+    assert save.read_text() == "mine"
+    assert commands.read_text() == before
+    assert len(read_vcd(wave)[0]) == 8
+
+
+def test_a_large_wave_form_is_told_of_beforehand(
+    capsys: Capture, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fastcar.wave_output, "LARGE_BYTES", 1000)
+    outcome = run_cosim(capsys, model, "--wave", tmp_path / "a.vcd", "--wave-window", "50")
+    assert outcome.status == 0
+    told = r"fastcar: note: a\.vcd will take about \d+ MB, 51 cycles of \d,?\d+ signals: a smaller"
+    assert re.match(told, outcome.err)
+    assert outcome.err.count("\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -300,8 +367,14 @@ def test_the_wave_form_shows_ports_registers_and_cycles(
         (("--wave", "/dev/null/wave.vcd"), ("output", "must lie in a directory")),
         (("--out", "."), ("output", "must be a file")),
         (("--out", "report.png"), ("out", "report.png", "the JSON file")),
-        (("--out", "a.json", "--wave", "./a.json"), ("wave", "a.json", "another file")),
-        (("--out", "a.json", "--wave", "a.png"), ("wave", "a.png", "another file")),
+        (("--out", "a.vcd", "--wave", "./a.vcd"), ("out", "a.vcd", "another file")),
+        (("--out", "a.json", "--wave", "a.png"), ("wave", "a.png", "FILE.vcd or FILE.fst")),
+        (("--out", "a.gtkw", "--wave", "a.vcd"), ("out", "a.gtkw", "another file")),
+        (("--wave", "a.lxt"), ("wave", "a.lxt", "FILE.vcd or FILE.fst")),
+        (("--wave", "a"), ("wave", "'a'", "FILE.vcd or FILE.fst")),
+        (("--wave", "a.vcd", "--wave-window", "0"), ("wave_window", "'0'", "at least 1")),
+        (("--wave", "a.vcd", "--wave-window", "some"), ("wave_window", "'some'", "or all")),
+        (("--wave-window", "5"), ("wave_window", "'5'", "given together with wave")),
     ],
 )
 def test_wrong_argument_is_refused(

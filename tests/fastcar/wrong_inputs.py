@@ -31,6 +31,7 @@ LARGEST = str(2**63 - 1)
 WORDS: dict[str, tuple[str, ...]] = {
     "int": ("", "three", "2.5", "nan", "1e3", "0x10", "-1", "0", LARGEST, HUGE, f"-{HUGE}"),
     "float": ("", "much", "nan", "inf", "-inf", "-1", "0", "1e300", "1e400"),
+    "cycles": ("", "much", "nan", "-1", "0", "2.5", HUGE),
     "thresholds": ("", "much", "nan", ",", "0.1,", "0.1;0.2", "0.1,0.2,0.3,0.4,0.5", "0,nan"),
     "choice": ("", "invented", "0"),
     "model": ("", "{missing}", "{long}", "{text}", "{folder}", "{tokens}"),
@@ -88,6 +89,8 @@ def get_kind(option: click.Option) -> str:
         return _get_path_kind(option)
     if option.callback is not None:
         return "thresholds"
+    if option.name == "wave_window":
+        return "cycles"
     return {"integer": "int", "float": "float"}.get(option.type.name, "text")
 
 

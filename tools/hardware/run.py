@@ -18,6 +18,7 @@ from fastcar.cosim.backends.memory_model import SharedMemory
 from fastcar.cosim.cycles.cycle_model import Prediction
 from fastcar.cosim.engine import AcceleratorEngine, LayerRun
 from fastcar.cosim.lockstep import LockstepEngine
+from fastcar.cosim.wave.recording import Recorder
 from fastcar.reference.gate_factory import make_threshold_gate
 from fastcar.reference.generate import DecodeOptions, generate
 from fastcar.reference.integer.decoder import IntegerDecoder
@@ -98,12 +99,16 @@ class TimedBackend:
         self._backend.reset()
 
     def run(
-        self, program: Sequence[int], memory: SharedMemory, settings: RunSettings | None = None
+        self,
+        program: Sequence[int],
+        memory: SharedMemory,
+        settings: RunSettings | None = None,
+        recorder: Recorder | None = None,
     ) -> RunResult:
         """Run instructions."""
         start = time.process_time()
         try:
-            return self._backend.run(program, memory, settings)
+            return self._backend.run(program, memory, settings, recorder)
         finally:
             self.seconds += time.process_time() - start
 

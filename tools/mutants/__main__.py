@@ -35,6 +35,7 @@ from tools.mutants.reference import MUTANTS as REFERENCE_MUTANTS
 from tools.mutants.rtl import RTL_MUTANTS
 from tools.mutants.run import UNTRIED, run_all
 from tools.mutants.simulators import SIMULATOR_MUTANTS
+from tools.mutants.wave import WAVE_MUTANTS
 from tools.paths import ROOT
 
 MUTANTS = (
@@ -47,6 +48,7 @@ MUTANTS = (
     *KERNEL_MUTANTS,
     *COSIM_MUTANTS,
     *NATIVE_MUTANTS,
+    *WAVE_MUTANTS,
     *SIMULATOR_MUTANTS,
     *COMMAND_MUTANTS,
     *ARGUMENT_MUTANTS,

@@ -133,12 +133,6 @@ _LOCKSTEP = (
     ),
     _bug(
         "engine",
-        "memory before is the memory after",
-        "before = self.image.beats.copy() if",
-        "before = self.image.beats if",
-    ),
-    _bug(
-        "engine",
         "every layer stalls alike",
         "seed=settings.channels.seed + number",
         "seed=settings.channels.seed",
@@ -272,34 +266,6 @@ _STATISTICS = (
         "(2 * place + 1) * num_cycles // (2 * TIMELINE_LETTERS)",
         "(2 * place + 1) * num_cycles // TIMELINE_LETTERS",
         "report",
-    ),
-    _bug(
-        "wave",
-        "window two cycles early",
-        "_cut(stepper.trace, cycle + STEPS_BEFORE_RUN)",
-        "_cut(stepper.trace, cycle)",
-        "wave::test_the_window_lies_around_the_cycle",
-    ),
-    _bug(
-        "wave",
-        "names in the order of their letters",
-        "key=_split_number",
-        "key=str",
-        "wave::test_the_file_is_the_one_that_pyrtl_writes",
-    ),
-    _bug(
-        "wave",
-        "run on an empty memory",
-        "    memory.beats[:] = start.memory_before\n",
-        "",
-        "wave::test_the_run_is_shown_on_the_memory_as_it_was",
-    ),
-    _bug(
-        "wave",
-        "limit of the run that hung",
-        "replace(start.settings, limit_cycles=limit_cycles)",
-        "replace(start.settings, limit_cycles=100_000)",
-        "wave::test_a_run_that_does_not_end_is_shown_as_well",
     ),
 )
 

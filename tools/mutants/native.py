@@ -21,10 +21,11 @@ def _bug(
     return Mutant(f"native: {name}", f"cosim/native/{stem}.py", old, new, tests)
 
 
-def _loop_bug(stem: str, name: str, old: str, new: str) -> Mutant:
-    """A mutant of a file of `cosim/backends/native_loop/`."""
+def _loop_bug(stem: str, name: str, old: str, new: str, test: str = "") -> Mutant:
+    """A mutant of a file of `cosim/backends/native_loop/`; one test must notice, or the file."""
     path = f"cosim/backends/native_loop/{stem}.py"
-    return Mutant(f"native loop: {name}", path, old, new, TEST_LOOP)
+    tests = (f"{TEST_LOOP[0]}::{test}",) if test else TEST_LOOP
+    return Mutant(f"native loop: {name}", path, old, new, tests)
 
 
 _LOOP = (
@@ -70,6 +71,20 @@ _LOOP = (
         "a channel that is left open is not seen",
         "return _find_open(state)",
         "return _DONE",
+    ),
+    _loop_bug(
+        "loop",
+        "registers are recorded as they become",
+        "place = 1 - wires.progress[1] if is_latched else wires.progress[1]",
+        "place = wires.progress[1]",
+        "test_every_back_end_records_the_same",
+    ),
+    _loop_bug(
+        "loop",
+        "the cycle of an event is not recorded",
+        "        _record_cycle(state)\n        if event != 0:\n            return _EVENT\n",
+        "        if event != 0:\n            return _EVENT\n        _record_cycle(state)\n",
+        "test_the_cycle_of_a_false_assertion_is_recorded",
     ),
     _loop_bug(
         "refusals",

@@ -17,6 +17,7 @@ from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
 from fastcar.cosim.backends.verilator_backend import VerilatorBackend
 from fastcar.cosim.request import CosimRequest
 from fastcar.cosim.run import prepare_cosim, run_cosim
+from fastcar.cosim.wave.recording import Recorder
 from fastcar.cosimulation import cosimulate_model
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.token_model import load_clip_model
@@ -68,12 +69,16 @@ class _Recorder:
         self._backend.reset()
 
     def run(
-        self, program: Sequence[int], memory: SharedMemory, settings: RunSettings | None = None
+        self,
+        program: Sequence[int],
+        memory: SharedMemory,
+        settings: RunSettings | None = None,
+        recorder: Recorder | None = None,
     ) -> RunResult:
         """As the back end."""
         assert settings is not None, "the engine gives them"
         self.programs.append(LayerProgram(program, memory.beats.copy(), settings))
-        return self._backend.run(program, memory, settings)
+        return self._backend.run(program, memory, settings, recorder)
 
 
 def record_layers(request: CosimRequest) -> list[LayerProgram]:

@@ -11,6 +11,6 @@ which is its specification; tests run both on the same seeds and compare every p
 | `driver.py` | `fastcar.cosim.backends.backend.InstructionDriver` |
 | `loop.py` | `fastcar.cosim.backends.pyrtl_backend`: order of a cycle, records, end |
 
-`state.py` has what they work on, as arrays; `refusals.py` says in the words of the specification
-why a run was ended.
+`state.py` has what they work on, as arrays; `recording.py` says which of its words a wave form is
+made of; `refusals.py` says in the words of the specification why a run was ended.
 """

@@ -15,6 +15,7 @@ from fastcar.cosim.backends.native_loop.channel import (
 )
 from fastcar.cosim.backends.native_loop.driver import drive_instruction, observe_instruction
 from fastcar.cosim.backends.native_loop.state import NUM_KEPT_RECORDS, LoopState
+from fastcar.cosim.native.cycle import Event
 from fastcar.reference.kernels.compilation import bare_device, cgutils, intrinsic, ir, kernel
 
 Number = Any
@@ -30,6 +31,8 @@ class Stop(IntEnum):
     RECORDS = 4
 
 
+_LAST_LATCHED = Event.ASSERTION.value
+"""Behind any other event registers are as they were."""
 _SLICE, _DONE, _EVENT = Stop.SLICE.value, Stop.DONE.value, Stop.EVENT.value
 _VIOLATION, _RECORDS = Stop.VIOLATION.value, Stop.RECORDS.value
 
@@ -68,7 +71,9 @@ def run_cycles(state: LoopState, num_cycles: int) -> Number:
         drive_instruction(state)
         for core in range(len(state.channels)):
             drive_channel(state, core)
-        if call_machine_code(state.wires.arguments) != 0:
+        event = call_machine_code(state.wires.arguments)
+        _record_cycle(state)
+        if event != 0:
             return _EVENT
         observe_instruction(state)
         for core in range(len(state.channels)):
@@ -82,6 +87,25 @@ def run_cycles(state: LoopState, num_cycles: int) -> Number:
         if is_full:
             return _RECORDS
     return _SLICE
+
+
+@bare_device
+def _record_cycle(state: LoopState) -> None:
+    """Inputs, registers as they were in this cycle, outputs."""
+    num_rows = len(state.recording)
+    if num_rows == 0:
+        return
+    wires, row = state.wires, state.recording[(state.run[0].num_steps - 1) % num_rows]
+    is_latched = wires.progress[0] <= _LAST_LATCHED
+    place = 1 - wires.progress[1] if is_latched else wires.progress[1]
+    registers = wires.registers[place]
+    start, end = len(wires.inputs), len(wires.inputs) + len(registers)
+    for word in range(start):
+        row[word] = wires.inputs[word]
+    for word in range(len(registers)):
+        row[start + word] = registers[word]
+    for word, kept in enumerate(wires.outputs):
+        row[end + word] = wires.kept[kept]
 
 
 @bare_device

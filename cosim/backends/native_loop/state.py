@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from fastcar.cosim.backends.backend import RunSettings
 from fastcar.cosim.backends.memory_model import SharedMemory
+from fastcar.cosim.backends.native_loop.recording import list_output_words
 from fastcar.cosim.backends.native_loop.twister import make_state
 from fastcar.cosim.native import NativeSimulation
 from fastcar.cosim.records import DECISION_PORTS, RETIRE_PORTS
+from fastcar.cosim.wave.recording import Words
 from fastcar.rtl.channel import CHANNEL_PORTS, MAX_OPEN_WRITES
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import INSTRUCTION_BITS
@@ -96,6 +98,9 @@ class Wires(NamedTuple):
         record_valids: [2] words of the valid of decisions and retirements.
         decision: words of the members of a decision.
         retire: words of the members of a retirement.
+        registers: [2, words] of the registers, in two places.
+        progress: the event of a cycle, and the place of the registers behind it.
+        outputs: words of all output ports.
     """
 
     arguments: NDArray[np.uint64]
@@ -108,6 +113,9 @@ class Wires(NamedTuple):
     record_valids: NDArray[np.int64]
     decision: NDArray[np.int64]
     retire: NDArray[np.int64]
+    registers: NDArray[np.uint64]
+    progress: NDArray[np.uint32]
+    outputs: NDArray[np.int64]
 
 
 class LoopState(NamedTuple):
@@ -128,6 +136,7 @@ class LoopState(NamedTuple):
         write_errors: addresses, rising.
         decisions: [1024, members] that Python did not take yet.
         retires: [1024, members] that Python did not take yet.
+        recording: [rows, words] a ring of the newest cycles; no rows: nothing is recorded.
     """
 
     wires: Wires
@@ -144,6 +153,7 @@ class LoopState(NamedTuple):
     write_errors: NDArray[np.int64]
     decisions: NDArray[np.uint64]
     retires: NDArray[np.uint64]
+    recording: NDArray[np.uint64]
 
 
 def make_wires(simulation: NativeSimulation, config: AcceleratorConfig) -> Wires:
@@ -165,11 +175,18 @@ def make_wires(simulation: NativeSimulation, config: AcceleratorConfig) -> Wires
         record_valids=np.array([locate(f"{kind}_valid") for kind in ("decision", "retire")]),
         decision=np.array([locate(f"decision_{name}") for name in DECISION_PORTS]),
         retire=np.array([locate(f"retire_{name}") for name in RETIRE_PORTS]),
+        registers=binding.registers,
+        progress=binding.progress,
+        outputs=np.array(list_output_words(simulation)),
     )
 
 
 def make_loop_state(
-    wires: Wires, program: Sequence[int], memory: SharedMemory, settings: RunSettings
+    wires: Wires,
+    program: Sequence[int],
+    memory: SharedMemory,
+    settings: RunSettings,
+    recording: Words | None = None,
 ) -> LoopState:
     """The state before the first cycle of a run."""
     num_cores, channels = len(wires.channels), settings.channels
@@ -198,6 +215,7 @@ def make_loop_state(
         write_errors=_sort(channels.write_errors),
         decisions=np.empty((NUM_KEPT_RECORDS, len(wires.decision)), np.uint64),
         retires=np.empty((NUM_KEPT_RECORDS, len(wires.retire)), np.uint64),
+        recording=np.empty((0, 1), np.uint64) if recording is None else recording,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 
@@ -17,6 +18,7 @@ from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
 from fastcar.cosim.backends.verilator_backend import VerilatorBackend
 from fastcar.cosim.records import GetPort, RecordError
 from fastcar.cosim.verilog.verilog import export_verilog
+from fastcar.cosim.wave.recording import Recorder, Recording
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.rtl.assertions import ProtocolError
 from fastcar.rtl.config import DEMO, TINY, AcceleratorConfig
@@ -168,6 +170,94 @@ def test_every_port_is_equal_in_every_cycle(kind: str, given_settings: RunSettin
     names = list_outputs()
     for expected, found in zip(specified, seen, strict=True):
         assert dict(zip(names, found, strict=True)) == dict(zip(names, expected, strict=True))
+
+
+def record(
+    backend: Backend, words: list[int], memory: SharedMemory, run_settings: RunSettings
+) -> Recording:
+    """What a back end did, also in a run that it refused."""
+    recorder = Recorder()
+    with suppress(FastCarError):
+        backend.run(words, memory, run_settings, recorder)
+    assert recorder.recording is not None
+    return recorder.recording
+
+
+def list_differences(found: Recording, expected: Recording) -> set[str]:
+    """Signals of the first that are not in the second as they are there, step by step."""
+    assert found.steps == expected.steps
+    differing = set()
+    for signal in found.signals:
+        twin = expected.find(signal.name)
+        assert signal.num_bits == twin.num_bits
+        first, second = (
+            recording.take(recording.steps)[:, one.place : one.place + one.num_words]
+            for recording, one in ((found, signal), (expected, twin))
+        )
+        if (first != second).any():
+            differing.add(signal.name)
+    return differing
+
+
+@every_kind
+def test_every_back_end_records_the_same(kind: str) -> None:
+    """Ports in every cycle, of a run that hangs as well; registers where it has them."""
+    program = get_program(Choice(4, Source.SCORE, False, 3, 2, (True,) * 4))
+    pair = (
+        PyrtlBackend(TINY),
+        VerilatorBackend(TINY) if kind == "verilator" else NativeBackend(TINY),
+    )
+    for given_settings in (RunSettings(), STALLED, RunSettings(limit_cycles=60)):
+        expected, found = (
+            record(backend, program.words, program.make_memory(), given_settings)
+            for backend in pair
+        )
+        assert list_differences(found, expected) == set()
+    assert found.num_steps == 60
+    ports = {port.name for port in export_verilog(TINY).ports}
+    registers = {one.name for one in expected.signals} - ports
+    assert len(registers) > 500
+    assert {one.name for one in found.signals} == ports | (registers if kind == "native" else set())
+
+
+@every_kind
+def test_a_fault_of_one_back_end_is_in_its_recording(kind: str) -> None:
+    """The puppet plays what a broken accelerator may do; the right one is run beside it."""
+    wrong = get_puppets(kind)[1]
+    moves = [Move(), Move(retire_valid=1), Move(decision_score=5), Move(cores=(REQUEST, QUIET))]
+    words = encode_moves([*moves, *moves[3:]])
+    found = record(wrong, words, SharedMemory(4, TINY.beat_bytes), RunSettings())
+    assert [found.read("retire_valid", step) for step in found.steps] == [0, 1, 0, 0, 0]
+    assert [found.read("decision_score", step) for step in found.steps] == [0, 0, 5, 0, 0]
+    requests = [found.read("core0_read_request_valid", step) for step in found.steps]
+    assert requests == [0, 0, 0, 1, 1], "the cycle in which the rule is broken is recorded"
+    right = record(get_pair(kind)[1], words, SharedMemory(4, TINY.beat_bytes), RunSettings())
+    assert right.read("decision_score", 2) == 0
+
+
+@every_kind
+def test_the_cycle_of_a_false_assertion_is_recorded(kind: str) -> None:
+    words = encode_moves([Move(), Move(breaks_assertion=1, retire_order=3)])
+    found = [
+        record(puppet, words, SharedMemory(4, TINY.beat_bytes), RunSettings())
+        for puppet in get_puppets(kind)
+    ]
+    assert list_differences(found[1], found[0]) == set()
+    assert [found[1].read("retire_order", step) for step in found[1].steps] == [0, 3]
+
+
+@every_kind
+def test_of_a_long_run_the_newest_cycles_are_kept(kind: str) -> None:
+    program = get_program(COMPUTE_ALL)
+    _, backend = get_pair(kind)
+    whole = record(backend, program.words, program.make_memory(), RunSettings())
+    backend.reset()
+    recorder = Recorder(limit_bytes=8 * whole.words.shape[1] * 7)
+    backend.run(program.words, program.make_memory(), RunSettings(), recorder)
+    kept = recorder.recording
+    assert kept is not None
+    assert kept.steps == whole.steps[-7:]
+    np.testing.assert_array_equal(kept.take(kept.steps), whole.take(kept.steps))
 
 
 @every_kind
