@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
+from functools import partial
+
 from fastcar.api.types import PathLike, Report, Thresholds, load_clips, make
 from fastcar.cosim.request import CosimRequest, Mode
 from fastcar.cosimulation import cosimulate_model
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import SHIPPED_MODEL
+from fastcar.wave_output import request_wave, write_last_wave
 
 
 def cosimulate(
@@ -34,6 +38,8 @@ def cosimulate(
     calibration_clips: int | None = None,
     window: int | None = None,
     sinks: int | None = None,
+    wave: PathLike | None = None,
+    wave_window: int | str | None = None,
     progress: StageProgress | None = None,
 ) -> Report:
     """Run the accelerator on real tokens, in lock-step with the integer reference.
@@ -68,7 +74,10 @@ def cosimulate(
         calibration_clips: for scales and thresholds; None = 4, fewer where there are fewer.
         window: newest tokens that attention sees; None = all.
         sinks: oldest tokens that stay visible beside a window; None = 4.
-        progress: called with stage, tokens done, tokens in all.
+        wave: FILE.vcd or FILE.fst, the wave form of the layer that failed or of the last, with
+            FILE.gtkw and FILE.sucl beside it (D-44).
+        wave_window: cycles of it before and behind the difference, or "all"; None = 500.
+        progress: called with stage, tokens done, tokens in all; of the wave form cycles.
 
     Returns:
         The report, JSON values, described in docs/cosim_schema.md. A hardware that differs is no
@@ -78,6 +87,7 @@ def cosimulate(
         ArgumentError: an argument of the wrong type or outside its limits, a size that model,
             clips or accelerator do not have.
         CheckpointError: a file that cannot be used.
+        OutputError: the wave form cannot be written.
 
     >>> import tempfile
     >>> from fastcar.api.example import write_example
@@ -110,6 +120,11 @@ def cosimulate(
         calibration_clips=calibration_clips,
         window=window,
         sinks=sinks,
+        records_wave=wave is not None,
     )
+    wanted = request_wave(wave, wave_window, tokens, checkpoint)
     model = load_clips(checkpoint, tokens, tokens_per_frame)
-    return cosimulate_model(request, model, progress).report
+    done = cosimulate_model(request, model, progress)
+    if wanted is not None:
+        write_last_wave(wanted, done, partial(warnings.warn, stacklevel=4), progress)
+    return done.report

@@ -39,7 +39,7 @@ RENAMED = {
 ONLY_COMMANDS = {
     *(("trace", name) for name in ("tokens", "thresholds", "out", "json")),
     *(("generate", name) for name in ("checkpoint", "out", "force", "json")),
-    *(("cosim", name) for name in ("wave", "out", "json")),
+    *(("cosim", name) for name in ("out", "json")),
     *(("prove", name) for name in ("out", "json")),
     *((name, "json") for name in ("analyze", "predict", "quantize", "export")),
 }
@@ -49,9 +49,9 @@ SHORT: dict[str, Any] = {"batch": 2, "lanes": 8, "calibration_clips": 2, "tau": 
 WHOLE: dict[str, Any] = {
     **{**SHORT, "cores": 1, "source": "distance", "mode": "static", "latency": 3, "stall": 0.1},
     **{"seed": 5, "first_token": 9, "num_tokens": 2, "given_frames": 1, "backend": "pyrtl"},
-    **{"window": 6, "sinks": 1},
+    **{"window": 6, "sinks": 1, "wave_window": 20},
 }
-"""Every argument."""
+"""Every argument but files."""
 
 
 @pytest.fixture(scope="module")
@@ -98,15 +98,19 @@ def test_the_package_of_the_co_simulation_can_be_called(example: Example) -> Non
 
 @pytest.mark.slow
 def test_command_and_function_give_the_same_report_of_a_co_simulation(
-    capsys: pytest.CaptureFixture[str], example: Example
+    capsys: pytest.CaptureFixture[str], example: Example, tmp_path: Path
 ) -> None:
     options = ("--tokens", example.tokens, "--tokens-per-frame", 4, "--json")
+    waves = tmp_path / "command.vcd", tmp_path / "function.vcd"
     sizes = [
         text for name, value in WHOLE.items() for text in (f"--{name.replace('_', '-')}", value)
     ]
-    outcome = run_command(capsys, "cosim", "--checkpoint", example.checkpoint, *options, *sizes)
+    outcome = run_command(
+        capsys, "cosim", "--checkpoint", example.checkpoint, *options, *sizes, "--wave", waves[0]
+    )
     printed = json.loads(outcome.out)
-    returned = fastcar.cosimulate(example.checkpoint, **get_tokens(example), **WHOLE)
+    returned = fastcar.cosimulate(example.checkpoint, **get_tokens(example), **WHOLE, wave=waves[1])
+    assert waves[0].read_bytes() == waves[1].read_bytes()
     for report in (printed, returned):
         report.pop("simulation")
         report["provenance"].pop("command")
