@@ -231,7 +231,7 @@ def test_a_fault_of_one_back_end_is_in_its_recording(kind: str) -> None:
     assert [found.read("decision_score", step) for step in found.steps] == [0, 0, 5, 0, 0]
     requests = [found.read("core0_read_request_valid", step) for step in found.steps]
     assert requests == [0, 0, 0, 1, 1], "the cycle in which the rule is broken is recorded"
-    right = record(get_pair(kind)[1], words, SharedMemory(4, TINY.beat_bytes), RunSettings())
+    right = record(get_backend(kind), words, SharedMemory(4, TINY.beat_bytes), RunSettings())
     assert right.read("decision_score", 2) == 0
 
 
@@ -249,7 +249,7 @@ def test_the_cycle_of_a_false_assertion_is_recorded(kind: str) -> None:
 @every_kind
 def test_of_a_long_run_the_newest_cycles_are_kept(kind: str) -> None:
     program = get_program(COMPUTE_ALL)
-    _, backend = get_pair(kind)
+    backend = get_backend(kind)
     whole = record(backend, program.words, program.make_memory(), RunSettings())
     backend.reset()
     recorder = Recorder(limit_bytes=8 * whole.words.shape[1] * 7)
