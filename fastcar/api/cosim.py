@@ -97,7 +97,7 @@ def cosimulate(
     ...         example.checkpoint, tokens=example.tokens, tokens_per_frame=4, batch=2, lanes=8
     ...     )
     >>> report["equal"], report["records"]["compared"], report["accelerator"]["num_lanes"]
-    (True, 8, 8)
+    (True, 32, 8)
     """
     request = make(
         CosimRequest,
