@@ -34,6 +34,7 @@ from tests.fastcar.commands import Outcome, check_refused, list_files, run_comma
 from tests.fastcar.schema import list_undocumented
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 
+pytestmark = pytest.mark.usefixtures("hardware_built_once")
 Capture = pytest.CaptureFixture[str]
 SIZES = ("--batch", "3", "--cores", "2", "--lanes", "8", "--calibration-clips", "2")
 CORE_PHASES = ("decide", "compute", "replay", "stalled", "idle")
@@ -54,7 +55,6 @@ def read_report(outcome: Outcome) -> dict[str, Any]:
     return report
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("mode", "source"),
     [("drs", "score"), ("drs", "distance"), ("static", "score"), ("dense", "score")],
@@ -125,7 +125,6 @@ def test_tables_and_file_say_the_same(capsys: Capture, model: Path, tmp_path: Pa
         assert len(np.unique(np.asarray(picture))) > 100
 
 
-@pytest.mark.slow
 def test_stalls_change_cycles_within_their_bounds_and_nothing_else(
     capsys: Capture, model: Path, tmp_path: Path
 ) -> None:
@@ -153,7 +152,6 @@ def test_stalls_change_cycles_within_their_bounds_and_nothing_else(
     assert bounds in outcome.out
 
 
-@pytest.mark.slow
 def test_hardware_from_any_token_gives_the_same_layers(capsys: Capture, model: Path) -> None:
     """The state that is handed over is the state that the hardware would have had."""
     late, early = (
@@ -277,7 +275,6 @@ def test_where_nothing_is_equal_the_picture_says_so(
     assert list_files(tmp_path) == ["a.json", "a.png"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["native", "pyrtl"])
 def test_the_wave_form_ends_with_the_layer_and_shows_registers(
     capsys: Capture, model: Path, tmp_path: Path, backend: str

@@ -14,6 +14,7 @@ from tests.fastcar.commands import check_refused, list_files, run_command
 from tests.fastcar.own_models import KINDS, TOKENS_PER_FRAME, write_own_model
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 
+pytestmark = pytest.mark.usefixtures("hardware_built_once")
 Capture = pytest.CaptureFixture[str]
 
 

@@ -22,6 +22,7 @@ from tests.fastcar.commands import list_files, run_command
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 from tests.fastcar.wrong_inputs import list_options
 
+pytestmark = pytest.mark.usefixtures("hardware_built_once")
 Function = Callable[..., Any]
 api: Any = fastcar
 """For what its types forbid."""
