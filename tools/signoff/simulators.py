@@ -43,8 +43,8 @@ def make_claims(data: Json) -> Iterator[Claim]:
     found = all(one["mismatches"] for one in planted["simulators"]) and planted["cocotb"]["failed"]
     yield Claim(
         f"A bug in the Verilog of `{planted['preset']}`, `{planted['before']}` made "
-        f"`{planted['after']}`, is found by every simulator that reads it, and by the native one in the "
-        "hardware with the same bug:",
+        f"`{planted['after']}`, is found by every simulator that reads it, and by the "
+        "native one in the hardware with the same bug:",
         bool(found),
     )
 
