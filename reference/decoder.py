@@ -116,23 +116,13 @@ class Decoder:
             ArgumentError: ids, shapes or a length that do not fit the decoder.
             NonFiniteError: a number beyond the range of the arithmetic (D-37).
         """
-        prompt_mask = check_prompt(
-            prompt_ids,
-            prompt_mask,
-            rows=self.num_rows,
-            capacity_tokens=self.kv_cache.capacity_tokens,
-            vocab_size=self.config.vocab_size,
-        )
+        prompt_mask = self._start(prompt_ids, prompt_mask)
         rows, length = prompt_ids.shape
         cache = self.kv_cache
-        cache.reset()
-        self.mlp.reset()
-        cache.padding_tokens[:] = (~prompt_mask).sum(axis=1)
-        self._fed = FedTokens(cache.padding_tokens, length, mask=prompt_mask)
         positions = np.maximum(np.arange(length) - cache.padding_tokens[:, None], 0)  # [B, P]
         visible = make_prompt_visibility(prompt_mask, self.sparse)  # [B, P, P]
         engine = self.float_engine
-        x = take_rows(self.weights.embedding, prompt_ids)  # [B, P, D]
+        x = self._embed(prompt_ids)  # [B, P, D]
         check_stream(x, None, "embedding", self._fed)
         for layer_index, layer in enumerate(self.weights.layers):
             query, key, value = self._project(layer, x)
@@ -176,7 +166,7 @@ class Decoder:
         token_index = cache.num_entries - self.prompt_tokens
         cache.num_entries += 1
         self._fed = FedTokens(cache.padding_tokens, self.prompt_tokens, token_index)
-        x = take_rows(self.weights.embedding, token_ids)  # [B, D]
+        x = self._embed(token_ids)  # [B, D]
         check_stream(x, None, "embedding", self._fed)
         for layer_index in range(self.config.num_hidden_layers):
             attended = self._run_attention(layer_index, token_index, x)
@@ -196,6 +186,26 @@ class Decoder:
                 )
                 self._show(observer, seen)
         return self._compute_logits(x)
+
+    def _start(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None) -> BoolArray:
+        """Forget the last generation; the mask [B, P] of the prompt that begins the next."""
+        mask = check_prompt(
+            prompt_ids,
+            prompt_mask,
+            rows=self.num_rows,
+            capacity_tokens=self.kv_cache.capacity_tokens,
+            vocab_size=self.config.vocab_size,
+        )
+        cache = self.kv_cache
+        cache.reset()
+        self.mlp.reset()
+        cache.padding_tokens[:] = (~mask).sum(axis=1)
+        self._fed = FedTokens(cache.padding_tokens, prompt_ids.shape[1], mask=mask)
+        return mask
+
+    def _embed(self, token_ids: TokenIds) -> FloatArray:
+        """Rows of the embedding, [..., D]."""
+        return take_rows(self.weights.embedding, token_ids)
 
     def _project(
         self, layer: DecoderLayer, x: FloatArray

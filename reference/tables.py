@@ -1,4 +1,6 @@
-"""The two tables of the integer units: reciprocal square root and SiLU (docs/accelerator.md, 1).
+"""The tables of the integer units: reciprocal square root, SiLU, powers of two of the softmax.
+
+Specified in docs/accelerator.md, sections 1 and 7.
 
 Plain Python integers, because `reference`'s integer units and the hardware read the same entries.
 """
@@ -19,6 +21,11 @@ SILU_FRACTION_BITS = 15
 SILU_STEPS_PER_UNIT = 32
 SILU_LAST_INDEX = 512
 """U ends at silu(16)."""
+
+EXPONENTIAL_FRACTION_BITS = 15
+"""E holds 2^15 2^(j / 256)."""
+EXPONENTIAL_STEP_BITS = 8
+"""An octave has 256 steps."""
 
 _DECIMAL_CONTEXT = Context(prec=40)
 
@@ -50,3 +57,19 @@ SILU_TABLE: tuple[int, ...] = tuple(
     _compute_silu_entry(index) for index in range(SILU_LAST_INDEX + 1)
 )
 """U[0] .. U[512]: 0 up to 524,288 (20 bits)."""
+
+
+def _compute_exponential_entry(index: int) -> int:
+    """round(2^15 2^(j / 256)) exactly: floor(z + 1/2) = (floor(2 z) + 1) // 2, and 2 z is the 256th
+    root of 2^(16 * 256 + j), whose floor is that of 8 integer square roots one after the other.
+    """
+    doubled = 1 << (((EXPONENTIAL_FRACTION_BITS + 1) << EXPONENTIAL_STEP_BITS) + index)
+    for _ in range(EXPONENTIAL_STEP_BITS):
+        doubled = isqrt(doubled)
+    return (doubled + 1) // 2
+
+
+EXPONENTIAL_TABLE: tuple[int, ...] = tuple(
+    _compute_exponential_entry(index) for index in range(1 << EXPONENTIAL_STEP_BITS)
+)
+"""E[0] .. E[255]: 32,768 up to 65,359 (16 bits)."""

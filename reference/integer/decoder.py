@@ -82,12 +82,12 @@ class IntegerDecoder(Decoder):
         self._thresholds = compute_integer_thresholds(model, gate)
         self.rule = self.mlp.rule = ReplayRule(config, replay, gate, rows, self.dtype)
 
-    def prefill(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None = None) -> FloatArray:
-        """Start a generation; the prompt runs in float and caches nothing for replay (D-03)."""
-        logits = super().prefill(prompt_ids, prompt_mask)
+    def _start(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None) -> BoolArray:
+        """Forget the last generation, also its decisions and replay cache."""
+        mask = super()._start(prompt_ids, prompt_mask)
         self.engine.reset(self.num_rows, self.replay.tokens_per_frame)
         self.rule.reset()
-        return logits
+        return mask
 
     @accounted("mlp")
     def _run_mlp(
@@ -116,11 +116,10 @@ class IntegerDecoder(Decoder):
         decided = eligible if is_measured else np.zeros_like(eligible)
         integer_query = integer_key = None
         if self._source is DecisionSource.SCORE and decided.any():
-            aligned = self._aligned_entry
-            key = self.kv_cache.get_keys(layer_index, aligned, aligned + 1)[:, :, 0]  # [B, H_kv, d]
+            query, key = self._get_score_operands(layer_index, attended)
             per_query = np.repeat(key, self.config.queries_per_key, axis=1)  # [B, H, d]
-            integer_query = quantize(attended.query, scales.query).reshape(self.num_rows, -1)
-            integer_key = quantize(per_query, scales.key).reshape(self.num_rows, -1)
+            integer_query = query.reshape(self.num_rows, -1)
+            integer_key = per_query.reshape(self.num_rows, -1)
         return MlpRequest(
             token_index,
             token_index % self.replay.tokens_per_frame,
@@ -132,6 +131,14 @@ class IntegerDecoder(Decoder):
             integer_query,
             integer_key,
         )
+
+    def _get_score_operands(
+        self, layer_index: int, attended: Attended
+    ) -> tuple[Int16Array, Int16Array]:
+        """Query [B, H, d] and aligned key [B, H_kv, d] as integers."""
+        scales, aligned = self.model.layers[layer_index].scales, self._aligned_entry
+        key = self.kv_cache.get_keys(layer_index, aligned, aligned + 1)[:, :, 0]  # [B, H_kv, d]
+        return quantize(attended.query, scales.query), quantize(key, scales.key)
 
     def _get_wishes(
         self, layer_index: int, token_index: int, x: FloatArray, eligible: BoolArray

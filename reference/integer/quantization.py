@@ -15,7 +15,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.arrays import FloatArray, TokenIds
+from fastcar.reference.arrays import FloatArray, Int16Array, TokenIds
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.errors import ArgumentError
@@ -159,13 +159,12 @@ def quantize_layer(
 
     A gate beyond 128 saturates there: silu is linear so far out, and no larger gate has bits left.
     """
-    width = len(layer.mlp_norm)
-    largest_gain = float(np.abs(layer.mlp_norm).max()) or 1.0
+    gains, normed_scale = quantize_gains(layer.mlp_norm)
     steps = {
         name: (getattr(ranges, name) * headroom or 1.0) / MAX_ACTIVATION
         for name in ("residual", "up", "hidden", "query", "key")
     }
-    scales = LayerScales(normed=math.sqrt(width) * largest_gain / MAX_ACTIVATION, **steps)
+    scales = LayerScales(normed=normed_scale, **steps)
     gate_shift = choose_gate_shift(ranges.gate * headroom)
     gate_step = 2.0 ** (gate_shift - GATE_FRACTION_BITS)
     silu_step = 2.0**-SILU_FRACTION_BITS
@@ -173,10 +172,8 @@ def quantize_layer(
         np.array([silu_step * scales.up / scales.hidden])
     )
     return IntegerLayer(
-        gains=round_ratio(layer.mlp_norm, largest_gain, MAX_ACTIVATION).astype(np.int16),
-        epsilon=max(
-            1, round_half_up(Fraction(rms_norm_eps) * width / Fraction(scales.residual) ** 2)
-        ),
+        gains=gains,
+        epsilon=compute_epsilon(rms_norm_eps, len(gains), scales.residual),
         gate_proj=quantize_matrix(layer.gate_proj, scales.normed / gate_step),
         up_proj=quantize_matrix(layer.up_proj, scales.normed / scales.up),
         down_proj=quantize_matrix(layer.down_proj, scales.hidden / scales.residual),
@@ -185,6 +182,19 @@ def quantize_layer(
         hidden_shift=hidden_shift,
         scales=scales,
     )
+
+
+def quantize_gains(norm: FloatArray) -> tuple[Int16Array, float]:
+    """Gains of a norm [D] as int16, and the scale s_n of what it gives."""
+    largest = float(np.abs(norm).max()) or 1.0
+    scale = math.sqrt(len(norm)) * largest / MAX_ACTIVATION
+    return round_ratio(norm, largest, MAX_ACTIVATION).astype(np.int16), scale
+
+
+def compute_epsilon(rms_norm_eps: float, width: int, residual_scale: float) -> int:
+    """E = max(1, round(eps D / s_x^2)): eps in units of the sum of squares."""
+    exact = Fraction(rms_norm_eps) * width / Fraction(residual_scale) ** 2
+    return max(1, round_half_up(exact))
 
 
 def choose_gate_shift(largest_gate: float) -> int:
@@ -199,12 +209,12 @@ def choose_gate_shift(largest_gate: float) -> int:
     return MAX_GATE_SHIFT
 
 
-def quantize_matrix(weight: FloatArray, ratio: float) -> IntegerMatrix:
+def quantize_matrix(weight: FloatArray, ratio: float | NDArray[np.float64]) -> IntegerMatrix:
     """Int8 weights with one scale per row, and the multipliers of its sums.
 
     Args:
         weight: [out, in], finite.
-        ratio: scale of the inputs over scale of the outputs.
+        ratio: scale of the inputs over scale of the outputs, one or one per output [out].
     """
     largest = np.abs(weight.astype(np.float64)).max(axis=1, keepdims=True)  # [out, 1]
     largest[largest == 0] = MAX_WEIGHT

@@ -93,8 +93,8 @@ _ENGINE = (
     _bug(
         "integer/decoder",
         "aligned key one token late",
-        "aligned = self._aligned_entry",
-        "aligned = self._aligned_entry + 1",
+        ".scales, self._aligned_entry",
+        ".scales, self._aligned_entry + 1",
     ),
     _bug(
         "integer/decoder",
