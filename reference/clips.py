@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from fastcar.reference.arrays import TokenIds
 from fastcar.reference.calibration import Calibration, calibrate_uniform
 from fastcar.reference.clip_model import ClipModel, TokenRows
 from fastcar.reference.gate_factory import calibrate_thresholds
@@ -11,6 +12,8 @@ from fastcar.reference.gates import ThresholdGate
 from fastcar.reference.generate import DecodeOptions, DecodeResult, generate
 from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.integer.quantization import quantize_checkpoint
+from fastcar.reference.integer.whole.model import WholeModel
+from fastcar.reference.integer.whole.quantization import quantize_whole_checkpoint
 from fastcar.reference.progress import Progress, StageProgress
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
@@ -67,16 +70,33 @@ def quantize_clip_model(
     Raises:
         ArgumentError: more rows than there are.
     """
+    prompt_ids, token_ids = _take_calibration(model, num_clips, num_frames)
+    tell = None if progress is None else partial(progress, "quantize")
+    return quantize_checkpoint(model.config, model.weights, prompt_ids, token_ids, progress=tell)
+
+
+def quantize_whole_clip_model(
+    model: ClipModel,
+    num_clips: int,
+    num_frames: int | None = None,
+    progress: StageProgress | None = None,
+) -> WholeModel:
+    """Integer constants of the whole decoder; arguments and errors as above."""
+    prompt_ids, token_ids = _take_calibration(model, num_clips, num_frames)
+    tell = None if progress is None else partial(progress, "quantize")
+    return quantize_whole_checkpoint(
+        model.config, model.weights, prompt_ids, token_ids, progress=tell
+    )
+
+
+def _take_calibration(
+    model: ClipModel, num_clips: int, num_frames: int | None
+) -> tuple[TokenIds, TokenIds]:
+    """Prompts [rows, P] and the tokens behind them that are fed, [rows, S]."""
     rows = model.load_rows("calibration").take(num_clips, "calibration_clips")
     frames = model.num_frames if num_frames is None else num_frames
     fed = max(1, frames * model.tokens_per_frame - 1)
-    return quantize_checkpoint(
-        model.config,
-        model.weights,
-        rows.prompts.conditional,
-        rows.token_ids[:, :fed],
-        progress=None if progress is None else partial(progress, "quantize"),
-    )
+    return rows.prompts.conditional, rows.token_ids[:, :fed]
 
 
 def calibrate_on_rows(

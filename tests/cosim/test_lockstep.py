@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,9 +14,17 @@ from fastcar.cosim.cycles.cycle_model import Prediction
 from fastcar.cosim.engine import AcceleratorEngine, LayerRun
 from fastcar.cosim.lockstep import LockstepEngine, LockstepError
 from fastcar.cosim.program.memory_map import CachePart, MemoryMap, SlotPart
+from fastcar.reference.gate_factory import make_threshold_gate
+from fastcar.reference.generate import DecodeOptions, Prompts, generate
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.mlp_engine import DecisionSource
-from fastcar.rtl.config import TINY
+from fastcar.reference.integer.whole.decoder import WholeDecoder
+from fastcar.reference.integer.whole.pick_engine import PickEngine
+from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.sampling import Sampling
+from fastcar.reference.thresholds import FixedThresholds
+from fastcar.rtl.config import TINY, AcceleratorConfig
+from fastcar.strategies import make_config, make_run
 from tests.cosim.interpreted_backend import (
     InterpretedBackend,
     Sabotage,
@@ -23,6 +32,7 @@ from tests.cosim.interpreted_backend import (
     change_retire,
 )
 from tests.cosim.tiny_model import make_model, make_request
+from tests.reference.integer.whole.runs import quantize_whole_run
 
 NUM_SLOTS = 4
 TOKENS_PER_FRAME = 2
@@ -176,3 +186,32 @@ def test_where_memory_stalls_cycles_stay_within_their_bounds(change: int) -> Non
         LockstepError, match=r"^layer 0, token 0: counter cycles is \d+ in hardware"
     ):
         run_tokens(make_engine(count_wrong, stall_probability=0.5))
+
+
+@pytest.mark.parametrize("name", ["tas", "input"])
+def test_the_whole_decoder_closes_its_loop_over_the_hardware(name: str) -> None:
+    run = make_run(4, make_config("grouped-query"), frames=4)
+    model = quantize_whole_run(run)
+    config = AcceleratorConfig(2, 4, 4, hidden_size=12, intermediate_size=20, query_size=16)
+    hardware = AcceleratorEngine(model.mlp, InterpretedBackend(config))
+    lockstep = LockstepEngine(IntegerMlpEngine(model.mlp, config.num_lanes), hardware)
+    results = []
+    for engine in (None, lockstep):
+        gate = make_threshold_gate(name, FixedThresholds([{"tas": 0.0, "input": 4.0}[name]] * 2))
+        options = DecodeOptions(ReplayConfig(3), gate, engine=PickEngine(model.head.scale))
+        results.append(
+            generate(
+                run.config,
+                run.weights,
+                Prompts(run.prompt_ids, run.prompt_ids),
+                options,
+                num_frames=4,
+                num_codes=11,
+                sampling=Sampling(0.7),
+                make_decoder=partial(WholeDecoder, model=model, engine=engine, num_lanes=4),
+            )
+        )
+    assert np.array_equal(results[0].token_ids, results[1].token_ids)
+    assert np.array_equal(results[0].record.replayed, results[1].record.replayed)
+    assert 0.1 < results[1].record.replay_ratio < 0.9
+    assert lockstep.num_records == 2 * 2 * run.rows * 11

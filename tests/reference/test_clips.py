@@ -12,11 +12,13 @@ from fastcar.reference.clips import (
     calibrate_on_rows,
     decode_rows,
     quantize_clip_model,
+    quantize_whole_clip_model,
 )
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import make_measuring_gate
 from fastcar.reference.generate import DecodeOptions
 from fastcar.reference.integer.quantization import quantize_checkpoint
+from fastcar.reference.integer.whole.quantization import quantize_whole_checkpoint
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.video.model import VideoModel, load_video_model
 from tests.fastcar.tiny_video_model import save_tiny_video_model
@@ -61,6 +63,12 @@ def test_integer_scales_come_from_the_calibration_clips(model: VideoModel) -> No
     expected = quantize_checkpoint(model.config, model.weights, prompt_ids, fed)
     found = quantize_clip_model(model, 2, 3)
     assert [layer.scales for layer in found.layers] == [layer.scales for layer in expected.layers]
+    whole = quantize_whole_checkpoint(model.config, model.weights, prompt_ids, fed)
+    found_whole = quantize_whole_clip_model(model, 2, 3)
+    assert found_whole.head.scale == whole.head.scale
+    assert [layer.scales for layer in found_whole.mlp.layers] == [
+        layer.scales for layer in whole.mlp.layers
+    ]
 
 
 def test_more_clips_than_were_recorded_are_refused(model: VideoModel) -> None:

@@ -1,6 +1,6 @@
-"""Write docs/integer_quality.md and .json: the integer decoder against float on the shipped model.
+"""Write docs/integer_quality.md and .json: integer decoders against float on the shipped model.
 
-python -m tools.integer             # measure, about a minute on two cores
+python -m tools.integer             # measure, about four minutes
 python -m tools.integer --rewrite   # the page from the numbers as they stand
 """
 
@@ -15,6 +15,7 @@ from fastcar.analysis.report import describe_model
 from fastcar.reference.video.model import VideoModel, load_video_model
 from tools.integer.measures import IntegerSettings, Json, measure_model
 from tools.integer.page import PAGE, format_forced
+from tools.integer.whole import measure_whole
 from tools.page_command import PageCommand, make_parser, write_numbers
 
 REPORT_NAME = "integer_quality.json"
@@ -22,9 +23,10 @@ REPORT_NAME = "integer_quality.json"
 
 def make_report(model: VideoModel, settings: IntegerSettings) -> Json:
     """Everything that the page says."""
-    return {"model": describe_model(model), "settings": asdict(settings)} | measure_model(
-        model, settings
-    )
+    described = {"model": describe_model(model), "settings": asdict(settings)}
+    measured = measure_model(model, settings)
+    thresholds = {name: gate["thresholds"] for name, gate in measured["gates"].items()}
+    return described | measured | {"whole": measure_whole(model, settings, thresholds)}
 
 
 def write_report(report: Json, directory: Path) -> list[str]:
@@ -35,7 +37,8 @@ def write_report(report: Json, directory: Path) -> list[str]:
 def measure(arguments: argparse.Namespace) -> Json:
     """The content of integer_quality.json."""
     report = make_report(load_video_model(arguments.checkpoint), IntegerSettings())
-    print(format_forced(report))
+    print(format_forced(report["gates"]))
+    print(format_forced(report["whole"]))
     return report
 
 

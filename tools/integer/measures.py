@@ -17,7 +17,7 @@ from fastcar.proofs.integer_mlp_steps import (
     compute_bounds,
     compute_errors,
 )
-from fastcar.reference.arrays import Int16Array
+from fastcar.reference.arrays import Int16Array, TokenIds
 from fastcar.reference.clips import calibrate_on_rows, quantize_clip_model
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.gate_factory import make_threshold_gate
@@ -160,7 +160,11 @@ def compare_free(
         ).token_ids
         for make_decoder in (Decoder, partial(IntegerDecoder, model=integer_model))
     ]
-    exact, found = results
+    return compare_videos(model, *results)
+
+
+def compare_videos(model: VideoModel, exact: TokenIds, found: TokenIds) -> Json:
+    """Tokens [videos, S] of a float decoder against those of an integer one."""
     psnr = cap_psnr(compute_psnr(model.render(found), model.render(exact)))
     return {
         "same_tokens": float((exact == found).mean()),

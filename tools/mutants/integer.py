@@ -185,5 +185,110 @@ _SCALES = (
     ),
 )
 
-INTEGER_MUTANTS = (*_UNITS, *_ENGINE, *_DECISION, *_SCALES)
+
+def _whole_bug(stem: str, name: str, old: str, new: str) -> Mutant:
+    """A mutant of the whole decoder on integers."""
+    return _bug(f"integer/whole/{stem}", f"whole decoder, {name}", old, new)
+
+
+_WHOLE = (
+    _bug(
+        "tables",
+        "whole decoder, entries of the exponential rounded down",
+        "(doubled + 1) // 2",
+        "doubled // 2",
+    ),
+    _whole_bug(
+        "softmax",
+        "weights rounded down",
+        "shift_rounding(_ENTRIES[~difference & _STEP_MASK], octave)",
+        "_ENTRIES[~difference & _STEP_MASK] >> octave",
+    ),
+    _whole_bug(
+        "softmax",
+        "sum not rescaled to a larger maximum",
+        "total = total >> np.minimum(after - before, MAX_RESCALING)",
+        "total = total + 0",
+    ),
+    _whole_bug(
+        "softmax",
+        "maximum of each word alone",
+        "np.maximum.accumulate(needed, axis=-1)",
+        "needed",
+    ),
+    _whole_bug(
+        "scores",
+        "logits saturate to 16 bits",
+        "return shift_rounding(accumulators * multiplier, shift)",
+        "return np.clip(shift_rounding(accumulators * multiplier, shift), -32767, 32767)",
+    ),
+    _whole_bug(
+        "context",
+        "words keep the exponent that they were read with",
+        ">> drop[..., None]",
+        ">> 0 * drop[..., None]",
+    ),
+    _whole_bug(
+        "context",
+        "reciprocal of 17 bits",
+        "(1 << (DIVISOR_BITS + RECIPROCAL_BITS - 1)) - 1",
+        "1 << (DIVISOR_BITS + RECIPROCAL_BITS - 1)",
+    ),
+    _whole_bug(
+        "rotary",
+        "keys saturate to -128",
+        "np.clip(x, -MAX_CACHED,",
+        "np.clip(x, -MAX_CACHED - 1,",
+    ),
+    _whole_bug(
+        "cache",
+        "sinks leave with the window",
+        " | (key < sparse.sink_tokens)",
+        "",
+    ),
+    _whole_bug(
+        "head",
+        "noise wraps around",
+        "add_residual(logits, noise)",
+        "(logits + noise)",
+    ),
+    _whole_bug(
+        "decoder",
+        "padding moves the positions of a row",
+        "num_entries - 1 - self.kv_cache.padding_tokens",
+        "num_entries - 1 - 0 * self.kv_cache.padding_tokens",
+    ),
+    _whole_bug(
+        "decoder",
+        "score of the key one token late",
+        "self._aligned_entry - self",
+        "self._aligned_entry + 1 - self",
+    ),
+    _whole_bug(
+        "decoder",
+        "limit on visible tokens forgets the window",
+        "min(capacity_tokens, sparse.window_tokens + sparse.sink_tokens)",
+        "capacity_tokens",
+    ),
+    _whole_bug(
+        "quantization",
+        "queries take the scales of key heads in turn",
+        "np.repeat(key, len(ranges.query) // len(key), axis=0)",
+        "np.tile(key, (len(ranges.query) // len(key), 1))",
+    ),
+    _whole_bug(
+        "quantization",
+        "scales of values not folded",
+        "weight.astype(np.float64) * columns",
+        "weight.astype(np.float64)",
+    ),
+    _whole_bug(
+        "ranges",
+        "embeddings that no token has do not count",
+        "_get_largest(weights.embedding),",
+        "0.0,",
+    ),
+)
+
+INTEGER_MUTANTS = (*_UNITS, *_ENGINE, *_DECISION, *_SCALES, *_WHOLE)
 """Every planted bug of the integer semantics."""

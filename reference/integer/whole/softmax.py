@@ -60,9 +60,10 @@ def compute_softmax_words(logits: Int64Array, visible: BoolArray, num_lanes: int
         num_lanes: L.
 
     Raises:
-        ArgumentError: more visible keys than the sums hold.
+        ArgumentError: no visible key, or more of them than the sums hold.
     """
-    check_visible_tokens(int(visible.sum(axis=-1).max()))
+    for num_visible in np.unique(visible.sum(axis=-1)).tolist():
+        check_visible_tokens(num_visible)
     seen = np.broadcast_to(visible, logits.shape)
     padding = [(0, 0)] * (logits.ndim - 1) + [(0, -logits.shape[-1] % num_lanes)]
     words = *logits.shape[:-1], -1, num_lanes
@@ -103,7 +104,7 @@ def _accumulate_total(sums: Int64Array, exponents: Int64Array) -> Int64Array:
 
 
 def check_visible_tokens(num_tokens: int) -> None:
-    """Refuse more keys than the widths of sum and context allow for."""
+    """Refuse no keys, and more than the widths of sum and context allow for."""
     if not 1 <= num_tokens <= MAX_VISIBLE_TOKENS:
         limit = f"from 1 to {MAX_VISIBLE_TOKENS} with attention on integers"
         raise ArgumentError("visible tokens", num_tokens, limit)

@@ -19,7 +19,7 @@ from tools.integer.measures import (
     measure_errors,
     run_forced,
 )
-from tools.integer.page import PAGE, TOP_1_TARGET
+from tools.integer.page import PAGE, TOP_1_TARGET, WHOLE_TARGETS, find_misses
 from tools.page import fill
 from tools.paths import DOCS
 
@@ -43,6 +43,19 @@ def test_targets_are_met() -> None:
     for entry in report["errors"]:
         for step in entry["steps"].values():
             assert step["largest_ratio"] <= 1
+    assert find_misses(report["whole"]) == []
+
+
+def test_each_missed_target_of_the_whole_decoder_is_named() -> None:
+    whole = load_report()["whole"]
+    for name, targets in WHOLE_TARGETS.items():
+        for key, limit in targets.items():
+            forced = dict(whole[name]["forced"])
+            if key == "nats":
+                forced["nats_integer"] = forced["nats_float"] - 1.01 * limit
+            else:
+                forced[key] = limit - 1e-6
+            assert find_misses(whole | {name: {"forced": forced}}) == [f"{name}: {key}"]
 
 
 def test_measures_of_a_tiny_model(tmp_path: Path) -> None:
@@ -53,6 +66,11 @@ def test_measures_of_a_tiny_model(tmp_path: Path) -> None:
     assert forced["ratio_float"] == forced["ratio_integer"] == 0
     assert 0.1 < report["gates"]["input"]["forced"]["ratio_integer"] < 0.6
     assert all(entry["rows"] == 2 * 8 for entry in report["errors"])
+    whole = report["whole"]
+    assert set(whole) == set(GATE_NAMES)
+    assert whole["dense"]["forced"]["top_1_agreement"] > 0.8
+    assert 0.1 < whole["input"]["forced"]["ratio_integer"] < 0.6
+    assert whole["tas"]["free"]["same_tokens"] > 0.2
     write_report(report, tmp_path)
     assert json.loads((tmp_path / REPORT_NAME).read_text()) == report
     page = (tmp_path / PAGE.name).read_text()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import Gate, InputGate, RandomGate, TemporalAttentionScoreGate
 from fastcar.reference.integer.engine import IntegerMlpEngine
+from fastcar.reference.integer.fixed_point import quantize
 from fastcar.reference.integer.mlp_engine import MlpRequest, MlpResult
 from fastcar.reference.integer.threshold import compute_integer_thresholds
 from fastcar.reference.integer.whole.decoder import WholeDecoder
@@ -38,6 +39,9 @@ from tests.reference.runs import decode, decode_with
 
 INFINITY = float("inf")
 sparses = st.one_of(st.none(), st.builds(SparseAttention, st.integers(1, 9), st.integers(0, 3)))
+
+
+MODEL = quantize_whole_run(make_run(7))
 
 
 def make_gate(name: str, level: float, num_layers: int = 2) -> Gate | None:
@@ -95,7 +99,6 @@ def test_decode_is_the_page_in_python_integers(
     given_logits = np.concatenate([found.prefill_logits[row], found.logits[:, row]])
     padding = int((~run.prompt_mask[row]).sum())
     assert to_integers(given_logits, model)[padding:].tolist() == expected
-    assert found.replayed[found.eligible][..., None].size == found.eligible.sum()
     assert found.replayed[:, :, row][found.eligible[:, :, row]].tolist() == replayed
 
 
@@ -238,6 +241,15 @@ def test_observations_are_what_the_integers_stand_for() -> None:
     first = exact.measures[:, 0], found.measures[:, 0]
     assert np.array_equal(np.isnan(first[0]), np.isnan(first[1]))
     assert np.nanmax(np.abs(first[0] - first[1])) < 0.05 * np.nanmax(np.abs(first[0]))
+
+
+@given(st.floats(1e-300, 1e300))
+def test_what_layers_hand_on_are_the_integers(scale: float) -> None:
+    decoder = make_whole_decoder(make_run(7), MODEL)
+    integers = np.arange(-32767, 32768, 7, dtype=np.int16)
+    handed_on = decoder._dequantize(integers, scale)
+    assert handed_on.dtype == np.float64
+    assert np.array_equal(quantize(handed_on, scale), integers)
 
 
 def test_controls_decide_as_in_float() -> None:

@@ -135,3 +135,5 @@ def test_most_visible_tokens_fit_and_one_more_is_refused() -> None:
     assert compute_softmax_words(more, hidden, 16).total == words.total
     with pytest.raises(ArgumentError, match=r"^visible tokens = 0: "):
         compute_softmax_words(z, np.zeros_like(z, bool), 16)
+    with pytest.raises(ArgumentError, match=r"^visible tokens = 0: "):
+        compute_softmax_words(z[:, :4].repeat(2, 0), np.array([[True] * 4, [False] * 4]), 4)
