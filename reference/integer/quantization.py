@@ -146,16 +146,20 @@ def quantize_model(
     if not 1 <= headroom < math.inf:
         raise ArgumentError("headroom", headroom, "finite and at least 1")
     layers = tuple(
-        quantize_layer(layer, widest, config.rms_norm_eps, headroom)
-        for layer, widest in zip(weights.layers, ranges, strict=True)
+        quantize_layer(layer, widest, config.rms_norm_eps, headroom, f" of layer {index}")
+        for index, (layer, widest) in enumerate(zip(weights.layers, ranges, strict=True))
     )
     return IntegerModel(config, layers)
 
 
 def quantize_layer(
-    layer: LayerWeights, ranges: LayerRanges, rms_norm_eps: float, headroom: float
+    layer: LayerWeights,
+    ranges: LayerRanges,
+    rms_norm_eps: float,
+    headroom: float,
+    place: str = "",
 ) -> IntegerLayer:
-    """Integer constants of one layer.
+    """Integer constants of one layer, which a refusal calls by its place.
 
     A gate beyond 128 saturates there: silu is linear so far out, and no larger gate has bits left.
     """
@@ -169,14 +173,16 @@ def quantize_layer(
     gate_step = 2.0 ** (gate_shift - GATE_FRACTION_BITS)
     silu_step = 2.0**-SILU_FRACTION_BITS
     hidden_multipliers, hidden_shift = choose_multipliers(
-        np.array([silu_step * scales.up / scales.hidden])
+        np.array([silu_step * scales.up / scales.hidden]), f"hidden{place}"
     )
     return IntegerLayer(
         gains=gains,
         epsilon=compute_epsilon(rms_norm_eps, len(gains), scales.residual),
-        gate_proj=quantize_matrix(layer.gate_proj, scales.normed / gate_step),
-        up_proj=quantize_matrix(layer.up_proj, scales.normed / scales.up),
-        down_proj=quantize_matrix(layer.down_proj, scales.hidden / scales.residual),
+        gate_proj=quantize_matrix(layer.gate_proj, scales.normed / gate_step, f"gate_proj{place}"),
+        up_proj=quantize_matrix(layer.up_proj, scales.normed / scales.up, f"up_proj{place}"),
+        down_proj=quantize_matrix(
+            layer.down_proj, scales.hidden / scales.residual, f"down_proj{place}"
+        ),
         gate_shift=gate_shift,
         hidden_multiplier=int(hidden_multipliers[0]),
         hidden_shift=hidden_shift,
@@ -209,26 +215,32 @@ def choose_gate_shift(largest_gate: float) -> int:
     return MAX_GATE_SHIFT
 
 
-def quantize_matrix(weight: FloatArray, ratio: float | NDArray[np.float64]) -> IntegerMatrix:
+def quantize_matrix(
+    weight: FloatArray, ratio: float | NDArray[np.float64], name: str = "a requantisation"
+) -> IntegerMatrix:
     """Int8 weights with one scale per row, and the multipliers of its sums.
 
     Args:
         weight: [out, in], finite.
         ratio: scale of the inputs over scale of the outputs, one or one per output [out].
+        name: of the matrix, for a refusal.
     """
-    largest = np.abs(weight.astype(np.float64)).max(axis=1, keepdims=True)  # [out, 1]
-    largest[largest == 0] = MAX_WEIGHT
-    multipliers, shift = choose_multipliers(largest[:, 0] / MAX_WEIGHT * ratio)
+    largest = np.abs(weight.astype(np.float64)).max(axis=1)  # [out]
+    multipliers, shift = choose_multipliers(largest / MAX_WEIGHT * ratio, name)
+    divisors = np.where(largest == 0, 1.0, largest)[:, None]  # a row of zeros stays one
     return IntegerMatrix(
-        round_ratio(weight, largest, MAX_WEIGHT).astype(np.int8), multipliers, shift
+        round_ratio(weight, divisors, MAX_WEIGHT).astype(np.int8), multipliers, shift
     )
 
 
-def choose_multipliers(factors: NDArray[np.float64]) -> tuple[NDArray[np.uint16], int]:
+def choose_multipliers(
+    factors: NDArray[np.float64], name: str = "a requantisation"
+) -> tuple[NDArray[np.uint16], int]:
     """Multipliers and their one shift, the largest with which none exceeds 65,535.
 
     Args:
         factors: [out], at least 0; multiplier 2^-shift is near each.
+        name: of what is requantised, for a refusal.
 
     Raises:
         ArgumentError: a factor above 65,535.
@@ -238,7 +250,7 @@ def choose_multipliers(factors: NDArray[np.float64]) -> tuple[NDArray[np.uint16]
     """
     largest = float(factors.max())
     if not 0 <= largest < MAX_MULTIPLIER:
-        raise ArgumentError("factor of a requantisation", largest, f"below {MAX_MULTIPLIER}")
+        raise ArgumentError(f"factor of {name}", largest, f"below {MAX_MULTIPLIER}")
     shift = MAX_SHIFT
     while math.floor(math.ldexp(largest, shift) + 0.5) > MAX_MULTIPLIER:
         shift -= 1

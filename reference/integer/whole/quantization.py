@@ -87,9 +87,7 @@ def quantize_whole_model(
     mlp = quantize_model(config, weights, common, headroom)
     residual_scale = mlp.layers[0].scales.residual
     attention = tuple(
-        quantize_attention(
-            f"logits of layer {index}", layer, widest, config, residual_scale, headroom
-        )
+        quantize_attention(layer, widest, config, residual_scale, headroom, f"layer {index}")
         for index, (layer, widest) in enumerate(zip(weights.layers, ranges.attention, strict=True))
     )
     deciding = tuple(
@@ -113,28 +111,28 @@ def quantize_head(
     return IntegerHead(
         gains=gains,
         epsilon=compute_epsilon(config.rms_norm_eps, config.hidden_size, residual_scale),
-        matrix=quantize_matrix(weights.head, normed_scale / scale),
+        matrix=quantize_matrix(weights.head, normed_scale / scale, "head"),
         scale=scale,
     )
 
 
 def quantize_attention(
-    logits_name: str,
     layer: LayerWeights,
     ranges: AttentionRanges,
     config: ModelConfig,
     residual_scale: float,
     headroom: float,
+    name: str,
 ) -> IntegerAttention:
-    """Integer constants of one layer's attention.
+    """Integer constants of one layer's attention; refusals call it by its name.
 
     Raises:
-        ArgumentError: the logits, by the name they are given, could leave their 24 bits.
+        ArgumentError: the logits could leave their 24 bits, or a matrix its multipliers.
     """
     gains, normed_scale = quantize_gains(layer.attention_norm)
     scales = choose_attention_scales(ranges, headroom)
     logit_multiplier, logit_shift = choose_logit_factor(
-        logits_name, scales.product, config.head_dim
+        f"logits of {name}", scales.product, config.head_dim
     )
     factor = get_attention_factor(config)
     key_step = scales.key * MAX_CACHED / MAX_ACTIVATION  # of the int16 key before ROPE
@@ -143,13 +141,19 @@ def quantize_attention(
         gains=gains,
         epsilon=compute_epsilon(config.rms_norm_eps, config.hidden_size, residual_scale),
         q_proj=quantize_matrix(
-            _scale_weights(layer.q_proj, factor), normed_scale / _repeat_pairs(scales.query)
+            _scale_weights(layer.q_proj, factor),
+            normed_scale / _repeat_pairs(scales.query),
+            f"q_proj of {name}",
         ),
         k_proj=quantize_matrix(
-            _scale_weights(layer.k_proj, factor), normed_scale / _repeat_pairs(key_step)
+            _scale_weights(layer.k_proj, factor),
+            normed_scale / _repeat_pairs(key_step),
+            f"k_proj of {name}",
         ),
-        v_proj=quantize_matrix(layer.v_proj, normed_scale / per_value),
-        o_proj=_fold_values(layer.o_proj, scales.value, config, residual_scale),
+        v_proj=quantize_matrix(layer.v_proj, normed_scale / per_value, f"v_proj of {name}"),
+        o_proj=_fold_values(
+            layer.o_proj, scales.value, config, residual_scale, f"o_proj of {name}"
+        ),
         logit_multiplier=logit_multiplier,
         logit_shift=logit_shift,
         scales=scales,
@@ -192,13 +196,14 @@ def _fold_values(
     value_scales: NDArray[np.float64],
     config: ModelConfig,
     residual_scale: float,
+    name: str,
 ) -> IntegerMatrix:
     """W_o with the scales of the values in its columns: context head h is of value head h // G."""
     per_head = np.repeat(value_scales, config.queries_per_key)
     largest = float(value_scales.max())
     columns = np.repeat(per_head / largest, config.head_dim)  # [H d]
     ratio = largest / 2**CONTEXT_FRACTION_BITS / residual_scale
-    return quantize_matrix(weight.astype(np.float64) * columns, ratio)
+    return quantize_matrix(weight.astype(np.float64) * columns, ratio, name)
 
 
 def _scale_weights(weight: FloatArray, factor: float) -> FloatArray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -56,11 +57,18 @@ def test_factor_that_no_multiplier_reaches_is_refused() -> None:
     message = r"^factor of a requantisation = 70000.0: must be below 65535$"
     with pytest.raises(ArgumentError, match=message):
         choose_multipliers(np.array([1.0, 70000.0]))
+    run = make_run(5)
+    narrow = [RANGES, replace(RANGES, up=1e-9)]
+    with pytest.raises(ArgumentError, match=r"^factor of up_proj of layer 1 = \d+\.\d+: "):
+        quantize_model(run.config, run.weights, narrow)
 
 
 def test_row_of_zeros_stays_zero() -> None:
     matrix = quantize_matrix(np.array([[0.0, 0.0], [1.0, -2.0]]), 0.5)
     assert matrix.weights.tolist() == [[0, 0], [64, -127]]
+    alone = quantize_matrix(np.array([[1.0, -2.0]]), 0.5)
+    assert (matrix.shift, matrix.multipliers.tolist()) == (alone.shift, [0, *alone.multipliers])
+    assert quantize_matrix(np.zeros((2, 2)), 0.5).run(np.ones((1, 2), np.int16)).any() == 0
 
 
 @given(

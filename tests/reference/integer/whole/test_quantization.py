@@ -108,6 +108,18 @@ def test_calibration_whose_logits_would_saturate_is_refused() -> None:
             quantize_whole_model(run.config, changed, ranges)
 
 
+def test_matrix_whose_factor_no_multiplier_reaches_is_named() -> None:
+    run = make_run(3)
+    ranges = calibrate_whole_ranges(run.config, run.weights, run.prompt_ids, run.forced_ids)
+    ranges.attention[1].value *= 1e-12
+    with pytest.raises(ArgumentError, match=r"^factor of v_proj of layer 1 = \d+\.\d+: must be b"):
+        quantize_whole_model(run.config, run.weights, ranges)
+    ranges.attention[1].value *= 1e12
+    ranges.logits *= 1e-9
+    with pytest.raises(ArgumentError, match=r"^factor of head = \d+\.\d+: must be below 65535$"):
+        quantize_whole_model(run.config, run.weights, ranges)
+
+
 def test_factor_of_logits_is_the_nearest_and_reaches_the_limit() -> None:
     multiplier, shift = choose_logit_factor("logits", 1e-6, 32)
     exact = 1e-6 * 256 / np.log(2) / np.sqrt(32)
