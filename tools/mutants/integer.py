@@ -158,6 +158,12 @@ _DECISION = (
 _SCALES = (
     _bug(
         "integer/quantization",
+        "a row of zeros takes bits from all multipliers",
+        "choose_multipliers(largest / MAX_WEIGHT * ratio, name)",
+        "choose_multipliers(np.where(largest > 0, largest / MAX_WEIGHT, 1) * ratio, name)",
+    ),
+    _bug(
+        "integer/quantization",
         "residual's scale without the layer's output",
         'widest.cover("residual", seen.layer_out)',
         "pass",
