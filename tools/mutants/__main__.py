@@ -36,12 +36,14 @@ from tools.mutants.rtl import RTL_MUTANTS
 from tools.mutants.run import UNTRIED, run_all
 from tools.mutants.simulators import SIMULATOR_MUTANTS
 from tools.mutants.wave import WAVE_MUTANTS
+from tools.mutants.whole import WHOLE_MUTANTS
 from tools.paths import ROOT
 
 MUTANTS = (
     *REFERENCE_MUTANTS,
     *PROOF_MUTANTS,
     *INTEGER_MUTANTS,
+    *WHOLE_MUTANTS,
     *INT8_MUTANTS,
     *INPUT_MUTANTS,
     *RTL_MUTANTS,

@@ -9,6 +9,7 @@ import numpy as np
 from fastcar.reference.arrays import Int16Array
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
+from fastcar.reference.integer.layer import IntegerLayer
 from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.integer.whole.attention import IntegerAttention
 from fastcar.reference.integer.whole.head import IntegerHead
@@ -42,25 +43,30 @@ class WholeModel:
         if len(self.attention) != config.num_hidden_layers:
             limit = f"num_hidden_layers = {config.num_hidden_layers}"
             raise ArgumentError("attention layers", len(self.attention), limit)
+        for layer, mlp in zip(self.attention, self.mlp.layers, strict=True):
+            self._check_shapes(layer)
+            self._check_scales(layer, mlp)
+
+    def _check_shapes(self, layer: IntegerAttention) -> None:
+        config, scales = self.config, layer.scales
         pairs = config.head_dim // 2
         shapes = (
             (config.num_attention_heads, pairs),
             (config.num_key_value_heads, pairs),
             (config.num_key_value_heads,),
         )
-        for layer, mlp in zip(self.attention, self.mlp.layers, strict=True):
-            scales = layer.scales
-            found_shapes = scales.query.shape, scales.key.shape, scales.value.shape
-            if found_shapes != shapes or layer.gains.shape != (config.hidden_size,):
-                raise ArgumentError("shapes of attention scales", found_shapes, f"{shapes}")
-            if mlp.scales.residual != self.residual_scale:
-                limit = f"{self.residual_scale}, one scale for all layers"
-                raise ArgumentError("residual scale", mlp.scales.residual, limit)
-            if (mlp.scales.query, mlp.scales.key) != (scales.product, 1.0):
-                limit = f"({scales.product}, 1.0), product scale and 1"
-                raise ArgumentError(
-                    "scales of a decision", (mlp.scales.query, mlp.scales.key), limit
-                )
+        found = scales.query.shape, scales.key.shape, scales.value.shape
+        if found != shapes or layer.gains.shape != (config.hidden_size,):
+            raise ArgumentError("shapes of attention scales", found, f"{shapes}")
+
+    def _check_scales(self, layer: IntegerAttention, mlp: IntegerLayer) -> None:
+        scales, product = mlp.scales, layer.scales.product
+        if scales.residual != self.residual_scale:
+            limit = f"{self.residual_scale}, one scale for all layers"
+            raise ArgumentError("residual scale", scales.residual, limit)
+        if (scales.query, scales.key) != (product, 1.0):
+            limit = f"({product}, 1.0), product scale and 1"
+            raise ArgumentError("scales of a decision", (scales.query, scales.key), limit)
 
     @property
     def config(self) -> ModelConfig:

@@ -134,23 +134,23 @@ def quantize_attention(
     logit_multiplier, logit_shift = choose_logit_factor(
         f"logits of {name}", scales.product, config.head_dim
     )
-    factor = get_attention_factor(config)
     key_step = scales.key * MAX_CACHED / MAX_ACTIVATION  # of the int16 key before ROPE
     per_value = np.repeat(scales.value, config.head_dim)  # [H_kv d]
+    factor = get_attention_factor(config)
+
+    def quantize_projection(
+        matrix: str, steps: NDArray[np.float64], factor: float = 1.0
+    ) -> IntegerMatrix:
+        weight = getattr(layer, matrix)
+        scaled = weight if factor == 1 else weight.astype(np.float64) * factor
+        return quantize_matrix(scaled, normed_scale / steps, f"{matrix} of {name}")
+
     return IntegerAttention(
         gains=gains,
         epsilon=compute_epsilon(config.rms_norm_eps, config.hidden_size, residual_scale),
-        q_proj=quantize_matrix(
-            _scale_weights(layer.q_proj, factor),
-            normed_scale / _repeat_pairs(scales.query),
-            f"q_proj of {name}",
-        ),
-        k_proj=quantize_matrix(
-            _scale_weights(layer.k_proj, factor),
-            normed_scale / _repeat_pairs(key_step),
-            f"k_proj of {name}",
-        ),
-        v_proj=quantize_matrix(layer.v_proj, normed_scale / per_value, f"v_proj of {name}"),
+        q_proj=quantize_projection("q_proj", _repeat_pairs(scales.query), factor),
+        k_proj=quantize_projection("k_proj", _repeat_pairs(key_step), factor),
+        v_proj=quantize_projection("v_proj", per_value),
         o_proj=_fold_values(
             layer.o_proj, scales.value, config, residual_scale, f"o_proj of {name}"
         ),
@@ -203,11 +203,7 @@ def _fold_values(
     largest = float(value_scales.max())
     columns = np.repeat(per_head / largest, config.head_dim)  # [H d]
     ratio = largest / 2**CONTEXT_FRACTION_BITS / residual_scale
-    return quantize_matrix(weight.astype(np.float64) * columns, ratio, name)
-
-
-def _scale_weights(weight: FloatArray, factor: float) -> FloatArray:
-    return weight if factor == 1 else weight.astype(np.float64) * factor
+    return quantize_matrix(weight.astype(np.float64) * columns, ratio, f"o_proj of {name}")
 
 
 def _repeat_pairs(per_pair: NDArray[np.float64]) -> NDArray[np.float64]:

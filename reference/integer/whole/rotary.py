@@ -13,7 +13,7 @@ import numpy as np
 
 from fastcar.reference.arrays import Int8Array, Int16Array, Int64Array
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.integer.fixed_point import MAX_ACTIVATION, quantize
+from fastcar.reference.integer.fixed_point import quantize
 from fastcar.reference.integer.units import MAX_WEIGHT, saturate, shift_rounding
 from fastcar.reference.rotary import compute_frequencies
 
@@ -81,6 +81,3 @@ def make_integer_rotary_table(config: ModelConfig, num_positions: int) -> Intege
     angles = np.outer(np.arange(num_positions), compute_frequencies(config))
     step = 2.0**-ROTARY_FRACTION_BITS
     return IntegerRotaryTable(quantize(np.cos(angles), step), quantize(np.sin(angles), step))
-
-
-assert 1 << ROTARY_FRACTION_BITS <= MAX_ACTIVATION

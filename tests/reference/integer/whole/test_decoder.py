@@ -11,28 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import Gate, InputGate, RandomGate, TemporalAttentionScoreGate
+from fastcar.reference.gates import RandomGate
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.fixed_point import quantize
 from fastcar.reference.integer.mlp_engine import MlpRequest, MlpResult
-from fastcar.reference.integer.threshold import compute_integer_thresholds
 from fastcar.reference.integer.whole.decoder import WholeDecoder
-from fastcar.reference.integer.whole.model import WholeModel
-from fastcar.reference.integer.whole.rotary import make_integer_rotary_table
 from fastcar.reference.integer.whole.scores import compute_tap
 from fastcar.reference.integer.whole.softmax import MAX_VISIBLE_TOKENS
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.observation import Attended
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import SparseAttention
-from fastcar.reference.thresholds import FixedThresholds
 from fastcar.strategies import Run, make_config, make_run, runs
 from tests.examples import examples
-from tests.reference.integer.whole.naive import NaiveWhole
 from tests.reference.integer.whole.runs import (
     decode_whole,
+    make_gate,
     make_whole_decoder,
     quantize_whole_run,
+    run_naively,
     to_integers,
 )
 from tests.reference.runs import decode, decode_with
@@ -42,48 +39,6 @@ sparses = st.one_of(st.none(), st.builds(SparseAttention, st.integers(1, 9), st.
 
 
 MODEL = quantize_whole_run(make_run(7))
-
-
-def make_gate(name: str, level: float, num_layers: int = 2) -> Gate | None:
-    """A fresh gate with one threshold for all layers."""
-    fixed = FixedThresholds([level] * num_layers)
-    gates: dict[str, Gate | None] = {
-        "dense": None,
-        "tas": TemporalAttentionScoreGate(fixed),
-        "input": InputGate(fixed),
-    }
-    return gates[name]
-
-
-def run_naively(
-    run: Run, row: int, model: WholeModel, gate: Gate | None, sparse: SparseAttention | None
-) -> tuple[list[list[int]], list[bool]]:
-    """Logits behind every token of one row, and its decisions in their order."""
-    thresholds = compute_integer_thresholds(model.mlp, gate)
-    by_distance = isinstance(gate, InputGate)
-
-    def decides(layer_index: int, score: int) -> bool:
-        limit = thresholds[layer_index]
-        return score <= limit if by_distance else score >= limit
-
-    def is_visible(token: int, key: int) -> bool:
-        if sparse is None:
-            return True
-        return token - key < sparse.window_tokens or key < sparse.sink_tokens
-
-    kept = run.prompt_ids[row][run.prompt_mask[row]].tolist()
-    rotary = make_integer_rotary_table(run.config, 64)
-    plain = NaiveWhole(
-        model,
-        rotary,
-        len(kept),
-        run.tokens_per_frame,
-        4,
-        is_visible,
-        None if gate is None else decides,
-        by_distance,
-    )
-    return plain.run(kept + run.forced_ids[row].tolist()), plain.replayed
 
 
 @given(runs(), sparses, st.sampled_from(["dense", "tas", "input"]), st.data())
