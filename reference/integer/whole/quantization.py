@@ -203,7 +203,7 @@ def _fold_values(
     largest = float(value_scales.max())
     columns = np.repeat(per_head / largest, config.head_dim)  # [H d]
     ratio = largest / 2**CONTEXT_FRACTION_BITS / residual_scale
-    return quantize_matrix(weight.astype(np.float64) * columns, ratio, f"o_proj of {name}")
+    return quantize_matrix(weight.astype(np.float64) * columns, ratio, name)
 
 
 def _repeat_pairs(per_pair: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -108,13 +108,29 @@ def test_calibration_whose_logits_would_saturate_is_refused() -> None:
             quantize_whole_model(run.config, changed, ranges)
 
 
-def test_matrix_whose_factor_no_multiplier_reaches_is_named() -> None:
+@pytest.mark.parametrize("matrix", ["q_proj", "k_proj", "v_proj", "o_proj"])
+def test_matrix_whose_factor_no_multiplier_reaches_is_named(matrix: str) -> None:
     run = make_run(3)
     ranges = calibrate_whole_ranges(run.config, run.weights, run.prompt_ids, run.forced_ids)
-    ranges.attention[1].value *= 1e-12
-    with pytest.raises(ArgumentError, match=r"^factor of v_proj of layer 1 = \d+\.\d+: must be b"):
+    widest = ranges.attention[1]
+    match matrix:
+        case "q_proj":
+            widest.query *= 1e-12
+        case "k_proj":
+            widest.key *= 1e-12
+        case "v_proj":
+            widest.value *= 1e-12
+        case "o_proj":
+            widest.value *= 1e12
+    with pytest.raises(
+        ArgumentError, match=rf"^factor of {matrix} of layer 1 = \d.*: must be below 65535$"
+    ):
         quantize_whole_model(run.config, run.weights, ranges)
-    ranges.attention[1].value *= 1e12
+
+
+def test_head_whose_factor_no_multiplier_reaches_is_named() -> None:
+    run = make_run(3)
+    ranges = calibrate_whole_ranges(run.config, run.weights, run.prompt_ids, run.forced_ids)
     ranges.logits *= 1e-9
     with pytest.raises(ArgumentError, match=r"^factor of head = \d+\.\d+: must be below 65535$"):
         quantize_whole_model(run.config, run.weights, ranges)
