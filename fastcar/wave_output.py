@@ -27,6 +27,7 @@ from fastcar.cosim.wave.window import (
 )
 from fastcar.cosimulation import Cosimulation
 from fastcar.output import check_no_input, check_writable, write_atomically
+from fastcar.reference.arguments import PATH, check_argument
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.reference.progress import Progress, StageProgress
 
@@ -84,7 +85,7 @@ def parse_window(value: object) -> int | None:
     """
     if value is None:
         return DEFAULT_WINDOW
-    text = str(value)
+    text = str(check_argument("wave_window", value, int | str))
     if text == ALL:
         return None
     if isinstance(value, bool) or not (text.isascii() and text.isdecimal()) or len(text) > 18:
@@ -125,9 +126,9 @@ def request_wave(
         if window is not None:
             raise ArgumentError("wave_window", window, "given together with wave")
         return None
-    request = WaveRequest(Path(wave), parse_window(window))
+    request = WaveRequest(Path(check_argument("wave", wave, PATH)), parse_window(window))
     for path in request.paths:
-        check_no_input(path, *(None if given is None else Path(given) for given in inputs))
+        check_no_input(path, *(Path(one) for one in inputs if isinstance(one, str | PathLike)))
     return request
 
 
