@@ -74,9 +74,12 @@ def make_report() -> Json:
         {"simulator": name, "cycles_per_second": 12345.6, "times_fast": fast, "times_verilator": 1}
         for name, fast in ((FAST, 1), (NATIVE, 150), (VERILATOR, 150))
     ]
-    seconds = {"native_seconds": 2.0, "verilator_seconds": 6.0, "native_cached_seconds": 0.5}
-    builds = [{"cores": cores, "lanes": lanes, **seconds} for cores, lanes in SIZES]
-    video = {"tokens": 1023, "cycles": 10, **seconds}
+    seconds = {"verilator_seconds": 60.0, "native_cached_seconds": 1.0}
+    builds = [
+        {"cores": cores, "lanes": lanes, "native_seconds": 2.0 * cores + (cores > 4), **seconds}
+        for cores, lanes in SIZES
+    ]
+    video = {"tokens": 1023, "cycles": 10, "native_seconds": 60.0, "verilator_seconds": 60.0}
     return {"rows": rows, "loops": loops, "builds": builds, "video": video}
 
 
@@ -98,22 +101,18 @@ def test_claims_fail_where_the_native_one_is_slower() -> None:
     [
         ("loops", 1, "times_fast", 149.9),
         ("loops", 1, "times_verilator", 0.99),
-        ("builds", 2, "native_seconds", 2.01),
-        ("builds", 4, "native_seconds", 16.1),
-        ("builds", 0, "native_cached_seconds", 1.0),
+        ("builds", 2, "native_seconds", 20.1),
+        ("builds", 3, "native_seconds", 16.0),
+        ("builds", 2, "native_cached_seconds", 0.9),
+        ("video", "", "native_seconds", 120.1),
     ],
 )
-def test_a_missed_target_is_a_false_claim(part: str, row: int, name: str, value: float) -> None:
+def test_a_target_missed_or_reached_otherwise_than_told_is_a_false_claim(
+    part: str, row: int | str, name: str, value: float
+) -> None:
     report = make_report()
-    report[part][row][name] = value
-    assert len(list_false(report)) == 1
-
-
-def test_a_video_may_take_twice_verilator_s_time() -> None:
-    report = make_report()
-    report["video"]["native_seconds"] = 12.0
-    assert list_false(report) == []
-    report["video"]["native_seconds"] = 12.1
+    where = report[part] if row == "" else report[part][row]
+    where[name] = value
     assert len(list_false(report)) == 1
 
 
