@@ -139,12 +139,14 @@ class Backend(Protocol):
         """
 
 
-def check_memory(memory: SharedMemory, config: AcceleratorConfig) -> None:
-    """Refuse a memory that machine code cannot work on.
+def check_run(program: Sequence[int], memory: SharedMemory, config: AcceleratorConfig) -> None:
+    """Refuse what machine code cannot work on.
 
     Raises:
-        ArgumentError: beats of another size, or not one behind the other.
+        ArgumentError: no instruction; beats of another size, or not one behind the other.
     """
+    if not program:
+        raise ArgumentError("program", program, "at least one instruction")
     if memory.beats.shape[1] != config.beat_bytes or not memory.beats.flags.c_contiguous:
         limit = f"contiguous beats of {config.beat_bytes} bytes"
         raise ArgumentError("memory", memory.beats.shape, limit)

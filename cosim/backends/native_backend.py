@@ -18,7 +18,7 @@ from fastcar.cosim.backends.backend import (
     RunSettings,
     Traffic,
     WatchdogError,
-    check_memory,
+    check_run,
 )
 from fastcar.cosim.backends.memory_model import SharedMemory
 from fastcar.cosim.backends.native_loop.loop import Stop, run_cycles
@@ -28,7 +28,6 @@ from fastcar.cosim.backends.native_loop.state import LoopState, make_loop_state,
 from fastcar.cosim.native import NativeSimulation
 from fastcar.cosim.records import DECISION_PORTS, RETIRE_PORTS, GetPort
 from fastcar.cosim.wave.recording import Recorder
-from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.accelerator import make_accelerator
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.reset import LONG_RESET_CYCLES
@@ -73,9 +72,7 @@ class NativeBackend:
     ) -> RunResult:
         """Run a program until `done`; see `fastcar.cosim.backends.backend.Backend.run`."""
         settings = RunSettings() if settings is None else settings
-        if not program:
-            raise ArgumentError("program", program, "at least one instruction")
-        check_memory(memory, self.config)
+        check_run(program, memory, self.config)
         self.simulation.hold({**self._quiet, "reset": 0})
         rows = None
         if recorder is not None:

@@ -18,7 +18,7 @@ from fastcar.cosim.backends.backend import (
     RunSettings,
     Traffic,
     WatchdogError,
-    check_memory,
+    check_run,
 )
 from fastcar.cosim.backends.memory_model import ChannelError, SharedMemory
 from fastcar.cosim.backends.verilator_build import open_library
@@ -31,7 +31,6 @@ from fastcar.cosim.backends.verilator_harness import (
 from fastcar.cosim.records import GetPort
 from fastcar.cosim.verilog.verilog import VerilogDesign, export_verilog
 from fastcar.cosim.wave.recording import Recorder, Words, place_signals
-from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.assertions import ProtocolError
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import INSTRUCTION_BITS
@@ -85,9 +84,7 @@ class VerilatorBackend:
     ) -> RunResult:
         """Run a program until `done`; see `fastcar.cosim.backends.backend.Backend.run`."""
         settings = RunSettings() if settings is None else settings
-        if not program:
-            raise ArgumentError("program", program, "at least one instruction")
-        check_memory(memory, self.config)
+        check_run(program, memory, self.config)
         words = b"".join(word.to_bytes(INSTRUCTION_BITS // 8, "little") for word in program)
         errors = tuple(
             sort_addresses(addresses)

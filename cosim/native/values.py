@@ -2,7 +2,7 @@
 
 A value of n bits is a row of limbs: integers of 64 bits, the last one of what is left. LLVM knows
 integers of any width, but takes long over wide ones, and its code generator ends the process over
-some shifts of more than 512 bits (llvmlite 0.48).
+some shifts of more than 512 bits (LLVM 22.1.0, llvmlite 0.50.0).
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ class TimedBackend:
         return self._backend.config
 
     def reset(self) -> None:
-        """Hold `reset` for one cycle."""
+        """As the back end."""
         self._backend.reset()
 
     def run(
