@@ -29,7 +29,13 @@ def _loop_bug(stem: str, name: str, old: str, new: str, test: str = "") -> Mutan
 
 
 _LOOP = (
-    _loop_bug("twister", "noise of whole words only", "word >>= _WORD_BITS - 8 * count", "pass"),
+    Mutant(
+        "native loop: noise of whole words only",
+        "cosim/backends/native_loop/twister.py",
+        "word >>= _WORD_BITS - 8 * count",
+        "pass",
+        ("tests/cosim/backends/native_loop/test_twister.py",),
+    ),
     _loop_bug(
         "channel",
         "an answer is due a cycle late",
