@@ -7,7 +7,6 @@ replaying independently with the given probability, or that were measured on row
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -68,7 +67,7 @@ def predict(
         "schema_version": SCHEMA_VERSION,
         "preset": system.name,
         "decisions": "drawn" if system.measures is None else "measured",
-        "accelerator": asdict(config),
+        "accelerator": config.sizes,
         "latency": system.latency_cycles,
         "source": request.source.value,
         "draws": request.draws,

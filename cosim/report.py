@@ -35,7 +35,7 @@ def build_report(cosim: Cosim, failure: FastCarError | None = None) -> Report:
         "failure": None if failure is None else str(failure),
         "difference": asdict(failure.difference) if isinstance(failure, LockstepError) else None,
         "request": _describe_request(cosim),
-        "accelerator": asdict(cosim.config),
+        "accelerator": cosim.config.sizes,
         "runs": totals["runs"],
         "records": {
             "compared": num_records + isinstance(failure, LockstepError),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,7 @@ def write_package(package: ExportPackage, out: Path, is_forced: bool = False) ->
     return {
         "out": str(out),
         "preset": package.name,
-        "accelerator": asdict(recording.config),
+        "accelerator": recording.config.sizes,
         "recorded": recording.description,
         "instructions": len(recording.program),
         "cycles": recording.counters.cycles,

@@ -5,9 +5,10 @@ A word is L int16 numbers, a beat is L bytes: two beats make a word, one beat is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fastcar.reference.errors import ArgumentError
+from fastcar.rtl.attention.config import AttentionConfig
 
 MAX_CORES = 32
 MAX_SLOTS = 32
@@ -30,6 +31,8 @@ class AcceleratorConfig:
         intermediate_size: F, inner width of the MLP.
         query_size: Q = H d, width of all query heads.
         queue_depth: instructions that one core queues, a power of two, 2 to 4,096.
+        attention: sizes of the attention phase; None = cores that compute the MLP phase alone, and
+            have nothing of attention (D-47).
     """
 
     num_cores: int
@@ -39,9 +42,12 @@ class AcceleratorConfig:
     intermediate_size: int
     query_size: int
     queue_depth: int = 32
+    attention: AttentionConfig | None = None
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
+            if name == "attention":
+                continue
             if isinstance(value, bool) or not hasattr(value, "__index__"):
                 raise ArgumentError(name, value, "a whole number")
         _check_range("num_cores", self.num_cores, 1, MAX_CORES)
@@ -51,6 +57,17 @@ class AcceleratorConfig:
         largest = MAX_VECTOR_WORDS * self.num_lanes
         for name in ("hidden_size", "intermediate_size", "query_size"):
             _check_range(name, getattr(self, name), 1, largest)
+        if self.attention is not None:
+            self.attention.check_lanes(self.num_lanes)
+            if self.query_size != self.attention.query_size:
+                limit = f"{self.attention.query_size}, that of all query heads"
+                raise ArgumentError("query_size", self.query_size, limit)
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Every size by its name, those of attention behind the others."""
+        own = {name: value for name, value in vars(self).items() if name != "attention"}
+        return own | ({} if self.attention is None else vars(self.attention))
 
     @property
     def beat_bytes(self) -> int:
@@ -82,6 +99,11 @@ class AcceleratorConfig:
         """Words of a padded vector of Q numbers."""
         return self.count_words(self.query_size)
 
+    @property
+    def key_words(self) -> int:
+        """Words of the keys, or values, of all key heads; 0 without attention."""
+        return 0 if self.attention is None else self.count_words(self.attention.key_size)
+
     def count_words(self, num_values: int) -> int:
         """Words that hold so many int16 numbers, the last one padded with zeros.
 
@@ -110,5 +132,11 @@ DEMO = AcceleratorConfig(
     num_cores=4, num_lanes=16, num_slots=16, hidden_size=128, intermediate_size=352, query_size=128
 )
 """The shipped model."""
+
+TINY_DECODER = replace(TINY, attention=AttentionConfig(2, 2, 4, max_blocks=8))
+"""The same with an attention phase."""
+
+DEMO_DECODER = replace(DEMO, attention=AttentionConfig(4, 4, 32, max_blocks=128))
+"""The shipped model with attention over 2,048 tokens."""
 
 PRESETS = {"tiny": TINY, "demo": DEMO}

@@ -91,6 +91,7 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
         InstructionQueueInputs(clear, inputs.instruction_valid, inputs.instruction, is_starting),
     )
     sequencer = make_sequencer(
+        config,
         f"{name}_sequencer",
         SequencerInputs(
             reset=inputs.reset,

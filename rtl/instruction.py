@@ -43,6 +43,21 @@ VALUE_BITS = FIELD_BITS["multiplier"] + FIELD_BITS["address"]
 STATIC_BIT, DISTANCE_BIT = 0, 1
 """Bits of `shift` in BEGIN."""
 
+NARROW_BIT = 0
+"""Bit of `gate_shift` in GEMV and ROPE, with attention: results are limited to int8."""
+
+OPTIONS: tuple[tuple[str, int], ...] = (
+    ("first_lane", 5),
+    ("last_lane", 5),
+    ("lane", 5),
+    ("is_fresh", 1),
+    ("is_final", 1),
+    ("is_tapped", 1),
+    ("decides", 1),
+    ("is_unweighted", 1),
+)
+"""Name and width of what `reserved` holds for the opcodes of attention, from its bit 0 upwards."""
+
 
 class Opcode(IntEnum):
     """What an instruction does; below 8 the dispatcher executes it, from 8 on a core."""
@@ -59,11 +74,29 @@ class Opcode(IntEnum):
     ADD = 13
     SCORE = 14
     DISTANCE = 15
+    EMBED = 16
+    ROPE = 17
+    STORE_KEY = 18
+    STORE_VALUE = 19
+    SCORES = 20
+    CONTEXT = 21
+    PICK = 22
 
     @property
     def is_for_core(self) -> bool:
         """Whether a core executes it."""
         return self >= Opcode.LOAD
+
+    @property
+    def is_for_attention(self) -> bool:
+        """Whether only an accelerator with an attention phase has it."""
+        return self >= Opcode.EMBED
+
+
+def list_opcodes(config: AcceleratorConfig) -> tuple[Opcode, ...]:
+    """The opcodes that an accelerator has."""
+    has_attention = config.attention is not None
+    return tuple(one for one in Opcode if has_attention or not one.is_for_attention)
 
 
 class Predicate(IntEnum):
@@ -94,13 +127,16 @@ def get_buffer_words(config: AcceleratorConfig, buffer: Buffer) -> int:
     (2, 3)
     """
     hidden, inner, query = config.hidden_words, config.intermediate_words, config.query_words
+    key = config.key_words
+    # With attention G holds queries and keys before ROPE, then the context; Y values.
+    rotated = 0 if config.attention is None else query
     return {
         Buffer.X: hidden,
         Buffer.N: hidden,
-        Buffer.G: inner,
+        Buffer.G: max(inner, rotated),
         Buffer.H: max(inner, query),
-        Buffer.Y: hidden,
-        Buffer.P: max(hidden, inner),
+        Buffer.Y: max(hidden, key),
+        Buffer.P: max(hidden, inner, rotated),
         Buffer.K: max(hidden, query),
     }[buffer]
 
@@ -133,6 +169,25 @@ class Instruction:
         return self.multiplier << FIELD_BITS["address"] | self.address
 
     @property
+    def group(self) -> int:
+        """SCORES and CONTEXT: which query heads, one of each key head, of 64 at most."""
+        return self.target << FIELD_BITS["source"] | self.source
+
+    @property
+    def tap_distance(self) -> int:
+        """SCORES: blocks from the last one back to that of the aligned key."""
+        return self.gate_shift << FIELD_BITS["hidden_shift"] | self.hidden_shift
+
+    @property
+    def options(self) -> dict[str, int]:
+        """What `reserved` holds by the names of `OPTIONS`."""
+        values, rest = {}, self.reserved
+        for name, num_bits in OPTIONS:
+            values[name] = rest & ((1 << num_bits) - 1)
+            rest >>= num_bits
+        return values
+
+    @property
     def is_static(self) -> bool:
         """Whether BEGIN chooses the static mapping."""
         return bool(self.shift >> STATIC_BIT & 1)
@@ -149,6 +204,51 @@ def split_value(value: int) -> dict[str, int]:
         "multiplier": unsigned >> address_bits,
         "address": unsigned & ((1 << address_bits) - 1),
     }
+
+
+def split_group(group: int) -> dict[str, int]:
+    """The fields that hold the group of SCORES or CONTEXT.
+
+    >>> Instruction(Opcode.CONTEXT, **split_group(13)).group
+    13
+    """
+    source_bits = FIELD_BITS["source"]
+    return {"target": group >> source_bits, "source": group & ((1 << source_bits) - 1)}
+
+
+def split_tap_distance(blocks: int) -> dict[str, int]:
+    """The fields that hold the distance of the aligned key.
+
+    >>> Instruction(Opcode.SCORES, **split_tap_distance(200)).tap_distance
+    200
+    """
+    low_bits = FIELD_BITS["hidden_shift"]
+    return {"gate_shift": blocks >> low_bits, "hidden_shift": blocks & ((1 << low_bits) - 1)}
+
+
+def join_options(**options: int) -> int:
+    """`reserved` of an opcode of attention; what is not named is 0.
+
+    Raises:
+        ArgumentError: no such option, or it does not fit.
+
+    >>> Instruction(Opcode.SCORES, reserved=join_options(last_lane=3, is_fresh=1)).options[
+    ...     "last_lane"
+    ... ]
+    3
+    """
+    known = [name for name, _ in OPTIONS]
+    for name in options:
+        if name not in known:
+            raise ArgumentError("option", name, f"one of {', '.join(known)}")
+    word = position = 0
+    for name, num_bits in OPTIONS:
+        value = options.get(name, 0)
+        if not 0 <= value < 1 << num_bits:
+            raise ArgumentError(name, value, f"from 0 to {(1 << num_bits) - 1}")
+        word |= int(value) << position
+        position += num_bits
+    return word
 
 
 def encode(instruction: Instruction) -> int:
@@ -200,6 +300,16 @@ def split(word: pyrtl.WireVector) -> dict[str, pyrtl.WireVector]:
         fields[name] = word[position : position + num_bits]
         position += num_bits
     return fields
+
+
+def split_options(reserved: pyrtl.WireVector) -> dict[str, pyrtl.WireVector]:
+    """The options of an opcode of attention on wires, by name."""
+    options: dict[str, pyrtl.WireVector] = {}
+    position = 0
+    for name, num_bits in OPTIONS:
+        options[name] = reserved[position : position + num_bits]
+        position += num_bits
+    return options
 
 
 def join_value(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:

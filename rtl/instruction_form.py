@@ -15,7 +15,16 @@ import pyrtl
 
 from fastcar.rtl.circuits import select_value
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.instruction import FIELD_BITS, Buffer, Opcode, Predicate, get_buffer_words
+from fastcar.rtl.instruction import (
+    FIELD_BITS,
+    OPTIONS,
+    Buffer,
+    Opcode,
+    Predicate,
+    get_buffer_words,
+    list_opcodes,
+    split_options,
+)
 
 DISPATCHER_OPCODES = (Opcode.BEGIN, Opcode.THRESHOLD, Opcode.DECIDE, Opcode.END)
 DECIDING_OPCODES = (Opcode.DECIDE, Opcode.SCORE, Opcode.DISTANCE)
@@ -24,6 +33,18 @@ TARGET_OPCODES = (Opcode.LOAD, *PRODUCT_OPCODES)
 SOURCE_OPCODES = (Opcode.STORE, *PRODUCT_OPCODES)
 _VECTOR_BUFFERS = (Buffer.X, Buffer.N, Buffer.Y, Buffer.K, Buffer.P)
 """Of NORM, ADD and DISTANCE."""
+
+ATTENTION_OPCODES = tuple(one for one in Opcode if one.is_for_attention)
+BLOCK_OPCODES = (Opcode.SCORES, Opcode.CONTEXT)
+STORE_BYTE_OPCODES = (Opcode.STORE_KEY, Opcode.STORE_VALUE)
+_SEQUENCE_OPTIONS = ("is_fresh", "is_final")
+OPTIONS_OF: Mapping[Opcode, tuple[str, ...]] = {
+    Opcode.STORE_VALUE: ("lane",),
+    Opcode.SCORES: tuple(name for name, _ in OPTIONS),
+    Opcode.CONTEXT: _SEQUENCE_OPTIONS,
+    Opcode.PICK: _SEQUENCE_OPTIONS,
+}
+"""What `reserved` may hold, by opcode; nothing for the others."""
 
 
 @dataclass(frozen=True)
@@ -97,22 +118,22 @@ def make_form(
     """
     opcode, predicate = fields["opcode"], fields["predicate"]
     form = Form(
-        is_unknown=~is_opcode(opcode, tuple(Opcode)),
+        is_unknown=~is_opcode(opcode, list_opcodes(config)),
         is_begin=opcode == int(Opcode.BEGIN),
         is_threshold=opcode == int(Opcode.THRESHOLD),
         is_decide=opcode == int(Opcode.DECIDE),
         is_end=opcode == int(Opcode.END),
-        is_score=opcode == int(Opcode.SCORE),
+        is_score=_is_score(config, fields),
         is_distance=opcode == int(Opcode.DISTANCE),
         is_always=predicate == int(Predicate.ALWAYS),
         is_if_compute=predicate == int(Predicate.IF_COMPUTE),
-        is_bad_predicate=_is_bad_predicate(fields),
+        is_bad_predicate=_is_bad_predicate(config, fields),
         **_find_bad_lengths(config, fields),
         is_bad_width=_is_bad_width(config, fields),
-        is_reserved=fields["reserved"] != 0,
-        is_bad_buffer=_is_bad_buffer(fields),
+        is_reserved=_is_reserved(config, fields),
+        is_bad_buffer=_is_bad_buffer(config, fields),
         has_slot=_has_slot(fields),
-        is_deciding=_is_deciding(fields),
+        is_deciding=_is_deciding(config, fields),
         is_for_core=opcode >= int(Opcode.LOAD),
     )
     return pyrtl.concat_list([getattr(form, member.name) for member in dataclass_fields(Form)])
@@ -123,9 +144,13 @@ def split_form(form: pyrtl.WireVector) -> Form:
     return Form(*(form[place] for place in range(FORM_BITS)))
 
 
-def _is_bad_predicate(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
-    predicate = fields["predicate"]
-    must_be_always = is_opcode(fields["opcode"], DISPATCHER_OPCODES) | _is_deciding(fields)
+def _is_bad_predicate(
+    config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
+) -> pyrtl.WireVector:
+    opcode, predicate = fields["opcode"], fields["predicate"]
+    must_be_always = is_opcode(opcode, DISPATCHER_OPCODES) | is_opcode(opcode, DECIDING_OPCODES)
+    if config.attention is not None:
+        must_be_always = must_be_always | is_opcode(opcode, ATTENTION_OPCODES)
     return (predicate > max(Predicate)) | must_be_always & (predicate != int(Predicate.ALWAYS))
 
 
@@ -134,16 +159,56 @@ def _has_slot(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
     return (opcode >= int(Opcode.LOAD)) | (opcode == int(Opcode.DECIDE))
 
 
-def _is_deciding(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
-    return is_opcode(fields["opcode"], DECIDING_OPCODES)
+def _is_score(
+    config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
+) -> pyrtl.WireVector:
+    """SCORE, or the SCORES that decides."""
+    is_score = fields["opcode"] == int(Opcode.SCORE)
+    return is_score if config.attention is None else is_score | _decides(fields)
+
+
+def _is_deciding(
+    config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
+) -> pyrtl.WireVector:
+    is_deciding = is_opcode(fields["opcode"], DECIDING_OPCODES)
+    return is_deciding if config.attention is None else is_deciding | _decides(fields)
+
+
+def _decides(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
+    is_scores = fields["opcode"] == int(Opcode.SCORES)
+    return is_scores & split_options(fields["reserved"])["decides"]
+
+
+def _is_reserved(
+    config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
+) -> pyrtl.WireVector:
+    """A bit is 1 that the opcode does not have."""
+    reserved, opcode = fields["reserved"], fields["opcode"]
+    if config.attention is None:
+        return reserved != 0
+    flags = [pyrtl.or_all_bits(reserved[sum(bits for _, bits in OPTIONS) :])]
+    for name, option in split_options(reserved).items():
+        owners = [one for one, names in OPTIONS_OF.items() if name in names]
+        flags.append(pyrtl.or_all_bits(option) & ~is_opcode(opcode, owners))
+    return pyrtl.rtl_any(*flags)
 
 
 def _is_bad_width(
     config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
 ) -> pyrtl.WireVector:
     columns = fields["columns"]
-    is_outside = (columns == 0) | _exceeds(config, columns, fields["source"])
-    return is_opcode(fields["opcode"], PRODUCT_OPCODES) & is_outside
+    is_empty = columns == 0
+    is_outside = is_empty | _exceeds(config, columns, fields["source"])
+    is_bad = is_opcode(fields["opcode"], PRODUCT_OPCODES) & is_outside
+    if config.attention is None:
+        return is_bad
+    is_long_pick = is_empty | (columns > get_buffer_words(config, Buffer.N))
+    is_past = columns >= config.attention.score_words
+    return pyrtl.rtl_any(
+        is_bad,
+        (fields["opcode"] == int(Opcode.PICK)) & is_long_pick,
+        is_opcode(fields["opcode"], BLOCK_OPCODES) & is_past,
+    )
 
 
 def _find_bad_lengths(
@@ -159,15 +224,25 @@ def _find_bad_lengths(
         return rows > min(get_buffer_words(config, buffer) for buffer in buffers)
 
     has_rows = (opcode >= int(Opcode.LOAD)) | (opcode == int(Opcode.BEGIN))
-    vectors = (
+    vectors = [
         ((Opcode.NORM, Opcode.ADD, Opcode.DISTANCE), exceeds(*_VECTOR_BUFFERS)),
         ((Opcode.SCORE,), exceeds(Buffer.H, Buffer.K)),
-    )
-    results = (
+    ]
+    results = [
         ((Opcode.GEMV,), exceeds(Buffer.P)),
         ((Opcode.GEMV_SILU,), exceeds(Buffer.P, Buffer.G)),
-    )
-    is_target, is_source = is_opcode(opcode, TARGET_OPCODES), opcode == int(Opcode.STORE)
+    ]
+    targets: tuple[Opcode, ...] = TARGET_OPCODES
+    sources: tuple[Opcode, ...] = (Opcode.STORE,)
+    if config.attention is not None:
+        vectors.append((BLOCK_OPCODES, rows > config.attention.max_blocks))
+        results += [
+            ((Opcode.ROPE,), exceeds(Buffer.G)),
+            ((Opcode.PICK,), exceeds(Buffer.P, Buffer.G)),
+        ]
+        targets = (*targets, Opcode.EMBED, Opcode.ROPE)
+        sources = (*sources, *STORE_BYTE_OPCODES)
+    is_target, is_source = is_opcode(opcode, targets), is_opcode(opcode, sources)
     return {
         "is_empty": has_rows & (rows == 0),
         "is_many_slots": (opcode == int(Opcode.BEGIN)) & (rows > config.num_slots),
@@ -197,11 +272,24 @@ def _exceeds(
     return select_value(flags, buffer)
 
 
-def _is_bad_buffer(fields: Mapping[str, pyrtl.WireVector]) -> pyrtl.WireVector:
+def _is_bad_buffer(
+    config: AcceleratorConfig, fields: Mapping[str, pyrtl.WireVector]
+) -> pyrtl.WireVector:
     opcode, target, source = fields["opcode"], fields["target"], fields["source"]
     is_unknown = is_opcode(opcode, TARGET_OPCODES) & (target > max(Buffer)) | is_opcode(
         opcode, SOURCE_OPCODES
     ) & (source > max(Buffer))
     is_shared = (target == source) | (target == int(Buffer.P)) | (source == int(Buffer.P))
     is_gate_used = (opcode == int(Opcode.GEMV_SILU)) & (source == int(Buffer.G))
-    return is_unknown | is_opcode(opcode, PRODUCT_OPCODES) & is_shared | is_gate_used
+    is_bad = is_unknown | is_opcode(opcode, PRODUCT_OPCODES) & is_shared | is_gate_used
+    if config.attention is None:
+        return is_bad
+    is_turned = (target == int(Buffer.G)) | (target == int(Buffer.P)) | (target > max(Buffer))
+    is_bad_group = pyrtl.concat(target, source) >= config.attention.group_size
+    return pyrtl.rtl_any(
+        is_bad,
+        (opcode == int(Opcode.EMBED)) & (target > max(Buffer)),
+        (opcode == int(Opcode.ROPE)) & is_turned,
+        is_opcode(opcode, STORE_BYTE_OPCODES) & (source > max(Buffer)),
+        is_opcode(opcode, BLOCK_OPCODES) & is_bad_group,
+    )

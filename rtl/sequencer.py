@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from fastcar.rtl.instruction import INSTRUCTION_BITS, Opcode, split
+from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import INSTRUCTION_BITS, Opcode, list_opcodes, split
 from fastcar.rtl.registers import drive, latch, make_register
 
 READ_OPCODES = (Opcode.LOAD, Opcode.GEMV, Opcode.GEMV_SILU)
@@ -20,7 +21,8 @@ PRODUCT_OPCODES = (Opcode.GEMV, Opcode.GEMV_SILU)
 DECISION_OPCODES = (Opcode.SCORE, Opcode.DISTANCE)
 
 MARKS = "marks"
-"""Beside the fields of an instruction: 16 bits, of which the one with the opcode's number is 1."""
+"""Beside the fields of an instruction: a bit for each number up to the largest opcode that the
+accelerator has, of which the one with the opcode's number is 1."""
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,15 @@ class SequencerOutputs:
     fields: dict[str, pyrtl.WireVector]
 
 
-def make_sequencer(name: str, inputs: SequencerInputs) -> SequencerOutputs:
+def make_sequencer(
+    config: AcceleratorConfig, name: str, inputs: SequencerInputs
+) -> SequencerOutputs:
     """Build the sequencer."""
     # State.
     is_running_q = make_register(1, f"{name}_is_running")
     instruction_q = make_register(INSTRUCTION_BITS, f"{name}_instruction")
     head, fields = split(inputs.head), split(instruction_q)
-    head[MARKS] = _mark_opcode(head["opcode"])
+    head[MARKS] = _mark_opcode(config, head["opcode"])
     marks_q = make_register(len(head[MARKS]), f"{name}_{MARKS}")
     fields[MARKS] = marks_q
 
@@ -111,13 +115,18 @@ def make_sequencer(name: str, inputs: SequencerInputs) -> SequencerOutputs:
 
 
 def is_one_of(fields: dict[str, pyrtl.WireVector], opcodes: tuple[Opcode, ...]) -> pyrtl.WireVector:
-    """1 bit: the opcode is one of these; the fields are those of the sequencer."""
-    return pyrtl.rtl_any(*(fields[MARKS][int(opcode)] for opcode in opcodes))
+    """1 bit: the opcode is one of these; the fields are those of the sequencer.
+
+    An opcode that the accelerator does not have is none of them.
+    """
+    marks = fields[MARKS]
+    known = [int(opcode) for opcode in opcodes if int(opcode) < len(marks)]
+    return pyrtl.rtl_any(*(marks[number] for number in known)) if known else pyrtl.Const(0, 1)
 
 
-def _mark_opcode(opcode: pyrtl.WireVector) -> pyrtl.WireVector:
+def _mark_opcode(config: AcceleratorConfig, opcode: pyrtl.WireVector) -> pyrtl.WireVector:
     """The marks of an opcode; those that no core executes have none."""
-    numbers = range(1 + max(Opcode))
+    numbers = range(1 + max(list_opcodes(config)))
     marks = [
         opcode == number if number >= int(Opcode.LOAD) else pyrtl.Const(0, 1) for number in numbers
     ]

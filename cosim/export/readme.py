@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from importlib import metadata
 
 from fastcar.cosim.export.cocotb_export import (
@@ -93,7 +92,7 @@ def _list_facts(recording: Recording) -> Iterator[str]:
     yield f"| memory latency | {recording.latency_cycles} cycles |"
     yield f"| instructions | {len(recording.program)} |"
     yield f"| cycles | {recording.counters.cycles} |"
-    for name, value in asdict(recording.config).items():
+    for name, value in recording.config.sizes.items():
         yield f"| {name} | {value} |"
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import pyrtl
 
@@ -118,7 +118,7 @@ def _make_header(config: AcceleratorConfig, ports: tuple[Port, ...]) -> Iterator
     yield "// Specification: docs/accelerator.md. Generated from rtl/; edit that, not this file."
     yield "//"
     yield "// Parameters:"
-    for name, value in asdict(config).items():
+    for name, value in config.sizes.items():
         yield f"//   {name:<18} {value}"
     yield "//"
     yield "// Ports: one clock, rising edge; `reset` is synchronous and needed after power-up."

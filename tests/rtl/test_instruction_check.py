@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastcar.rtl.config import TINY, AcceleratorConfig
+from fastcar.rtl.attention.config import AttentionConfig
+from fastcar.rtl.config import TINY, TINY_DECODER, AcceleratorConfig
 from fastcar.rtl.instruction import (
     FIELDS,
     INSTRUCTION_BITS,
@@ -18,6 +19,7 @@ from fastcar.rtl.instruction import (
     Instruction,
     Opcode,
     encode,
+    join_options,
     split,
 )
 from fastcar.rtl.instruction_check import CheckInputs, ErrorCode, make_instruction_check
@@ -27,10 +29,14 @@ from tests.rtl.naive_check import check
 WIDE_QUERY = AcceleratorConfig(3, 4, 5, 8, 12, 40)
 """H and K are larger than P and G here, and 5 slots are no power of two."""
 
-CONFIGS = [TINY, WIDE_QUERY]
+GROUPED = AcceleratorConfig(3, 4, 5, 8, 12, 48, attention=AttentionConfig(12, 3, 4, 7))
+"""Four query heads for each of three key heads, and a score buffer of 21 words."""
+
+CONFIGS = [TINY, WIDE_QUERY, TINY_DECODER, GROUPED]
 
 LENGTHS = st.integers(0, 12) | st.integers(0, 4095)
-SMALL_FIELDS = {"rows": LENGTHS, "columns": LENGTHS, "reserved": st.sampled_from([0, 0, 0, 1, 4])}
+RESERVED = st.sampled_from([0, 0, 0, 1, 4]) | st.integers(0, 22).map(lambda bit: 1 << bit)
+SMALL_FIELDS = {"rows": LENGTHS, "columns": LENGTHS, "reserved": RESERVED}
 
 
 def list_fields() -> dict[str, st.SearchStrategy[int]]:
@@ -121,8 +127,23 @@ GOOD = {
     Opcode.ADD: Instruction(Opcode.ADD, rows=2, is_last=1),
     Opcode.SCORE: Instruction(Opcode.SCORE, rows=2),
     Opcode.DISTANCE: Instruction(Opcode.DISTANCE, rows=2),
+    Opcode.EMBED: Instruction(Opcode.EMBED, target=Buffer.X, rows=2, shift=63),
+    Opcode.ROPE: Instruction(Opcode.ROPE, target=Buffer.K, rows=2, gate_shift=1),
+    Opcode.STORE_KEY: Instruction(Opcode.STORE_KEY, source=Buffer.K, rows=2),
+    Opcode.STORE_VALUE: Instruction(
+        Opcode.STORE_VALUE, source=Buffer.Y, rows=2, reserved=join_options(lane=31)
+    ),
+    Opcode.SCORES: Instruction(
+        Opcode.SCORES, rows=8, columns=15, gate_shift=3, reserved=(1 << 20) - 1
+    ),
+    Opcode.CONTEXT: Instruction(
+        Opcode.CONTEXT, rows=8, columns=15, reserved=join_options(is_fresh=1, is_final=1)
+    ),
+    Opcode.PICK: Instruction(
+        Opcode.PICK, rows=3, columns=2, reserved=join_options(is_fresh=1, is_final=1)
+    ),
 }
-"""A correct instruction of each opcode, as long as the preset `tiny` allows."""
+"""A correct instruction of each opcode, as long as the preset `tiny` with attention allows."""
 
 
 def test_every_opcode_has_a_good_instruction() -> None:
@@ -131,12 +152,17 @@ def test_every_opcode_has_a_good_instruction() -> None:
 
 @pytest.mark.parametrize("opcode", Opcode)
 def test_a_good_instruction_passes(opcode: Opcode) -> None:
-    assert find_code(GOOD[opcode], is_distance=opcode is Opcode.DISTANCE) is ErrorCode.NONE
+    is_distance = opcode is Opcode.DISTANCE
+    assert find_code(GOOD[opcode], TINY_DECODER, is_distance=is_distance) is ErrorCode.NONE
+    without = find_code(GOOD[opcode], TINY, is_distance=is_distance)
+    assert without is (ErrorCode.OPCODE if opcode.is_for_attention else ErrorCode.NONE)
 
 
 @pytest.mark.parametrize("opcode", [0, 5, 6, 7, *range(16, 32)])
 def test_unknown_opcodes(opcode: int) -> None:
     assert find_code(Instruction(opcode, rows=1)) is ErrorCode.OPCODE
+    if opcode not in set(Opcode):
+        assert find_code(Instruction(opcode, rows=1), TINY_DECODER) is ErrorCode.OPCODE
 
 
 def test_only_the_chosen_source_decides() -> None:
@@ -154,7 +180,7 @@ def test_what_decides_or_controls_is_never_conditional(opcode: Opcode, predicate
 
 @pytest.mark.parametrize("opcode", [one for one in Opcode if one is not Opcode.DISTANCE])
 def test_predicate_3_does_not_exist(opcode: Opcode) -> None:
-    assert find_code(replace(GOOD[opcode], predicate=3)) is ErrorCode.PREDICATE
+    assert find_code(replace(GOOD[opcode], predicate=3), TINY_DECODER) is ErrorCode.PREDICATE
 
 
 @pytest.mark.parametrize("opcode", [Opcode.DECIDE, Opcode.LOAD, Opcode.SCORE, Opcode.ADD])
@@ -169,13 +195,35 @@ def test_length_is_from_1_to_the_buffer(opcode: Opcode) -> None:
     good, is_distance = GOOD[opcode], opcode is Opcode.DISTANCE
     for rows in (0, good.rows + 1, 4095):
         bad = replace(good, rows=rows)
-        assert find_code(bad, is_distance=is_distance) is ErrorCode.LENGTH
+        assert find_code(bad, TINY_DECODER, is_distance=is_distance) is ErrorCode.LENGTH
 
 
 @pytest.mark.parametrize("opcode", [Opcode.GEMV, Opcode.GEMV_SILU])
 def test_columns_are_from_1_to_the_source(opcode: Opcode) -> None:
     for columns in (0, GOOD[opcode].columns + 1):
         assert find_code(replace(GOOD[opcode], columns=columns)) is ErrorCode.LENGTH
+
+
+def test_a_group_is_one_of_a_key_heads_and_starts_within_the_score_buffer() -> None:
+    scores = Instruction(Opcode.SCORES, rows=7, columns=20, source=3)
+    for one in (scores, replace(scores, opcode=Opcode.CONTEXT)):
+        assert find_code(one, GROUPED) is ErrorCode.NONE
+        assert find_code(replace(one, source=4), GROUPED) is ErrorCode.BUFFER
+        assert find_code(replace(one, target=1, source=0), GROUPED) is ErrorCode.BUFFER
+        assert find_code(replace(one, columns=21), GROUPED) is ErrorCode.LENGTH
+
+
+def test_what_attention_decides_is_a_score() -> None:
+    deciding = replace(GOOD[Opcode.SCORES], reserved=join_options(decides=1))
+    silent = replace(deciding, reserved=0)
+    for is_distance, is_claimed, code in (
+        (False, False, ErrorCode.NONE),
+        (True, False, ErrorCode.OPCODE),
+        (False, True, ErrorCode.DECIDED_TWICE),
+    ):
+        options = {"is_distance": is_distance, "is_claimed": is_claimed}
+        assert find_code(deciding, TINY_DECODER, **options) is code
+        assert find_code(silent, TINY_DECODER, **options) is ErrorCode.NONE
 
 
 def test_products_have_no_more_rows_than_multipliers_and_gates() -> None:

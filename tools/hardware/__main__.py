@@ -113,7 +113,7 @@ def make_report(
     return {
         "model": describe_model(model),
         "settings": dataclasses.asdict(settings),
-        "config": dataclasses.asdict(config),
+        "config": config.sizes,
         "runs": runs,
         "mappings": mappings,
         "ratios": trace_ratio(planner, settings),

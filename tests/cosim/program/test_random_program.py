@@ -12,7 +12,7 @@ from fastcar.cosim.backends.memory_model import SharedMemory
 from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.cosim.program.random_program import count_beats, draw_program, list_loads
 from fastcar.rtl.config import PRESETS, TINY
-from fastcar.rtl.instruction import Buffer, Opcode, Predicate, decode
+from fastcar.rtl.instruction import Buffer, Predicate, decode, list_opcodes
 
 NUM_BEATS = count_beats(TINY)
 
@@ -50,16 +50,16 @@ def test_faults_are_found(backend: NativeBackend, monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_every_opcode_predicate_and_buffer_is_drawn(preset: str) -> None:
-    random = Random(0)
+    random, config = Random(0), PRESETS[preset]
     seen: Counter[object] = Counter()
     for _ in range(60):
-        config = PRESETS[preset]
         for instruction in map(decode, draw_program(config, count_beats(config), random)):
             seen[f"opcode {instruction.opcode}"] += 1
             seen[f"predicate {instruction.predicate}"] += 1
             seen[f"target {instruction.target}"] += 1
             seen[f"is_last {instruction.is_last}"] += 1
-    for name, members in (("opcode", Opcode), ("predicate", Predicate), ("target", Buffer)):
+    opcodes = list_opcodes(config)
+    for name, members in (("opcode", opcodes), ("predicate", Predicate), ("target", Buffer)):
         for member in members:
             assert seen[f"{name} {int(member)}"] > 0, (name, member)
     assert seen["is_last 1"] > 0
