@@ -132,7 +132,7 @@ def count_bytes(config: AcceleratorConfig, prediction: Prediction) -> dict[str, 
     done = [step.instruction for step in prediction.steps if step.core is not None]
     return {
         "read_bytes": config.beat_bytes * sum(count_read_beats(config, one) for one in done),
-        "written_bytes": config.beat_bytes * sum(count_written_beats(one) for one in done),
+        "written_bytes": config.beat_bytes * sum(count_written_beats(config, one) for one in done),
     }
 
 

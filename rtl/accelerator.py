@@ -177,7 +177,8 @@ def _make_core(
         ),
     )
     for port, wire in vars(core.memory).items():
-        make_output(f"{name}_{port}", wire)
+        if wire is not None:
+            make_output(f"{name}_{port}", wire)
     return core
 
 

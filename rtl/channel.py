@@ -38,7 +38,7 @@ class MemoryToCore(Generic[Wire]):
 class CoreToMemory(Generic[Wire]):
     """What a core puts on the wires: the wires themselves, or their numbers in one cycle.
 
-    `read_response_ready` depends on registers alone.
+    `read_response_ready` depends on registers alone. `write_strobe` is None without attention.
     """
 
     read_request_valid: Wire
@@ -48,6 +48,7 @@ class CoreToMemory(Generic[Wire]):
     write_valid: Wire
     write_address: Wire
     write_data: Wire
+    write_strobe: Wire | None = None
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,14 @@ class ChannelPort:
         name: member of `MemoryToCore` or `CoreToMemory`.
         num_bits: its width; None: that of a beat.
         meaning: one line.
+        is_for_attention: whether only an accelerator with an attention phase has it (D-47); its
+            width is then the number of bytes of a beat.
     """
 
     name: str
     num_bits: int | None
     meaning: str
+    is_for_attention: bool = False
 
     @property
     def is_from_memory(self) -> bool:
@@ -71,6 +75,8 @@ class ChannelPort:
 
     def count_bits(self, config: AcceleratorConfig) -> int:
         """Its width in one accelerator."""
+        if self.is_for_attention:
+            return config.beat_bytes
         return config.beat_bits if self.num_bits is None else self.num_bits
 
 
@@ -87,17 +93,29 @@ CHANNEL_PORTS = (
     ChannelPort("write_ready", 1, "memory accepts it"),
     ChannelPort("write_address", ADDRESS_BITS, "in beats"),
     ChannelPort("write_data", None, "byte 0 in the lowest bits"),
+    ChannelPort("write_strobe", None, "bit k: byte k of the beat is written", True),
     ChannelPort("write_acknowledge_valid", 1, "the oldest open write is done"),
     ChannelPort("write_acknowledge_error", 1, "it has failed"),
 )
-"""In the order in which the exported module has them."""
+"""In the order in which the exported module has them, those of attention among them."""
+
+
+def list_channel_ports(config: AcceleratorConfig) -> tuple[ChannelPort, ...]:
+    """The ports that a channel of this accelerator has.
+
+    >>> from fastcar.rtl.config import TINY, TINY_DECODER
+    >>> len(list_channel_ports(TINY)), len(list_channel_ports(TINY_DECODER))
+    (14, 15)
+    """
+    has_attention = config.attention is not None
+    return tuple(port for port in CHANNEL_PORTS if has_attention or not port.is_for_attention)
 
 
 def make_channel_inputs(
     config: AcceleratorConfig, prefix: str = ""
 ) -> MemoryToCore[pyrtl.WireVector]:
     """Input ports for what memory drives; names begin with `prefix`."""
-    ports = (port for port in CHANNEL_PORTS if port.is_from_memory)
+    ports = (port for port in list_channel_ports(config) if port.is_from_memory)
     return MemoryToCore(
         **{port.name: pyrtl.Input(port.count_bits(config), prefix + port.name) for port in ports}
     )

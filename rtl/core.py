@@ -15,12 +15,13 @@ from dataclasses import dataclass
 import pyrtl
 
 from fastcar.rtl.assertions import require
+from fastcar.rtl.byte_beats import ByteStore, make_byte_store
 from fastcar.rtl.channel import CoreToMemory
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.core_ports import CoreInputs, CoreOutputs
 from fastcar.rtl.datapath import OPERAND_CYCLES, DatapathInputs, DatapathOutputs, make_datapath
 from fastcar.rtl.error_register import ErrorReport
-from fastcar.rtl.instruction import Opcode
+from fastcar.rtl.instruction import Opcode, split_options
 from fastcar.rtl.instruction_check import ERROR_CODE_BITS, ErrorCode
 from fastcar.rtl.instruction_queue import (
     InstructionQueueInputs,
@@ -34,6 +35,7 @@ from fastcar.rtl.retirement import Retirement, RetirementInputs, make_retirement
 from fastcar.rtl.score_unit import Measure
 from fastcar.rtl.sequencer import (
     READ_OPCODES,
+    STORE_OPCODES,
     SequencerInputs,
     SequencerOutputs,
     is_one_of,
@@ -103,7 +105,7 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
             is_retire_pending=is_retire_pending,
         ),
     )
-    is_storing = sequencer.is_first_cycle & is_one_of(sequencer.fields, (Opcode.STORE,))
+    is_storing = sequencer.is_first_cycle & is_one_of(sequencer.fields, STORE_OPCODES)
     is_fetched = delay(is_storing, OPERAND_CYCLES - 1, f"{name}_is_fetched", clear)
     read = _make_read(config, name, inputs, sequencer)
     datapath = make_datapath(
@@ -119,7 +121,7 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
             is_word_sent=is_word_sent,
         ),
     )
-    write = _make_write(name, inputs, sequencer, is_dropping, is_fetched, datapath)
+    write = _make_write(config, name, inputs, sequencer, is_dropping, is_fetched, datapath)
     retirement = _make_retirement(name, inputs, sequencer, is_dropping, write)
 
     # Control.
@@ -128,7 +130,7 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
     is_transfer_open <<= read.is_open | write.is_open
     is_retire_pending <<= retirement.valid
     is_starting <<= sequencer.is_starting
-    is_sending <<= write.valid
+    is_sending <<= write.is_sending
     is_word_sent <<= write.is_word_sent
     drive(is_failed_q, (read.is_error | write.is_error, 1), clear=inputs.reset)
 
@@ -178,6 +180,7 @@ def _make_read(
 
 
 def _make_write(
+    config: AcceleratorConfig,
     name: str,
     inputs: CoreInputs,
     sequencer: SequencerOutputs,
@@ -185,7 +188,7 @@ def _make_write(
     is_fetched: pyrtl.WireVector,
     datapath: DatapathOutputs,
 ) -> WriteChannelOutputs:
-    """The write channel, started when the first word of STORE is there."""
+    """The write channel, started when the first word of a STORE is there."""
     return make_write_channel(
         f"{name}_write",
         WriteChannelInputs(
@@ -200,6 +203,19 @@ def _make_write(
             acknowledge_valid=inputs.memory.write_acknowledge_valid,
             acknowledge_error=inputs.memory.write_acknowledge_error,
         ),
+        _make_store(config, sequencer.fields),
+    )
+
+
+def _make_store(config: AcceleratorConfig, fields: dict[str, pyrtl.WireVector]) -> ByteStore | None:
+    """Which of the stores of attention it is, if the core has them."""
+    if config.attention is None:
+        return None
+    return make_byte_store(
+        config,
+        is_key=is_one_of(fields, (Opcode.STORE_KEY,)),
+        is_value=is_one_of(fields, (Opcode.STORE_VALUE,)),
+        lane=split_options(fields["reserved"])["lane"],
     )
 
 
@@ -249,6 +265,7 @@ def _make_outputs(name: str, inputs: CoreInputs, units: _Units) -> CoreOutputs:
             write_valid=write.valid,
             write_address=write.address,
             write_data=write.data,
+            write_strobe=write.strobe,
         ),
         measure=Measure(
             valid=units.is_decided & sequencer.is_running & ~units.is_dropping,

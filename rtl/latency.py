@@ -11,7 +11,8 @@ of a write beat to its acknowledgement, at least 1. With w = rows, c = columns:
 | opcode | cycles |
 | --- | --- |
 | LOAD | read_latency + 2 w + write |
-| STORE | operand + 2 w + write_latency |
+| STORE, STORE_KEY | operand + 2 w + write_latency |
+| STORE_VALUE | operand + w L + write_latency |
 | NORM | w + operand + mac + rms_norm + w L / 2 + result + scale + write |
 | GEMV | read_latency + w L c + operand + mac - soon + result + write |
 | GEMV_SILU | GEMV + up + silu_multiply |
@@ -30,7 +31,7 @@ from fastcar.reference.errors import ArgumentError
 from fastcar.rtl import instruction_queue, mac_array, result_path, rms_norm, silu_multiply
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.datapath import OPERAND_CYCLES
-from fastcar.rtl.instruction import Instruction, Opcode
+from fastcar.rtl.instruction import Instruction, Opcode, list_opcodes
 from fastcar.rtl.sequencer import DECISION_OPCODES, PRODUCT_OPCODES
 from fastcar.rtl.vector_memory import FETCH_CYCLES
 from fastcar.rtl.write_back import SUM_CYCLES, WRITE_CYCLES
@@ -63,6 +64,8 @@ def count_cycles(
     cycles = {
         Opcode.LOAD: read_latency + 2 * words + write,
         Opcode.STORE: OPERAND_CYCLES + 2 * words + write_latency,
+        Opcode.STORE_KEY: OPERAND_CYCLES + 2 * words + write_latency,
+        Opcode.STORE_VALUE: OPERAND_CYCLES + words * config.num_lanes + write_latency,
         Opcode.NORM: words + mac + rms_norm.latency_cycles(config) + scaling + result,
         Opcode.GEMV: gemv,
         Opcode.GEMV_SILU: gemv + result_path.UP_CYCLES + silu_multiply.latency_cycles(config),
@@ -70,7 +73,7 @@ def count_cycles(
         Opcode.SCORE: words + mac,
         Opcode.DISTANCE: words + mac,
     }
-    if instruction.opcode not in cycles:
+    if instruction.opcode not in cycles or instruction.opcode not in list_opcodes(config):
         raise ArgumentError("opcode", int(instruction.opcode), "one that a core executes")
     return cycles[Opcode(instruction.opcode)]
 
@@ -90,6 +93,11 @@ def count_read_beats(config: AcceleratorConfig, instruction: Instruction) -> int
     return count_mac_beats(config, instruction) if instruction.opcode in PRODUCT_OPCODES else 0
 
 
-def count_written_beats(instruction: Instruction) -> int:
+def count_written_beats(config: AcceleratorConfig, instruction: Instruction) -> int:
     """Beats written to memory; if there are any, write_latency - 1 cycles are write stalls."""
-    return 2 * instruction.rows if instruction.opcode == Opcode.STORE else 0
+    of_word: dict[int, int] = {
+        Opcode.STORE: 2,
+        Opcode.STORE_KEY: 1,
+        Opcode.STORE_VALUE: config.num_lanes,
+    }
+    return of_word.get(instruction.opcode, 0) * instruction.rows

@@ -2,9 +2,9 @@
 
 One index walks over the words of the vectors, from 0 and around: with the weight beats for GEMV,
 one word per cycle for the squares of NORM, for ADD, SCORE and DISTANCE, one per L / 2 cycles while
-NORM scales. For STORE it walks ahead of what is sent, as far as words are on their way: with the
-words, wherever they flow. G in GEMV_SILU and P wherever there are results follow the results
-instead.
+NORM scales. For STORE, STORE_KEY and STORE_VALUE it walks ahead of what is sent, as far as words
+are on their way: with the words, wherever they flow. G in GEMV_SILU and P wherever there are
+results follow the results instead.
 
 Contract: a beat or word of cycle t has its index in cycle t. `is_feeding` is 1 in the cycles 0
 to words - 1 of NORM, ADD, SCORE and DISTANCE; `is_scaling` in words L / 2 cycles from the one on
@@ -20,7 +20,13 @@ import pyrtl
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import Opcode
 from fastcar.rtl.registers import decrement, drive, increment, make_register
-from fastcar.rtl.sequencer import FEED_OPCODES, PRODUCT_OPCODES, SequencerOutputs, is_one_of
+from fastcar.rtl.sequencer import (
+    FEED_OPCODES,
+    PRODUCT_OPCODES,
+    STORE_OPCODES,
+    SequencerOutputs,
+    is_one_of,
+)
 from fastcar.rtl.vector_memory import count_index_bits
 
 
@@ -92,7 +98,7 @@ def make_operand_feed(
     drive(last_index_q, (is_starting, last_index))
     is_last_word = operand_index_q == last_index_q
     is_scaled = is_scaling_q & inputs.is_word_selected
-    is_storing = is_one_of(fields, (Opcode.STORE,)) & inputs.is_flowing
+    is_storing = is_one_of(fields, STORE_OPCODES) & inputs.is_flowing
     is_step = is_feeding_q | is_weight_beat | is_scaled | is_storing
 
     # Control.

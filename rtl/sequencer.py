@@ -19,6 +19,7 @@ READ_OPCODES = (Opcode.LOAD, Opcode.GEMV, Opcode.GEMV_SILU)
 FEED_OPCODES = (Opcode.NORM, Opcode.ADD, Opcode.SCORE, Opcode.DISTANCE)
 PRODUCT_OPCODES = (Opcode.GEMV, Opcode.GEMV_SILU)
 DECISION_OPCODES = (Opcode.SCORE, Opcode.DISTANCE)
+STORE_OPCODES = (Opcode.STORE, Opcode.STORE_KEY, Opcode.STORE_VALUE)
 
 MARKS = "marks"
 """Beside the fields of an instruction: a bit for each number up to the largest opcode that the

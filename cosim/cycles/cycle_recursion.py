@@ -197,7 +197,7 @@ class Recursion:
         core.mac_busy += count_mac_beats(self.config, instruction)
         if count_read_beats(self.config, instruction):
             core.read_stall += self.latency_cycles - 1
-        if count_written_beats(instruction):
+        if count_written_beats(self.config, instruction):
             core.write_stall += self.latency_cycles - 1
 
     def _decide(self, slot: int, cycle: int) -> None:

@@ -124,6 +124,15 @@ class BenchMemory:
             inputs["write_acknowledge_error"] = int(self.acknowledges.popleft()[1])
         return inputs
 
+    def write(self, address: int, beat: int, strobe: int | None) -> None:
+        """Store a beat; with strobes the bytes whose bit is 1, and nothing where none is."""
+        if strobe == 0:
+            return
+        if strobe is not None:
+            mask = sum(255 << 8 * byte for byte in range(strobe.bit_length()) if strobe >> byte & 1)
+            beat = beat & mask | self.beats.get(address, 0) & ~mask
+        self.beats[address] = beat
+
     def observe(self, cycle: int, inputs: dict[str, int], outputs: dict[str, int]) -> None:
         """Take the transfers of this cycle."""
         if inputs["read_response_valid"] and outputs["read_response_ready"]:
@@ -138,7 +147,7 @@ class BenchMemory:
                 self.num_read += 1
         if outputs["write_valid"] and inputs["write_ready"]:
             is_error = self.is_erroneous(self.num_written, self.options.write_error_beat)
-            self.beats[outputs["write_address"]] = outputs["write_data"]
+            self.write(outputs["write_address"], outputs["write_data"], outputs.get("write_strobe"))
             self.acknowledges.append((cycle + self.options.write_latency, is_error))
             self.num_written += 1
 
@@ -216,7 +225,11 @@ def _name_outputs(outputs: CoreOutputs) -> dict[str, pyrtl.WireVector]:
     prefixes = {"memory": "", "measure": "decision_", "retirement": "retire_", "error": "error_"}
     for name, member in vars(outputs).items():
         wires = vars(member) if name in prefixes else {name: member}
-        named |= {f"{prefixes.get(name, '')}{wire}": value for wire, value in wires.items()}
+        named |= {
+            f"{prefixes.get(name, '')}{wire}": value
+            for wire, value in wires.items()
+            if value is not None
+        }
     return named
 
 

@@ -6,7 +6,15 @@ from dataclasses import replace
 from random import Random
 
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.instruction import Buffer, Instruction, Opcode, Predicate, get_buffer_words
+from fastcar.rtl.instruction import (
+    Buffer,
+    Instruction,
+    Opcode,
+    Predicate,
+    get_buffer_words,
+    join_options,
+)
+from fastcar.rtl.instruction_form import STORE_BYTE_OPCODES
 
 NUM_BEATS = 1024
 """Beats of a test memory; addresses of loads wrap around far below it."""
@@ -111,6 +119,32 @@ def store(
     )
 
 
+def store_bytes(
+    config: AcceleratorConfig,
+    random: Random,
+    opcode: Opcode,
+    source: Buffer,
+    rows: int,
+    slot: int = 0,
+    is_last: int = 0,
+) -> Instruction:
+    """STORE_KEY or STORE_VALUE to anywhere."""
+    assert config.attention is not None
+    heads = -(-rows * config.num_lanes // config.attention.head_dim)
+    size = heads * config.attention.head_dim
+    # One that the beat has, or any that the field holds.
+    lane = random.randrange(random.choice((config.num_lanes, 32)))
+    return Instruction(
+        opcode,
+        slot=slot,
+        source=source,
+        rows=rows,
+        address=random.randrange(NUM_BEATS - size),
+        is_last=is_last,
+        reserved=join_options(lane=lane if opcode == Opcode.STORE_VALUE else 0),
+    )
+
+
 def product(
     config: AcceleratorConfig,
     random: Random,
@@ -139,7 +173,10 @@ def product(
 
 def draw_instruction(config: AcceleratorConfig, random: Random) -> Instruction:
     """Any instruction that the dispatcher lets pass, with any lengths."""
-    opcode = random.choice([opcode for opcode in Opcode if opcode.is_for_core])
+    opcodes = [one for one in Opcode if one.is_for_core and not one.is_for_attention]
+    if config.attention is not None:
+        opcodes += STORE_BYTE_OPCODES
+    opcode = random.choice(opcodes)
     hidden, query = config.hidden_words, config.query_words
     slot = random.randrange(32)
     buffer = random.choice(list(Buffer))
@@ -148,6 +185,8 @@ def draw_instruction(config: AcceleratorConfig, random: Random) -> Instruction:
         return load(config, random, buffer, rows, slot)
     if opcode == Opcode.STORE:
         return store(random, buffer, rows, slot, is_last=random.getrandbits(1))
+    if opcode in STORE_BYTE_OPCODES:
+        return store_bytes(config, random, opcode, buffer, rows, slot, random.getrandbits(1))
     if opcode == Opcode.NORM:
         return replace(norm(config, random, slot), rows=random.randint(1, hidden))
     if opcode in PRODUCTS:

@@ -64,6 +64,29 @@ class NaiveCore:
             self.memory[instruction.address + beat] = half
             self.digest = update_digest(self.digest, half, 8 * lanes)
 
+    def execute_store_key(self, instruction: Instruction) -> None:
+        """Low bytes of each word as a beat; heads stand a block of L keys apart."""
+        assert self.config.attention is not None
+        lanes, head_dim = self.config.num_lanes, self.config.attention.head_dim
+        values = self.read(Buffer(instruction.source), instruction.rows)
+        for row in range(instruction.rows):
+            head, place = divmod(row * lanes, head_dim)
+            address = (instruction.address + head * head_dim + place // lanes) % 2**32
+            beat = pack([value & 255 for value in values[row * lanes : (row + 1) * lanes]], 8)
+            self.memory[address] = beat
+            self.digest = update_digest(self.digest, beat, 8 * lanes)
+
+    def execute_store_value(self, instruction: Instruction) -> None:
+        """Low byte of each number to byte number `lane` of a beat of its own."""
+        lanes, lane = self.config.num_lanes, instruction.options["lane"]
+        values = self.read(Buffer(instruction.source), instruction.rows)
+        for number, value in enumerate(values):
+            address = (instruction.address + number) % 2**32
+            beat, mask = ((value & 255) << 8 * lane, 255 << 8 * lane) if lane < lanes else (0, 0)
+            if mask:
+                self.memory[address] = self.memory.get(address, 0) & ~mask | beat
+            self.digest = update_digest(self.digest, beat, 8 * lanes)
+
     def execute_norm(self, instruction: Instruction) -> None:
         """X and gains in P to N."""
         x = self.read(Buffer.X, instruction.rows)

@@ -107,7 +107,7 @@ def test_a_write_error_is_reported_once_and_nothing_follows(
     bench: CoreBench, seed: int, stall_probability: float, data: st.DataObject
 ) -> None:
     program, memory = list_program(seed), make_memory(TINY, Random(seed))
-    counts = [latency.count_written_beats(instruction) for instruction in program]
+    counts = [latency.count_written_beats(TINY, instruction) for instruction in program]
     beat = data.draw(st.integers(0, sum(counts) - 1))
     owner = find_owner(counts, beat)
     naive = run_naive(program[:owner], memory)

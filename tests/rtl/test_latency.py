@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl import latency
-from fastcar.rtl.config import DEMO, TINY, AcceleratorConfig
+from fastcar.rtl.attention.config import AttentionConfig
+from fastcar.rtl.config import DEMO, TINY, TINY_DECODER, AcceleratorConfig
 from fastcar.rtl.instruction import Instruction, Opcode
 from tests.examples import examples
 from tests.rtl.core_bench import BenchOptions, CoreBench
@@ -23,10 +24,15 @@ from tests.rtl.core_programs import (
 )
 
 WIDE = AcceleratorConfig(1, 8, 4, 24, 40, 32)
+WIDE_DECODER = replace(WIDE, attention=AttentionConfig(2, 2, 16, max_blocks=4))
 latencies = st.integers(1, 12)
 
 
-@pytest.fixture(scope="module", params=[TINY, WIDE], ids=["tiny", "wide"])
+@pytest.fixture(
+    scope="module",
+    params=[TINY, WIDE, TINY_DECODER, WIDE_DECODER],
+    ids=["tiny", "wide", "tiny decoder", "wide decoder"],
+)
 def bench(request: pytest.FixtureRequest) -> CoreBench:
     return CoreBench(request.param)
 
@@ -55,7 +61,7 @@ def test_every_instruction_takes_its_cycles(
     assert run.first_accept_cycle == record.start_cycle - latency.START_CYCLES
     assert run.num_mac_beats == latency.count_mac_beats(config, instruction)
     has_read = latency.count_read_beats(config, instruction) > 0
-    has_written = latency.count_written_beats(instruction) > 0
+    has_written = latency.count_written_beats(config, instruction) > 0
     assert run.num_read_stalls == (read_latency - 1 if has_read else 0)
     assert run.num_write_stalls == (write_latency - 1 if has_written else 0)
 
@@ -108,3 +114,5 @@ def test_refusals() -> None:
         latency.count_cycles(TINY, load, 1, -1)
     with pytest.raises(ArgumentError, match=r"^opcode = 4: must be one that a core executes$"):
         latency.count_cycles(TINY, Instruction(Opcode.END), 1, 1)
+    with pytest.raises(ArgumentError, match=r"^opcode = 18: must be one that a core executes$"):
+        latency.count_cycles(TINY, Instruction(Opcode.STORE_KEY, rows=1), 1, 1)

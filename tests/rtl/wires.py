@@ -21,9 +21,11 @@ def make_inputs(bundle: type[Bundle], **widths: int) -> Bundle:
 
 
 def expose(bundle: object) -> None:
-    """Make every member of a bundle of wires a primary output `out_<member>`."""
+    """Make every member of a bundle of wires that is there a primary output `out_<member>`."""
     for field in fields(bundle):  # type: ignore[arg-type]
         wire = getattr(bundle, field.name)
+        if wire is None:
+            continue
         output = pyrtl.Output(len(wire), f"out_{field.name}")
         output <<= wire
 
