@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import pyrtl
 
 from fastcar.rtl.assertions import require
+from fastcar.rtl.attention.order import OrderInputs, make_order
 from fastcar.rtl.byte_beats import ByteStore, make_byte_store
-from fastcar.rtl.channel import CoreToMemory
+from fastcar.rtl.channel import ADDRESS_BITS, CoreToMemory
+from fastcar.rtl.circuits import connect
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.core_ports import CoreInputs, CoreOutputs
 from fastcar.rtl.datapath import OPERAND_CYCLES, DatapathInputs, DatapathOutputs, make_datapath
@@ -52,6 +54,7 @@ class _Units:
         is_failed: 1 bit, a register; memory has answered with an error.
         is_dropping: 1 bit; all that is queued or runs is forgotten.
         is_decided: 1 bit; SCORE or DISTANCE has its sum in this cycle.
+        is_misordered: 1 bit; an instruction begins that breaks an order rule.
     """
 
     is_failed: pyrtl.Register
@@ -63,6 +66,7 @@ class _Units:
     datapath: DatapathOutputs
     write: WriteChannelOutputs
     retirement: Retirement
+    is_misordered: pyrtl.WireVector
 
 
 def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreOutputs:
@@ -80,6 +84,7 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
     is_starting = pyrtl.WireVector(1, f"{name}_is_starting")
     is_sending = pyrtl.WireVector(1, f"{name}_is_sending")
     is_word_sent = pyrtl.WireVector(1, f"{name}_is_word_sent")
+    embedding = _declare_embedding(config, name)
 
     # State.
     is_failed_q = make_register(1, f"{name}_is_failed")
@@ -107,7 +112,7 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
     )
     is_storing = sequencer.is_first_cycle & is_one_of(sequencer.fields, STORE_OPCODES)
     is_fetched = delay(is_storing, OPERAND_CYCLES - 1, f"{name}_is_fetched", clear)
-    read = _make_read(config, name, inputs, sequencer)
+    read = _make_read(config, name, inputs, sequencer, embedding)
     datapath = make_datapath(
         config,
         f"{name}_datapath",
@@ -132,7 +137,15 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
     is_starting <<= sequencer.is_starting
     is_sending <<= write.is_sending
     is_word_sent <<= write.is_word_sent
-    drive(is_failed_q, (read.is_error | write.is_error, 1), clear=inputs.reset)
+    is_misordered = pyrtl.Const(0, 1)
+    if datapath.attention is not None:
+        assert embedding is not None
+        connect(embedding.is_ready, datapath.attention.embed_ready)
+        connect(embedding.address, datapath.attention.embed_address)
+        order_inputs = OrderInputs(inputs.reset, clear, datapath.attention.is_token_given)
+        is_misordered = make_order(config, f"{name}_order", sequencer, order_inputs)
+    is_failing = read.is_error | write.is_error | is_misordered
+    drive(is_failed_q, (is_failing, 1), clear=inputs.reset)
 
     # Assertions.
     require(
@@ -156,21 +169,50 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
             datapath=datapath,
             write=write,
             retirement=retirement,
+            is_misordered=is_misordered,
         ),
     )
 
 
+@dataclass(frozen=True)
+class _Embedding:
+    """When and from where EMBED asks for its beats: 1 bit, the cycle before; 32 bits."""
+
+    is_ready: pyrtl.WireVector
+    address: pyrtl.WireVector
+
+
+def _declare_embedding(config: AcceleratorConfig, name: str) -> _Embedding | None:
+    """Wires that are driven when the datapath stands; None without attention."""
+    if config.attention is None:
+        return None
+    return _Embedding(
+        pyrtl.WireVector(1, f"{name}_is_embedding_ready"),
+        pyrtl.WireVector(ADDRESS_BITS, f"{name}_embedding_address"),
+    )
+
+
 def _make_read(
-    config: AcceleratorConfig, name: str, inputs: CoreInputs, sequencer: SequencerOutputs
+    config: AcceleratorConfig,
+    name: str,
+    inputs: CoreInputs,
+    sequencer: SequencerOutputs,
+    embedding: _Embedding | None,
 ) -> ReadChannelOutputs:
-    """The read channel, started together with LOAD and GEMV."""
+    """The read channel, started together with what reads; for EMBED when the address is there."""
+    head, address = sequencer.head, sequencer.fields["address"]
+    start = sequencer.is_starting & is_one_of(head, READ_OPCODES)
+    if embedding is not None:
+        is_embed = is_one_of(sequencer.fields, (Opcode.EMBED,))
+        start = start & ~is_one_of(head, (Opcode.EMBED,)) | embedding.is_ready
+        address = pyrtl.select(is_embed, embedding.address, address)
     return make_read_channel(
         f"{name}_read",
         ReadChannelInputs(
             reset=inputs.reset,
             forget=inputs.forget,
-            start=sequencer.is_starting & is_one_of(sequencer.head, READ_OPCODES),
-            address=sequencer.fields["address"],
+            start=start,
+            address=address,
             num_beats=count_beats(config, f"{name}_read", sequencer),
             request_ready=inputs.memory.read_request_ready,
             response_valid=inputs.memory.read_response_valid,
@@ -245,13 +287,15 @@ def _make_retirement(
 def _make_outputs(name: str, inputs: CoreInputs, units: _Units) -> CoreOutputs:
     """Gather the ports; the error is reported in the cycle after it, once."""
     sequencer, read, write = units.sequencer, units.read, units.write
-    is_first_error = (read.is_error | write.is_error) & ~units.is_failed & ~inputs.reset
+    is_error = read.is_error | write.is_error | units.is_misordered
+    is_first_error = is_error & ~units.is_failed & ~inputs.reset
     error_valid_q = latch(is_first_error, f"{name}_error_valid")
     error_code_q = make_register(ERROR_CODE_BITS, f"{name}_error_code")
     drive(
         error_code_q,
         (read.is_error, ErrorCode.MEMORY_READ),
         (write.is_error, ErrorCode.MEMORY_WRITE),
+        (units.is_misordered, ErrorCode.ORDER),
     )
     return CoreOutputs(
         instruction_ready=units.queue.ready,
@@ -267,14 +311,21 @@ def _make_outputs(name: str, inputs: CoreInputs, units: _Units) -> CoreOutputs:
             write_data=write.data,
             write_strobe=write.strobe,
         ),
-        measure=Measure(
-            valid=units.is_decided & sequencer.is_running & ~units.is_dropping,
-            slot=sequencer.fields["slot"],
-            value=units.datapath.sum,
-        ),
+        measure=_make_measure(units),
         retirement=units.retirement,
         error=ErrorReport(error_valid_q, error_code_q, sequencer.instruction),
         is_mac_busy=units.datapath.is_mac_beat,
         is_read_stalled=read.is_stalled,
         is_write_stalled=write.is_stalled,
     )
+
+
+def _make_measure(units: _Units) -> Measure:
+    """The sum of SCORE or DISTANCE, or what was tapped when the SCORES ends that decides."""
+    sequencer, attention = units.sequencer, units.datapath.attention
+    valid = units.is_decided & sequencer.is_running & ~units.is_dropping
+    value = units.datapath.sum
+    if attention is not None:
+        valid = valid | attention.is_decided
+        value = pyrtl.select(attention.is_decided, attention.score, value)
+    return Measure(valid, sequencer.fields["slot"], value)

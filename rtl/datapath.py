@@ -1,4 +1,4 @@
-"""Datapath of a core: buffers, operand feed, MAC array, norm, result path and write-back.
+"""Datapath of a core: buffers, feed, MAC array, norm, result path, write-back, and attention.
 
 Words come from the buffers FETCH_CYCLES after their index, and the one operand of the MAC array or
 of STORE that the instruction chooses one cycle later; weights wait as long.
@@ -13,8 +13,16 @@ from dataclasses import dataclass
 
 import pyrtl
 
+from fastcar.rtl.attention.attention import (
+    AttentionUnitInputs,
+    AttentionUnitOutputs,
+    make_attention,
+)
+from fastcar.rtl.attention.context import LATENCY_CYCLES as CONTEXT_CYCLES
+from fastcar.rtl.attention.weighting import ANNOUNCE_CYCLES, WeightingOutputs
+from fastcar.rtl.circuits import connect
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.instruction import Buffer, Opcode, join_value
+from fastcar.rtl.instruction import NARROW_BIT, Buffer, Opcode, join_value
 from fastcar.rtl.mac_array import (
     MODE_BITS,
     SOON_CYCLES,
@@ -23,16 +31,24 @@ from fastcar.rtl.mac_array import (
     MacMode,
     make_mac_array,
 )
+from fastcar.rtl.mac_array import latency_cycles as mac_latency_cycles
 from fastcar.rtl.operand_feed import OperandFeedInputs, OperandFeedOutputs, make_operand_feed
 from fastcar.rtl.registers import delay, drive, latch, make_register
 from fastcar.rtl.result_path import (
     SELECT_CYCLES,
+    AttentionInputs,
     ResultPathInputs,
     ResultPathOutputs,
     make_result_path,
 )
 from fastcar.rtl.rms_norm import RmsNormInputs, RmsNormOutputs, make_rms_norm
-from fastcar.rtl.sequencer import DECISION_OPCODES, PRODUCT_OPCODES, SequencerOutputs, is_one_of
+from fastcar.rtl.sequencer import (
+    DECISION_OPCODES,
+    PRODUCT_OPCODES,
+    SequencerOutputs,
+    has_opcode,
+    is_one_of,
+)
 from fastcar.rtl.vector_memory import (
     FETCH_CYCLES,
     VectorMemoryInputs,
@@ -47,6 +63,9 @@ OPERAND_CYCLES = FETCH_CYCLES + 1
 """From the index of an operand to the MAC array, or to STORE."""
 # The result path takes a sum when it selects the lanes that belong to it:
 assert SOON_CYCLES == SELECT_CYCLES - 1
+assert CONTEXT_CYCLES - ANNOUNCE_CYCLES == SELECT_CYCLES - 1
+SCORE_BUFFER = 7
+"""Number of the score buffer among the operands; no instruction names it."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +100,8 @@ class DatapathOutputs:
         is_measured: 1 bit, the sum is that of SCORE or DISTANCE.
         sum: 48 bits, signed.
         is_written: 1 bit, the instruction's last word is written.
+        attention: None without.
+        logits: 1 bit and L int16, a word of logits of PICK; None without attention.
     """
 
     source_word: pyrtl.WireVector
@@ -89,6 +110,8 @@ class DatapathOutputs:
     is_measured: pyrtl.WireVector
     sum: pyrtl.WireVector
     is_written: pyrtl.WireVector
+    attention: AttentionUnitOutputs | None = None
+    logits: tuple[pyrtl.WireVector, pyrtl.WireVector] | None = None
 
 
 def make_datapath(
@@ -119,16 +142,25 @@ def make_datapath(
     )
     source_q = make_register(config.word_bits, f"{name}_source")
     operand_buffer_q = latch(_make_operand_buffer(sequencer.fields), f"{name}_operand_buffer")
-    source_word = select_word(words, operand_buffer_q)
+    others = {}
+    if config.attention is not None:
+        others[SCORE_BUFFER] = pyrtl.WireVector(config.word_bits, f"{name}_score_word")
+    source_word = select_word(words, operand_buffer_q, others)
     drive(source_q, (~inputs.is_sending | inputs.is_word_sent, source_word))
     is_mac_beat, mac = _make_mac(config, name, sequencer, inputs, feed, source_q, words)
     norm = _make_norm(name, sequencer, inputs.clear, mac)
-    results = _make_results(config, name, sequencer, inputs.clear, (feed, mac, norm), words)
+    weighting = _declare_weighting(config, name)
+    results = _make_results(
+        config, name, sequencer, inputs.clear, (feed, mac, norm, weighting), words
+    )
     is_norm_ready <<= norm.is_ready
     is_word_selected <<= results.is_word_selected
 
     is_sum = feed.is_feeding & is_one_of(sequencer.fields, (Opcode.ADD,))
     is_measure = mac.is_coming & is_one_of(sequencer.fields, DECISION_OPCODES)
+    is_result = results.word_valid
+    if config.attention is not None:
+        is_result = is_result & ~is_one_of(sequencer.fields, (Opcode.SCORES,))
     written = make_write_back(
         config,
         f"{name}_write_back",
@@ -140,27 +172,83 @@ def make_datapath(
             is_sum=delay(is_sum, FETCH_CYCLES, f"{name}_is_sum", inputs.clear),
             x_word=words[Buffer.X],
             y_word=words[Buffer.Y],
-            result_valid=results.word_valid,
+            result_valid=is_result,
             result_word=results.word,
             is_word_sent=inputs.is_word_sent,
         ),
     )
     connect_write_port(write_port, written.port)
+    is_written, attention, logits = written.is_written, None, None
+    if weighting is not None:
+        assert feed.walk is not None
+        assert results.logits is not None
+        assert results.element is not None
+        attention, score_word = make_attention(
+            config,
+            f"{name}_attention",
+            sequencer,
+            AttentionUnitInputs(
+                clear=inputs.clear,
+                walk=feed.walk,
+                sum_valid=mac.valid,
+                sum=mac.accumulator,
+                word_valid=results.word_valid,
+                logits=results.logits,
+                element=results.element,
+                is_written=written.is_written,
+            ),
+            OPERAND_CYCLES + mac_latency_cycles(config),
+        )
+        connect(others[SCORE_BUFFER], score_word)
+        for member, wire in vars(weighting).items():
+            connect(wire, getattr(attention.weighting, member))
+        is_pick = is_one_of(sequencer.fields, (Opcode.PICK,))
+        logits = results.word_valid & is_pick, results.word
+        is_written = pyrtl.rtl_any(
+            written.is_written & ~is_pick,
+            attention.is_scored,
+            attention.is_weighted,
+            attention.is_picked,
+        )
     return DatapathOutputs(
         source_word=source_q,
         is_last_word=written.is_last_word,
         is_mac_beat=is_mac_beat,
         is_measured=delay(is_measure, SOON_CYCLES, f"{name}_is_measured", inputs.clear),
         sum=mac.accumulator,
-        is_written=written.is_written,
+        is_written=is_written,
+        attention=attention,
+        logits=logits,
+    )
+
+
+def _declare_weighting(config: AcceleratorConfig, name: str) -> WeightingOutputs | None:
+    """What CONTEXT gives to the result path, before the unit that gives it stands."""
+    if config.attention is None:
+        return None
+    widths = {"is_coming": 1, "value": 48, "reciprocal": 16, "shift": 6, "is_done": 1}
+    return WeightingOutputs(
+        **{
+            member: pyrtl.WireVector(num_bits, f"{name}_weighting_{member}")
+            for member, num_bits in widths.items()
+        }
     )
 
 
 def _make_operand_buffer(fields: dict[str, pyrtl.WireVector]) -> pyrtl.WireVector:
     """The buffer of the first operand: the field `source`, or the opcode's own."""
-    own = {Opcode.NORM: Buffer.X, Opcode.SCORE: Buffer.H, Opcode.DISTANCE: Buffer.N}
+    own = {
+        Opcode.NORM: int(Buffer.X),
+        Opcode.SCORE: int(Buffer.H),
+        Opcode.DISTANCE: int(Buffer.N),
+        Opcode.SCORES: int(Buffer.H),
+        Opcode.CONTEXT: SCORE_BUFFER,
+        Opcode.PICK: int(Buffer.N),
+    }
     buffer = fields["source"]
     for opcode, number in own.items():
+        if not has_opcode(fields, opcode):
+            continue
         is_opcode = is_one_of(fields, (opcode,))
         buffer = pyrtl.select(is_opcode, pyrtl.Const(number, len(buffer)), buffer)
     return buffer
@@ -215,12 +303,27 @@ def _make_results(
     name: str,
     sequencer: SequencerOutputs,
     clear: pyrtl.WireVector,
-    sources: tuple[OperandFeedOutputs, MacArrayOutputs, RmsNormOutputs],
+    sources: tuple[OperandFeedOutputs, MacArrayOutputs, RmsNormOutputs, WeightingOutputs | None],
     words: dict[Buffer, pyrtl.WireVector],
 ) -> ResultPathOutputs:
-    """The result path, fed by the sums of GEMV or by the scaling of NORM."""
-    feed, mac, norm = sources
+    """The result path, fed by sums of GEMV and SCORES, by scaling of NORM and ROPE, by CONTEXT."""
+    feed, mac, norm, weighting = sources
     fields = sequencer.fields
+    requantised = (*PRODUCT_OPCODES, Opcode.SCORES)
+    element_valid = feed.is_scaling | mac.is_coming & is_one_of(fields, requantised)
+    attention = None
+    if weighting is not None:
+        element_valid = element_valid | weighting.is_coming
+        attention = AttentionInputs(
+            is_turn=is_one_of(fields, (Opcode.ROPE,)),
+            is_scores=is_one_of(fields, (Opcode.SCORES,)),
+            is_context=is_one_of(fields, (Opcode.CONTEXT,)),
+            value=weighting.value,
+            reciprocal=weighting.reciprocal,
+            shift=weighting.shift,
+            is_narrow=is_one_of(fields, (Opcode.GEMV, Opcode.ROPE))
+            & fields["gate_shift"][NARROW_BIT],
+        )
     return make_result_path(
         config,
         f"{name}_result",
@@ -229,11 +332,12 @@ def _make_results(
             is_norm=is_one_of(fields, (Opcode.NORM,)),
             is_silu=is_one_of(fields, (Opcode.GEMV_SILU,)),
             fields=fields,
-            element_valid=feed.is_scaling | mac.is_coming & is_one_of(fields, PRODUCT_OPCODES),
+            element_valid=element_valid,
             accumulator=mac.accumulator,
             x_word=words[Buffer.X],
             parameter_word=words[Buffer.P],
             gate_word=words[Buffer.G],
             norm=norm,
+            attention=attention,
         ),
     )

@@ -41,6 +41,8 @@ class ErrorCode(IntEnum):
     """The slot has a decision, or one on its way."""
     NEVER_DECIDED = 10
     """The slot waits for a decision that nothing on its way can bring."""
+    ORDER = 11
+    """An instruction of attention whose predecessor is missing; the core says so."""
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,11 @@ from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import INSTRUCTION_BITS, Opcode, list_opcodes, split
 from fastcar.rtl.registers import drive, latch, make_register
 
-READ_OPCODES = (Opcode.LOAD, Opcode.GEMV, Opcode.GEMV_SILU)
 FEED_OPCODES = (Opcode.NORM, Opcode.ADD, Opcode.SCORE, Opcode.DISTANCE)
-PRODUCT_OPCODES = (Opcode.GEMV, Opcode.GEMV_SILU)
+PRODUCT_OPCODES = (Opcode.GEMV, Opcode.GEMV_SILU, Opcode.PICK)
+LOAD_OPCODES = (Opcode.LOAD, Opcode.EMBED)
+BLOCK_OPCODES = (Opcode.SCORES, Opcode.CONTEXT)
+READ_OPCODES = (*LOAD_OPCODES, *PRODUCT_OPCODES, *BLOCK_OPCODES)
 DECISION_OPCODES = (Opcode.SCORE, Opcode.DISTANCE)
 STORE_OPCODES = (Opcode.STORE, Opcode.STORE_KEY, Opcode.STORE_VALUE)
 
@@ -120,9 +122,13 @@ def is_one_of(fields: dict[str, pyrtl.WireVector], opcodes: tuple[Opcode, ...]) 
 
     An opcode that the accelerator does not have is none of them.
     """
-    marks = fields[MARKS]
-    known = [int(opcode) for opcode in opcodes if int(opcode) < len(marks)]
-    return pyrtl.rtl_any(*(marks[number] for number in known)) if known else pyrtl.Const(0, 1)
+    known = [fields[MARKS][int(opcode)] for opcode in opcodes if has_opcode(fields, opcode)]
+    return pyrtl.rtl_any(*known) if known else pyrtl.Const(0, 1)
+
+
+def has_opcode(fields: dict[str, pyrtl.WireVector], opcode: Opcode) -> bool:
+    """Whether the accelerator has the opcode; the fields are those of the sequencer."""
+    return int(opcode) < len(fields[MARKS])
 
 
 def _mark_opcode(config: AcceleratorConfig, opcode: pyrtl.WireVector) -> pyrtl.WireVector:

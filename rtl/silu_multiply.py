@@ -90,8 +90,14 @@ class SiluMultiplyInputs:
     lent: LentInputs
 
 
-def make_silu_multiply(name: str, inputs: SiluMultiplyInputs) -> RequantizerOutputs:
-    """Build the pipeline: SiLU of the gate, product with up, requantisation."""
+def make_silu_multiply(
+    name: str, inputs: SiluMultiplyInputs
+) -> tuple[RequantizerOutputs, pyrtl.Register]:
+    """Build the pipeline: SiLU of the gate, product with up, requantisation.
+
+    Returns:
+        The results; the product, PRODUCT_CYCLES after its factors, for who borrows no more.
+    """
     lent, is_lent = inputs.lent, inputs.is_lent
 
     # Datapath.
@@ -107,7 +113,7 @@ def make_silu_multiply(name: str, inputs: SiluMultiplyInputs) -> RequantizerOutp
     multiplier = pyrtl.select(
         is_lent, lent.multiplier, inputs.multiplier.zero_extended(len(lent.multiplier))
     )
-    return make_requantizer(
+    results = make_requantizer(
         f"{name}_requantizer",
         RequantizerInputs(
             clear=inputs.clear,
@@ -117,6 +123,7 @@ def make_silu_multiply(name: str, inputs: SiluMultiplyInputs) -> RequantizerOutp
             shift=latch(pyrtl.select(is_lent, lent.shift, inputs.shift), f"{name}_shift"),
         ),
     )
+    return results, product_q
 
 
 def _make_product(name: str, left: pyrtl.WireVector, right: pyrtl.WireVector) -> pyrtl.WireVector:

@@ -8,7 +8,9 @@ every cycle; what a read finds that meets a write to the same word is not used b
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 
 import pyrtl
 
@@ -111,9 +113,11 @@ def make_vector_memory(
 
 
 def select_word(
-    words: dict[Buffer, pyrtl.WireVector], buffer: pyrtl.WireVector
+    words: dict[Buffer, pyrtl.WireVector],
+    buffer: pyrtl.WireVector,
+    others: Mapping[int, pyrtl.WireVector] = MappingProxyType({}),
 ) -> pyrtl.WireVector:
-    """The word of one buffer; 0 for a number that no buffer has."""
+    """The word of one buffer, or of `others` by their numbers; 0 for a number that neither has."""
     zero = pyrtl.Const(0, len(words[Buffer.X]))
-    by_number = {int(number): word for number, word in words.items()}
+    by_number = {int(number): word for number, word in words.items()} | dict(others)
     return pyrtl.mux(buffer, *(by_number.get(n, zero) for n in range(1 << FIELD_BITS["source"])))

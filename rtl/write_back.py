@@ -2,7 +2,8 @@
 
 Contract: a word of results is written WRITE_CYCLES after it is there, a loaded word WRITE_CYCLES
 after its upper beat, a sum of ADD SUM_CYCLES + WRITE_CYCLES after its operands. Every instruction
-that writes does so from word 0 on. `is_written` marks the word number rows - 1 before it is in its
+that writes does so from word 0 on, CONTEXT from the first word of its group. PICK writes none, but
+its words are counted. `is_written` marks the word number rows - 1 before it is in its
 buffer: the next instruction begins with word 0, and finds the last one written when it comes to it.
 Only where the last word is word 0 `is_written` waits WRITE_CYCLES. The words of STORE are counted,
 too.
@@ -14,11 +15,12 @@ from dataclasses import dataclass
 
 import pyrtl
 
+from fastcar.rtl.attention.block_walk import find_group_start
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import Buffer, Opcode
 from fastcar.rtl.lanes import ACTIVATION_BITS, join_lanes, saturate, signed_sum, split_lanes
 from fastcar.rtl.registers import decrement, delay, drive, increment, latch, make_register
-from fastcar.rtl.sequencer import SequencerOutputs, is_one_of
+from fastcar.rtl.sequencer import LOAD_OPCODES, SequencerOutputs, has_opcode, is_one_of
 from fastcar.rtl.vector_memory import WritePort, count_index_bits
 
 SUM_CYCLES = 2
@@ -82,7 +84,7 @@ def make_write_back(
 
     # Datapath.
     fields, is_starting = sequencer.fields, sequencer.is_starting
-    is_load = is_one_of(fields, (Opcode.LOAD,))
+    is_load = is_one_of(fields, LOAD_OPCODES)
     is_add = is_one_of(fields, (Opcode.ADD,))
     loaded = _join_beats(name, is_starting, inputs, is_load, is_last_word_q)
     sum_q = _make_sum(name, inputs.x_word, inputs.y_word)
@@ -94,25 +96,30 @@ def make_write_back(
 
     # Control.
     is_step = enable | inputs.is_word_sent
-    drive(index_q, (is_starting, 0), (is_step, increment(index_q)))
+    context = _find_context(config, sequencer, index_bits)
+    drive(index_q, *context.first, (is_starting, 0), (is_step, increment(index_q)))
     # Larger lengths than a buffer are refused before dispatch: the upper bits are 0.
     num_words = sequencer.head["rows"][:index_bits]
     is_single = num_words == 1
-    drive(last_index_q, (is_starting, decrement(num_words)))
+    drive(last_index_q, *context.last, (is_starting, decrement(num_words)))
     # A flag of the index, so that the end of an instruction does not wait for a comparison.
     drive(
         is_last_word_q,
+        *context.is_single,
         (is_starting, is_single),
         (is_step, increment(index_q) == last_index_q),
     )
     is_written = loaded.is_last_word | is_computed & is_last_word_q
+    is_kept = enable
+    if config.attention is not None:
+        is_kept = enable & ~is_one_of(fields, (Opcode.PICK,))
     port = WritePort(
-        enable=delay(enable, WRITE_CYCLES, f"{name}_enable", inputs.clear),
+        enable=delay(is_kept, WRITE_CYCLES, f"{name}_enable", inputs.clear),
         buffer=delay(_make_target(fields), WRITE_CYCLES, f"{name}_buffer"),
         index=delay(index_q, WRITE_CYCLES, f"{name}_written_index"),
         word=delay(word, WRITE_CYCLES, f"{name}_word"),
     )
-    drive(is_single_q, (is_starting, is_single))
+    drive(is_single_q, *context.is_single, (is_starting, is_single))
     is_single_written_q = delay(
         is_written & is_single_q, WRITE_CYCLES, f"{name}_is_single_written", inputs.clear
     )
@@ -128,16 +135,43 @@ def _make_sum(name: str, x_word: pyrtl.WireVector, y_word: pyrtl.WireVector) -> 
     return latch(join_lanes(limited), f"{name}_sum")
 
 
-def _make_target(fields: dict[str, pyrtl.WireVector]) -> pyrtl.WireVector:
-    """The buffer that the instruction writes; NORM and ADD have a fixed one."""
-    num_bits = len(fields["target"])
-    fixed = pyrtl.select(
-        is_one_of(fields, (Opcode.NORM,)),
-        pyrtl.Const(Buffer.N, num_bits),
-        pyrtl.Const(Buffer.X, num_bits),
+Case = tuple[pyrtl.WireVector, pyrtl.WireVector | int]
+
+
+@dataclass(frozen=True)
+class _ContextWords:
+    """What CONTEXT sets in its first cycle, each as a case for `drive`, or nothing."""
+
+    first: tuple[Case, ...] = ()
+    last: tuple[Case, ...] = ()
+    is_single: tuple[Case, ...] = ()
+
+
+def _find_context(
+    config: AcceleratorConfig, sequencer: SequencerOutputs, index_bits: int
+) -> _ContextWords:
+    """The words of G that the heads of a group fill."""
+    if config.attention is None:
+        return _ContextWords()
+    fields, num_words = sequencer.fields, config.key_words
+    is_begin = sequencer.is_first_cycle & is_one_of(fields, (Opcode.CONTEXT,))
+    group = pyrtl.concat(fields["target"], fields["source"])
+    first = find_group_start(config, group, index_bits)
+    last = (first + pyrtl.Const(num_words - 1, index_bits))[:index_bits]
+    return _ContextWords(
+        ((is_begin, first),), ((is_begin, last),), ((is_begin, int(num_words == 1)),)
     )
-    is_fixed = is_one_of(fields, (Opcode.NORM, Opcode.ADD))
-    return pyrtl.select(is_fixed, fixed, fields["target"])
+
+
+def _make_target(fields: dict[str, pyrtl.WireVector]) -> pyrtl.WireVector:
+    """The buffer that the instruction writes; NORM, ADD and CONTEXT have a fixed one."""
+    fixed = {Opcode.NORM: Buffer.N, Opcode.ADD: Buffer.X, Opcode.CONTEXT: Buffer.G}
+    buffer = fields["target"]
+    for opcode, number in fixed.items():
+        if has_opcode(fields, opcode):
+            own = pyrtl.Const(number, len(buffer))
+            buffer = pyrtl.select(is_one_of(fields, (opcode,)), own, buffer)
+    return buffer
 
 
 @dataclass(frozen=True)

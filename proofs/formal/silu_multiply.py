@@ -54,7 +54,7 @@ end
 
 def _build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
     lent = {name: wires.pop(f"lent_{name}") for name in LENT}
-    outputs = make_silu_multiply("unit", SiluMultiplyInputs(**wires, lent=LentInputs(**lent)))
+    outputs, _ = make_silu_multiply("unit", SiluMultiplyInputs(**wires, lent=LentInputs(**lent)))
     return {"valid": outputs.valid, "result": outputs.result}
 
 

@@ -8,7 +8,7 @@ reciprocal of its sum is divided out, where the instruction asks for it.
 Contract: words come at least L cycles apart, block by block, in each block from head 0 to head
 H - 1. The weights of the word of cycle t are there in cycle t + latency_cycles. `is_done` comes
 `count_tail_cycles` after the last word of an instruction; the next instruction begins later. The
-reader's values are there READ_CYCLES after its head, and final if that is read from the cycle of
+readers' values are there READ_CYCLES after their heads, and final if that is read from the cycle of
 `is_done` on. A word of which no lane is visible changes nothing.
 """
 
@@ -81,7 +81,8 @@ class SoftmaxInputs:
         is_last_block: 1 bit, it is the last one.
         head: number of its head, as wide as `count_head_bits`.
         word_index: any number, given back with the weights.
-        read_head: register as wide as head, of the reader.
+        exponent_head: register as wide as head, of the reader of M.
+        reciprocal_head: register, likewise, of the reader of R and e.
     """
 
     clear: pyrtl.WireVector
@@ -94,7 +95,8 @@ class SoftmaxInputs:
     is_last_block: pyrtl.WireVector
     head: pyrtl.WireVector
     word_index: pyrtl.WireVector
-    read_head: pyrtl.Register
+    exponent_head: pyrtl.Register
+    reciprocal_head: pyrtl.Register
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ class SoftmaxOutputs:
         exponent: 17 bits, signed, M' of the word.
         weights_index: `word_index` of the word.
         is_done: 1 bit, in one cycle for each instruction.
-        read_exponent: 17 bits, signed, M of the reader's head.
+        read_exponent: 17 bits, signed, M of its reader's head.
         read_reciprocal: 16 bits, R.
         read_bit_length: 6 bits, e.
     """
@@ -180,7 +182,7 @@ def make_softmax(name: str, num_heads: int, inputs: SoftmaxInputs) -> SoftmaxOut
             is_last=delay(read_lane.is_last, 1, f"{name}_is_last_read", clear),
             head=compared.head,
             is_restart=compared.is_restart,
-            reader_head=inputs.read_head,
+            reader_head=inputs.exponent_head,
         ),
     )
     raised = _hold(f"{name}_raised", maximum.is_coming, compared)
@@ -223,7 +225,7 @@ def make_softmax(name: str, num_heads: int, inputs: SoftmaxInputs) -> SoftmaxOut
             is_finished=delay(is_finished & inputs.is_final, 1, f"{name}_is_finished", clear),
             head=divided_head_q,
             total=total.reader_total,
-            reader_head=inputs.read_head,
+            reader_head=inputs.reciprocal_head,
         ),
     )
     _, is_last_head = follow_head(summed.head, num_heads)

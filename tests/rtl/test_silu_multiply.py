@@ -26,7 +26,7 @@ def build() -> Bench:
         **{name: pyrtl.Input(bits, f"lent_{name}") for name, bits in LENT_WIDTHS.items()}
     )
     wires = {name: pyrtl.Input(bits, name) for name, bits in names.items()}
-    expose(make_silu_multiply("unit", SiluMultiplyInputs(**wires, lent=lent)))
+    expose(make_silu_multiply("unit", SiluMultiplyInputs(**wires, lent=lent))[0])
     return Bench()
 
 

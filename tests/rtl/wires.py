@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from functools import cache, wraps
 from typing import Any, ParamSpec, TypeVar
 
@@ -14,10 +14,11 @@ Parameters = ParamSpec("Parameters")
 
 
 def make_inputs(bundle: type[Bundle], **widths: int) -> Bundle:
-    """A bundle of primary inputs, named after its members."""
-    names = [field.name for field in fields(bundle)]  # type: ignore[arg-type]
-    assert set(names) == set(widths), set(names) ^ set(widths)
-    return bundle(**{name: pyrtl.Input(widths[name], name) for name in names})
+    """A bundle of primary inputs, named after its members; without a width it has its default."""
+    members = fields(bundle)  # type: ignore[arg-type]
+    needed = {field.name for field in members if field.default is MISSING}
+    assert needed <= set(widths) <= {field.name for field in members}, needed ^ set(widths)
+    return bundle(**{name: pyrtl.Input(num_bits, name) for name, num_bits in widths.items()})
 
 
 def expose(bundle: object) -> None:
