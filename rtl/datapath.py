@@ -22,7 +22,7 @@ from fastcar.rtl.attention.context import LATENCY_CYCLES as CONTEXT_CYCLES
 from fastcar.rtl.attention.weighting import ANNOUNCE_CYCLES, WeightingOutputs
 from fastcar.rtl.circuits import connect
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.instruction import NARROW_BIT, Buffer, Opcode, join_value
+from fastcar.rtl.instruction import NARROW_BIT, Buffer, Opcode, join_value, split_options
 from fastcar.rtl.mac_array import (
     MODE_BITS,
     SOON_CYCLES,
@@ -309,11 +309,13 @@ def _make_results(
     """The result path, fed by sums of GEMV and SCORES, by scaling of NORM and ROPE, by CONTEXT."""
     feed, mac, norm, weighting = sources
     fields = sequencer.fields
-    requantised = (*PRODUCT_OPCODES, Opcode.SCORES)
-    element_valid = feed.is_scaling | mac.is_coming & is_one_of(fields, requantised)
+    element_valid = feed.is_scaling | mac.is_coming & is_one_of(fields, PRODUCT_OPCODES)
     attention = None
     if weighting is not None:
-        element_valid = element_valid | weighting.is_coming
+        # What is tapped alone is over before its results would be there.
+        has_logits = ~split_options(fields["reserved"])["is_unweighted"]
+        is_logit = mac.is_coming & is_one_of(fields, (Opcode.SCORES,)) & has_logits
+        element_valid = element_valid | is_logit | weighting.is_coming
         attention = AttentionInputs(
             is_turn=is_one_of(fields, (Opcode.ROPE,)),
             is_scores=is_one_of(fields, (Opcode.SCORES,)),

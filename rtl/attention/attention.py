@@ -146,7 +146,7 @@ def make_attention(
             clear=inputs.clear,
             start=is_first & is_scores,
             fields=fields,
-            word_valid=inputs.word_valid & is_scores & ~is_unweighted,
+            word_valid=inputs.word_valid & is_scores,
             logits=inputs.logits,
             exponent_head=inputs.walk.head,
             reciprocal_head=reciprocal_head_q,
