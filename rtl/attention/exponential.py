@@ -41,7 +41,7 @@ class ExponentialInputs:
         exponent: EXPONENT_BITS, signed, M, one cycle after its logit.
     """
 
-    logit: pyrtl.Register
+    logit: pyrtl.WireVector
     visible: pyrtl.WireVector
     exponent: pyrtl.WireVector
 

@@ -20,7 +20,6 @@ import pyrtl
 
 from fastcar.rtl.attention.formats import (
     EXPONENT_BITS,
-    LOGIT_FRACTION_BITS,
     NO_OCTAVE,
     RESCALING_BITS,
     limit_rescaling,
@@ -42,9 +41,10 @@ class RunningMaximumInputs:
 
     Attributes:
         clear: 1 bit, forgets the word under way.
-        octave: EXPONENT_BITS, signed, floor(z / 256) of a lane or NO_OCTAVE.
-        is_first: 1 bit, it is that of lane 0.
-        is_last: 1 bit, it is that of lane L - 1.
+        octave: 16 bits, signed, floor(z / 256) of a lane.
+        visible: 1 bit, the lane counts.
+        is_first: 1 bit, it is lane 0.
+        is_last: 1 bit, it is lane L - 1.
         head: register; it and the next one hold from the last lane for LOOP_CYCLES.
         is_restart: 1 bit, the word is the first one of its head: M does not count.
         reader_head: register, of another reader of M.
@@ -52,6 +52,7 @@ class RunningMaximumInputs:
 
     clear: pyrtl.WireVector
     octave: pyrtl.WireVector
+    visible: pyrtl.WireVector
     is_first: pyrtl.WireVector
     is_last: pyrtl.WireVector
     head: pyrtl.Register
@@ -76,12 +77,6 @@ class RunningMaximumOutputs:
     reader_exponent: pyrtl.WireVector
 
 
-def select_octave(logit: pyrtl.WireVector, visible: pyrtl.WireVector) -> pyrtl.WireVector:
-    """floor(z / 256) of a key that counts, EXPONENT_BITS, signed; else NO_OCTAVE."""
-    octave = logit[LOGIT_FRACTION_BITS:].sign_extended(EXPONENT_BITS)
-    return pyrtl.select(visible, octave, pyrtl.Const(NO_OCTAVE, EXPONENT_BITS, signed=True))
-
-
 def make_running_maximum(name: str, inputs: RunningMaximumInputs) -> RunningMaximumOutputs:
     """Build the maximum of a word, the memory of all heads, and the maximum of both."""
     # State.
@@ -99,8 +94,11 @@ def make_running_maximum(name: str, inputs: RunningMaximumInputs) -> RunningMaxi
     )
 
     # Datapath.
-    is_larger = inputs.is_first | pyrtl.signed_gt(inputs.octave, largest_q)
-    drive(largest_q, (is_larger, inputs.octave))
+    octave = inputs.octave.sign_extended(EXPONENT_BITS)
+    is_larger = inputs.visible & pyrtl.signed_gt(octave, largest_q)
+    lowest = pyrtl.Const(NO_OCTAVE, EXPONENT_BITS, signed=True)
+    candidate = pyrtl.select(inputs.visible, octave, lowest)
+    drive(largest_q, (inputs.is_first | is_larger, candidate))
     is_complete_q = delay(inputs.is_last, 1, f"{name}_is_complete", inputs.clear)
     drive(needed_q, (is_complete_q, increment(largest_q)))
     before = delay(exponents[inputs.head], FETCH_CYCLES, f"{name}_before")
