@@ -14,7 +14,12 @@ import pyrtl
 
 from fastcar.rtl.attention import running_maximum
 from fastcar.rtl.attention.companions import Companions, keep, keep_all
-from fastcar.rtl.attention.formats import LOGIT_BITS, LOGIT_FRACTION_BITS
+from fastcar.rtl.attention.formats import (
+    EXPONENT_BITS,
+    LOGIT_BITS,
+    LOGIT_FRACTION_BITS,
+    NO_OCTAVE,
+)
 from fastcar.rtl.attention.lane_counter import make_lane_counter
 from fastcar.rtl.attention.running_maximum import RunningMaximumInputs, make_running_maximum
 from fastcar.rtl.lanes import select_lane
@@ -84,15 +89,14 @@ def make_comparison(name: str, inputs: ComparisonInputs) -> ComparisonOutputs:
 
     # Datapath.
     counter = make_lane_counter(name, num_lanes, inputs.word_valid, clear)
-    logit_q = latch(select_lane(logits_q, counter.lane, LOGIT_BITS), f"{name}_logit")
-    visible_q = latch(select_lane(are_visible_q, counter.lane, 1), f"{name}_visible")
+    logit = select_lane(logits_q, counter.lane, LOGIT_BITS)
+    is_visible = select_lane(are_visible_q, counter.lane, 1)
     compared = keep_all(f"{name}_compared", counter.is_last, arrived)
     maximum = make_running_maximum(
         f"{name}_maximum",
         RunningMaximumInputs(
             clear=clear,
-            octave=logit_q[LOGIT_FRACTION_BITS:],
-            visible=visible_q,
+            octave=latch(_select_octave(logit, is_visible), f"{name}_octave"),
             is_first=latch(counter.is_first, f"{name}_is_first"),
             is_last=delay(counter.is_last, 1, f"{name}_is_last", clear),
             head=compared.head,
@@ -100,13 +104,20 @@ def make_comparison(name: str, inputs: ComparisonInputs) -> ComparisonOutputs:
             reader_head=inputs.reader_head,
         ),
     )
-    num_waits = num_lanes - 1 + running_maximum.COMING_CYCLES
+    num_waits = num_lanes + running_maximum.COMING_CYCLES
     return ComparisonOutputs(
         is_coming=maximum.is_coming,
-        logit=delay(logit_q, num_waits, f"{name}_waiting_logit"),
-        visible=delay(visible_q, num_waits, f"{name}_waiting_visible"),
+        logit=delay(logit, num_waits, f"{name}_logit"),
+        visible=delay(is_visible, num_waits, f"{name}_visible"),
         exponent=maximum.exponent,
         rescaling=maximum.rescaling,
         companions=keep_all(f"{name}_raised", maximum.is_coming, compared),
         reader_exponent=maximum.reader_exponent,
     )
+
+
+def _select_octave(logit: pyrtl.WireVector, is_visible: pyrtl.WireVector) -> pyrtl.WireVector:
+    """floor(z / 256) of a key that counts, EXPONENT_BITS, signed; else NO_OCTAVE."""
+    octave = logit[LOGIT_FRACTION_BITS:].sign_extended(EXPONENT_BITS)
+    lowest = pyrtl.Const(NO_OCTAVE, EXPONENT_BITS, signed=True)
+    return pyrtl.select(is_visible, octave, lowest)

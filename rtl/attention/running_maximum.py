@@ -20,7 +20,6 @@ import pyrtl
 
 from fastcar.rtl.attention.formats import (
     EXPONENT_BITS,
-    NO_OCTAVE,
     RESCALING_BITS,
     limit_rescaling,
 )
@@ -41,8 +40,7 @@ class RunningMaximumInputs:
 
     Attributes:
         clear: 1 bit, forgets the word under way.
-        octave: 16 bits, signed, floor(z / 256) of a lane.
-        visible: 1 bit, the lane counts.
+        octave: EXPONENT_BITS, signed, floor(z / 256) of a lane, NO_OCTAVE if it does not count.
         is_first: 1 bit, it is lane 0.
         is_last: 1 bit, it is lane L - 1.
         head: register; it and the next one hold from the last lane for LOOP_CYCLES.
@@ -52,7 +50,6 @@ class RunningMaximumInputs:
 
     clear: pyrtl.WireVector
     octave: pyrtl.WireVector
-    visible: pyrtl.WireVector
     is_first: pyrtl.WireVector
     is_last: pyrtl.WireVector
     head: pyrtl.Register
@@ -94,11 +91,8 @@ def make_running_maximum(name: str, inputs: RunningMaximumInputs) -> RunningMaxi
     )
 
     # Datapath.
-    octave = inputs.octave.sign_extended(EXPONENT_BITS)
-    is_larger = inputs.visible & pyrtl.signed_gt(octave, largest_q)
-    lowest = pyrtl.Const(NO_OCTAVE, EXPONENT_BITS, signed=True)
-    candidate = pyrtl.select(inputs.visible, octave, lowest)
-    drive(largest_q, (inputs.is_first | is_larger, candidate))
+    is_larger = inputs.is_first | pyrtl.signed_gt(inputs.octave, largest_q)
+    drive(largest_q, (is_larger, inputs.octave))
     is_complete_q = delay(inputs.is_last, 1, f"{name}_is_complete", inputs.clear)
     drive(needed_q, (is_complete_q, increment(largest_q)))
     before = delay(exponents[inputs.head], FETCH_CYCLES, f"{name}_before")
