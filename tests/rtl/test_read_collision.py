@@ -27,6 +27,7 @@ from tests.rtl.core_programs import (
     list_replayed_slot,
     list_score,
 )
+from tests.rtl.poison import poison_collisions
 from tests.rtl.test_core import check_equal, options
 from tests.rtl.test_vector_memory import make_unit
 from tests.rtl.wires import Bench
@@ -35,24 +36,13 @@ ONE_WORD = AcceleratorConfig(1, 4, 4, 4, 4, 4)
 """The word that an instruction writes last is the first one that the next one reads."""
 
 
-def poison_collisions(block: pyrtl.Block) -> int:
-    """Invert what a buffer reads where it is written in the same cycle; gives their number."""
-    writes = {net.op_param[0]: net for net in block.logic_subset("@")}
-    names = tuple(f"_{buffer.name.lower()}" for buffer in Buffer)
-    reads = [net for net in block.logic_subset("m") if net.op_param[1].name.endswith(names)]
-    for net in reads:
-        address, (found,) = net.args[0], net.dests
-        written, _, enable = writes[net.op_param[0]].args
-        raw = pyrtl.WireVector(len(found), f"{net.op_param[1].name}_raw")
-        block.logic.remove(net)
-        block.add_net(pyrtl.LogicNet("m", net.op_param, (address,), (raw,)))
-        found <<= pyrtl.select(enable & (address == written), ~raw, raw)
-    return len(reads)
+BUFFERS = tuple(f"_{buffer.name.lower()}" for buffer in Buffer)
+"""How the names of the buffers end."""
 
 
 def make_poisoned(**arguments: Any) -> NativeSimulation:
     """The simulation of the working block with poisoned collisions."""
-    assert poison_collisions(pyrtl.working_block()) == 7
+    assert poison_collisions(pyrtl.working_block(), BUFFERS) == 7
     return NativeSimulation(**arguments)
 
 
@@ -87,7 +77,7 @@ def test_the_poison_is_found_by_what_reads_too_early() -> None:
     """The buffers alone: a word that is read while it is written is poisoned for this read only."""
     pyrtl.reset_working_block()
     make_unit()
-    assert poison_collisions(pyrtl.working_block()) == 7
+    assert poison_collisions(pyrtl.working_block(), BUFFERS) == 7
     bench = Bench()
     written = {"enable": 1, "buffer": int(Buffer.X), "index": 0, "word": 5, "is_flowing": 1}
     found = []

@@ -19,6 +19,7 @@ from fastcar.reference.integer.whole.softmax import SoftmaxWords, compute_softma
 from fastcar.rtl.assertions import ProtocolError
 from fastcar.rtl.attention import context
 from fastcar.rtl.attention.context import ContextInputs, count_position_bits, make_context
+from tests.rtl.poison import poison_collisions
 from tests.rtl.wires import expose, make_inputs, to_signed
 
 WIDTHS = {"clear": 1, "sum_valid": 1, "sum": 48, "is_first": 1, "is_last": 1, "drop": 17}
@@ -35,6 +36,7 @@ class ContextBench:
         with pyrtl.set_working_block(block, no_sanity_check=True):
             bits = count_position_bits(num_positions)
             expose(make_context("unit", make_inputs(ContextInputs, position=bits, **WIDTHS)))
+        assert poison_collisions(block) == 1
         self.simulation: Any = NativeSimulation(tracer=None, block=block)
         self.idle = dict.fromkeys([*WIDTHS, "position"], 0)
 
