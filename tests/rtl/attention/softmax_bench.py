@@ -17,8 +17,8 @@ from fastcar.rtl.attention.softmax import SoftmaxInputs, count_head_bits, make_s
 from tests.rtl.poison import poison_collisions
 from tests.rtl.wires import expose, pack, to_signed
 
-INDEX_BITS = 9
-MAX_CYCLES = 3000
+INDEX_BITS = 10
+MAX_CYCLES = 20_000
 """Watchdog of every instruction."""
 
 
@@ -119,53 +119,75 @@ class SoftmaxBench:
         self.step(read_head=head)
         return self.read_results()
 
+    def begin(self, segment: Segment, num_cycles: int) -> None:
+        """So many cycles of an instruction, whatever they give."""
+        driver = _Driver(self, segment)
+        for _ in range(num_cycles):
+            driver.step()
+
     def run(self, segment: Segment) -> Found:
         """One instruction, and the cycles until the last head is read."""
-        found = Found()
-        starts: list[int] = []
-        is_done: list[int] = []
-        next_start, cycle = 0, 0
-        num_words = len(segment.gaps)
-        while not is_done or cycle <= is_done[0] + softmax.READ_CYCLES:
-            assert cycle < MAX_CYCLES
-            levels = {"is_fresh": int(segment.is_fresh), "is_final": int(segment.is_final)}
-            word = {}
-            if cycle == next_start and len(starts) < num_words:
-                word = self._describe(segment, len(starts))
-                next_start += segment.gaps[len(starts)]
-                starts.append(cycle)
-            self.step(**levels, **word, read_head=self.num_heads - 1)
+        driver, found = _Driver(self, segment), Found()
+        done_cycles: list[int] = []
+        while not done_cycles or driver.cycle <= done_cycles[0] + softmax.READ_CYCLES:
+            assert driver.cycle < MAX_CYCLES
+            cycle = driver.step()
             if self.read("weights_valid"):
-                found.words.append(self._take_word(cycle - starts[len(found.words)]))
+                found.words.append(self._take_word(cycle - driver.starts[len(found.words)]))
             if self.read("is_done"):
-                is_done.append(cycle)
-            cycle += 1
+                done_cycles.append(cycle)
+        assert len(done_cycles) == 1
+        assert len(found.words) == len(segment.gaps)
         found.last_head = self.read_results()
-        found.tail = is_done[0] - starts[-1]
+        found.tail = done_cycles[0] - driver.starts[-1]
         memory = self.simulation.inspect_mem(self.block.get_memblock_by_name("unit_sum_totals"))
         found.totals = [memory[head] for head in range(self.num_heads)]
-        assert len(is_done) == 1
-        assert len(found.words) == num_words
         return found
-
-    def _describe(self, segment: Segment, number: int) -> dict[str, int]:
-        """Inputs of a word of logits."""
-        block, head = divmod(number, self.num_heads)
-        return {
-            "word_valid": 1,
-            "logits": pack(segment.logits[block, head].tolist(), 24),
-            "visible": pack(segment.visible[block, head].tolist(), 1),
-            "is_first_block": int(block == 0),
-            "is_last_block": int(block == len(segment.logits) - 1),
-            "head": head,
-            "word_index": number,
-        }
 
     def _take_word(self, latency: int) -> FoundWord:
         word = self.read("weights")
         weights = [word >> 16 * lane & 0xFFFF for lane in range(self.num_lanes)]
         exponent = to_signed(self.read("exponent"), 17)
         return FoundWord(latency, self.read("weights_index"), weights, exponent)
+
+
+class _Driver:
+    """Gives the words of an instruction to the unit, as far apart as it says."""
+
+    def __init__(self, bench: SoftmaxBench, segment: Segment) -> None:
+        self.bench, self.segment = bench, segment
+        self.starts: list[int] = []
+        self.cycle = 0
+        self.next_start = 0
+
+    def step(self) -> int:
+        """One cycle; gives its number."""
+        number, word = len(self.starts), {}
+        if self.cycle == self.next_start and number < len(self.segment.gaps):
+            word = self._describe(number)
+            self.next_start += self.segment.gaps[number]
+            self.starts.append(self.cycle)
+        self.bench.step(
+            is_fresh=int(self.segment.is_fresh),
+            is_final=int(self.segment.is_final),
+            read_head=self.bench.num_heads - 1,
+            **word,
+        )
+        self.cycle += 1
+        return self.cycle - 1
+
+    def _describe(self, number: int) -> dict[str, int]:
+        """Inputs of a word of logits."""
+        block, head = divmod(number, self.bench.num_heads)
+        return {
+            "word_valid": 1,
+            "logits": pack(self.segment.logits[block, head].tolist(), 24),
+            "visible": pack(self.segment.visible[block, head].tolist(), 1),
+            "is_first_block": int(block == 0),
+            "is_last_block": int(block == len(self.segment.logits) - 1),
+            "head": head,
+            "word_index": number,
+        }
 
 
 @cache

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.whole.context import compute_reciprocal
-from fastcar.reference.integer.whole.softmax import compute_softmax_words
+from fastcar.reference.integer.whole.softmax import MAX_VISIBLE_TOKENS, compute_softmax_words
+from fastcar.rtl.assertions import ProtocolError
 from fastcar.rtl.attention import softmax
 from fastcar.rtl.attention.formats import NO_EXPONENT
 from tests.rtl.attention.softmax_bench import Found, Segment, get_bench, join_segments
@@ -105,3 +107,75 @@ def test_equals_the_reference_in_every_word_and_cycle(
         found = bench.run(segment)
         check(segments[first : number + 1], found)
         check_tail(segment, found)
+
+
+@given(st.integers(0, 200), st.data())
+def test_clear_forgets_what_is_under_way(num_cycles: int, data: st.DataObject) -> None:
+    """An instruction that is cut off gives nothing any more, and the next one is right."""
+    size = 4, 3
+    bench = get_bench(*size)
+    bench.step(clear=1)
+    begun = data.draw(draw_segment(size, is_fresh=True, is_final=True))
+    bench.begin(begun, num_cycles)
+    bench.step(clear=1)
+    for _ in range(30):
+        bench.step(is_final=1)
+        assert not bench.read("weights_valid")
+        assert not bench.read("is_done")
+    following = data.draw(draw_segment(size, is_fresh=True, is_final=True))
+    found = bench.run(following)
+    check([following], found)
+    check_tail(following, found)
+
+
+@given(st.data())
+def test_every_head_is_read_from_its_own_place(data: st.DataObject) -> None:
+    size = data.draw(st.sampled_from(SIZES))
+    bench = get_bench(*size)
+    bench.step(clear=1)
+    segment = data.draw(draw_segment(size, is_fresh=True, is_final=True))
+    bench.run(segment)
+    expected = compute_softmax_words(*join_segments([segment]), size[0])
+    reciprocal, bit_length = compute_reciprocal(expected.total)
+    for head in data.draw(st.permutations(range(size[1]))):
+        exponent = expected.exponents[head, -1]
+        assert bench.read_head(head) == (exponent, reciprocal[head], bit_length[head])
+
+
+def make_equal_keys(size: tuple[int, int], num_blocks: int) -> Segment:
+    """Words of keys with the largest weight there is."""
+    shape = num_blocks, size[1], size[0]
+    logits, visible = np.full(shape, -1), np.ones(shape, np.bool_)
+    return Segment(logits, visible, [size[0]] * num_blocks * size[1], is_fresh=True, is_final=True)
+
+
+def test_sums_of_as_many_keys_as_are_allowed_fit() -> None:
+    bench = get_bench(16, 1)
+    bench.step(clear=1)
+    segment = make_equal_keys((16, 1), MAX_VISIBLE_TOKENS // 16)
+    found = bench.run(segment)
+    check([segment], found)
+    assert found.last_head[2] == 40
+
+
+def test_refuses_a_sum_that_does_not_fit() -> None:
+    bench = get_bench(16, 1)
+    bench.step(clear=1)
+    with pytest.raises(ProtocolError, match="the sum of the weights fits 40 bits"):
+        bench.run(make_equal_keys((16, 1), MAX_VISIBLE_TOKENS // 16 + 2))
+
+
+def test_refuses_a_word_that_comes_too_early() -> None:
+    bench = get_bench(4, 1)
+    bench.step(clear=1)
+    bench.step(word_valid=1)
+    for _ in range(2):
+        bench.step()
+    with pytest.raises(ProtocolError, match="words of logits at least L cycles apart"):
+        bench.step(word_valid=1)
+
+
+@pytest.mark.parametrize("num_heads", [0, 65])
+def test_refuses_numbers_of_heads_that_it_has_no_place_for(num_heads: int) -> None:
+    with pytest.raises(ArgumentError, match=f"^num_heads = {num_heads}: must be from 1 to 64$"):
+        softmax.count_head_bits(num_heads)
