@@ -12,7 +12,7 @@ import fastcar.rtl.core
 BANNERS = ["Ports", "State", "Datapath", "Control", "Assertions"]
 UNITS = sorted(
     path
-    for path in Path(fastcar.rtl.core.__file__).parent.glob("*.py")
+    for path in Path(fastcar.rtl.core.__file__).parent.rglob("*.py")
     if re.search(r"^class \w+Inputs\b", path.read_text(encoding="utf-8"), re.MULTILINE)
     and path.stem not in ("core_ports", "instruction_check", "vector_memory")
 )

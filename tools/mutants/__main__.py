@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools.mutants.arguments import ARGUMENT_MUTANTS
+from tools.mutants.attention_units import ATTENTION_UNIT_MUTANTS
 from tools.mutants.commands import COMMAND_MUTANTS
 from tools.mutants.cosim import COSIM_MUTANTS
 from tools.mutants.inputs import INPUT_MUTANTS
@@ -47,6 +48,7 @@ MUTANTS = (
     *INT8_MUTANTS,
     *INPUT_MUTANTS,
     *RTL_MUTANTS,
+    *ATTENTION_UNIT_MUTANTS,
     *KERNEL_MUTANTS,
     *COSIM_MUTANTS,
     *NATIVE_MUTANTS,
