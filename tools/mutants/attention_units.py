@@ -111,7 +111,7 @@ _SUM = (
         "running_sum",
         "a fresh head keeps its sum",
         "counted = mask(before, ~inputs.is_restart)",
-        "counted = mask(before, ~inputs.is_restart | ~inputs.is_last)",
+        "counted = before",
         TEST_SOFTMAX,
     ),
     _bug(
@@ -133,9 +133,9 @@ _SUM = (
 _RECIPROCAL = (
     _bug(
         "reciprocal",
-        "quotient of 32 ones",
-        "dividend = pyrtl.concat(remainder_q, one)",
-        "dividend = pyrtl.concat(remainder_q, ~load)",
+        "dividend begins with 16 ones and a zero",
+        "(load, (1 << (DIVISOR_BITS - 1)) - 1)",
+        "(load, (1 << (DIVISOR_BITS - 1)) - 2)",
         "reciprocal",
     ),
     _bug(
