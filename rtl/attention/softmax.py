@@ -73,7 +73,8 @@ class SoftmaxInputs:
         is_last_block: 1 bit, it is the last one.
         head: number of its head, as wide as `count_head_bits`.
         word_index: any number, given back with the weights.
-        read_head: register as wide as head, of the reader.
+        exponent_head: register as wide as head, of the reader of M.
+        reciprocal_head: register, likewise, of the reader of R and e.
     """
 
     clear: pyrtl.WireVector
@@ -86,7 +87,8 @@ class SoftmaxInputs:
     is_last_block: pyrtl.WireVector
     head: pyrtl.WireVector
     word_index: pyrtl.WireVector
-    read_head: pyrtl.Register
+    exponent_head: pyrtl.Register
+    reciprocal_head: pyrtl.Register
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ def make_softmax(name: str, num_heads: int, inputs: SoftmaxInputs) -> SoftmaxOut
             is_finished=delay(is_asked_for, 1, f"{name}_is_finished", inputs.clear),
             head=divided_head_q,
             total=total.reader_total,
-            reader_head=inputs.read_head,
+            reader_head=inputs.reciprocal_head,
         ),
     )
     _, is_last_head = follow_head(word.head, num_heads)
@@ -206,7 +208,7 @@ def _compare(name: str, inputs: SoftmaxInputs) -> ComparisonOutputs:
                 is_restart=inputs.is_fresh & inputs.is_first_block,
                 is_last_block=inputs.is_last_block,
             ),
-            reader_head=inputs.read_head,
+            reader_head=inputs.exponent_head,
         ),
     )
 

@@ -30,7 +30,7 @@ def draw_logit_scale(config: AcceleratorConfig, random: Random) -> dict[str, int
 def list_scores_and_context(
     config: AcceleratorConfig, random: Random, slot: int = 0, decides: bool = True
 ) -> list[Instruction]:
-    """One or two segments of random blocks for every group, tapped somewhere, then their contexts."""
+    """Segments of random blocks for every group, tapped somewhere, then their contexts."""
     attention = config.attention
     assert attention is not None
     program = [load(config, random, Buffer.H, config.query_words, slot)]

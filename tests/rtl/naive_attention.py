@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fastcar.rtl.attention.config import AttentionConfig
 from fastcar.rtl.instruction import Buffer, Instruction
 from tests.rtl import naive
-from tests.rtl.naive_core import NaiveCore, update_digest
+from tests.rtl.naive_core import NaiveCore, limit, update_digest
 from tests.rtl.wires import pack, unpack
 
 EXPONENTIALS = [round(2**15 * 2 ** (j / 256)) for j in range(256)]
@@ -60,10 +60,6 @@ class NaiveAttentionCore(NaiveCore):
         """Sizes."""
         assert self.config.attention is not None
         return self.config.attention
-
-    def execute_gemv(self, instruction: Instruction) -> None:
-        """With the narrow limit of keys and values."""
-        self.write(Buffer(instruction.target), limit(instruction, self.multiply(instruction)))
 
     def execute_embed(self, instruction: Instruction) -> None:
         """LOAD from the row of the slot's token."""
@@ -125,7 +121,7 @@ class NaiveAttentionCore(NaiveCore):
 
     def execute_context(self, instruction: Instruction) -> None:
         """Values times weights, shifted to the last exponent of their head; divided at the end."""
-        attention, lanes, options = self.attention, self.config.num_lanes, instruction.options
+        attention, options = self.attention, instruction.options
         if options["is_fresh"]:
             self.accumulators = [0] * attention.key_size
         address, word = instruction.address, instruction.columns
@@ -177,10 +173,3 @@ class NaiveAttentionCore(NaiveCore):
         lanes = self.config.num_lanes
         beats = (self.memory.get((address + beat) % 2**32, 0) for beat in range(num_beats))
         return [value for beat in beats for value in unpack(beat, 8, lanes)]
-
-
-def limit(instruction: Instruction, values: list[int]) -> list[int]:
-    """Limited to int8 where the instruction is narrow."""
-    if not instruction.gate_shift & 1:
-        return values
-    return [max(-127, min(127, value)) for value in values]

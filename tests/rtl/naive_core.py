@@ -106,8 +106,11 @@ class NaiveCore:
         return naive.gemv(weights, vector, multipliers, instruction.shift)
 
     def execute_gemv(self, instruction: Instruction) -> None:
-        """The product to the target."""
-        self.write(Buffer(instruction.target), self.multiply(instruction))
+        """The product to the target; with attention perhaps a narrow one."""
+        values = self.multiply(instruction)
+        if self.config.attention is not None:
+            values = limit(instruction, values)
+        self.write(Buffer(instruction.target), values)
 
     def execute_gemv_silu(self, instruction: Instruction) -> None:
         """Hidden activations of G and the product to the target."""
@@ -131,6 +134,13 @@ class NaiveCore:
         """Squared distance of N and K."""
         inputs, cached = (self.read(buffer, instruction.rows) for buffer in (Buffer.N, Buffer.K))
         self.decisions.append((instruction.slot, naive.squared_distance(inputs, cached)))
+
+
+def limit(instruction: Instruction, values: list[int]) -> list[int]:
+    """Limited to int8 where the instruction is narrow."""
+    if not instruction.gate_shift & 1:
+        return values
+    return [max(-127, min(127, value)) for value in values]
 
 
 def update_digest(digest: int, beat: int, beat_bits: int) -> int:

@@ -94,7 +94,8 @@ class SoftmaxBench:
             wires = {name: pyrtl.Input(bits, name) for name, bits in widths.items()}
             read_head_q = pyrtl.Register(head_bits, "read_head_q")
             read_head_q.next <<= pyrtl.Input(head_bits, "read_head")
-            expose(make_softmax("unit", num_heads, SoftmaxInputs(**wires, read_head=read_head_q)))
+            readers = {"exponent_head": read_head_q, "reciprocal_head": read_head_q}
+            expose(make_softmax("unit", num_heads, SoftmaxInputs(**wires, **readers)))
         assert poison_collisions(self.block) == 5
         self.simulation: Any = NativeSimulation(tracer=None, block=self.block)
         self.idle = dict.fromkeys([*widths, "read_head"], 0)
