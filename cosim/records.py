@@ -56,6 +56,7 @@ class RetireRecord:
         start_cycle: in which the core began its first instruction.
         end_cycle: in which the core ended its last instruction.
         digest: of the beats that it stored, `fastcar.reference.integer.digest`.
+        token: that it picked; 0 if it picked none, or without attention.
     """
 
     order: int
@@ -64,11 +65,17 @@ class RetireRecord:
     start_cycle: int
     end_cycle: int
     digest: int
+    token: int = 0
 
 
 DECISION_PORTS = tuple(member.name for member in fields(CommitRecord))
-RETIRE_PORTS = tuple(member.name for member in fields(RetireRecord))
-"""Members of the records; also names of their ports, behind `decision_` and `retire_`."""
+"""Members of the record; also names of their ports, behind `decision_`."""
+
+
+def list_retire_ports(config: AcceleratorConfig) -> tuple[str, ...]:
+    """The members of a retirement that an accelerator has ports for, behind `retire_`."""
+    has_token = config.attention is not None
+    return tuple(one.name for one in fields(RetireRecord) if has_token or one.name != "token")
 
 
 @dataclass(frozen=True)
@@ -150,11 +157,11 @@ def read_decision(get: GetPort) -> CommitRecord | None:
     return CommitRecord(**values, computes=computes)
 
 
-def read_retire(get: GetPort) -> RetireRecord | None:
+def read_retire(config: AcceleratorConfig, get: GetPort) -> RetireRecord | None:
     """The retirement that is recorded in this cycle, if any."""
     if not get("retire_valid"):
         return None
-    return RetireRecord(**{name: get(f"retire_{name}") for name in RETIRE_PORTS})
+    return RetireRecord(**{name: get(f"retire_{name}") for name in list_retire_ports(config)})
 
 
 def read_counters(config: AcceleratorConfig, get: GetPort) -> Counters:

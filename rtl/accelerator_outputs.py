@@ -85,8 +85,10 @@ def make_retire_outputs(
     make_output("retire_valid", record.valid)
     make_output("retire_order", record.order)
     make_output("retire_core", record.core)
-    for member in ("slot", "start_cycle", "end_cycle", "digest"):
-        make_output(f"retire_{member}", getattr(record.retirement, member))
+    for member in ("slot", "start_cycle", "end_cycle", "digest", "token"):
+        wire = getattr(record.retirement, member)
+        if wire is not None:
+            make_output(f"retire_{member}", wire)
 
 
 def make_register_outputs(scheduler: SchedulerOutputs, error: ErrorReport) -> None:

@@ -42,7 +42,7 @@ class ErrorCode(IntEnum):
     NEVER_DECIDED = 10
     """The slot waits for a decision that nothing on its way can bring."""
     ORDER = 11
-    """An instruction of attention whose predecessor is missing; the core says so."""
+    """What the instruction goes on from is not there: a sum, a norm or a token (section 8)."""
 
 
 @dataclass(frozen=True)

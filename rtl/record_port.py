@@ -54,12 +54,14 @@ def make_retire_port(retirements: Sequence[Retirement], clear: pyrtl.WireVector)
     for number in reversed(range(len(retirements) - 1)):
         core = pyrtl.select(retirements[number].valid, pyrtl.Const(number, CORE_BITS), core)
     valid = pyrtl.rtl_any(*(retirement.valid for retirement in retirements))
+    tokens = [one.token for one in retirements if one.token is not None]
     chosen = Retirement(
         valid,
         select_value([one.slot for one in retirements], core),
         select_value([one.start_cycle for one in retirements], core),
         select_value([one.end_cycle for one in retirements], core),
         select_value([one.digest for one in retirements], core),
+        select_value(tokens, core) if tokens else None,
     )
     return RetireRecord(valid, make_order("retire", valid, clear), core, chosen, tuple(ready))
 

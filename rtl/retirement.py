@@ -3,7 +3,8 @@
 The record begins with the first instruction that the core executes in a run, or after its last
 retirement, SCORE or DISTANCE, and ends with the instruction that is marked `is_last`. The digest of
 the beats stored in between is digest = rotl(digest, 1) xor (the xor of the beat's 32-bit parts),
-from 0.
+from 0; it goes on with words of logits in the same way. With attention the record names the token
+that the instruction which ended the slot has picked, if it was a PICK that is final (D-47).
 
 Contract: the record is offered from the cycle after the last one of the instruction on, and held
 until it is taken. At most one is pending: the sequencer waits.
@@ -11,20 +12,35 @@ until it is taken. At most one is pending: the sequencer waits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import xor
 
 import pyrtl
 
 from fastcar.rtl.assertions import require, require_stable
+from fastcar.rtl.circuits import mask
 from fastcar.rtl.counters import COUNTER_BITS
-from fastcar.rtl.instruction import FIELD_BITS
+from fastcar.rtl.instruction import FIELD_BITS, Opcode, split_options
 from fastcar.rtl.lanes import split_lanes
 from fastcar.rtl.registers import drive, make_register
 from fastcar.rtl.sequencer import DECISION_OPCODES, SequencerOutputs, is_one_of
 
 DIGEST_BITS = 32
+TOKEN_BITS = 16
+
+
+@dataclass(frozen=True)
+class LogitWord:
+    """A word of logits that the digest goes on with.
+
+    Attributes:
+        valid: 1 bit; not in the first cycle of an instruction, nor while beats are stored.
+        word: L int16.
+    """
+
+    valid: pyrtl.WireVector
+    word: pyrtl.WireVector
 
 
 @dataclass(frozen=True)
@@ -39,6 +55,8 @@ class RetirementInputs:
         is_beat_sent: 1 bit, a beat is stored in this cycle.
         beat: L bytes.
         ready: 1 bit, the record is taken.
+        token: 16 bits, valid when an instruction is finished; None: the record has no token.
+        logits: of the running instruction; None: there are none.
     """
 
     reset: pyrtl.WireVector
@@ -48,6 +66,8 @@ class RetirementInputs:
     is_beat_sent: pyrtl.WireVector
     beat: pyrtl.WireVector
     ready: pyrtl.WireVector
+    token: pyrtl.WireVector | None = None
+    logits: LogitWord | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +80,7 @@ class Retirement:
         start_cycle: 48 bits, first cycle of the first instruction.
         end_cycle: 48 bits, last cycle of the last instruction.
         digest: 32 bits, of the words that the slot stored.
+        token: 16 bits, what PICK gave, 0 for anything else; None without attention.
     """
 
     valid: pyrtl.WireVector
@@ -67,6 +88,7 @@ class Retirement:
     start_cycle: pyrtl.WireVector
     end_cycle: pyrtl.WireVector
     digest: pyrtl.WireVector
+    token: pyrtl.WireVector | None = None
 
 
 def make_retirement(name: str, sequencer: SequencerOutputs, inputs: RetirementInputs) -> Retirement:
@@ -89,15 +111,27 @@ def make_retirement(name: str, sequencer: SequencerOutputs, inputs: RetirementIn
     drive(is_begun_q, (is_beginning, 1), (is_ended_q, 0), clear=forget)
     drive(is_ended_q, (pyrtl.Const(1, 1), is_ending), clear=forget)
     drive(start_cycle_q, (is_beginning, inputs.cycle))
-    # No beat is sent in an instruction's first cycle, in which its operands are read.
-    drive(digest_q, (inputs.is_beat_sent, update_digest(digest_q, inputs.beat)), (is_beginning, 0))
+    # Nothing is sent in an instruction's first cycle, in which its operands are read.
+    steps = [(inputs.is_beat_sent, update_digest(digest_q, inputs.beat))]
+    if inputs.logits is not None:
+        steps.append((inputs.logits.valid, update_digest(digest_q, inputs.logits.word)))
+    drive(digest_q, *steps, (is_beginning, 0))
 
     # Assertions.
     require(
         inputs.reset | ~(inputs.is_beat_sent & sequencer.is_first_cycle),
         f"{name} sees no beat in a first cycle",
     )
-    return _offer(name, inputs, is_retiring, fields["slot"], (start_cycle_q, digest_q))
+    if inputs.logits is not None:
+        is_early = inputs.is_beat_sent | sequencer.is_first_cycle
+        require(
+            inputs.reset | ~(inputs.logits.valid & is_early),
+            f"{name} sees no logits beside a beat or in a first cycle",
+        )
+    retirement = _offer(name, inputs, is_retiring, fields["slot"], (start_cycle_q, digest_q))
+    if inputs.token is None:
+        return retirement
+    return replace(retirement, token=_offer_token(name, inputs, fields, retirement.valid))
 
 
 def _offer(
@@ -130,6 +164,22 @@ def _offer(
     require_stable(f"{name}_record", inputs.reset, valid_q, inputs.ready, payload)
     require(inputs.reset | ~(is_retiring & valid_q), f"{name} has one record pending")
     return Retirement(valid_q, slot_q, record_start_cycle_q, record_end_cycle_q, record_digest_q)
+
+
+def _offer_token(
+    name: str,
+    inputs: RetirementInputs,
+    fields: dict[str, pyrtl.WireVector],
+    valid: pyrtl.WireVector,
+) -> pyrtl.Register:
+    """16 bits beside the record: the token of a final PICK."""
+    assert inputs.token is not None
+    is_final = split_options(fields["reserved"])["is_final"]
+    token_q = make_register(TOKEN_BITS, f"{name}_record_token")
+    is_picked = is_one_of(fields, (Opcode.PICK,)) & is_final
+    drive(token_q, (~valid, mask(inputs.token, is_picked)))
+    require_stable(f"{name}_token", inputs.reset, valid, inputs.ready, token_q)
+    return token_q
 
 
 def update_digest(digest: pyrtl.WireVector, beat: pyrtl.WireVector) -> pyrtl.WireVector:

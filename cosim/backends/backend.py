@@ -167,7 +167,7 @@ class RunRecords:
             get: reads the ports of records as they were then; None: as they are.
         """
         get = self._get if get is None else get
-        decision, retire = read_decision(get), read_retire(get)
+        decision, retire = read_decision(get), read_retire(self._config, get)
         self._decisions += () if decision is None else (decision,)
         self._retires += () if retire is None else (retire,)
 

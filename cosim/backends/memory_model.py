@@ -51,10 +51,21 @@ class SharedMemory:
         """One beat as the number on the wires, byte 0 in the lowest bits."""
         return int.from_bytes(self.beats[address].tobytes(), "little")
 
-    def write_beat(self, address: int, value: int) -> None:
-        """Store the number on the wires."""
+    def write_beat(self, address: int, value: int, strobe: int | None = None) -> None:
+        """Store the number on the wires.
+
+        Args:
+            address: in beats.
+            value: byte 0 in the lowest bits.
+            strobe: bit k says whether byte k is stored; None: all are.
+        """
         num_bytes = self.beats.shape[1]
-        self.beats[address] = np.frombuffer(value.to_bytes(num_bytes, "little"), np.uint8)
+        content = np.frombuffer(value.to_bytes(num_bytes, "little"), np.uint8)
+        if strobe is None:
+            self.beats[address] = content
+            return
+        is_stored = [bool(strobe >> byte & 1) for byte in range(num_bytes)]
+        self.beats[address, is_stored] = content[is_stored]
 
     def write_bytes(self, address: int, content: bytes) -> None:
         """Store bytes from the start of a beat on; the last beat is padded with zeros."""
@@ -121,7 +132,7 @@ class MemoryChannel:
         self._open_writes: deque[tuple[int, bool]] = deque()  # Cycle of the answer, error.
         self._driven: MemoryToCore[int] | None = None
         self._held_request: tuple[int, int] | None = None
-        self._held_write: tuple[int, int] | None = None
+        self._held_write: tuple[int, ...] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -216,7 +227,9 @@ class MemoryChannel:
 
     def _observe_write(self, core: CoreToMemory[int], is_ready: int) -> None:
         address = core.write_address
-        offered = (address, core.write_data) if core.write_valid else None
+        strobe = core.write_strobe
+        beat = (address, core.write_data) if strobe is None else (address, core.write_data, strobe)
+        offered = beat if core.write_valid else None
         self._check_held("write", self._held_write, offered)
         self._held_write = None if is_ready else offered
         if offered is None or not is_ready:
@@ -225,12 +238,12 @@ class MemoryChannel:
             self._refuse(5, f"more than {MAX_OPEN_WRITES} writes are open")
         is_error = address in self.settings.write_errors or address not in self.memory
         if not is_error:
-            self.memory.write_beat(address, core.write_data)
+            self.memory.write_beat(address, core.write_data, strobe)
         self._open_writes.append((self._cycle + self.settings.latency_cycles, is_error))
         self.num_write_beats += 1
 
     def _check_held(
-        self, what: str, held: tuple[int, int] | None, offered: tuple[int, int] | None
+        self, what: str, held: tuple[int, ...] | None, offered: tuple[int, ...] | None
     ) -> None:
         if held is not None and offered != held:
             self._refuse(2, f"{what} {held} became {offered} before its transfer")

@@ -26,7 +26,7 @@ from fastcar.cosim.backends.native_loop.recording import list_signals
 from fastcar.cosim.backends.native_loop.refusals import make_channel_error
 from fastcar.cosim.backends.native_loop.state import LoopState, make_loop_state, make_wires
 from fastcar.cosim.native import NativeSimulation
-from fastcar.cosim.records import DECISION_PORTS, RETIRE_PORTS, GetPort
+from fastcar.cosim.records import DECISION_PORTS, GetPort, list_retire_ports
 from fastcar.cosim.wave.recording import Recorder
 from fastcar.rtl.accelerator import make_accelerator
 from fastcar.rtl.config import AcceleratorConfig
@@ -101,20 +101,20 @@ class NativeBackend:
             self.simulation.settle()
             if stop is Stop.VIOLATION:
                 raise make_channel_error(state, self.simulation.inspect)
-            _take_records(state, records)
+            _take_records(self.config, state, records)
             if self._observer is not None:
                 self._observer(self.simulation.inspect)
             if stop is Stop.DONE:
                 return
 
 
-def _take_records(state: LoopState, records: RunRecords) -> None:
+def _take_records(config: AcceleratorConfig, state: LoopState, records: RunRecords) -> None:
     """What the loop copied, as records."""
     run = state.run[0]
     for row in state.decisions[: run["num_decisions"]]:
         records.observe(_read(row, "decision", DECISION_PORTS))
     for row in state.retires[: run["num_retires"]]:
-        records.observe(_read(row, "retire", RETIRE_PORTS))
+        records.observe(_read(row, "retire", list_retire_ports(config)))
     run["num_decisions"] = run["num_retires"] = 0
 
 

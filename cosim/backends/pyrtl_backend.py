@@ -28,7 +28,7 @@ from fastcar.cosim.records import GetPort
 from fastcar.cosim.wave.recording import Recorder, Signal, place_signals
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.accelerator import make_accelerator
-from fastcar.rtl.channel import CHANNEL_PORTS, CoreToMemory
+from fastcar.rtl.channel import CoreToMemory, list_channel_ports
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.reset import LONG_RESET_CYCLES
 
@@ -183,6 +183,7 @@ class _Run:
         recorder: Recorder | None,
     ) -> None:
         self.stepper, self.settings, self.recorder = stepper, settings, recorder
+        self.config = config
         self.driver = InstructionDriver(program, settings)
         self.channels = {
             f"core{core}": MemoryChannel(f"core{core}", memory, settings.channels)
@@ -210,7 +211,7 @@ class _Run:
                 self.recorder.add(lambda name: inputs[name] if name in inputs else get(name))
         self.driver.observe(bool(get("instruction_ready")))
         for name, channel in self.channels.items():
-            channel.observe(read_channel(get, name))
+            channel.observe(read_channel(self.config, get, name))
         self.records.observe()
         return has_begun and bool(get("done"))
 
@@ -230,9 +231,9 @@ def drive_channel(inputs: dict[str, int], name: str, channel: MemoryChannel) -> 
     inputs |= {f"{name}_{port}": value for port, value in vars(channel.drive()).items()}
 
 
-def read_channel(get: GetPort, name: str) -> CoreToMemory[int]:
+def read_channel(config: AcceleratorConfig, get: GetPort, name: str) -> CoreToMemory[int]:
     """What core `name` drives on its channel."""
-    ports = (port.name for port in CHANNEL_PORTS if not port.is_from_memory)
+    ports = (port.name for port in list_channel_ports(config) if not port.is_from_memory)
     return CoreToMemory(**{port: get(f"{name}_{port}") for port in ports})
 
 

@@ -32,7 +32,7 @@ from fastcar.reference.cache_files import (
 )
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.hidden_paths import open_hidden, remove_abandoned
-from fastcar.rtl.channel import CHANNEL_PORTS
+from fastcar.rtl.channel import list_channel_ports
 from fastcar.rtl.reset import LONG_RESET_CYCLES
 
 HARNESS_FILE = "verilator_harness.cpp"
@@ -222,10 +222,11 @@ def make_ports_header(design: VerilogDesign) -> str:
         f"#define FASTCAR_LONG_RESET_CYCLES {LONG_RESET_CYCLES}",
         f"#define FASTCAR_BEAT_BYTES {config.beat_bytes}",
         f"#define FASTCAR_NUM_ASSERTIONS {len(design.assertions)}",
+        f"#define FASTCAR_HAS_STROBES {int(config.attention is not None)}",
     ]
     for name, members in lists.items():
         lines.append(f"#define FASTCAR_{name}(X) " + " ".join(f"X({one})" for one in members))
-    channel = " ".join(f"X(k, {port.name})" for port in CHANNEL_PORTS)
+    channel = " ".join(f"X(k, {port.name})" for port in list_channel_ports(config))
     lines.append(f"#define FASTCAR_CHANNEL(X, k) {channel}")
     pins = " ".join(f"X({port.name}, {port.num_bytes})" for port in design.ports)
     lines.append(f"#define FASTCAR_PINS(X) {pins}")

@@ -25,6 +25,7 @@ namespace {
 constexpr size_t kMaxOpenWrites = 65535;
 constexpr size_t kInstructionBytes = 16;
 constexpr size_t kBeatBytes = FASTCAR_BEAT_BYTES;
+constexpr uint64_t kAllBytes = ~uint64_t{0};
 constexpr size_t kNumCores = FASTCAR_NUM_CORES;
 constexpr size_t kLongResetCycles = FASTCAR_LONG_RESET_CYCLES;
 
@@ -252,22 +253,44 @@ private:
         const uint32_t address = ports_.write_address;
         uint8_t data[kBeatBytes];
         std::memcpy(data, &ports_.write_data, kBeatBytes);
+        const uint64_t strobe = get_strobe();
         if (is_write_held_ && (!is_offered || address != held_write_address_ ||
+                               strobe != held_write_strobe_ ||
                                std::memcmp(data, held_write_data_, kBeatBytes) != 0)) {
             return refuse(2, "a write changed before its transfer");
         }
         is_write_held_ = is_offered && !ports_.write_ready;
         held_write_address_ = address;
+        held_write_strobe_ = strobe;
         std::memcpy(held_write_data_, data, kBeatBytes);
         if (!is_offered || is_write_held_) return true;
         if (open_writes_.size() >= kMaxOpenWrites) return refuse(5, "more than 65535 writes are open");
         const bool is_error =
             is_listed(address, settings_.write_errors, settings_.num_write_errors) ||
             address >= settings_.num_beats;
-        if (!is_error) std::memcpy(settings_.memory + address * kBeatBytes, data, kBeatBytes);
+        if (!is_error) write_beat(address, data, strobe);
         open_writes_.push_back(OpenWrite{cycle_ + settings_.latency_cycles, is_error});
         ++num_write_beats;
         return true;
+    }
+
+    // A bit for each byte of a beat; kAllBytes where the channel has no strobe.
+    uint64_t get_strobe() const {
+#if FASTCAR_HAS_STROBES
+        return ports_.write_strobe;
+#else
+        return kAllBytes;
+#endif
+    }
+
+    void write_beat(uint64_t address, const uint8_t* data, uint64_t strobe) {
+        uint8_t* beat = settings_.memory + address * kBeatBytes;
+        if (strobe == kAllBytes) {
+            std::memcpy(beat, data, kBeatBytes);
+            return;
+        }
+        for (size_t byte = 0; byte < kBeatBytes; ++byte)
+            if (strobe >> byte & 1) beat[byte] = data[byte];
     }
 
     CorePorts ports_;
@@ -287,6 +310,7 @@ private:
     uint32_t held_request_num_beats_ = 0;
     bool is_write_held_ = false;
     uint32_t held_write_address_ = 0;
+    uint64_t held_write_strobe_ = 0;
     uint8_t held_write_data_[kBeatBytes] = {};
 };
 

@@ -209,7 +209,7 @@ class Recorder:
             drive_channel(inputs, name, channel)
         self._step(inputs)
         for name, channel in channels.items():
-            channel.observe(read_channel(self._get, name))
+            channel.observe(read_channel(self.config, self._get, name))
 
     def _step(self, inputs: dict[str, int]) -> None:
         self._input_lines.append(format_line(self._inputs, inputs.__getitem__))

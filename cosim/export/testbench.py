@@ -16,13 +16,14 @@ from fastcar.cosim.export.recording import Recording
 from fastcar.cosim.program.memory_image import Beats
 from fastcar.cosim.records import (
     DECISION_PORTS,
-    RETIRE_PORTS,
     CommitRecord,
     Counters,
     RetireRecord,
+    list_retire_ports,
 )
 from fastcar.cosim.verilog.verilog_ports import Port
-from fastcar.rtl.channel import CHANNEL_PORTS
+from fastcar.rtl.channel import list_channel_ports
+from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.counters import COUNTER_BITS
 from fastcar.rtl.instruction import INSTRUCTION_BITS
 
@@ -55,11 +56,12 @@ def make_layer_files(
 ) -> dict[str, str]:
     """Program and everything expected of it, by name; names begin with `prefix`."""
     counters = flatten_counters(recording.counters)
+    retire_ports = list_retire_ports(recording.config)
     files = {
         PROGRAM_FILE: format_words(recording.program, INSTRUCTION_BITS),
         EXPECTED_MEMORY_FILE: format_changes(recording.memory, recording.memory_after),
         DECISIONS_FILE: format_records(recording.decisions, DECISION_PORTS, "decision", ports),
-        RETIRES_FILE: format_records(recording.retires, RETIRE_PORTS, "retire", ports),
+        RETIRES_FILE: format_records(recording.retires, retire_ports, "retire", ports),
         COUNTERS_FILE: "".join(
             f"{value:0{COUNTER_BITS // 4}x} // {name}\n" for name, value in counters.items()
         ),
@@ -130,10 +132,10 @@ def make_bench(recording: Recording, ports: tuple[Port, ...], counters: dict[str
         .read_text(encoding="utf-8")
         .partition("\n\n")[2]
     )
-    cores = range(config.num_cores)
+    cores, retire_ports = range(config.num_cores), list_retire_ports(config)
     record_widths = {
         kind: sum(get_widths(members, kind, ports).values())
-        for kind, members in (("decision", DECISION_PORTS), ("retire", RETIRE_PORTS))
+        for kind, members in (("decision", DECISION_PORTS), ("retire", retire_ports))
     }
     return template.substitute(
         description=recording.description,
@@ -149,9 +151,9 @@ def make_bench(recording: Recording, ports: tuple[Port, ...], counters: dict[str
         limit_cycles=recording.counters.cycles + MARGIN_CYCLES,
         declarations="\n".join(_declare(ports)),
         connections=",\n".join(_connect(ports)),
-        channels="\n".join(line for core in cores for line in _make_channel(core)),
+        channels="\n".join(line for core in cores for line in _make_channel(config, core)),
         decision_ports=", ".join(f"decision_{member}" for member in DECISION_PORTS),
-        retire_ports=", ".join(f"retire_{member}" for member in RETIRE_PORTS),
+        retire_ports=", ".join(f"retire_{member}" for member in retire_ports),
         counter_checks="\n".join(
             f'            check_counter({place}, {name}, "{name}");'
             for place, name in enumerate(counters)
@@ -172,7 +174,7 @@ def _connect(ports: tuple[Port, ...]) -> Iterator[str]:
         yield f"        .{name}({name})"
 
 
-def _make_channel(core: int) -> Iterator[str]:
+def _make_channel(config: AcceleratorConfig, core: int) -> Iterator[str]:
     """The memory channel of a core, and its writes to the memory."""
     prefix = f"core{core}"
     yield f"    wire [31:0] {prefix}_read_address;"
@@ -180,12 +182,22 @@ def _make_channel(core: int) -> Iterator[str]:
     yield f"        {prefix}_channel ("
     yield "            .clk(clk),"
     yield "            .reset(memory_reset),"
-    for port in CHANNEL_PORTS:
-        if port.name not in ("write_address", "write_data"):
-            yield f"            .{port.name}({prefix}_{port.name}),"
+    ports = [port.name for port in list_channel_ports(config)]
+    for name in ports:
+        if name not in ("write_address", "write_data", "write_strobe"):
+            yield f"            .{name}({prefix}_{name}),"
     yield f"            .read_address({prefix}_read_address),"
     yield f"            .read_beat(memory[{prefix}_read_address])"
     yield "        );"
+    is_written = f"!reset && {prefix}_write_valid && {prefix}_write_ready"
+    beat, data = f"memory[{prefix}_write_address]", f"{prefix}_write_data"
     yield "    always @(posedge clk)"
-    yield f"        if (!reset && {prefix}_write_valid && {prefix}_write_ready)"
-    yield f"            memory[{prefix}_write_address] <= {prefix}_write_data;"
+    if "write_strobe" not in ports:
+        yield f"        if ({is_written})"
+        yield f"            {beat} <= {data};"
+        return
+    yield f"        if ({is_written}) begin"
+    for byte in range(config.beat_bytes):
+        bits = f"[{8 * byte + 7}:{8 * byte}]"
+        yield f"            if ({prefix}_write_strobe[{byte}]) {beat}{bits} <= {data}{bits};"
+    yield "        end"

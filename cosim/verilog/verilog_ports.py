@@ -40,6 +40,7 @@ MEANINGS = {
     "retire_start_cycle": "of its first instruction",
     "retire_end_cycle": "of its last instruction",
     "retire_digest": "of the beats that it stored",
+    "retire_token": "that it picked, 0 if it picked none",
     "counter_cycles": "cycles of the run",
     "counter_dropped": "instructions that a predicate excluded",
     "counter_wait_decision": "cycles of waiting for a decision",

@@ -45,8 +45,8 @@ def test_a_decision_is_read_with_its_sign() -> None:
 
 def test_a_retirement_is_read() -> None:
     ports = {f"retire_{name}": value for name, value in vars(RETIRE).items()} | {"retire_valid": 1}
-    assert read_retire(ports.__getitem__) == RETIRE
-    assert read_retire({"retire_valid": 0}.__getitem__) is None
+    assert read_retire(TINY, ports.__getitem__) == RETIRE
+    assert read_retire(TINY, {"retire_valid": 0}.__getitem__) is None
 
 
 def test_an_error_is_read() -> None:

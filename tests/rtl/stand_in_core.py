@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import pyrtl
 
-from fastcar.rtl.channel import CHANNEL_PORTS, CoreToMemory
+from fastcar.rtl.channel import CoreToMemory, list_channel_ports
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.core_ports import CoreInputs, CoreOutputs
 from fastcar.rtl.error_register import ErrorReport
 from fastcar.rtl.instruction import INSTRUCTION_BITS, Opcode, join_value, split
 from fastcar.rtl.instruction_form import DECIDING_OPCODES, is_opcode
 from fastcar.rtl.registers import drive, increment, latch, make_register
-from fastcar.rtl.retirement import Retirement
+from fastcar.rtl.retirement import TOKEN_BITS, Retirement
 from fastcar.rtl.score_unit import Measure
 
 COLUMN_BITS = 12
@@ -50,7 +50,7 @@ def make_stand_in_core(config: AcceleratorConfig, name: str, inputs: CoreInputs)
     low = pyrtl.Const(0, 1)
     quiet = {
         port.name: pyrtl.Const(0, port.count_bits(config))
-        for port in CHANNEL_PORTS
+        for port in list_channel_ports(config)
         if not port.is_from_memory
     }
     return CoreOutputs(
@@ -63,7 +63,10 @@ def make_stand_in_core(config: AcceleratorConfig, name: str, inputs: CoreInputs)
             slot=fields["slot"],
             value=join_value(fields),
         ),
-        retirement=Retirement(retire_q, fields["slot"], start_q, end_q, pyrtl.Const(0, 32)),
+        retirement=Retirement(
+            *(retire_q, fields["slot"], start_q, end_q, pyrtl.Const(0, 32)),
+            token=None if config.attention is None else pyrtl.Const(0, TOKEN_BITS),
+        ),
         error=ErrorReport(is_last_cycle & is_failed, fields["shift"][:4], instruction_q),
         is_mac_busy=is_busy_q,
         is_read_stalled=low,

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fastcar.cosim.backends.native_loop.state import LoopState, Violation
+from fastcar.cosim.backends.native_loop.state import NO_PLACE, LoopState, Violation
 from fastcar.cosim.backends.native_loop.twister import fill, is_below
 from fastcar.reference.kernels.compilation import bare_device
 from fastcar.rtl.channel import MAX_OPEN_WRITES
@@ -21,6 +21,8 @@ _NONE = Violation.NONE.value
 _REQUEST_CHANGED, _WRITE_CHANGED = Violation.REQUEST_CHANGED.value, Violation.WRITE_CHANGED.value
 _SECOND_REQUEST, _EMPTY_REQUEST = Violation.SECOND_REQUEST.value, Violation.EMPTY_REQUEST.value
 _TOO_MANY_WRITES = Violation.TOO_MANY_WRITES.value
+_ALL_BYTES = -1
+"""The strobe of a channel that has none."""
 _ANSWER_DUE, _STILL_OFFERED = Violation.ANSWER_DUE.value, Violation.STILL_OFFERED.value
 
 
@@ -130,8 +132,10 @@ def _observe_write(state: LoopState, core: int) -> Number:
     is_offered = state.wires.kept[places.write_valid] != 0
     address = np.int64(state.wires.kept[places.write_address])
     start, held = _WORD_BYTES * places.write_data, state.held_writes[core]
+    strobe = _get_strobe(state, core)
     if channel.is_write_held:
         is_same = is_offered and address == channel.held_write_address
+        is_same = is_same and strobe == channel.held_write_strobe
         for byte in range(len(held)):
             is_same = is_same and state.wires.kept_bytes[start + byte] == held[byte]
         if not is_same:
@@ -139,7 +143,7 @@ def _observe_write(state: LoopState, core: int) -> Number:
     is_taken = is_offered and state.wires.inputs[places.write_ready] != 0
     channel.is_write_held = is_offered and not is_taken
     if channel.is_write_held:
-        channel.held_write_address = address
+        channel.held_write_address, channel.held_write_strobe = address, strobe
         for byte in range(len(held)):
             held[byte] = state.wires.kept_bytes[start + byte]
     if not is_taken:
@@ -148,14 +152,30 @@ def _observe_write(state: LoopState, core: int) -> Number:
         return _TOO_MANY_WRITES
     is_error = _is_refused(address, state.write_errors, state.beats)
     if not is_error:
-        for byte in range(len(held)):
-            state.beats[address, byte] = state.wires.kept_bytes[start + byte]
+        _write_beat(state.beats[address], state.wires.kept_bytes, start, strobe)
     last = (channel.first_open + channel.num_open) % MAX_OPEN_WRITES
     state.open_cycles[core, last] = channel.cycle + state.run[0].latency_cycles
     state.open_errors[core, last] = is_error
     channel.num_open += 1
     channel.num_write_beats += 1
     return _NONE
+
+
+@bare_device
+def _write_beat(beat: Array, content: Array, start: int, strobe: int) -> None:
+    """Store the bytes of a beat whose strobe is 1."""
+    for byte in range(len(beat)):
+        if strobe == _ALL_BYTES or strobe >> byte & 1:
+            beat[byte] = content[start + byte]
+
+
+@bare_device
+def _get_strobe(state: LoopState, core: int) -> Number:
+    """A bit for each byte of a beat; all of them where the channel has no strobe (D-47)."""
+    place = state.wires.channels[core].write_strobe
+    if place == NO_PLACE:
+        return np.int64(_ALL_BYTES)
+    return np.int64(state.wires.kept[place])
 
 
 @bare_device

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastcar.cosim.backends.memory_model import ChannelError
-from fastcar.cosim.backends.native_loop.state import LoopState, Violation
+from fastcar.cosim.backends.native_loop.state import NO_PLACE, LoopState, Violation
 from fastcar.cosim.records import GetPort
 from fastcar.rtl.channel import MAX_OPEN_WRITES
 
@@ -16,6 +16,8 @@ RULES = {
     Violation.ANSWER_DUE: 4,
     Violation.STILL_OFFERED: 2,
 }
+
+_WRITE_PORTS = ("write_valid", "write_address", "write_data")
 
 
 def make_channel_error(state: LoopState, get: GetPort) -> ChannelError:
@@ -39,8 +41,11 @@ def _explain(violation: Violation, state: LoopState, core: int, get: GetPort) ->
         return _compare("read request", held, names, core, get)
     if violation is Violation.WRITE_CHANGED:
         data = int.from_bytes(state.held_writes[core].tobytes(), "little")
-        held = int(channel["held_write_address"]), data
-        return _compare("write", held, ("write_valid", "write_address", "write_data"), core, get)
+        held, names = (int(channel["held_write_address"]), data), _WRITE_PORTS
+        if state.wires.channels[core]["write_strobe"] == NO_PLACE:
+            return _compare("write", held, names, core, get)
+        strobe = int(channel["held_write_strobe"])
+        return _compare("write", (*held, strobe), (*names, "write_strobe"), core, get)
     return {
         Violation.SECOND_REQUEST: f"a second request while {channel['beats_left']} beats are open",
         Violation.EMPTY_REQUEST: "a request of 0 beats",
@@ -51,8 +56,8 @@ def _explain(violation: Violation, state: LoopState, core: int, get: GetPort) ->
 
 
 def _compare(
-    what: str, held: tuple[int, int], names: tuple[str, str, str], core: int, get: GetPort
+    what: str, held: tuple[int, ...], names: tuple[str, ...], core: int, get: GetPort
 ) -> str:
-    valid, first, second = (get(f"core{core}_{name}") for name in names)
-    offered = (first, second) if valid else None
+    valid, *payload = (get(f"core{core}_{name}") for name in names)
+    offered = tuple(payload) if valid else None
     return f"{what} {held} became {offered} before its transfer"

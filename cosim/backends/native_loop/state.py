@@ -14,9 +14,9 @@ from fastcar.cosim.backends.memory_model import SharedMemory
 from fastcar.cosim.backends.native_loop.recording import list_output_words
 from fastcar.cosim.backends.native_loop.twister import make_state
 from fastcar.cosim.native import NativeSimulation
-from fastcar.cosim.records import DECISION_PORTS, RETIRE_PORTS
+from fastcar.cosim.records import DECISION_PORTS, list_retire_ports
 from fastcar.cosim.wave.recording import Words
-from fastcar.rtl.channel import CHANNEL_PORTS, MAX_OPEN_WRITES
+from fastcar.rtl.channel import CHANNEL_PORTS, MAX_OPEN_WRITES, list_channel_ports
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import INSTRUCTION_BITS
 
@@ -28,7 +28,9 @@ DRIVER_PORTS = ("reset", "instruction_valid", "instruction", "instruction_ready"
 
 CHANNEL_PLACES = np.dtype([(port.name, np.int64) for port in CHANNEL_PORTS])
 DRIVER_PLACES = np.dtype([(name, np.int64) for name in DRIVER_PORTS])
-"""In words, in the buffer of inputs or of what is kept."""
+"""In words, in the buffer of inputs or of what is kept; NO_PLACE for a port that is not there."""
+
+NO_PLACE = -1
 
 CHANNEL = np.dtype(
     [
@@ -48,6 +50,7 @@ CHANNEL = np.dtype(
         ("held_request_num_beats", np.int64),
         ("is_write_held", np.bool_),
         ("held_write_address", np.int64),
+        ("held_write_strobe", np.int64),
     ],
     align=True,
 )
@@ -160,8 +163,12 @@ def make_wires(simulation: NativeSimulation, config: AcceleratorConfig) -> Wires
     """Where the ports of an accelerator lie."""
     binding = simulation.binding
     locate = binding.locate
+    existing = list_channel_ports(config)
     channels = [
-        tuple(locate(f"core{core}_{port.name}") for port in CHANNEL_PORTS)
+        tuple(
+            locate(f"core{core}_{port.name}") if port in existing else NO_PLACE
+            for port in CHANNEL_PORTS
+        )
         for core in range(config.num_cores)
     ]
     return Wires(
@@ -174,7 +181,7 @@ def make_wires(simulation: NativeSimulation, config: AcceleratorConfig) -> Wires
         channels=np.array(channels, CHANNEL_PLACES),
         record_valids=np.array([locate(f"{kind}_valid") for kind in ("decision", "retire")]),
         decision=np.array([locate(f"decision_{name}") for name in DECISION_PORTS]),
-        retire=np.array([locate(f"retire_{name}") for name in RETIRE_PORTS]),
+        retire=np.array([locate(f"retire_{name}") for name in list_retire_ports(config)]),
         registers=binding.registers,
         progress=binding.progress,
         outputs=np.array(list_output_words(simulation)),

@@ -6,8 +6,8 @@ values those of the .hex files beside it.
 The models are cocotbext-axi's where they fit. Its streams (valid, ready, payload) are the
 instruction port, read requests, read responses, writes, acknowledgements and both records; their
 pause generators make gaps and stalls. Its sparse memory holds the beats. Its AXI memories do not
-fit: a channel has no identifiers, no strobes and no responses to whole bursts, so `MemoryChannel`
-connects streams and memory in a few lines.
+fit: a channel has no identifiers, no responses to whole bursts, and strobes only with attention, so
+`MemoryChannel` connects streams and memory in a few lines.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ MEMORY_BEATS = 1 << 32
 DECISION = ("order", "slot", "score", "computes", "core", "cycle")
 RETIRE = ("order", "slot", "core", "start_cycle", "end_cycle", "digest")
 """Members of the records, from the highest bits of a line of the .hex file down."""
+TOKEN = "token"
+"""The last member of a retirement, if the accelerator has attention."""
 STEADY_COUNTERS = ("counter_dropped", "counter_dispatched", "counter_mac_busy")
 """Ends of the names of counters that no stall changes."""
 
@@ -49,12 +51,16 @@ RequestBus, _, _, RequestSink, _ = define_stream(
 ResponseBus, Response, ResponseSource, _, _ = define_stream(
     "Response", ["valid", "ready", "data", "error"]
 )
-WriteBus, _, _, WriteSink, _ = define_stream("Write", ["valid", "ready", "address", "data"])
+WriteBus, _, _, WriteSink, _ = define_stream(
+    "Write", ["valid", "ready", "address", "data"], optional_signals=["strobe"]
+)
 AcknowledgeBus, Acknowledge, AcknowledgeSource, _, _ = define_stream(
     "Acknowledge", ["valid", "error"]
 )
 DecisionBus, _, _, _, DecisionMonitor = define_stream("Decision", ["valid", *DECISION])
-RetireBus, _, _, _, RetireMonitor = define_stream("Retire", ["valid", *RETIRE])
+RetireBus, _, _, _, RetireMonitor = define_stream(
+    "Retire", ["valid", *RETIRE], optional_signals=[TOKEN]
+)
 
 
 @dataclass(frozen=True)
@@ -80,7 +86,7 @@ class Layer:
 
 def load_layer(dut: Any, prefix: str = "") -> Layer:
     """Read the files of a layer; `prefix` is that of their names."""
-    retires = read_records(dut, f"{prefix}expected_retires.hex", "retire", RETIRE)
+    retires = read_records(dut, f"{prefix}expected_retires.hex", "retire", list_retire_members(dut))
     return Layer(
         list(read_hex(f"{prefix}program.hex").values()),
         read_hex("memory.hex"),
@@ -89,6 +95,11 @@ def load_layer(dut: Any, prefix: str = "") -> Layer:
         {record["slot"]: record for record in retires},
         read_counters(f"{prefix}expected_counters.hex"),
     )
+
+
+def list_retire_members(dut: Any) -> tuple[str, ...]:
+    """Members of a retirement for which the accelerator has ports."""
+    return (*RETIRE, TOKEN) if hasattr(dut, f"retire_{TOKEN}") else RETIRE
 
 
 def read_hex(name: str) -> dict[int, int]:
@@ -133,6 +144,7 @@ class MemoryChannel:
     def __init__(self, dut: Any, core: int, memory: SparseMemory) -> None:
         self.memory = memory
         self.beat_bytes = len(getattr(dut, f"core{core}_write_data")) // 8
+        self.has_strobes = hasattr(dut, f"core{core}_write_strobe")
         self.requests, self.responses, self.writes, self.acknowledges = self.streams = (
             RequestSink(RequestBus.from_prefix(dut, f"core{core}_read_request"), dut.clk),
             ResponseSource(ResponseBus.from_prefix(dut, f"core{core}_read_response"), dut.clk),
@@ -163,9 +175,17 @@ class MemoryChannel:
         """Store and acknowledge every beat."""
         while True:
             beat = await self.writes.recv()
+            place = int(beat.address) * self.beat_bytes
             content = int(beat.data).to_bytes(self.beat_bytes, "little")
-            self.memory.write(int(beat.address) * self.beat_bytes, content)
+            if self.has_strobes:
+                content = self.keep_bytes(place, content, int(beat.strobe))
+            self.memory.write(place, content)
             await self.acknowledges.send(Acknowledge(error=0))
+
+    def keep_bytes(self, place: int, content: bytes, strobe: int) -> bytes:
+        """The beat as it will be: what is in memory where its bit of the strobe is 0."""
+        pairs = zip(self.memory.read(place, self.beat_bytes), content, strict=True)
+        return bytes(pair[strobe >> byte & 1] for byte, pair in enumerate(pairs))
 
 
 class Bench:

@@ -14,7 +14,7 @@ from typing import Any
 
 import cocotb
 from cocotb.triggers import ClockCycles
-from fastcar_bench import DECISION, RETIRE, Bench, Layer, load_layer
+from fastcar_bench import DECISION, TOKEN, Bench, Layer, list_retire_members, load_layer
 
 CYCLES = {"cycle", "start_cycle", "end_cycle"}
 """Members of records that depend on the memory's latency and stalls."""
@@ -52,12 +52,12 @@ def check_layer(bench: Bench, layer: Layer) -> None:
     assert dut.error.value == 0, f"error {int(dut.error_code.value)}"
     decisions = take_records(bench.decisions, DECISION)
     assert list(map(leave_out_cycles, decisions)) == list(map(leave_out_cycles, layer.decisions))
-    retires = take_records(bench.retires, RETIRE)
+    retires = take_records(bench.retires, list_retire_members(dut))
     assert [record["order"] for record in retires] == list(range(len(layer.retires)))
     assert all(record["start_cycle"] <= record["end_cycle"] for record in retires)
     for record in retires:
         expected = layer.retires[record["slot"]]
-        for member in ("slot", "core", "digest"):
+        for member in (one for one in ("slot", "core", "digest", TOKEN) if one in record):
             assert record[member] == expected[member], f"{member} of slot {record['slot']}"
     for name, value in layer.counters.items():
         assert int(getattr(dut, name).value) == value, name
