@@ -18,7 +18,9 @@ from fastcar.rtl.instruction import (
     Predicate,
     encode,
     get_buffer_words,
+    join_options,
 )
+from fastcar.rtl.instruction_form import STORE_BYTE_OPCODES
 
 MAX_BODY_INSTRUCTIONS = 24
 MAX_NORM_BITS = 45
@@ -96,9 +98,13 @@ class _Drawer:
         for slot in range(self.num_slots):
             program += self.draw_decision(slot)
         for _ in range(self.random.randint(1, MAX_BODY_INSTRUCTIONS)):
-            program.append(self.draw_instruction(self.random.choice(_BODY)))
+            program.append(self.draw_instruction(self.random.choice(self.list_body())))
         program += [self.draw_last(slot) for slot in range(self.num_slots)]
         return [encode(one) for one in (*program, Instruction(Opcode.END))]
+
+    def list_body(self) -> tuple[Opcode, ...]:
+        """What slots are made of, as often as it comes."""
+        return _BODY if self.config.attention is None else (*_BODY, *STORE_BYTE_OPCODES)
 
     def draw_threshold(self) -> Instruction:
         """THRESHOLD anywhere in the range of measures, or near 0."""
@@ -135,6 +141,10 @@ class _Drawer:
         value = random.getrandbits(random.randrange(1, MAX_NORM_BITS))
         is_norm = opcode is Opcode.NORM
         num_beats = rows * columns * self.config.num_lanes if opcode in _PRODUCTS else 2 * rows
+        lane = 0
+        if opcode in STORE_BYTE_OPCODES:
+            num_beats, predicate = self.count_byte_beats(opcode, rows), Predicate.ALWAYS
+            lane = random.randrange(self.config.num_lanes) if opcode is Opcode.STORE_VALUE else 0
         return Instruction(
             opcode,
             predicate=random.choice(tuple(Predicate)) if predicate is None else predicate,
@@ -148,7 +158,14 @@ class _Drawer:
             hidden_shift=random.randrange(1 << FIELD_BITS["hidden_shift"]),
             multiplier=value >> 32 if is_norm else random.getrandbits(16),
             address=value % (1 << 32) if is_norm else self.draw_address(num_beats),
+            reserved=join_options(lane=lane),
         )
+
+    def count_byte_beats(self, opcode: Opcode, rows: int) -> int:
+        """Beats from the first to the last one that STORE_KEY or STORE_VALUE writes, or more."""
+        assert self.config.attention is not None
+        num_values, head_dim = rows * self.config.num_lanes, self.config.attention.head_dim
+        return num_values if opcode is Opcode.STORE_VALUE else -(-num_values // head_dim) * head_dim
 
     def draw_buffers(self, opcode: Opcode) -> tuple[Buffer, Buffer]:
         """Target and source; those of a product differ, and neither is P or the gate."""
@@ -164,6 +181,8 @@ class _Drawer:
         buffers: dict[Opcode, tuple[Buffer, ...]] = {
             Opcode.LOAD: (target,),
             Opcode.STORE: (source,),
+            Opcode.STORE_KEY: (source,),
+            Opcode.STORE_VALUE: (source,),
             Opcode.GEMV: (target, Buffer.P),
             Opcode.GEMV_SILU: (target, Buffer.P, Buffer.G),
         }

@@ -1,7 +1,7 @@
 """A puppet in place of the accelerator: every instruction says what its ports do in its cycle.
 
-It has the ports of the tiny accelerator and no state, so that a program can do on the memory
-channels whatever a broken core would do. Without an instruction it is quiet.
+It has the ports of the tiny accelerator, with attention or without, and no state, so that a program
+can do on the memory channels whatever a broken core would do. Without an instruction it is quiet.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import pyrtl
 
 from fastcar.rtl.accelerator import make_accelerator
 from fastcar.rtl.assertions import require
-from fastcar.rtl.config import TINY
+from fastcar.rtl.channel import list_channel_ports
+from fastcar.rtl.config import TINY, AcceleratorConfig
 from fastcar.rtl.instruction import INSTRUCTION_BITS
 
 CLAIM = "the puppet breaks no assertion"
@@ -25,6 +26,7 @@ _CORE_FIELDS = (
     ("write_valid", 1),
     ("write_address", 4),
     ("write_data", 8),
+    ("write_strobe", 4),
 )
 _COMMON_FIELDS = (
     ("breaks_assertion", 1),
@@ -49,6 +51,7 @@ class CoreMove:
     write_valid: int = 0
     write_address: int = 0
     write_data: int = 0
+    write_strobe: int = 15
 
 
 @dataclass(frozen=True)
@@ -66,34 +69,40 @@ class Move:
     cores: tuple[CoreMove, ...] = field(default=(CoreMove(),) * TINY.num_cores)
 
 
-def encode_moves(moves: Iterable[Move]) -> list[int]:
+def encode_moves(moves: Iterable[Move], config: AcceleratorConfig = TINY) -> list[int]:
     """The program that makes the puppet do the moves."""
-    return [_encode(move) for move in moves]
+    return [_encode(config, move) for move in moves]
 
 
-def _encode(move: Move) -> int:
+def _encode(config: AcceleratorConfig, move: Move) -> int:
     values = [*astuple(move)[: len(_COMMON_FIELDS)]]
     for core in move.cores:
-        values += astuple(core)
+        values += astuple(core)[: len(_list_core_fields(config))]
     word = position = 0
-    for (_, num_bits), value in zip(_list_fields(), values, strict=True):
+    for (_, num_bits), value in zip(_list_fields(config), values, strict=True):
         assert 0 <= value < 1 << num_bits
         word |= value << position
         position += num_bits
     return word
 
 
-def _list_fields() -> list[tuple[str, int]]:
+def _list_core_fields(config: AcceleratorConfig) -> list[tuple[str, int]]:
+    """Those whose ports the accelerator has."""
+    existing = [port.name for port in list_channel_ports(config)]
+    return [(name, num_bits) for name, num_bits in _CORE_FIELDS if name in existing]
+
+
+def _list_fields(config: AcceleratorConfig) -> list[tuple[str, int]]:
     """Name of the port, and width, of every field from bit 0 up."""
     fields = [*_COMMON_FIELDS]
     for core in range(TINY.num_cores):
-        fields += [(f"core{core}_{name}", num_bits) for name, num_bits in _CORE_FIELDS]
+        fields += [(f"core{core}_{name}", num_bits) for name, num_bits in _list_core_fields(config)]
     return fields
 
 
-def make_puppet() -> pyrtl.Block:
-    """The puppet with the ports of the tiny accelerator; ports without a field are 0."""
-    model = make_accelerator(TINY)
+def make_puppet(config: AcceleratorConfig = TINY) -> pyrtl.Block:
+    """The puppet with the ports of a tiny accelerator; ports without a field are 0."""
+    model = make_accelerator(config)
     outputs = model.wirevector_subset(pyrtl.Output) - set(model.rtl_assert_dict)
     widths = {wire.name: len(wire) for wire in sorted(outputs, key=str)}
     block = pyrtl.Block()
@@ -102,7 +111,7 @@ def make_puppet() -> pyrtl.Block:
             wire.name: pyrtl.Input(len(wire), wire.name)
             for wire in sorted(model.wirevector_subset(pyrtl.Input), key=str)
         }
-        driven = _split(inputs)
+        driven = _split(config, inputs)
         require(~driven.pop("breaks_assertion"), CLAIM)
         driven["instruction_ready"] = pyrtl.Const(1)
         for name, num_bits in widths.items():
@@ -113,13 +122,15 @@ def make_puppet() -> pyrtl.Block:
     return block
 
 
-def _split(inputs: Mapping[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
+def _split(
+    config: AcceleratorConfig, inputs: Mapping[str, pyrtl.WireVector]
+) -> dict[str, pyrtl.WireVector]:
     """Fields of the instruction by the name of their port; 0 without an instruction."""
     is_offered = inputs["instruction_valid"] & ~inputs["reset"]
     word = pyrtl.select(is_offered, inputs["instruction"], pyrtl.Const(0, INSTRUCTION_BITS))
     driven: dict[str, pyrtl.WireVector] = {}
     position = 0
-    for name, num_bits in _list_fields():
+    for name, num_bits in _list_fields(config):
         driven[name] = word[position : position + num_bits]
         position += num_bits
     return driven

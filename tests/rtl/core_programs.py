@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from random import Random
 
-from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.attention.config import AttentionConfig
+from fastcar.rtl.config import TINY, AcceleratorConfig
 from fastcar.rtl.instruction import (
     Buffer,
     Instruction,
@@ -19,6 +20,15 @@ from fastcar.rtl.instruction_form import STORE_BYTE_OPCODES
 NUM_BEATS = 1024
 """Beats of a test memory; addresses of loads wrap around far below it."""
 PRODUCTS = (Opcode.GEMV, Opcode.GEMV_SILU)
+
+LONG_HEADS = replace(
+    TINY,
+    num_lanes=8,
+    hidden_size=24,
+    query_size=64,
+    attention=AttentionConfig(4, 2, 16, max_blocks=4),
+)
+"""Two key heads of two beats, by lanes."""
 
 
 def make_memory(config: AcceleratorConfig, random: Random) -> dict[int, int]:

@@ -10,25 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.rtl import latency
-from fastcar.rtl.attention.config import AttentionConfig
-from fastcar.rtl.config import TINY, TINY_DECODER, AcceleratorConfig
+from fastcar.rtl.config import TINY_DECODER, AcceleratorConfig
 from fastcar.rtl.instruction import Buffer, Instruction, Opcode, encode, get_buffer_words
 from fastcar.rtl.instruction_check import ErrorCode
 from fastcar.rtl.instruction_form import STORE_BYTE_OPCODES
 from tests.examples import examples
 from tests.rtl.core_bench import BenchOptions, CoreBench
-from tests.rtl.core_programs import draw_instruction, list_loads, make_memory, store_bytes
+from tests.rtl.core_programs import (
+    LONG_HEADS,
+    draw_instruction,
+    list_loads,
+    make_memory,
+    store_bytes,
+)
 from tests.rtl.naive_core import NaiveCore
 from tests.rtl.test_core import check_equal, options
-
-LONG_HEADS = replace(
-    TINY,
-    num_lanes=8,
-    hidden_size=24,
-    query_size=64,
-    attention=AttentionConfig(4, 2, 16, max_blocks=4),
-)
-"""Heads of two beats."""
 
 
 @pytest.fixture(scope="module", params=[TINY_DECODER, LONG_HEADS], ids=["tiny", "long heads"])
