@@ -1,8 +1,8 @@
 """A core without arithmetic or memory: instructions take as many cycles as they say.
 
 `columns` = cycles that an instruction takes, besides the one in which it is accepted. SCORE and
-DISTANCE decide with the signed value (multiplier, address). LOAD with `shift` = 7 or 8 fails with
-that code. What it accepts is logged on outputs of its own.
+DISTANCE decide with the signed value (multiplier, address). LOAD with a `shift` that is not 0 fails
+with that code. What it accepts is logged on outputs of its own.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import pytest
 
 from fastcar.cosim.backends.backend import RunResult, RunSettings, WatchdogError
 from fastcar.rtl.accelerator import make_accelerator
-from fastcar.rtl.config import TINY, AcceleratorConfig
+from fastcar.rtl.config import TINY, TINY_DECODER, AcceleratorConfig
 from fastcar.rtl.instruction import Instruction, Opcode, Predicate, encode
 from fastcar.rtl.instruction_check import ErrorCode
 from tests.rtl.control_bench import ControlBench
@@ -113,6 +113,11 @@ def test_ports_have_their_names_and_widths() -> None:
     assert inputs == INPUTS
 
 
+def test_attention_adds_strobes_and_the_token() -> None:
+    added = {"retire_token": 16} | {f"core{core}_write_strobe": 4 for core in range(2)}
+    assert list_ports(make_accelerator(TINY_DECODER)) == list_ports(get_block()) | added
+
+
 def test_every_register_and_memory_has_a_name() -> None:
     registers = [wire.name for wire in get_block().wirevector_subset(pyrtl.Register)]
     assert all(name.endswith("_q") for name in registers)
@@ -198,7 +203,10 @@ WRONG = {
     ErrorCode.MEMORY_WRITE: replace(FAILING_LOAD, shift=ErrorCode.MEMORY_WRITE),
     ErrorCode.DECIDED_TWICE: Instruction(Opcode.DECIDE, slot=1),
     ErrorCode.NEVER_DECIDED: replace(WORK, predicate=Predicate.IF_REPLAY),
+    ErrorCode.ORDER: replace(FAILING_LOAD, shift=ErrorCode.ORDER),
 }
+
+OF_CORES = (ErrorCode.MEMORY_READ, ErrorCode.MEMORY_WRITE, ErrorCode.ORDER)
 
 
 def test_every_code_is_provoked() -> None:
@@ -219,7 +227,7 @@ def test_an_error_stops_dispatch_and_stays_until_reset(code: ErrorCode) -> None:
     assert result.error is not None
     assert (result.error.code, result.error.instruction) == (code, encode(wrong))
     taken = [one.instruction for one in bench.dispatched]
-    assert (wrong in taken) == (code in (ErrorCode.MEMORY_READ, ErrorCode.MEMORY_WRITE))
+    assert (wrong in taken) == (code in OF_CORES)
     # The cores drop what they hold; only code 10 comes when they have finished.
     assert bool(result.retires) == (code is ErrorCode.NEVER_DECIDED)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fastcar.rtl.record_port import make_retire_port
 from fastcar.rtl.retirement import Retirement
 
-WIDTHS = {"slot": 5, "start_cycle": 48, "end_cycle": 48, "digest": 32}
+WIDTHS = {"slot": 5, "start_cycle": 48, "end_cycle": 48, "digest": 32, "token": 16}
 
 
 @cache

@@ -21,6 +21,7 @@ from fastcar.cosim.backends.memory_model import (
 from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
 from fastcar.cosim.backends.verilator_backend import VerilatorBackend
+from fastcar.cosim.cycles.cycle_model import predict_run
 from fastcar.cosim.verilog.verilog import export_verilog
 from fastcar.rtl import latency
 from fastcar.rtl.channel import CoreToMemory
@@ -83,6 +84,20 @@ def test_keys_and_values_are_those_of_the_naive_core(
         for one in result.retires:
             cycles = count_slot_cycles(config, program.body, one.slot, latency_cycles)
             assert one.end_cycle - one.start_cycle + 1 == cycles
+
+
+@pytest.mark.parametrize("config", [TINY_DECODER, LONG_HEADS], ids=["tiny", "long heads"])
+def test_the_cycle_model_predicts_stores_of_bytes(config: AcceleratorConfig) -> None:
+    program, settings = make_store_program(config, seed=5), SETTINGS["calm"]
+    backend = make_backend("native", config)
+    backend.reset()
+    result = backend.run(program.words, program.make_memory(), settings)
+    computes = [True] * config.num_slots
+    wanted = predict_run(config, program.instructions, computes, settings.channels.latency_cycles)
+    assert result.counters == wanted.counters
+    found = [(one.slot, one.core, one.start_cycle, one.end_cycle) for one in result.retires]
+    retired = wanted.retirements
+    assert found == [(one.slot, one.core, one.start_cycle, one.end_cycle) for one in retired]
 
 
 @pytest.mark.slow
