@@ -61,10 +61,11 @@ def count_cycles(
     result = result_path.latency_cycles(config) + write
     scaling = words * config.num_lanes // result_path.NORM_LANES + result_path.SCALE_CYCLES
     gemv = read_latency + words * config.num_lanes * columns + mac - mac_array.SOON_CYCLES + result
+    store = OPERAND_CYCLES + 2 * words + write_latency
     cycles = {
         Opcode.LOAD: read_latency + 2 * words + write,
-        Opcode.STORE: OPERAND_CYCLES + 2 * words + write_latency,
-        Opcode.STORE_KEY: OPERAND_CYCLES + 2 * words + write_latency,
+        Opcode.STORE: store,
+        Opcode.STORE_KEY: store,
         Opcode.STORE_VALUE: OPERAND_CYCLES + words * config.num_lanes + write_latency,
         Opcode.NORM: words + mac + rms_norm.latency_cycles(config) + scaling + result,
         Opcode.GEMV: gemv,

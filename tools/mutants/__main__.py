@@ -36,6 +36,7 @@ from tools.mutants.reference import MUTANTS as REFERENCE_MUTANTS
 from tools.mutants.rtl import RTL_MUTANTS
 from tools.mutants.run import UNTRIED, run_all
 from tools.mutants.simulators import SIMULATOR_MUTANTS
+from tools.mutants.strobes import STROBE_MUTANTS
 from tools.mutants.wave import WAVE_MUTANTS
 from tools.mutants.whole import WHOLE_MUTANTS
 from tools.paths import ROOT
@@ -54,6 +55,7 @@ MUTANTS = (
     *NATIVE_MUTANTS,
     *WAVE_MUTANTS,
     *SIMULATOR_MUTANTS,
+    *STROBE_MUTANTS,
     *COMMAND_MUTANTS,
     *ARGUMENT_MUTANTS,
     *OWN_MODEL_MUTANTS,

@@ -95,7 +95,7 @@ _LOOP = (
     _loop_bug(
         "refusals",
         "what is offered is what was held",
-        "offered = (first, second) if valid else None",
+        "offered = tuple(payload) if valid else None",
         "offered = held if valid else None",
     ),
 )

@@ -280,14 +280,14 @@ _CHANNELS = (
     _bug(
         "write_channel",
         "back pressure of the memory ignored",
-        "is_beat_sent = is_sending_q & inputs.ready",
-        "is_beat_sent = is_sending_q",
+        "is_beat_sent = valid & inputs.ready",
+        "is_beat_sent = valid",
     ),
     _bug(
         "write_channel",
         "both beats of a word to one address",
-        "(is_beat_sent, increment(address_q))",
-        "(is_word_sent, increment(address_q))",
+        "(is_beat_sent, following_address)",
+        "(is_word_sent, following_address)",
     ),
     _bug(
         "write_channel",
@@ -348,8 +348,8 @@ _RETIREMENT = (
     _bug(
         "retirement",
         "digest goes on from slot to slot",
-        "update_digest(digest_q, inputs.beat)), (is_beginning, 0))",
-        "update_digest(digest_q, inputs.beat)))",
+        "drive(digest_q, *steps, (is_beginning, 0))",
+        "drive(digest_q, *steps)",
     ),
     _bug(
         "retirement",
