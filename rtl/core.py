@@ -33,7 +33,7 @@ from fastcar.rtl.instruction_queue import (
 from fastcar.rtl.read_channel import ReadChannelInputs, ReadChannelOutputs, make_read_channel
 from fastcar.rtl.read_request import check_request_size, count_beats
 from fastcar.rtl.registers import delay, drive, latch, make_register
-from fastcar.rtl.retirement import TOKEN_BITS, Retirement, RetirementInputs, make_retirement
+from fastcar.rtl.retirement import Retirement, RetirementInputs, make_retirement
 from fastcar.rtl.score_unit import Measure
 from fastcar.rtl.sequencer import (
     READ_OPCODES,
@@ -127,7 +127,7 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
         ),
     )
     write = _make_write(config, name, inputs, sequencer, is_dropping, is_fetched, datapath)
-    retirement = _make_retirement(config, name, inputs, sequencer, is_dropping, write)
+    retirement = _make_retirement(name, inputs, sequencer, is_dropping, write, datapath)
 
     # Control.
     is_decided = datapath.is_measured
@@ -262,15 +262,14 @@ def _make_store(config: AcceleratorConfig, fields: dict[str, pyrtl.WireVector]) 
 
 
 def _make_retirement(
-    config: AcceleratorConfig,
     name: str,
     inputs: CoreInputs,
     sequencer: SequencerOutputs,
     is_dropping: pyrtl.WireVector,
     write: WriteChannelOutputs,
+    datapath: DatapathOutputs,
 ) -> Retirement:
-    """Record and digest of the slot under way; no core has picked a token yet."""
-    token = None if config.attention is None else pyrtl.Const(0, TOKEN_BITS)
+    """Record and digest of the slot under way."""
     return make_retirement(
         f"{name}_retirement",
         sequencer,
@@ -282,7 +281,8 @@ def _make_retirement(
             is_beat_sent=write.is_beat_sent,
             beat=write.data,
             ready=inputs.retire_ready,
-            token=token,
+            token=None if datapath.attention is None else datapath.attention.token,
+            logits=datapath.logits,
         ),
     )
 

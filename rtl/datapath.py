@@ -41,6 +41,7 @@ from fastcar.rtl.result_path import (
     ResultPathOutputs,
     make_result_path,
 )
+from fastcar.rtl.retirement import LogitWord
 from fastcar.rtl.rms_norm import RmsNormInputs, RmsNormOutputs, make_rms_norm
 from fastcar.rtl.sequencer import (
     DECISION_OPCODES,
@@ -101,7 +102,7 @@ class DatapathOutputs:
         sum: 48 bits, signed.
         is_written: 1 bit, the instruction's last word is written.
         attention: None without.
-        logits: 1 bit and L int16, a word of logits of PICK; None without attention.
+        logits: of PICK; None without attention.
     """
 
     source_word: pyrtl.WireVector
@@ -111,7 +112,7 @@ class DatapathOutputs:
     sum: pyrtl.WireVector
     is_written: pyrtl.WireVector
     attention: AttentionUnitOutputs | None = None
-    logits: tuple[pyrtl.WireVector, pyrtl.WireVector] | None = None
+    logits: LogitWord | None = None
 
 
 def make_datapath(
@@ -203,7 +204,7 @@ def make_datapath(
         for member, wire in vars(weighting).items():
             connect(wire, getattr(attention.weighting, member))
         is_pick = is_one_of(sequencer.fields, (Opcode.PICK,))
-        logits = results.word_valid & is_pick, results.word
+        logits = LogitWord(results.word_valid & is_pick, results.word)
         is_written = pyrtl.rtl_any(
             written.is_written & ~is_pick,
             attention.is_scored,

@@ -14,8 +14,8 @@ import pyrtl
 from fastcar.rtl.lanes import saturate, signed_sum
 from fastcar.rtl.registers import delay, drive, increment, latch, make_register
 from fastcar.rtl.result_path import PickElement
+from fastcar.rtl.retirement import TOKEN_BITS
 
-TOKEN_BITS = 16
 LATENCY_CYCLES = 3
 """Sum, its limit, comparison."""
 

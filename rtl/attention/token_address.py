@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from fastcar.rtl.attention.pick import TOKEN_BITS
 from fastcar.rtl.channel import ADDRESS_BITS
 from fastcar.rtl.circuits import SLOT_BITS
 from fastcar.rtl.registers import delay, latch
+from fastcar.rtl.retirement import TOKEN_BITS
 
 EMBED_CYCLES = 3
 """Token, its shift, the sum."""
