@@ -43,6 +43,7 @@ from fastcar.rtl.registers import drive, latch, make_register
 from fastcar.rtl.reset import make_forget
 from fastcar.rtl.scheduler import NUM_SLOTS_BITS, SchedulerInputs, SchedulerOutputs, make_scheduler
 from fastcar.rtl.score_unit import ScoreUnitInputs, ScoreUnitOutputs, make_score_unit
+from fastcar.rtl.section_lock import SectionEnd
 
 CoreFactory = Callable[[AcceleratorConfig, str, CoreInputs], CoreOutputs]
 
@@ -229,10 +230,23 @@ def _make_dispatcher(
             mappings=scheduler.mappings,
             commit=scheduler.get_commit(),
             is_distance=score_unit.is_distance,
+            section_ends=_find_section_ends(config, cores, wires),
         ),
     )
     make_output("instruction_ready", dispatcher.instruction_ready)
     return dispatcher
+
+
+def _find_section_ends(
+    config: AcceleratorConfig, cores: Sequence[CoreOutputs], wires: _Wires
+) -> list[SectionEnd] | None:
+    """Records that are taken, where slots have more than one section."""
+    if config.attention is None:
+        return None
+    return [
+        SectionEnd(core.retirement.valid & ready, core.retirement.slot)
+        for core, ready in zip(cores, wires.retire_ready, strict=True)
+    ]
 
 
 def _connect_dispatcher(dispatcher: DispatcherOutputs, wires: _Wires) -> None:

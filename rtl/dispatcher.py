@@ -28,6 +28,7 @@ from fastcar.rtl.instruction_check import (
 )
 from fastcar.rtl.instruction_form import FORM_BITS, Form, make_form, split_form
 from fastcar.rtl.registers import drive, make_register
+from fastcar.rtl.section_lock import SectionEnd, SectionLockInputs, make_section_lock
 from fastcar.rtl.slot_view import (
     Commit,
     SlotArrays,
@@ -57,6 +58,7 @@ class DispatcherInputs:
         mappings: for each slot 5 bits.
         commit: what the scheduler commits in this cycle.
         is_distance: 1 bit; distances decide in this run.
+        section_ends: of every core; None without attention.
     """
 
     reset: pyrtl.WireVector
@@ -72,6 +74,7 @@ class DispatcherInputs:
     mappings: Sequence[pyrtl.WireVector]
     commit: Commit
     is_distance: pyrtl.WireVector
+    section_ends: Sequence[SectionEnd] | None = None
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class DispatcherOutputs:
         is_end: 1 bit; END is executed.
         core_valid: 1 bit for each core; the instruction is offered to it.
         is_dropped: 1 bit; the predicate excludes the instruction.
-        is_wait_decision: 1 bit; the slot is undecided.
+        is_wait_decision: 1 bit; the slot is undecided, or a section of it has not ended.
         is_wait_queue: 1 bit; the queue of the core is full.
         is_error: 1 bit; something is wrong.
         error_code: 4 bits, an `ErrorCode`; counts where `is_error` is 1.
@@ -117,6 +120,7 @@ class _Route:
 
     Attributes:
         is_undecided: its slot has to be decided first.
+        is_locked: a section of its slot has to end first.
         is_excluded: its predicate drops it.
         core_valid: for each core, whether it is offered to it.
         is_wanted: it is offered to a core.
@@ -124,6 +128,7 @@ class _Route:
     """
 
     is_undecided: pyrtl.WireVector
+    is_locked: pyrtl.WireVector
     is_excluded: pyrtl.WireVector
     core_valid: tuple[pyrtl.WireVector, ...]
     is_wanted: pyrtl.WireVector
@@ -141,7 +146,7 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
         make_register(1, "dispatcher_is_fitting"), make_register(1, "dispatcher_is_admitted")
     )
     claimed_q = make_register(config.num_slots, "dispatcher_claimed")
-    view_q = make_slot_view()
+    view_q = make_slot_view(has_sections=inputs.section_ends is not None)
 
     # Datapath.
     fields, form = split(instruction_q), split_form(form_q)
@@ -196,6 +201,9 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     accepted_slot = split(inputs.instruction)["slot"]
     events = ViewEvents(~is_held | is_passed, is_claiming, accepted_slot, fields["slot"])
     accepted_view = drive_slot_view(view_q, slots, events)
+    if view_q.is_closed is not None:
+        is_closing = route.is_dispatched & fields["is_last"]
+        _drive_lock(config, inputs, view_q.is_closed, events, is_closing)
     verdict_d = _check_accepted(accepted_form, inputs.is_distance, *accepted_view)
     drive(verdict_q.is_fitting, (is_accepted, verdict_d.is_fitting))
     drive(verdict_q.is_admitted, (is_accepted, verdict_d.is_admitted))
@@ -214,7 +222,7 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
         is_end=is_end,
         core_valid=route.core_valid,
         is_dropped=route.is_excluded,
-        is_wait_decision=route.is_undecided,
+        is_wait_decision=route.is_undecided | route.is_locked,
         is_wait_queue=route.is_wanted & ~route.is_dispatched,
         is_error=is_looking & ~is_right | is_never_decided,
         error_code=pyrtl.select(is_right, never_decided, check_code),
@@ -232,6 +240,25 @@ def _check_accepted(
     return verdict
 
 
+def _drive_lock(
+    config: AcceleratorConfig,
+    inputs: DispatcherInputs,
+    is_closed: pyrtl.Register,
+    events: ViewEvents,
+    is_closing: pyrtl.WireVector,
+) -> None:
+    """Whether the slot of the instruction that is looked at is closed."""
+    assert inputs.section_ends is not None
+    accepted, held = make_section_lock(
+        config,
+        "dispatcher_lock",
+        SectionLockInputs(
+            inputs.reset, inputs.section_ends, is_closing, events.slot, events.accepted_slot
+        ),
+    )
+    drive(is_closed, (events.is_free, accepted), (pyrtl.Const(1, 1), held))
+
+
 def _make_route(
     config: AcceleratorConfig,
     inputs: DispatcherInputs,
@@ -244,13 +271,16 @@ def _make_route(
     is_for_core = is_legal & form.is_for_core
     is_decided = form.is_always | view.is_decided
     is_met = form.is_always | (view.computes == form.is_if_compute)
-    is_wanted = is_for_core & is_decided & is_met
+    is_ready = is_for_core & is_decided & is_met
+    is_locked = pyrtl.Const(0, 1) if view.is_closed is None else is_ready & view.is_closed
+    is_wanted = is_ready if view.is_closed is None else is_ready & ~view.is_closed
 
     core = pyrtl.select(form.is_if_compute, view.mapped_core, make_static_core(config, slot))
     # No core has a number of more bits than this.
     core = core[: (config.num_cores - 1).bit_length()] if config.num_cores > 1 else pyrtl.Const(0)
     return _Route(
         is_undecided=is_for_core & ~is_decided,
+        is_locked=is_locked,
         is_excluded=is_for_core & is_decided & ~is_met,
         core_valid=tuple(is_wanted & (core == number) for number in range(config.num_cores)),
         is_wanted=is_wanted,

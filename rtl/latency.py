@@ -23,16 +23,40 @@ mac, rms_norm, result, silu_multiply: the `latency_cycles` of those units. fetch
 its buffer. operand: it is selected, too. soon: a sum is announced before it is there, while the
 words for its result are fetched. scale: x times gain. up: it waits for silu. sum: x plus y. write:
 register of the write port, where w = 1.
+
+With attention, w = blocks of SCORES and CONTEXT, K = beats of a block:
+
+| opcode | cycles |
+| --- | --- |
+| EMBED | LOAD + embed |
+| ROPE | w L + result + turn + write |
+| SCORES | read_latency + w K + operand + mac - soon + result + tail |
+| SCORES, tap only | read_latency + w K + operand + mac + tap |
+| CONTEXT, final | read_latency + w K + operand + mac + context - soon + result + write |
+| CONTEXT | read_latency + w K + operand + mac + context |
+| PICK | GEMV + pick |
+
+embed: token, its shift, the address. turn: two products and their sum. tail: `count_tail_cycles` of
+the softmax, from the last word of logits. tap: the sum is added. context: from a sum to its
+accumulator. pick: a logit is compared. write: where the keys of all heads fill one word.
 """
 
 from __future__ import annotations
 
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl import instruction_queue, mac_array, result_path, rms_norm, silu_multiply
+from fastcar.rtl.attention import context, pick, score_tap, token_address
+from fastcar.rtl.attention.config import AttentionConfig
+from fastcar.rtl.attention.softmax import count_tail_cycles
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.datapath import OPERAND_CYCLES
 from fastcar.rtl.instruction import Instruction, Opcode, list_opcodes
-from fastcar.rtl.sequencer import DECISION_OPCODES, PRODUCT_OPCODES
+from fastcar.rtl.sequencer import (
+    BLOCK_OPCODES,
+    DECISION_OPCODES,
+    LOAD_OPCODES,
+    PRODUCT_OPCODES,
+)
 from fastcar.rtl.vector_memory import FETCH_CYCLES
 from fastcar.rtl.write_back import SUM_CYCLES, WRITE_CYCLES
 
@@ -73,25 +97,52 @@ def count_cycles(
         Opcode.ADD: words + FETCH_CYCLES + SUM_CYCLES + write,
         Opcode.SCORE: words + mac,
         Opcode.DISTANCE: words + mac,
+        Opcode.EMBED: read_latency + 2 * words + write + token_address.EMBED_CYCLES,
+        Opcode.ROPE: words * config.num_lanes + result + result_path.TURN_CYCLES,
+        Opcode.PICK: gemv + pick.LATENCY_CYCLES,
     }
+    if instruction.opcode in BLOCK_OPCODES and config.attention is not None:
+        return read_latency + _count_block_cycles(config, config.attention, instruction)
     if instruction.opcode not in cycles or instruction.opcode not in list_opcodes(config):
         raise ArgumentError("opcode", int(instruction.opcode), "one that a core executes")
     return cycles[Opcode(instruction.opcode)]
+
+
+def _count_block_cycles(
+    config: AcceleratorConfig, attention: AttentionConfig, instruction: Instruction
+) -> int:
+    """Cycles of SCORES or CONTEXT but for the latency of memory."""
+    summed = instruction.rows * attention.key_size + OPERAND_CYCLES
+    summed += mac_array.latency_cycles(config)
+    result, options = result_path.latency_cycles(config), instruction.options
+    is_final = bool(options["is_final"])
+    if instruction.opcode == Opcode.CONTEXT:
+        stored = summed + context.LATENCY_CYCLES
+        write = WRITE_CYCLES if config.key_words == 1 else 0
+        return stored - mac_array.SOON_CYCLES + result + write if is_final else stored
+    if options["is_unweighted"]:
+        return summed + score_tap.LATENCY_CYCLES
+    heads, head_dim = attention.num_key_value_heads, attention.head_dim
+    tail = count_tail_cycles(config.num_lanes, heads, head_dim, is_final)
+    return summed - mac_array.SOON_CYCLES + result + tail
 
 
 def count_mac_beats(config: AcceleratorConfig, instruction: Instruction) -> int:
     """Cycles of an instruction in which the MAC array is busy."""
     if instruction.opcode in PRODUCT_OPCODES:
         return instruction.rows * config.num_lanes * instruction.columns
+    if instruction.opcode in BLOCK_OPCODES and config.attention is not None:
+        return instruction.rows * config.attention.key_size
     is_fed = instruction.opcode in (Opcode.NORM, *DECISION_OPCODES)
     return instruction.rows if is_fed else 0
 
 
 def count_read_beats(config: AcceleratorConfig, instruction: Instruction) -> int:
     """Beats read from memory; if there are any, read_latency - 1 cycles are read stalls."""
-    if instruction.opcode == Opcode.LOAD:
+    if instruction.opcode in LOAD_OPCODES:
         return 2 * instruction.rows
-    return count_mac_beats(config, instruction) if instruction.opcode in PRODUCT_OPCODES else 0
+    is_streamed = instruction.opcode in (*PRODUCT_OPCODES, *BLOCK_OPCODES)
+    return count_mac_beats(config, instruction) if is_streamed else 0
 
 
 def count_written_beats(config: AcceleratorConfig, instruction: Instruction) -> int:

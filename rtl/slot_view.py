@@ -27,6 +27,7 @@ class SlotView:
         is_decided: its decision is committed; the next two count where it is.
         computes: the decision.
         mapped_core: 5 bits; counts where it computes.
+        is_closed: a section of it was dispatched and has not ended; None without attention.
     """
 
     is_open: pyrtl.Register
@@ -34,6 +35,7 @@ class SlotView:
     is_decided: pyrtl.Register
     computes: pyrtl.Register
     mapped_core: pyrtl.Register
+    is_closed: pyrtl.Register | None = None
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,11 @@ class ViewEvents:
     slot: pyrtl.WireVector
 
 
-def make_slot_view() -> SlotView:
-    """The registers, to be driven by `drive_slot_view`."""
-    names = ("is_open", "is_claimed", "is_decided", "computes")
+def make_slot_view(has_sections: bool) -> SlotView:
+    """The registers, to be driven by `drive_slot_view`; `is_closed` where there are sections."""
+    names = ["is_open", "is_claimed", "is_decided", "computes"]
+    if has_sections:
+        names.append("is_closed")
     registers = {name: make_register(1, f"dispatcher_{name}") for name in names}
     return SlotView(**registers, mapped_core=make_register(CORE_BITS, "dispatcher_mapped_core"))
 

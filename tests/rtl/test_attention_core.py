@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from random import Random
 
@@ -9,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcar.rtl import latency
 from fastcar.rtl.attention.config import AttentionConfig
 from fastcar.rtl.config import TINY_DECODER, AcceleratorConfig
-from fastcar.rtl.instruction import Instruction
+from fastcar.rtl.instruction import Buffer, Instruction, Opcode, encode, join_options
+from fastcar.rtl.instruction_check import ErrorCode
 from tests.examples import examples
 from tests.rtl.attention_programs import list_pick, list_scores_and_context, list_turn
 from tests.rtl.core_bench import BenchOptions, CoreBench, CoreRun
@@ -23,6 +26,7 @@ GROUPED = AcceleratorConfig(1, 4, 4, 8, 12, 48, attention=AttentionConfig(6, 2, 
 ONE_HEAD = AcceleratorConfig(1, 8, 4, 8, 12, 16, attention=AttentionConfig(2, 1, 8, 6))
 """The next word of a head is the next word of the softmax."""
 CONFIGS = {"tiny": TINY_DECODER, "grouped": GROUPED, "one_head": ONE_HEAD}
+FINAL = join_options(last_lane=3, is_fresh=1, is_final=1)
 LISTS = {"turn": list_turn, "scores": list_scores_and_context, "pick": list_pick}
 
 
@@ -66,3 +70,63 @@ def test_attention_equals_the_naive_core(
     for slot, kind in enumerate(kinds):
         program += LISTS[kind](bench.config, random, slot)
     check_equal(bench, program, options)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@examples(25)
+@given(
+    st.integers(1, 9),
+    st.integers(1, 9),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from(sorted(LISTS)),
+)
+def test_every_instruction_takes_its_cycles(
+    name: str, read_latency: int, write_latency: int, seed: int, kind: str
+) -> None:
+    """Each with a record of its own, so the cycles of each of them are seen."""
+    bench, random = get_bench(name), Random(seed)
+    program = [replace(one, is_last=1) for one in LISTS[kind](bench.config, random, 0)]
+    bench.reset()
+    memory = make_memory(bench.config, random)
+    run = bench.run(
+        program, memory, BenchOptions(read_latency=read_latency, write_latency=write_latency)
+    )
+    expected = [
+        latency.count_cycles(bench.config, one, read_latency, write_latency) for one in program
+    ]
+    assert [record.num_cycles for record in run.retirements] == expected
+    beats = sum(latency.count_mac_beats(bench.config, one) for one in program)
+    assert run.num_mac_beats == beats
+    reads = [one for one in program if latency.count_read_beats(bench.config, one)]
+    assert run.num_read_stalls == (read_latency - 1) * len(reads)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_each_rule_of_order_is_a_sticky_error(name: str) -> None:
+    """The instruction is named, nothing of it is done, and a reset recovers."""
+    bench, random = get_bench(name), Random(1)
+    config = bench.config
+    scores = list_scores_and_context(config, random, 0, decides=False)
+    final = next(one for one in scores if one.options["is_final"])
+    context = next(one for one in scores if one.opcode == Opcode.CONTEXT)
+    pick = list_pick(config, random, 0)
+    loaded = [one for one in pick if one.opcode != Opcode.PICK]
+    open_again = replace(final, reserved=join_options(last_lane=3, is_final=1))
+    fresh = replace(final, reserved=join_options(last_lane=3, is_fresh=1))
+    broken = {
+        "context before scores": ([], context),
+        "context of an open softmax": ([fresh], context),
+        "scores go on with what is divided": ([replace(final, reserved=FINAL)], open_again),
+        "pick without a norm": ([], next(one for one in pick if one.opcode == Opcode.PICK)),
+        "pick behind a new x": (loaded[:3] + loaded[:1], pick[5]),
+        "embed without a token": ([], next(one for one in pick if one.opcode == Opcode.EMBED)),
+    }
+    for rule, (before, last) in broken.items():
+        memory = make_memory(config, random)
+        kept = dict(memory)
+        bench.reset()
+        store_all = Instruction(Opcode.STORE, source=Buffer.X, rows=1, address=3)
+        run = bench.run([*before, last, store_all], memory)
+        assert run.errors == [(ErrorCode.ORDER, encode(last))], rule
+        assert memory == kept, rule
+        check_equal(bench, list_loads(config, random) + scores, BenchOptions())
