@@ -73,6 +73,18 @@ WHOLE_MUTANTS = (
         "(logits + noise)",
     ),
     _bug(
+        "integer/whole/cache",
+        "sinks and window of a block are one word",
+        "is_apart = positions - sparse.window_tokens + 1 > sparse.sink_tokens",
+        "is_apart = positions < 0",
+    ),
+    _bug(
+        "integer/whole/cache",
+        "a window that reaches the sinks is a run of its own",
+        "sparse.window_tokens + 1 > sparse.sink_tokens",
+        "sparse.window_tokens + 2 > sparse.sink_tokens",
+    ),
+    _bug(
         "integer/whole/decoder",
         "padding moves the positions of a row",
         "num_entries - 1 - self.kv_cache.padding_tokens",

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.arrays import BoolArray, Int8Array, Int16Array, Int64Array
+from fastcar.reference.arrays import Int8Array, Int16Array, Int64Array
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.fixed_point import check_scale
 from fastcar.reference.integer.layer import IntegerMatrix, check_accumulators
 from fastcar.reference.integer.units import compute_integer_rms_norm
+from fastcar.reference.integer.whole.cache import VisibleRuns
 from fastcar.reference.integer.whole.context import compute_context
 from fastcar.reference.integer.whole.rotary import IntegerRotaryTable, narrow
 from fastcar.reference.integer.whole.scores import (
@@ -128,7 +129,7 @@ class IntegerAttention:
         query: Int16Array,
         keys: Int8Array,
         values: Int8Array,
-        visible: BoolArray,
+        runs: VisibleRuns,
         num_lanes: int,
     ) -> tuple[Int16Array, Int64Array]:
         """Scores, softmax and context of one token per row.
@@ -137,16 +138,17 @@ class IntegerAttention:
             query: [R, H, d] int16.
             keys: [R, H_kv, n, d] int8.
             values: [R, H_kv, n, d] int8.
-            visible: [R, n], False for a key that the token does not see.
+            runs: which of the n keys the tokens see, in the order of their words.
             num_lanes: L, keys of a word.
 
         Returns:
             Context [R, H, d] int16, and the accumulators [R, H, n] that hold the tap.
         """
         accumulators = compute_score_accumulators(query, keys)
-        logits = compute_logits(accumulators, self.logit_multiplier, self.logit_shift)
-        words = compute_softmax_words(logits, visible[:, None], num_lanes)
-        return compute_context(words, values), accumulators
+        in_order = accumulators[..., runs.keys]  # [R, H, m]
+        logits = compute_logits(in_order, self.logit_multiplier, self.logit_shift)
+        words = compute_softmax_words(logits, runs.visible[:, None], num_lanes)
+        return compute_context(words, values[:, :, runs.keys]), accumulators
 
     def run_output(self, context: Int16Array) -> Int16Array:
         """GEMV of context [R, H, d]: what is added to the residual stream, [R, D]."""

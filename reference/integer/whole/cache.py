@@ -6,6 +6,8 @@ batch (D-05): key s of a row is that of its position s.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from fastcar.reference.arrays import BoolArray, Int8Array, Int64Array
@@ -71,3 +73,51 @@ def make_visibility(positions: Int64Array, sparse: SparseAttention | None) -> Bo
     if sparse is not None:
         visible &= (key > token - sparse.window_tokens) | (key < sparse.sink_tokens)
     return visible
+
+
+@dataclass(frozen=True)
+class VisibleRuns:
+    """Keys in the order in which words of L hold them, and which of them count.
+
+    Attributes:
+        keys: [m] int64, which of the n keys each place of the words holds.
+        visible: [R, m], False for a place that does not count.
+    """
+
+    keys: Int64Array
+    visible: BoolArray
+
+
+def make_visible_runs(
+    positions: Int64Array, sparse: SparseAttention | None, num_lanes: int
+) -> VisibleRuns:
+    """The visible keys as words: one run, or sinks and window as two where these do not meet.
+
+    A block of L keys that holds sinks and the beginning of a window that does not reach them is two
+    words (D-47). A row whose visible keys are one run has nothing visible in the words before.
+
+    Args:
+        positions: [R] int64.
+        sparse: sinks and window; None = all keys up to the token itself.
+        num_lanes: L.
+
+    >>> runs = make_visible_runs(np.array([3, 6]), SparseAttention(3, 2), num_lanes=4)
+    >>> runs.keys.tolist()
+    [0, 1, 2, 3, 0, 1, 2, 3, 4, 5, 6]
+    >>> runs.visible.astype(int).tolist()
+    [[0, 0, 0, 0, 1, 1, 1, 1, 0, 0, 0], [1, 1, 0, 0, 0, 0, 0, 0, 1, 1, 1]]
+    """
+    visible = make_visibility(positions, sparse)
+    all_keys = np.arange(visible.shape[1])
+    if sparse is None:
+        return VisibleRuns(all_keys, visible)
+    is_apart = positions - sparse.window_tokens + 1 > sparse.sink_tokens  # [R]
+    if not (is_apart.any() and sparse.sink_tokens):
+        return VisibleRuns(all_keys, visible)
+    places = np.arange(-(-sparse.sink_tokens // num_lanes) * num_lanes)
+    sinks = (places < sparse.sink_tokens) & is_apart[:, None]
+    rest = visible & ~((all_keys < sparse.sink_tokens) & is_apart[:, None])
+    return VisibleRuns(
+        np.concatenate([np.minimum(places, all_keys[-1]), all_keys]),
+        np.concatenate([sinks, rest], axis=1),
+    )

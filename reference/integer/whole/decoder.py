@@ -21,7 +21,7 @@ from fastcar.reference.integer.decoder import IntegerDecoder
 from fastcar.reference.integer.digest import check_num_lanes
 from fastcar.reference.integer.fixed_point import quantize
 from fastcar.reference.integer.units import add_residual
-from fastcar.reference.integer.whole.cache import IntegerCache, make_visibility
+from fastcar.reference.integer.whole.cache import IntegerCache, make_visible_runs
 from fastcar.reference.integer.whole.model import WholeModel
 from fastcar.reference.integer.whole.rotary import make_integer_rotary_table
 from fastcar.reference.integer.whole.softmax import check_visible_tokens
@@ -131,11 +131,11 @@ class WholeDecoder(IntegerDecoder):
         layer, cache = self.whole.attention[layer_index], self.integer_cache
         projected = layer.project(x, self._turns, positions)
         cache.store(layer_index, rows, positions, projected.key, projected.value)
-        visible = make_visibility(positions, self.sparse)  # [R, n]
-        num_keys = visible.shape[1]
+        runs = make_visible_runs(positions, self.sparse, self.num_lanes)
+        num_keys = int(positions.max()) + 1
         keys = cache.get_keys(layer_index, rows, num_keys)
         values = cache.get_values(layer_index, rows, num_keys)
-        context, accumulators = layer.attend(projected.query, keys, values, visible, self.num_lanes)
+        context, accumulators = layer.attend(projected.query, keys, values, runs, self.num_lanes)
         return layer.run_output(context), projected.query, accumulators
 
     def _embed(self, token_ids: TokenIds) -> FloatArray:

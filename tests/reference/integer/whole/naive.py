@@ -56,11 +56,13 @@ class Word:
     keys: list[int] = field(default_factory=list)
 
 
-def softmax(logits: dict[int, int], num_keys: int, num_lanes: int) -> tuple[list[Word], int]:
-    """Words with any visible key, and S; logits of visible keys only."""
+def softmax(runs: Sequence[dict[int, int]], num_lanes: int) -> tuple[list[Word], int]:
+    """Words with any visible key, run by run, and S; logits of visible keys only."""
     words: list[Word] = []
     total = 0
-    for start in range(0, num_keys, num_lanes):
+    blocks = [(logits, block) for logits in runs for block in range(max(logits) // num_lanes + 1)]
+    for logits, block in blocks:
+        start = block * num_lanes
         keys = [key for key in range(start, start + num_lanes) if key in logits]
         if not keys:
             continue
@@ -84,11 +86,14 @@ def attend(
 ) -> list[int]:
     """Context of one head."""
     multiplier, shift = factor
-    seen = [index for index in range(len(keys)) if visible[index]]
-    logits = {
-        key: naive.round_shift(naive.dot(query, keys[key]) * multiplier, shift) for key in seen
-    }
-    words, total = softmax(logits, len(keys), num_lanes)
+    runs: list[dict[int, int]] = []
+    for key in range(len(keys)):
+        if visible[key]:
+            if not key or not visible[key - 1]:
+                runs.append({})
+            logit = naive.round_shift(naive.dot(query, keys[key]) * multiplier, shift)
+            runs[-1][key] = logit
+    words, total = softmax(runs, num_lanes)
     bits = total.bit_length()
     reciprocal = (2**33 - 1) // (total >> (bits - 18))
     context = []

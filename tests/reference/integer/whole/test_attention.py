@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.whole.attention import AttentionScales, IntegerAttention
-from fastcar.reference.integer.whole.cache import make_visibility
+from fastcar.reference.integer.whole.cache import (
+    VisibleRuns,
+    make_visibility,
+    make_visible_runs,
+)
 from fastcar.reference.sparse_attention import SparseAttention
 from tests.examples import examples
 from tests.reference.integer.runs import make_matrix
@@ -63,8 +67,10 @@ def test_context_is_that_of_the_page(
     rng, size = np.random.default_rng(seed + 1), 2 * pairs
     query = rng.integers(-32767, 32768, (2, key_heads * group, size)).astype(np.int16)
     keys, values = rng.integers(-127, 128, (2, 2, key_heads, num_keys, size)).astype(np.int8)
-    visible = make_visibility(np.array([num_keys - 1, rng.integers(0, num_keys)]), sparse)
-    context, accumulators = layer.attend(query, keys, values, visible, num_lanes)
+    positions = np.array([num_keys - 1, rng.integers(0, num_keys)])
+    visible = make_visibility(positions, sparse)
+    runs = make_visible_runs(positions, sparse, num_lanes)
+    context, accumulators = layer.attend(query, keys, values, runs, num_lanes)
     assert accumulators.shape == (2, key_heads * group, num_keys)
     for row, head in np.ndindex(2, key_heads * group):
         expected = naive.attend(
@@ -83,12 +89,35 @@ def test_keys_that_are_not_visible_change_nothing() -> None:
     rng = np.random.default_rng(2)
     query = rng.integers(-32767, 32768, (1, 4, 4)).astype(np.int16)
     keys, values = rng.integers(-127, 128, (2, 1, 2, 21, 4)).astype(np.int8)
-    visible = make_visibility(np.array([20]), SparseAttention(5, 2))
-    context, _ = layer.attend(query, keys, values, visible, 4)
+    sparse, positions = SparseAttention(5, 2), np.array([20])
+    visible = make_visibility(positions, sparse)
+    runs = make_visible_runs(positions, sparse, 4)
+    context, _ = layer.attend(query, keys, values, runs, 4)
     keys[0, :, ~visible[0]], values[0, :, ~visible[0]] = 127, -127
-    assert np.array_equal(layer.attend(query, keys, values, visible, 4)[0], context)
+    assert np.array_equal(layer.attend(query, keys, values, runs, 4)[0], context)
     keys[0, :, visible[0]] //= 2
-    assert not np.array_equal(layer.attend(query, keys, values, visible, 4)[0], context)
+    assert not np.array_equal(layer.attend(query, keys, values, runs, 4)[0], context)
+
+
+def test_block_of_sinks_and_window_is_two_words() -> None:
+    """A sink far below the window keeps the bits of its weight: its word has its own maximum."""
+    layer = make_attention(3, 1, 1, 2, (1, 1))
+    query = np.array([[[32, 0, 0, 0]]], np.int16)
+    positions, visible = np.array([3]), [True, False, False, True]
+    runs = make_visible_runs(positions, SparseAttention(1, 1), 4)
+    one_run = VisibleRuns(np.arange(4), np.array([visible]))
+    differs = 0
+    for level in range(-127, 0):
+        keys, values = np.zeros((2, 1, 1, 4, 4), np.int8)
+        keys[0, 0, [0, 3], 0] = level, 127
+        values[0, 0, 0] = 127
+        found, _ = layer.attend(query, keys, values, runs, 4)
+        plain = keys[0, 0].tolist(), values[0, 0].tolist()
+        assert found[0, 0].tolist() == naive.attend(
+            query[0, 0].tolist(), *plain, visible, (1, 1), 4
+        )
+        differs += not np.array_equal(found, layer.attend(query, keys, values, one_run, 4)[0])
+    assert differs > 10
 
 
 def test_constants_that_do_not_fit_are_refused() -> None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fastcar.reference.integer.whole.cache import IntegerCache, make_visibility
+from fastcar.reference.integer.whole.cache import (
+    IntegerCache,
+    make_visibility,
+    make_visible_runs,
+)
 from fastcar.reference.sparse_attention import SparseAttention, make_prompt_visibility
 from fastcar.strategies import make_config
 
@@ -30,3 +38,24 @@ def test_tokens_are_found_at_the_positions_of_their_rows() -> None:
 def test_visible_keys_are_those_of_the_float_prompt(sparse: SparseAttention | None) -> None:
     expected = make_prompt_visibility(np.ones((1, 9), bool), sparse)[0]
     assert np.array_equal(make_visibility(np.arange(9), sparse), expected)
+
+
+@given(
+    st.lists(st.integers(0, 40), min_size=1, max_size=3),
+    st.one_of(st.none(), st.builds(SparseAttention, st.integers(1, 20), st.integers(0, 9))),
+    st.sampled_from([4, 8, 16]),
+)
+def test_words_hold_the_visible_keys_run_by_run(
+    positions: list[int], sparse: SparseAttention | None, num_lanes: int
+) -> None:
+    runs = make_visible_runs(np.array(positions), sparse, num_lanes)
+    visible = make_visibility(np.array(positions), sparse)
+    for row in range(len(positions)):
+        seen = np.flatnonzero(visible[row]).tolist()
+        places = np.flatnonzero(runs.visible[row])
+        assert runs.keys[places].tolist() == seen
+        assert (places % num_lanes == runs.keys[places] % num_lanes).all()
+        joined = [one // num_lanes == two // num_lanes for one, two in pairwise(places)]
+        assert joined == [
+            two == one + 1 and one // num_lanes == two // num_lanes for one, two in pairwise(seen)
+        ]
