@@ -7,7 +7,7 @@ decisions. A slot that is decided beforehand gets DECIDE and the one branch it t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from fastcar.cosim.program.memory_map import CachePart, LayerPart, MemoryMap, SlotPart
@@ -62,6 +62,7 @@ class LayerStep:
         is_decided: [B], slots that the source decides.
         is_computing: [B], decision of the others.
         dispatch: dynamic (DRS) or static mapping.
+        is_cached: whether outputs go to the replay cache; those of a prompt do not.
     """
 
     layer_index: int
@@ -71,6 +72,7 @@ class LayerStep:
     is_decided: BoolArray
     is_computing: BoolArray
     dispatch: Dispatch = Dispatch.DYNAMIC
+    is_cached: bool = True
 
     def __post_init__(self) -> None:
         limit = 1 << (VALUE_BITS - 1)
@@ -115,57 +117,71 @@ class LayerCompiler:
         num_slots = self._map.num_slots
         if step.is_decided.shape != (num_slots,):
             raise ArgumentError("is_decided shape", step.is_decided.shape, f"({num_slots},)")
-        program = [*_begin(step)]
+        program = [*begin_layer(step)]
         for slot in range(num_slots):
-            program += _place(self._decide(step, slot), slot, Predicate.ALWAYS)
+            program += place(self.decide(step, slot), slot, Predicate.ALWAYS)
         for slot in range(num_slots):
-            if step.is_decided[slot] or step.is_computing[slot]:
-                program += _place(self._compute(step, slot), slot, Predicate.IF_COMPUTE)
-            if step.is_decided[slot] or not step.is_computing[slot]:
-                program += _place(self._replay(step, slot), slot, Predicate.IF_REPLAY)
+            program += self.compile_mlp(step, slot)
         return [*program, Instruction(Opcode.END)]
 
-    def _decide(self, step: LayerStep, slot: int) -> Iterator[Instruction]:
+    def compile_mlp(self, step: LayerStep, slot: int) -> Iterator[Instruction]:
+        """The MLP phase of a slot: both branches, or the one that is decided beforehand."""
+        if step.is_decided[slot] or step.is_computing[slot]:
+            yield from place(self._compute(step, slot), slot, Predicate.IF_COMPUTE)
+        if step.is_decided[slot] or not step.is_computing[slot]:
+            yield from place(self._replay(step, slot), slot, Predicate.IF_REPLAY)
+
+    def decide(self, step: LayerStep, slot: int) -> Iterator[Instruction]:
         """What brings the decision of a slot to the scheduler."""
         if not step.is_decided[slot]:
             yield Instruction(Opcode.DECIDE, rows=int(step.is_computing[slot]))
         elif step.source is DecisionSource.SCORE:
             words = self._map.config.query_words
             key = self._map.locate_activation(slot, SlotPart.ALIGNED_KEY)
-            yield _load(Buffer.H, words, self._map.locate_activation(slot, SlotPart.QUERY))
-            yield _load(Buffer.K, words, key)
+            yield load(Buffer.H, words, self._map.locate_activation(slot, SlotPart.QUERY))
+            yield load(Buffer.K, words, key)
             yield Instruction(Opcode.SCORE, rows=words)
         else:
-            words = self._map.config.hidden_words
-            yield from self._normalize(step, slot)
-            yield _load(Buffer.K, words, self._locate_cache(step, slot, CachePart.NORMED))
-            yield Instruction(Opcode.DISTANCE, rows=words)
+            yield self._load_residual(slot)
+            yield from self.measure_distance(step, slot)
+
+    def measure_distance(self, step: LayerStep, slot: int) -> Iterator[Instruction]:
+        """DISTANCE of the residual stream in X."""
+        words = self._map.config.hidden_words
+        yield from self._normalize(step)
+        yield load(Buffer.K, words, self._locate_cache(step, slot, CachePart.NORMED))
+        yield Instruction(Opcode.DISTANCE, rows=words)
 
     def _compute(self, step: LayerStep, slot: int) -> Iterator[Instruction]:
         """The MLP of a slot, the rows of the cache it renews, and the residual add."""
         layer, hidden = self._layers[step.layer_index], self._map.config.hidden_words
-        yield from self._normalize(step, slot)
+        yield self._load_residual(slot)
+        yield from self._normalize(step)
         yield from self._multiply(step, layer.gate_proj, _GATE)
         yield from self._multiply(step, layer.up_proj, _UP)
         yield from self._multiply(step, layer.down_proj, _DOWN)
-        yield _store(Buffer.Y, hidden, self._locate_cache(step, slot, CachePart.OUTPUT))
-        if step.source is DecisionSource.DISTANCE:
-            yield _store(Buffer.N, hidden, self._locate_cache(step, slot, CachePart.NORMED))
+        if step.is_cached:
+            yield store(Buffer.Y, hidden, self._locate_cache(step, slot, CachePart.OUTPUT))
+        if step.is_cached and step.source is DecisionSource.DISTANCE:
+            yield store(Buffer.N, hidden, self._locate_cache(step, slot, CachePart.NORMED))
         yield from self._add(slot)
 
     def _replay(self, step: LayerStep, slot: int) -> Iterator[Instruction]:
         """The residual add of a slot whose output is in the cache."""
         hidden = self._map.config.hidden_words
-        yield _load(Buffer.X, hidden, self._map.locate_activation(slot, SlotPart.RESIDUAL))
-        yield _load(Buffer.Y, hidden, self._locate_cache(step, slot, CachePart.OUTPUT))
+        yield self._load_residual(slot)
+        yield load(Buffer.Y, hidden, self._locate_cache(step, slot, CachePart.OUTPUT))
         yield from self._add(slot)
 
-    def _normalize(self, step: LayerStep, slot: int) -> Iterator[Instruction]:
-        """Residual stream to X, its normalised twin to N."""
+    def _load_residual(self, slot: int) -> Instruction:
+        residual = self._map.locate_activation(slot, SlotPart.RESIDUAL)
+        return load(Buffer.X, self._map.config.hidden_words, residual)
+
+    def _normalize(self, step: LayerStep) -> Iterator[Instruction]:
+        """The normalised twin of X to N."""
         hidden = self._map.config.hidden_words
         gains = self._map.locate_constant(step.layer_index, LayerPart.GAINS)
-        yield _load(Buffer.X, hidden, self._map.locate_activation(slot, SlotPart.RESIDUAL))
-        yield _load(Buffer.P, hidden, gains)
+        yield load(Buffer.P, hidden, gains)
         epsilon = self._layers[step.layer_index].epsilon
         yield Instruction(Opcode.NORM, rows=hidden, **split_value(epsilon))
 
@@ -176,7 +192,7 @@ class LayerCompiler:
         config, layer = self._map.config, self._layers[step.layer_index]
         rows, columns = (config.count_words(size) for size in matrix.weights.shape)
         multipliers = self._map.locate_constant(step.layer_index, projection.multipliers)
-        yield _load(Buffer.P, rows, multipliers)
+        yield load(Buffer.P, rows, multipliers)
         product = Instruction(
             projection.opcode,
             target=projection.target,
@@ -200,13 +216,14 @@ class LayerCompiler:
         hidden = self._map.config.hidden_words
         residual = self._map.locate_activation(slot, SlotPart.RESIDUAL)
         yield Instruction(Opcode.ADD, rows=hidden)
-        yield replace(_store(Buffer.X, hidden, residual), is_last=1)
+        yield replace(store(Buffer.X, hidden, residual), is_last=1)
 
     def _locate_cache(self, step: LayerStep, slot: int, part: CachePart) -> int:
         return self._map.locate_cache(step.layer_index, step.location, slot, part)
 
 
-def _begin(step: LayerStep) -> Iterator[Instruction]:
+def begin_layer(step: LayerStep) -> Iterator[Instruction]:
+    """What forgets the decisions before, and says how the next ones are made."""
     is_static = step.dispatch is Dispatch.STATIC
     is_distance = step.source is DecisionSource.DISTANCE
     options = is_static << STATIC_BIT | is_distance << DISTANCE_BIT
@@ -214,16 +231,18 @@ def _begin(step: LayerStep) -> Iterator[Instruction]:
     yield Instruction(Opcode.THRESHOLD, **split_value(step.threshold))
 
 
-def _load(target: Buffer, words: int, address: int) -> Instruction:
+def load(target: Buffer, words: int, address: int) -> Instruction:
+    """LOAD of a vector."""
     return Instruction(Opcode.LOAD, target=target, rows=words, address=address)
 
 
-def _store(source: Buffer, words: int, address: int) -> Instruction:
+def store(source: Buffer, words: int, address: int) -> Instruction:
+    """STORE of a vector."""
     return Instruction(Opcode.STORE, source=source, rows=words, address=address)
 
 
-def _place(
-    instructions: Iterator[Instruction], slot: int, predicate: Predicate
+def place(
+    instructions: Iterable[Instruction], slot: int, predicate: Predicate = Predicate.ALWAYS
 ) -> Iterator[Instruction]:
     """The instructions as a slot's, under a predicate."""
     return (replace(one, slot=slot, predicate=predicate) for one in instructions)

@@ -65,11 +65,17 @@ class MemoryImage:
     Attributes:
         memory_map: addresses.
         memory: what a back end runs on.
+
+    Args:
+        memory_map: addresses.
+        memory: at least as large as the map says; None = a new one of that size.
     """
 
-    def __init__(self, memory_map: MemoryMap) -> None:
+    def __init__(self, memory_map: MemoryMap, memory: SharedMemory | None = None) -> None:
         self.memory_map = memory_map
-        self.memory = SharedMemory(memory_map.num_beats, memory_map.config.beat_bytes)
+        if memory is None:
+            memory = SharedMemory(memory_map.num_beats, memory_map.config.beat_bytes)
+        self.memory = memory
 
     @property
     def beats(self) -> Beats:
@@ -92,7 +98,7 @@ class MemoryImage:
             contents[multipliers] = pack_vector(matrix.multipliers, num_lanes)
             contents[weights] = pack_matrix(matrix.weights, num_lanes)
         for part, beats in contents.items():
-            self._write(self.memory_map.locate_constant(layer_index, part), beats)
+            self.write(self.memory_map.locate_constant(layer_index, part), beats)
 
     def write_activation(self, slot: int, part: SlotPart, values: Int16Array) -> None:
         """Hand over a vector of a slot."""
@@ -144,17 +150,20 @@ class MemoryImage:
         if len(beats) != num_beats:
             limit = f"{num_beats}, the beats of its place"
             raise ArgumentError("beats of the vector", len(beats), limit)
-        self._write(address, beats)
+        self.write(address, beats)
 
-    def _write(self, address: int, beats: Beats) -> None:
+    def write(self, address: int, beats: Beats) -> None:
+        """Put beats where they belong."""
         self.beats[address : address + len(beats)] = beats
 
 
-def make_memory_image(memory_map: MemoryMap, layers: Sequence[IntegerLayer]) -> MemoryImage:
+def make_memory_image(
+    memory_map: MemoryMap, layers: Sequence[IntegerLayer], memory: SharedMemory | None = None
+) -> MemoryImage:
     """A memory that holds the constants of all layers, zeros elsewhere."""
     if len(layers) != memory_map.num_layers:
         raise ArgumentError("layers", len(layers), f"{memory_map.num_layers}")
-    image = MemoryImage(memory_map)
+    image = MemoryImage(memory_map, memory)
     for layer_index, layer in enumerate(layers):
         image.write_layer(layer_index, layer)
     return image

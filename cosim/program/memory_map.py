@@ -125,29 +125,31 @@ class MemoryMap:
 
     def locate_constant(self, layer_index: int, part: LayerPart) -> int:
         """Address of a layer's constant."""
-        _check_index("layer_index", layer_index, self.num_layers)
-        return _locate(0, layer_index, part, self.layer_beats)
+        check_index("layer_index", layer_index, self.num_layers)
+        return locate_part(0, layer_index, part, self.layer_beats)
 
     def locate_activation(self, slot: int, part: SlotPart) -> int:
         """Address of a slot's activation."""
-        _check_index("slot", slot, self.num_slots)
-        return _locate(self.slots_address, slot, part, self.slot_beats)
+        check_index("slot", slot, self.num_slots)
+        return locate_part(self.slots_address, slot, part, self.slot_beats)
 
     def locate_cache(self, layer_index: int, location: int, slot: int, part: CachePart) -> int:
         """Address of a part of the replay cache."""
-        _check_index("layer_index", layer_index, self.num_layers)
-        _check_index("location", location, self.tokens_per_frame)
-        _check_index("slot", slot, self.num_slots)
+        check_index("layer_index", layer_index, self.num_layers)
+        check_index("location", location, self.tokens_per_frame)
+        check_index("slot", slot, self.num_slots)
         block = (layer_index * self.tokens_per_frame + location) * self.num_slots + slot
-        return _locate(self.cache_address, block, part, self.cache_beats)
+        return locate_part(self.cache_address, block, part, self.cache_beats)
 
 
-def _locate(base: int, block: int, part: Any, sizes: Mapping[Any, int]) -> int:
+def locate_part(base: int, block: int, part: Any, sizes: Mapping[Any, int]) -> int:
+    """Address of a part in one of the blocks of the same sizes that lie from `base` on."""
     parts = list(sizes)
     before = sum(sizes[earlier] for earlier in parts[: parts.index(part)])
     return base + block * sum(sizes.values()) + before
 
 
-def _check_index(name: str, index: int, size: int) -> None:
+def check_index(name: str, index: int, size: int) -> None:
+    """Refuse an index that is not below a size."""
     if not 0 <= index < size:
         raise ArgumentError(name, index, f"at least 0 and below {size}")
