@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.tables import EXPONENTIAL_TABLE
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import Buffer, Instruction, Opcode, Predicate, decode
 from tests.cosim.interpreter import Interpreted, Interpreter, Word
-from tests.reference.integer import naive
-from tests.reference.integer.whole.naive import limit_cached, weight
 
 
 @dataclass
@@ -68,6 +67,22 @@ class CoreState:
     is_normed: bool = False
     best: tuple[int, int] | None = None
     num_ids: int = 0
+
+
+def round_shift(value: int, shift: int) -> int:
+    """round(value 2^-shift), ties upwards."""
+    return (value + (1 << shift >> 1)) >> shift
+
+
+def limit(value: int, largest: int = 32767) -> int:
+    """sat16, or narrow."""
+    return max(-largest, min(largest, value))
+
+
+def weight(logit: int, exponent: int) -> int:
+    """p of a logit below 256 M."""
+    index = 256 * exponent - logit - 1
+    return round_shift(EXPONENTIAL_TABLE[255 - index % 256], index // 256 + 1)
 
 
 class WholeInterpreter(Interpreter):
@@ -189,13 +204,13 @@ class WholeInterpreter(Interpreter):
         numbers, turns = buffers[Buffer.G].tolist(), buffers[Buffer.P].tolist()
         assert len(numbers) == one.rows * self.config.num_lanes
         assert len(turns) == self.attention.head_dim
-        limit = limit_cached if one.gate_shift & 1 else naive.limit
+        largest = 127 if one.gate_shift & 1 else 32767
         turned = []
         for place in range(0, len(numbers), 2):
             a, b = numbers[place : place + 2]
             cos, sin = (turns[(place + odd) % len(turns)] for odd in (0, 1))
             for product in (a * cos - b * sin, b * cos + a * sin):
-                turned.append(limit(naive.round_shift(product * one.multiplier, one.shift)))
+                turned.append(limit(round_shift(product * one.multiplier, one.shift), largest))
         buffers[one.target] = np.array(turned, np.int16)
 
     def store_key(self, one: Instruction, buffers: dict[int, Word], state: CoreState) -> None:
@@ -272,7 +287,7 @@ class WholeInterpreter(Interpreter):
         first = options["first_lane"] if block == 0 else 0
         last = options["last_lane"] if block == one.rows - 1 else lanes - 1
         visible = range(first, last + 1)
-        logits = [naive.round_shift(sums[lane] * one.multiplier, one.shift) for lane in visible]
+        logits = [round_shift(sums[lane] * one.multiplier, one.shift) for lane in visible]
         exponent, before = max(logits) // 256 + 1, state.maximum[head]
         if before is not None:
             exponent = max(exponent, before)
@@ -308,7 +323,7 @@ class WholeInterpreter(Interpreter):
         for total, sums in zip(state.total, state.context, strict=True):
             bits = total.bit_length()
             reciprocal = (2**33 - 1) // (total >> (bits - 18))
-            context += [naive.limit(naive.round_shift(a * reciprocal, bits + 7)) for a in sums]
+            context += [limit(round_shift(a * reciprocal, bits + 7)) for a in sums]
         whole = np.zeros(self.attention.query_size, np.int16)
         kept = buffers[Buffer.G][: len(whole)]
         whole[: len(kept)] = kept
@@ -328,7 +343,7 @@ class WholeInterpreter(Interpreter):
             self.digest(one.slot, beat)
         self.logits.setdefault(one.slot, []).extend(logits.tolist())
         for logit, extra in zip(logits.tolist(), noise.tolist(), strict=True):
-            noisy = naive.limit(logit + extra)
+            noisy = limit(logit + extra)
             if state.best is None or noisy > state.best[0]:
                 state.best = noisy, state.num_ids
             state.num_ids += 1

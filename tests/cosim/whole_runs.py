@@ -28,7 +28,7 @@ from fastcar.reference.scheduler import Dispatch
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.rtl.attention.config import AttentionConfig
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.instruction import Instruction, encode
+from fastcar.rtl.instruction import Instruction, Opcode, encode
 from fastcar.strategies import Run
 from tests.cosim.whole_interpreter import WholeInterpreter
 from tests.reference.integer.whole.runs import make_whole_decoder, to_integers
@@ -37,10 +37,10 @@ HEADS = {"multi-head": (2, 2, 4), "grouped-query": (4, 2, 4), "multi-query": (3,
 """Query heads, key heads and their width."""
 
 
-def make_heads_config(kind: str, layers: int = 2) -> ModelConfig:
+def make_heads_config(kind: str, layers: int = 2, vocab_size: int = 11) -> ModelConfig:
     """A tiny model with heads that words of 4 lanes fill."""
     heads, key_heads, size = HEADS[kind]
-    return ModelConfig(11, 12, 20, layers, heads, key_heads, size, 1e-5, 100.0, 64)
+    return ModelConfig(vocab_size, 12, 20, layers, heads, key_heads, size, 1e-5, 100.0, 64)
 
 
 def make_accelerator(
@@ -118,14 +118,11 @@ def decode_by_reference(
     *,
     is_forced: bool = False,
     num_codes: int | None = None,
-    num_lanes: int = 4,
     **options: Any,
 ) -> Decoding:
     """Prompt and all tokens; each is picked at temperature 0.7, and fed unless others are given."""
-    engine = RecordingEngine(model, num_lanes)
-    decoder = make_whole_decoder(
-        run, model, gate, engine=engine, sparse=sparse, num_lanes=num_lanes, **options
-    )
+    engine = RecordingEngine(model, options.get("num_lanes", 4))
+    decoder = make_whole_decoder(run, model, gate, engine=engine, sparse=sparse, **options)
     decoding = Decoding(run, model, decoder, sparse, is_forced)
     codes = run.config.vocab_size if num_codes is None else num_codes
     sampling, picker = Sampling(0.7), PickEngine(model.head.scale)
@@ -171,12 +168,16 @@ class Machine:
         self.image = WholeImage(self.map, decoding.model)
         self.compiler = WholeCompiler(self.map, decoding.model, decoding.sparse)
         self.interpreter = WholeInterpreter(config, self.image.beats)
-        self.program: list[Instruction] = []
+        self.programs: list[list[Instruction]] = []
 
     def run(self, step: TokenStep) -> None:
         """Compile and interpret one token."""
-        self.program = self.compiler.compile(step)
-        self.interpreter.run([encode(one) for one in self.program])
+        self.programs.append(self.compiler.compile(step))
+        self.interpreter.run([encode(one) for one in self.programs[-1]])
+
+    def select(self, *opcodes: Opcode) -> list[Instruction]:
+        """Instructions of all programs that ran."""
+        return [one for program in self.programs for one in program if one.opcode in opcodes]
 
     def feed_prompt(self) -> None:
         """All tokens of the prompts; each row begins with its own first one."""
