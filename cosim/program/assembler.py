@@ -7,7 +7,8 @@ Source: docs/accelerator.md, section 2. A line is a mnemonic, perhaps a predicat
 Fields that are not written are 0. Opcodes, predicates and buffers without a name are written as
 numbers (OP17, .3, target=7), so a disassembly shows every instruction, also an illegal one: the
 text says what the bits are, the accelerator what is wrong with them (section 5). NORM
-and THRESHOLD take `value` in place of multiplier and address, THRESHOLD a signed one.
+and THRESHOLD take `value` in place of multiplier and address, THRESHOLD a signed one. Groups and
+options of attention are those of `fastcar.cosim.program.attention_text`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import IntEnum
 
+from fastcar.cosim.program.attention_text import (
+    OPCODE_OPTIONS,
+    OPTION_BITS,
+    WORDS,
+    find_option,
+    format_options,
+    join_written,
+    list_joined,
+    split_joined,
+)
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.rtl.instruction import (
     FIELD_BITS,
@@ -81,12 +92,15 @@ def format_instruction(instruction: Instruction) -> str:
     """The canonical line of one instruction, without its end."""
     parts = [_format_mnemonic(instruction)]
     is_valued = instruction.opcode in _VALUED_OPCODES
-    for name, _ in FIELDS[2:]:
-        if is_valued and name in _VALUE_FIELDS:
+    joined = list_joined(instruction.opcode)
+    for field, _ in FIELDS[2:-1]:
+        name = joined.get(field, field)
+        if not name or (is_valued and name in _VALUE_FIELDS):
             continue
         number = getattr(instruction, name)
         if number:
             parts.append(f"{name}={_format_number(name, number)}")
+    parts += format_options(instruction)
     if is_valued and instruction.value:
         parts.append(f"value={_get_value(instruction)}")
     return " ".join(parts)
@@ -123,19 +137,38 @@ def _parse_instruction(mnemonic: str, parts: Sequence[str]) -> Instruction:
     if dot:
         fields["predicate"] = _parse_member("predicate", Predicate, predicate)
     for part in parts:
-        field, _, text = part.partition("=")
-        for name, number in _parse_field(fields["opcode"], field, text).items():
+        field, equals, text = part.partition("=")
+        option = find_option(fields["opcode"], field)
+        if option is not None:
+            found = {option: _parse_option(option, field, equals, text)}
+        else:
+            found = _parse_field(fields["opcode"], field, text)
+        for name, number in found.items():
             if name in fields:
                 raise ArgumentError("field", field, "written once")
             fields[name] = number
+    options = {name: fields.pop(name) for name in OPTION_BITS if name in fields}
+    if options:
+        fields["reserved"] = join_written(fields.get("reserved"), options)
     return Instruction(**fields)
+
+
+def _parse_option(option: str, written: str, equals: str, text: str) -> int:
+    if option not in WORDS:
+        return _parse_number(written, text)
+    if equals:
+        raise ArgumentError(written, text, "a word alone")
+    return 1
 
 
 def _parse_field(opcode: int, name: str, text: str) -> dict[str, int]:
     if name == "value" and opcode in _VALUED_OPCODES:
         return split_value(_parse_value(opcode, text))
+    if name in list_joined(opcode).values():
+        return split_joined(opcode, name, _parse_number(name, text))
     if name not in FIELD_BITS or name in ("opcode", "predicate"):
         known = [known for known, _ in FIELDS[2:]]
+        known += [WORDS.get(option, option) for option in OPCODE_OPTIONS.get(opcode, ())]
         raise ArgumentError("field", name, f"one of {', '.join(known)}")
     if name in _BUFFER_FIELDS:
         return {name: _parse_member(name, Buffer, text)}

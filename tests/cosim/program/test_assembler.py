@@ -15,6 +15,7 @@ from fastcar.rtl.instruction import (
     Predicate,
     decode,
     encode,
+    join_options,
 )
 from fastcar.strategies import instruction_words
 
@@ -29,7 +30,7 @@ def test_assembling_a_disassembly_gives_the_words(words: list[int]) -> None:
 @st.composite
 def lines(draw: st.DrawFn) -> str:
     """A line as someone might write it: any order of fields, any case, hexadecimal, comments."""
-    opcode = draw(st.sampled_from([*Opcode.__members__, "OP17", "OP31"]))
+    opcode = draw(st.sampled_from([*Opcode.__members__, "OP20", "OP31"]))
     parts = [draw(st.sampled_from([opcode, opcode.lower()]))]
     parts[0] += draw(st.sampled_from(["", ".always", ".if_compute", ".IF_REPLAY", ".3"]))
     for name, bits in draw(st.permutations(FIELDS[2:])):
@@ -75,6 +76,35 @@ def test_the_text_of_the_specification_means_what_it_says() -> None:
     assert disassemble([word]) == line + " is_last=1\n"
 
 
+SCORES = (
+    "SCORES slot=1 group=13 rows=3 columns=4 shift=20 tap_distance=200 multiplier=9 address=64 "
+    "first_lane=1 last_lane=3 lane=2 fresh final tap decides unweighted"
+)
+
+
+def test_options_and_groups_stand_by_their_names() -> None:
+    [word] = assemble(SCORES)
+    one = decode(word)
+    assert (one.group, one.tap_distance) == (13, 200)
+    assert one.options == {
+        "first_lane": 1,
+        "last_lane": 3,
+        "lane": 2,
+        **dict.fromkeys(("is_fresh", "is_final", "is_tapped", "decides", "is_unweighted"), 1),
+    }
+    assert disassemble([word]) == SCORES + "\n"
+
+
+def test_options_that_an_opcode_does_not_have_are_reserved_bits() -> None:
+    bits = join_options(lane=3, is_fresh=1, is_tapped=1)
+    line = "PICK reserved={}"
+    [word] = assemble(line.format(bits))
+    rest = join_options(lane=3, is_tapped=1)
+    assert disassemble([word]) == f"PICK fresh reserved={rest}\n"
+    assert disassemble(assemble("STORE_VALUE lane=3")) == "STORE_VALUE lane=3\n"
+    assert disassemble(assemble(f"STORE reserved={bits}")) == f"STORE reserved={bits}\n"
+
+
 @pytest.mark.parametrize("value", [-(1 << 47), -1, 0, 1, (1 << 47) - 1])
 def test_thresholds_are_signed(value: int) -> None:
     [word] = assemble(f"THRESHOLD value={value}")
@@ -111,6 +141,15 @@ def test_empty_lines_and_comments_are_no_instructions() -> None:
         ("LOAD value=3", r"field = 'value': must be one of slot, .*"),
         ("NORM value=-1", r"value = -1: must be from 0 to 281474976710655"),
         ("NORM value=1 address=1", r"field = 'address': must be written once"),
+        ("SCORES group=64", r"group = 64: must be from 0 to 63"),
+        ("SCORES group=1 target=X", r"field = 'target': must be written once"),
+        ("SCORES tap_distance=256", r"tap_distance = 256: must be from 0 to 255"),
+        ("SCORES lane=32", r"lane = 32: must be from 0 to 31"),
+        ("SCORES fresh=1", r"fresh = '1': must be a word alone"),
+        ("SCORES fresh fresh", r"field = 'fresh': must be written once"),
+        ("SCORES lane=1 reserved=0x400", r"field = 'reserved': must be without options that .*"),
+        ("PICK tap", r"field = 'tap': must be one of slot, .*, reserved, fresh, final"),
+        ("CONTEXT tap_distance=1", r"field = 'tap_distance': must be one of slot, .*"),
         ("THRESHOLD value=0x800000000000", r"value = 140737488355328: must be from -1407\d+ to .*"),
     ],
 )
