@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from random import Random
 
+from fastcar.cosim.program.random_attention import AttentionDrawer, count_attention_beats
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import (
     FIELD_BITS,
@@ -18,15 +19,15 @@ from fastcar.rtl.instruction import (
     Predicate,
     encode,
     get_buffer_words,
-    join_options,
 )
-from fastcar.rtl.instruction_form import STORE_BYTE_OPCODES
 
 MAX_BODY_INSTRUCTIONS = 24
 MAX_NORM_BITS = 45
 """Of the value of NORM: the sum of squares and the value stay below 2^47."""
 FULL_LENGTH_PROBABILITY = 0.3
 FAULT_PROBABILITY = 0.15
+ATTENTION_PROBABILITY = 0.4
+"""Of a block of attention in place of one other instruction, where there is an attention phase."""
 
 _PRODUCTS = (Opcode.GEMV, Opcode.GEMV_SILU)
 _BODY = (
@@ -62,7 +63,8 @@ def count_beats(config: AcceleratorConfig) -> int:
     512
     """
     words = max(get_buffer_words(config, buffer) for buffer in Buffer)
-    return max(512, 2 * words * words * config.num_lanes)
+    attention = count_attention_beats(config)
+    return max(512, 2 * words * words * config.num_lanes, 4 * attention)
 
 
 def list_loads(config: AcceleratorConfig) -> tuple[int, ...]:
@@ -89,6 +91,9 @@ class _Drawer:
         self.config, self.num_beats, self.random = config, num_beats, random
         self.num_slots = random.randint(1, config.num_slots)
         self.is_distance = random.random() < 0.5
+        self.attention = None
+        if config.attention is not None:
+            self.attention = AttentionDrawer(config, num_beats, random)
 
     def draw(self) -> list[int]:
         """BEGIN, THRESHOLD, decisions, instructions of all kinds, END."""
@@ -98,13 +103,15 @@ class _Drawer:
         for slot in range(self.num_slots):
             program += self.draw_decision(slot)
         for _ in range(self.random.randint(1, MAX_BODY_INSTRUCTIONS)):
-            program.append(self.draw_instruction(self.random.choice(self.list_body())))
+            program += self.draw_body()
         program += [self.draw_last(slot) for slot in range(self.num_slots)]
         return [encode(one) for one in (*program, Instruction(Opcode.END))]
 
-    def list_body(self) -> tuple[Opcode, ...]:
-        """What slots are made of, as often as it comes."""
-        return _BODY if self.config.attention is None else (*_BODY, *STORE_BYTE_OPCODES)
+    def draw_body(self) -> list[Instruction]:
+        """An instruction, or a block of attention."""
+        if self.attention is not None and self.random.random() < ATTENTION_PROBABILITY:
+            return self.attention.draw_block(self.random.randrange(self.num_slots))
+        return [self.draw_instruction(self.random.choice(_BODY))]
 
     def draw_threshold(self) -> Instruction:
         """THRESHOLD anywhere in the range of measures, or near 0."""
@@ -115,6 +122,8 @@ class _Drawer:
         """DECIDE, or whatever measures."""
         if self.random.random() < 0.3:
             return [Instruction(Opcode.DECIDE, slot=slot, rows=self.random.getrandbits(1))]
+        if self.attention is not None and not self.is_distance and self.random.getrandbits(1):
+            return self.attention.draw_tap(slot)
         buffers = (Buffer.N, Buffer.K) if self.is_distance else (Buffer.H, Buffer.K)
         rows = self.draw_length(min(get_buffer_words(self.config, one) for one in buffers))
         opcode = Opcode.DISTANCE if self.is_distance else Opcode.SCORE
@@ -141,10 +150,6 @@ class _Drawer:
         value = random.getrandbits(random.randrange(1, MAX_NORM_BITS))
         is_norm = opcode is Opcode.NORM
         num_beats = rows * columns * self.config.num_lanes if opcode in _PRODUCTS else 2 * rows
-        lane = 0
-        if opcode in STORE_BYTE_OPCODES:
-            num_beats, predicate = self.count_byte_beats(opcode, rows), Predicate.ALWAYS
-            lane = random.randrange(self.config.num_lanes) if opcode is Opcode.STORE_VALUE else 0
         return Instruction(
             opcode,
             predicate=random.choice(tuple(Predicate)) if predicate is None else predicate,
@@ -158,14 +163,7 @@ class _Drawer:
             hidden_shift=random.randrange(1 << FIELD_BITS["hidden_shift"]),
             multiplier=value >> 32 if is_norm else random.getrandbits(16),
             address=value % (1 << 32) if is_norm else self.draw_address(num_beats),
-            reserved=join_options(lane=lane),
         )
-
-    def count_byte_beats(self, opcode: Opcode, rows: int) -> int:
-        """Beats from the first to the last one that STORE_KEY or STORE_VALUE writes, or more."""
-        assert self.config.attention is not None
-        num_values, head_dim = rows * self.config.num_lanes, self.config.attention.head_dim
-        return num_values if opcode is Opcode.STORE_VALUE else -(-num_values // head_dim) * head_dim
 
     def draw_buffers(self, opcode: Opcode) -> tuple[Buffer, Buffer]:
         """Target and source; those of a product differ, and neither is P or the gate."""
@@ -181,8 +179,6 @@ class _Drawer:
         buffers: dict[Opcode, tuple[Buffer, ...]] = {
             Opcode.LOAD: (target,),
             Opcode.STORE: (source,),
-            Opcode.STORE_KEY: (source,),
-            Opcode.STORE_VALUE: (source,),
             Opcode.GEMV: (target, Buffer.P),
             Opcode.GEMV_SILU: (target, Buffer.P, Buffer.G),
         }
