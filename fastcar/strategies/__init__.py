@@ -13,7 +13,7 @@ the extra "strategies": `pip install 'fastcar[strategies]'`.
 >>> check_loads()
 """
 
-from fastcar.strategies.accelerators import accelerator_configs
+from fastcar.strategies.accelerators import accelerator_configs, attention_configs
 from fastcar.strategies.decisions import core_counts, decisions
 from fastcar.strategies.models import make_config, model_configs, models
 from fastcar.strategies.programs import (
@@ -28,6 +28,7 @@ from fastcar.strategies.runs import Run, clips, make_run, runs
 __all__ = [
     "Run",
     "accelerator_configs",
+    "attention_configs",
     "clips",
     "core_counts",
     "core_instructions",

@@ -6,6 +6,7 @@ from random import Random
 
 from hypothesis import strategies as st
 
+from fastcar.cosim.program.random_attention import AttentionDrawer
 from fastcar.cosim.program.random_program import count_beats, draw_program
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import (
@@ -115,7 +116,9 @@ def programs(
 ) -> list[Instruction]:
     """Legal programs that no compiler writes: any order, any slot last, undecided slots at the end.
 
-    An instruction that waits for a decision stands behind all that brings it. A run may leave
+    Those of an accelerator with attention have blocks of its opcodes that keep the order rules; the
+    memory then has at least `fastcar.cosim.program.random_program.count_beats(config)` beats. An
+    instruction that waits for a decision stands behind all that brings it. A run may leave
     records open: they do not go on in the next one.
 
     Args:
@@ -137,6 +140,9 @@ def programs(
     buffers = (Buffer.N if is_distance else Buffer.H, Buffer.K)
     most_words = min(get_buffer_words(config, buffer) for buffer in buffers)
     undecided = set(range(num_slots))
+    attention = None
+    if config.attention is not None:
+        attention = AttentionDrawer(config, memory_beats, Random(draw(st.integers(0, 2**32))))
     for _ in range(draw(st.integers(1, 30))):
         kind = draw(st.sampled_from(["work", "work", "work", "work", "decide", "decide", "drain"]))
         slot = draw(st.integers(0, num_slots - 1))
@@ -146,12 +152,16 @@ def programs(
             if slot not in undecided:
                 continue
             undecided.remove(slot)
-            if draw(st.booleans()):
+            if attention is not None and not is_distance and draw(st.booleans()):
+                program += attention.draw_tap(slot)
+            elif draw(st.booleans()):
                 program.append(Instruction(Opcode.DECIDE, slot=slot, rows=draw(st.integers(0, 1))))
             else:
                 is_last = draw(st.integers(0, 1))
                 rows = draw(st.integers(1, most_words))
                 program.append(Instruction(measure, slot=slot, rows=rows, is_last=is_last))
+        elif attention is not None and draw(st.booleans()):
+            program += attention.draw_block(slot)
         else:
             is_decided = slot < min(undecided, default=num_slots)
             predicates = list(Predicate) if is_decided else [Predicate.ALWAYS]

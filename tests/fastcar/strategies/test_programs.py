@@ -6,9 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.cosim.program.assembler import assemble, disassemble
+from fastcar.cosim.program.random_program import count_beats
 from fastcar.rtl.config import PRESETS, AcceleratorConfig
 from fastcar.rtl.instruction import Buffer, Instruction, Opcode, decode, encode, get_buffer_words
-from fastcar.strategies import core_instructions, instructions, program_words, programs
+from fastcar.strategies import (
+    accelerator_configs,
+    core_instructions,
+    instructions,
+    program_words,
+    programs,
+)
+from tests.cosim.program.attention_rules import check_attention
 
 configs = st.sampled_from(list(PRESETS.values()))
 
@@ -40,3 +48,13 @@ def test_a_program_begins_and_ends_and_is_written_as_text(
 def test_program_words_are_written_as_text(data: st.DataObject, config: AcceleratorConfig) -> None:
     words = data.draw(program_words(config))
     assert assemble(disassemble(words)) == list(words)
+
+
+@given(st.data(), accelerator_configs(has_attention=True))
+def test_programs_with_attention_keep_its_rules(
+    data: st.DataObject, config: AcceleratorConfig
+) -> None:
+    num_beats = count_beats(config)
+    words = [encode(one) for one in data.draw(programs(config, num_beats))]
+    check_attention(config, words, num_beats)
+    assert assemble(disassemble(words)) == words
