@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from fastcar.cosim.program.whole.attention_section import find_tapped
+from fastcar.cosim.program.whole.scores import find_tapped
 from fastcar.cosim.program.whole.segments import Segment, check_context, list_segments
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.whole.cache import make_visible_runs
@@ -21,6 +21,8 @@ sparses = st.one_of(st.none(), st.builds(SparseAttention, st.integers(1, 40), st
 
 
 @given(st.integers(0, 99), sparses, st.sampled_from([4, 8, 16]))
+@example(9, SparseAttention(8, 2), 4)  # the window begins right behind the sinks
+@example(10, SparseAttention(8, 2), 4)
 def test_segments_are_the_words_of_the_reference(
     position: int, sparse: SparseAttention | None, num_lanes: int
 ) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fastcar.cosim.program.memory_map import SlotPart
 from fastcar.cosim.program.whole.token_step import SlotStep, TokenStep, make_prompt_step
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import RandomGate
@@ -145,6 +146,15 @@ def test_slot_that_is_not_fed_has_no_section() -> None:
     assert not machine.image.read_keys(0, 0, 4).any()
 
 
+def test_prompt_leaves_nothing_in_the_replay_cache() -> None:
+    machine = Machine(decode_by_reference(RUN, MODEL))
+    machine.feed_prompt()
+    residuals = {machine.map.mlp.locate_activation(slot, SlotPart.RESIDUAL) for slot in range(2)}
+    assert {one.address for one in machine.select(Opcode.STORE)} == residuals
+    machine.feed_token(0)
+    assert len({one.address for one in machine.select(Opcode.STORE)}) == 2 + 2 * 2
+
+
 def test_steps_that_do_not_fit_are_refused() -> None:
     machine = Machine(decode_by_reference(RUN, MODEL))
     prompt = make_prompt_step((SlotStep(0, 3), SlotStep(0, 4)), 2, picks=False)
@@ -171,6 +181,6 @@ def test_steps_that_do_not_fit_are_refused() -> None:
     with pytest.raises(ArgumentError, match=r"^layer_index = 0: must be 1$"):
         TokenStep(prompt.slots, (prompt.layers[0], prompt.layers[0]))
     early = TokenStep(prompt.slots, (decided, prompt.layers[1]))
-    with pytest.raises(ArgumentError, match=r"^position of a decision = 0: must be "):
+    with pytest.raises(ArgumentError, match=r"^position of a decision = 0: must be at least 3, "):
         machine.compiler.compile(early)
     assert decided.source is DecisionSource.SCORE
