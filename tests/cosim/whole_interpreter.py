@@ -339,8 +339,8 @@ class WholeInterpreter(Interpreter):
         self.check_length(one, noise)
         product = replace(one, opcode=Opcode.GEMV, source=Buffer.N, gate_shift=0)
         logits = self.multiply(product, buffers)
-        for beat in logits.view(np.uint8).reshape(-1, self.config.num_lanes):
-            self.digest(one.slot, beat)
+        for word in logits.reshape(-1, self.config.num_lanes):
+            self.digest(one.slot, word)
         self.logits.setdefault(one.slot, []).extend(logits.tolist())
         for logit, extra in zip(logits.tolist(), noise.tolist(), strict=True):
             noisy = limit(logit + extra)
@@ -351,8 +351,8 @@ class WholeInterpreter(Interpreter):
             assert state.best is not None
             self.tokens[one.slot] = state.best[1]
 
-    def digest(self, slot: int, beat: NDArray[np.uint8]) -> None:
-        """Go on with the digest of a slot."""
+    def digest(self, slot: int, beat: NDArray[Any]) -> None:
+        """Go on with the digest of a slot: a beat, or a word of logits."""
         before = self.done.digests.get(slot, 0)
         folded = int(np.bitwise_xor.reduce(np.ascontiguousarray(beat).view("<u4")))
         self.done.digests[slot] = ((before << 1 | before >> 31) & 0xFFFFFFFF) ^ folded

@@ -215,6 +215,33 @@ class Machine:
         self.run(TokenStep(slots, layers))
 
 
+def fold(steps: list[NDArray[Any]]) -> int:
+    """Digest of beats, and of words of logits."""
+    digest = 0
+    for step in steps:
+        digest = (digest << 1 | digest >> 31) & 0xFFFFFFFF
+        for start in range(0, step.nbytes, 4):
+            digest ^= int.from_bytes(step.tobytes()[start : start + 4], "little")
+    return digest
+
+
+def digest_attention(
+    decoding: Decoding, layer: int, slot: int, position: int, residual: Int16Array
+) -> int:
+    """What a section of attention stores: key, value and residual stream."""
+    cache, lanes = decoding.decoder.integer_cache, decoding.decoder.num_lanes
+    keys = cache.keys[layer, slot, :, position]  # [H_kv, d]
+    half = keys.shape[1] // 2
+    beats = list(np.stack([keys[:, :half], keys[:, half:]], axis=-1).reshape(-1, lanes))
+    for number in cache.values[layer, slot, :, position].ravel():
+        beat = np.zeros(lanes, np.int8)
+        beat[position % lanes] = number
+        beats.append(beat)
+    padded = np.zeros(-(-len(residual) // lanes) * lanes, "<i2")
+    padded[: len(residual)] = residual
+    return fold([*beats, *padded.view(np.int8).reshape(-1, lanes)])
+
+
 def check_picks(machine: Machine, token_index: int) -> None:
     """Every slot's logits and token are those of the reference."""
     decoding = machine.decoding
@@ -222,6 +249,9 @@ def check_picks(machine: Machine, token_index: int) -> None:
     assert [one.slot for one in picks] == list(range(decoding.run.rows))
     codes = decoding.noise[0].shape[1]
     logits = [one.logits[:codes] for one in picks]
+    lanes = decoding.decoder.num_lanes
+    for one in picks:
+        assert one.digest == fold([*np.array(one.logits, "<i2").reshape(-1, lanes)])
     assert logits == decoding.logits[token_index][:, :codes].tolist()
     assert [one.token for one in picks] == decoding.picked[token_index].tolist()
 
@@ -231,7 +261,9 @@ def check_layers(machine: Machine, token_index: int) -> None:
     sections = iter(machine.interpreter.sections)
     slots = range(machine.decoding.run.rows)
     layers = machine.decoding.layers[token_index]
-    for done, (request, result) in zip(machine.interpreter.layers, layers, strict=True):
+    positions = machine.decoding.run.prompt_mask.sum(axis=1) + token_index
+    for index, done in enumerate(machine.interpreter.layers):
+        request, result = layers[index]
         assert [not done.computes[slot] for slot in slots] == result.replayed.tolist()
         decided = np.flatnonzero(request.is_decided).tolist()
         assert done.scores == {slot: int(result.scores[slot]) for slot in decided}
@@ -241,6 +273,9 @@ def check_layers(machine: Machine, token_index: int) -> None:
             assert section.stored is not None
             assert section.slot == slot
             assert section.stored[:width].tolist() == request.residual[slot].tolist()
+            assert section.digest == digest_attention(
+                machine.decoding, index, slot, int(positions[slot]), request.residual[slot]
+            )
         for slot in slots:
             section = next(sections)
             assert section.stored is not None

@@ -79,8 +79,8 @@ WHOLE_PROGRAM_MUTANTS = (
     _bug(
         "whole/attention_section",
         "distance of the residual stream before attention",
-        "        yield Instruction(Opcode.ADD, rows=config.hidden_words)\n        if step",
-        "        if step",
+        "        yield Instruction(Opcode.ADD, rows=config.hidden_words)\n        end",
+        "        end",
         _COMPILER_TEST,
     ),
     _bug(

@@ -3,7 +3,8 @@
 Source: docs/accelerator.md, section 8. The order is that of
 `fastcar.reference.integer.whole.attention`: norm, three products with ROPE, keys and values to the
 cache, scores and contexts group by group, output product, sum. What decides the slot stands in this
-section too: the tap of SCORES, or DISTANCE on the new residual stream.
+section too: the tap of SCORES, or DISTANCE on the new residual stream, which is then the last
+instruction: the record of a core begins anew behind it, and has all that the section stores.
 """
 
 from __future__ import annotations
@@ -102,9 +103,11 @@ class AttentionCompiler:
         yield from self._scores.compile(step, slot, token)
         yield from self._multiply(step, _OUTPUT)
         yield Instruction(Opcode.ADD, rows=config.hidden_words)
+        end = [store(Buffer.X, config.hidden_words, residual)]
         if step.is_decided[slot] and step.source is DecisionSource.DISTANCE:
-            yield from self._mlp.measure_distance(step, slot)
-        yield replace(store(Buffer.X, config.hidden_words, residual), is_last=1)
+            end += self._mlp.measure_distance(step, slot)
+        yield from end[:-1]
+        yield replace(end[-1], is_last=1)
 
     def _locate_residual(self, slot: int) -> int:
         return self._map.mlp.locate_activation(slot, SlotPart.RESIDUAL)
