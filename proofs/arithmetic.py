@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.reference.arrays import Int64Array
 from fastcar.reference.errors import ArgumentError
 
 Array = NDArray[Any]
@@ -125,6 +126,29 @@ def compute_softmax(x: Array) -> Array:
     exponentials = np.exp(x - shift)
     probabilities: Array = exponentials / exponentials.sum()
     return probabilities
+
+
+def exp2(x: Array) -> Array:
+    """2^x, element by element.
+
+    >>> exp2(np.array([-1.0, 0.5])).round(4).tolist()
+    [0.5, 1.4142]
+    """
+    if is_ball_array(x):
+        powers: Array = np.exp(x * np.log(to_balls(np.array([2.0]))))
+        return powers
+    return np.exp2(x)
+
+
+def round_to_whole(x: Array) -> Int64Array:
+    """Nearest whole numbers, computed on floats, of floats or exact balls."""
+    return np.rint(to_floats(x)).astype(np.int64)
+
+
+def lift(x: NDArray[Any], like: Array) -> Array:
+    """Integers or floats in the arithmetic of another array."""
+    floats = np.asarray(x).astype(np.float64)
+    return to_balls(floats) if is_ball_array(like) else floats
 
 
 def sqrt(x: Scalar) -> Scalar:

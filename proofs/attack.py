@@ -17,7 +17,7 @@ from typing import Any, Generic
 import numpy as np
 
 from fastcar.proofs.statement import Check, HypothesisError, InstanceT, Statement
-from fastcar.reference.errors import FastCarError
+from fastcar.reference.errors import ArgumentError, FastCarError
 
 CLIMBS = 4
 """Climbs that start from different random instances."""
@@ -136,7 +136,10 @@ def perturb(instance: InstanceT, rng: np.random.Generator, step: float) -> Insta
     part = getattr(instance, name)
     move: Any = _move if isinstance(part, np.ndarray) else perturb
     moved = move(part, rng, step)
-    changed: InstanceT = replace(instance, **{name: moved})  # type: ignore[type-var]
+    try:
+        changed: InstanceT = replace(instance, **{name: moved})  # type: ignore[type-var]
+    except ArgumentError:
+        return instance  # a constant that its own class refuses, a scale below 0
     return changed
 
 

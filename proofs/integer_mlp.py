@@ -44,8 +44,8 @@ from fastcar.proofs.integer_mlp_steps import (
     compute_float_reach,
     compute_float_steps,
     dequantize_steps,
-    get_reach,
 )
+from fastcar.proofs.integer_steps import get_reach
 from fastcar.proofs.statement import UNIT_ROUNDOFF, Hypothesis, Sides, Statement
 from fastcar.reference.arrays import Int16Array
 from fastcar.reference.integer.fixed_point import MAX_ACTIVATION, quantize

@@ -6,18 +6,24 @@ element and computes in floats or in balls.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastcar.proofs.arithmetic import Array, Scalar, is_ball_array, sqrt, to_balls
+from fastcar.proofs.arithmetic import Array, lift
+from fastcar.proofs.integer_steps import (
+    Difference,
+    NormPair,
+    bound_norm,
+    bound_product,
+    cut_positive,
+    get_distance,
+)
 from fastcar.proofs.swiglu import SILU_SLOPE, compute_silu
-from fastcar.proofs.tables import RSQRT_RELATIVE_ERROR, SILU_ABSOLUTE_ERROR
+from fastcar.proofs.tables import SILU_ABSOLUTE_ERROR
 from fastcar.reference.arrays import Int16Array
 from fastcar.reference.integer.fixed_point import MAX_ACTIVATION
-from fastcar.reference.integer.layer import IntegerActivations, IntegerLayer, IntegerMatrix
+from fastcar.reference.integer.layer import IntegerActivations, IntegerLayer
 from fastcar.reference.integer.units import compute_integer_silu
 from fastcar.reference.tables import SILU_FRACTION_BITS
 
@@ -63,54 +69,17 @@ class Steps:
 STEP_NAMES = tuple(Steps.__dataclass_fields__)
 
 
-def _lift(x: NDArray[np.integer], like: Array) -> Array:
-    """Integers in the arithmetic of another array."""
-    return _lift_float(x.astype(np.float64), like)
-
-
-def _lift_float(x: NDArray[np.float64], like: Array) -> Array:
-    return to_balls(x) if is_ball_array(like) else x
-
-
-def _take_roots(x: Array) -> Array:
-    roots: Array = np.array([sqrt(element) for element in x.ravel()], dtype=x.dtype)
-    return roots.reshape(x.shape)
-
-
-def _cut_positive(x: Array) -> Array:
-    """max(x, 0), in both arithmetics."""
-    positive: Array = (x + abs(x)) / 2
-    return positive
-
-
-def get_distance(x: Scalar, y: Scalar) -> Scalar:
-    """|x - y|, element by element."""
-    return abs(x - y)
-
-
-def get_reach(x: Scalar, y: Scalar) -> Scalar:
-    """|x| + |y|: the difference where no sign helps."""
-    return abs(x) + abs(y)
-
-
-Difference = Callable[[Scalar, Scalar], Scalar]
-"""How a bound takes a difference: `get_distance`, or `get_reach` for a bound on its rounding."""
-
-
-def _get_real_squares(layer: IntegerLayer, mlp: FloatMlp, wide: Array) -> Array:
-    """V* of every row, [B, 1]."""
-    step = _lift_float(np.array([layer.scales.residual]), mlp.gain)[0]
-    epsilon = mlp.rms_norm_eps / (step * step) * wide.shape[-1]
-    squares: Array = (wide * wide).sum(axis=-1, keepdims=True) + epsilon
-    return squares
+def get_norm(layer: IntegerLayer, mlp: FloatMlp) -> NormPair:
+    """The norm of both."""
+    scales = layer.scales
+    return NormPair(
+        layer.gains, layer.epsilon, mlp.gain, mlp.rms_norm_eps, scales.residual, scales.normed
+    )
 
 
 def compute_float_steps(layer: IntegerLayer, mlp: FloatMlp, x: Int16Array) -> Steps:
     """The float MLP of the rows [B, D] that X stands for."""
-    wide = _lift(x, mlp.gain)
-    width = _lift(np.array([x.shape[-1]]), mlp.gain)
-    roots = _take_roots(_get_real_squares(layer, mlp, wide))
-    normed = wide * mlp.gain * _take_roots(width) / roots
+    normed = get_norm(layer, mlp).compute_float(x)
     gate, up = normed @ mlp.gate_proj.T, normed @ mlp.up_proj.T
     hidden = compute_silu(gate) * up
     return Steps(normed, gate, up, hidden, hidden @ mlp.down_proj.T)
@@ -120,11 +89,11 @@ def dequantize_steps(layer: IntegerLayer, found: IntegerActivations, like: Array
     """What the integers stand for."""
     scales = layer.scales
     return Steps(
-        _lift(found.normed, like) * scales.normed,
-        _lift(found.gate, like) * layer.gate_scale,
-        _lift(found.up, like) * scales.up,
-        _lift(found.hidden, like) * scales.hidden,
-        _lift(found.output, like) * scales.residual,
+        lift(found.normed, like) * scales.normed,
+        lift(found.gate, like) * layer.gate_scale,
+        lift(found.up, like) * scales.up,
+        lift(found.hidden, like) * scales.hidden,
+        lift(found.output, like) * scales.residual,
     )
 
 
@@ -165,54 +134,20 @@ def compute_bounds(
         difference: of constants.
     """
     scales, like = layer.scales, mlp.gain
-    normed_error = bound_norm(layer, mlp, x, difference)
+    normed_error = bound_norm(get_norm(layer, mlp), x, difference)
     normed = found.normed, scales.normed, normed_error
     gate_error = bound_product(
         layer.gate_proj, mlp.gate_proj, *normed, layer.gate_scale, difference
     )
     up_error = bound_product(layer.up_proj, mlp.up_proj, *normed, scales.up, difference)
     silu = compute_integer_silu(found.gate, layer.gate_shift)
-    up = _lift(found.up, like) * scales.up
-    hidden_error = bound_hidden(layer, _lift(silu, like), up, gate_error, up_error, difference)
+    up = lift(found.up, like) * scales.up
+    hidden_error = bound_hidden(layer, lift(silu, like), up, gate_error, up_error, difference)
     hidden = found.hidden, scales.hidden, hidden_error
     output_error = bound_product(
         layer.down_proj, mlp.down_proj, *hidden, scales.residual, difference
     )
     return Steps(normed_error, gate_error, up_error, hidden_error, output_error)
-
-
-def bound_norm(layer: IntegerLayer, mlp: FloatMlp, x: Int16Array, difference: Difference) -> Array:
-    """e of NORM, [B, D]."""
-    wide, gains = _lift(x, mlp.gain), _lift(layer.gains, mlp.gain)
-    width = _lift(np.array([x.shape[-1]]), mlp.gain)
-    exact_gains = mlp.gain * _take_roots(width) / layer.scales.normed  # G*
-    roots = _take_roots((wide * wide).sum(axis=-1, keepdims=True) + layer.epsilon)
-    exact_roots = _take_roots(_get_real_squares(layer, mlp, wide))
-    of_roots = RSQRT_RELATIVE_ERROR / roots + difference(1 / roots, 1 / exact_roots)
-    of_gains = difference(gains, exact_gains) / exact_roots
-    steps = abs(wide) * (abs(gains) * of_roots + of_gains)
-    bound: Array = (steps + 0.5) * layer.scales.normed
-    return bound
-
-
-def bound_product(
-    matrix: IntegerMatrix,
-    weight: Array,
-    inputs: Int16Array,
-    input_scale: float,
-    input_error: Array,
-    output_scale: float,
-    difference: Difference,
-) -> Array:
-    """e of a GEMV, [B, out]; inputs [B, in] with their scale and error [B, in]."""
-    multipliers = _lift(matrix.multipliers, weight) * 2.0**-matrix.shift  # [out], exact
-    row_scales = multipliers * output_scale / input_scale  # s_w, [out]
-    weight_error = difference(_lift(matrix.weights, weight) * row_scales[:, None], weight)
-    of_weights = abs(_lift(inputs, weight)) * input_scale @ weight_error.T
-    steps = _lift(matrix.accumulate(inputs), weight) * multipliers
-    cut = _cut_positive(abs(steps) - MAX_ACTIVATION)
-    bound: Array = (cut + 0.5) * output_scale + of_weights + input_error @ abs(weight).T
-    return bound
 
 
 def bound_hidden(
@@ -225,14 +160,14 @@ def bound_hidden(
 ) -> Array:
     """e of hidden, [B, F]; silu as the unit gives it, in 15 fraction bits, up dequantised."""
     scales = layer.scales
-    factor = _lift_float(np.array([scales.hidden]), silu)[0]
+    factor = lift(np.array([scales.hidden]), silu)[0]
     factor = factor * layer.hidden_multiplier * 2.0 ** (SILU_FRACTION_BITS - layer.hidden_shift)
     kappa = factor / scales.up
     activation = silu * 2.0**-SILU_FRACTION_BITS
     activation_error = SILU_ABSOLUTE_ERROR + SILU_SLOPE * gate_error
     product = activation * up
     of_factors = abs(activation) * up_error + activation_error * (abs(up) + up_error)
-    cut = _cut_positive(abs(product) * kappa / scales.hidden - MAX_ACTIVATION)
+    cut = cut_positive(abs(product) * kappa / scales.hidden - MAX_ACTIVATION)
     of_scale = difference(kappa, 1) * abs(product)
     bound: Array = (cut + 0.5) * scales.hidden + of_scale + of_factors
     return bound

@@ -326,14 +326,14 @@ _REPLAY = (
         "getattr(again, name) is not None",
     ),
     _bug(
-        "integer_mlp_steps",
+        "integer_steps",
         "P-19 without the rounded weights",
         "+ of_weights + input_error",
         "+ input_error",
         "integer_mlp",
     ),
     _bug(
-        "integer_mlp_steps",
+        "integer_steps",
         "P-19 without the error of the table of roots",
         "RSQRT_RELATIVE_ERROR / roots + difference",
         "difference",
