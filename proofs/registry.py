@@ -29,6 +29,11 @@ STEMS = {
     "P-17": "certificate",
     "P-18": "static_mapping",
     "P-19": "integer_mlp",
+    "P-20": "exponential_weight",
+    "P-21": "reciprocal",
+    "P-22": "integer_softmax",
+    "P-23": "integer_context",
+    "P-24": "integer_logit",
 }
 """Module of every statement, below `proofs`; numbers are never given twice."""
 
