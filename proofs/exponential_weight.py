@@ -2,7 +2,7 @@
 
 Claim. A logit z < 256 M, both whole numbers, has the weight p of `compute_weights` and the octave
 k = floor((256 M - z - 1) / 256) + 1. Then |p - 2^15 2^(z / 256 - M)| <= 1/2 + 2^-(k + 1), hence at
-most 3/4. A logit of at least 16 octaves below 256 M, that is z < 256 (M - 16), has p = 0.
+most 3/4, of which 0.7479 is reached. Of a logit more than 16 octaves below 256 M, p is 0.
 
 Proof. With j = (z mod 256) the exact number is 2^15 2^(j / 256) 2^-k, and E[j], its first factor
 rounded to the nearest integer, is off by at most 1/2: E[j] 2^-k is off by at most 2^-(k + 1). The

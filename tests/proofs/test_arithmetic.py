@@ -21,12 +21,15 @@ from fastcar.proofs.arithmetic import (
     compute_oscillation,
     compute_row_norms,
     compute_softmax,
+    exp2,
     get_maximum,
     get_minimum,
     is_ball_array,
     is_certain,
+    lift,
     maximum,
     minimum,
+    round_to_whole,
     sqrt,
     tanh,
     to_balls,
@@ -55,6 +58,27 @@ def test_functions_of_a_number_agree(x: float) -> None:
     assert sqrt(x) == math.sqrt(max(x, 0.0))
     assert to_float(maximum(ball, 1.0)) == maximum(x, 1.0) == max(x, 1.0)
     assert to_float(minimum(0.5, ball, 1.0)) == minimum(0.5, x, 1.0) == min(0.5, x, 1.0)
+
+
+@given(st.lists(st.floats(-900, 900), min_size=1, max_size=5))
+def test_powers_of_two_agree(exponents: list[float]) -> None:
+    x = np.array(exponents)
+    for found, ball in zip(exp2(x), exp2(to_balls(x)), strict=True):
+        assert abs(found - to_float(ball)) <= 10 * 2.0**-53 * found
+
+
+def test_whole_numbers_are_those_of_floats_and_of_exact_balls() -> None:
+    x = np.array([-1.75, -0.25, 3.0, 2.0**40 + 0.75])
+    assert round_to_whole(x).tolist() == [-2, 0, 3, (1 << 40) + 1]
+    assert round_to_whole(to_balls(x)).tolist() == round_to_whole(x).tolist()
+
+
+def test_integers_are_lifted_exactly_into_either_arithmetic() -> None:
+    whole = np.array([3, -(1 << 50)])
+    assert lift(whole, np.zeros(1)).tolist() == [3.0, -(2.0**50)]
+    balls = lift(whole, to_balls(np.zeros(1)))
+    assert is_ball_array(balls)
+    assert all(is_certain(ball == int(one)) for ball, one in zip(balls, whole, strict=True))
 
 
 @given(arrays(np.float64, (2, 3), elements=st.floats(-1e3, 1e3)))

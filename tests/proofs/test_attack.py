@@ -11,6 +11,7 @@ from fastcar.proofs.arithmetic import Array
 from fastcar.proofs.attack import AttackError, attack, perturb
 from fastcar.proofs.softmax import STATEMENT, LogitPair
 from fastcar.proofs.statement import Hypothesis, Sides, Statement
+from fastcar.reference.errors import ArgumentError
 
 
 def weaken(factor: float) -> Statement[LogitPair]:
@@ -117,3 +118,22 @@ def test_an_instance_without_float_arrays_stays() -> None:
 
     counts = Counts(np.array([1, 2]))
     assert perturb(counts, np.random.default_rng(0), 1.0) is counts
+
+
+@dataclass(frozen=True)
+class Positive:
+    """Refuses what is not above 0, as the scales of integers do."""
+
+    scales: Array
+
+    def __post_init__(self) -> None:
+        if not (self.scales > 0).all():
+            raise ArgumentError("scales", self.scales, "above 0")
+
+
+def test_a_move_to_what_is_refused_is_no_move() -> None:
+    instance, rng = Positive(np.ones(3)), np.random.default_rng(0)
+    moved = [perturb(instance, rng, step=4.0) for _ in range(100)]
+    refused = [one for one in moved if one is instance]
+    assert 10 < len(refused) < 90
+    assert all((one.scales > 0).all() for one in moved)

@@ -70,7 +70,8 @@ PLANTED = [
     (performance.PAGE, "performance.json", ("large", "file_bytes"), 7.2e9, "7.20 GB"),
     (hardware.PAGE, "hardware.json", ("timeline", "slowdown"), 1.5, "1.50 times the cycles"),
     (bounds.PAGE, "bounds.json", ("real", "statements", 6, "vacuous_share"), 0.9, "bound is vac"),
-    (bounds.PAGE, "bounds.json", ("attacks", 0, "violations"), 1, "no longer true: 380,000 cases"),
+    (bounds.PAGE, "bounds.json", ("attacks", 0, "violations"), 1, "no longer true: 480,000 cases"),
+    (bounds.PAGE, "bounds.json", ("attention", "share_within"), 0.5, "50.0% of the queries stay"),
     (integer.PAGE, "integer_quality.json", ("errors", 3, "saturated"), 0.01, "1.0e-02 of the"),
 ]
 

@@ -45,6 +45,8 @@ class BoundsSettings:
         guarantee_clips: of the certified gate.
         guarantee_frames: likewise.
         guarantee_shares: guaranteed errors.
+        attention_clips: of the errors of attention on integers.
+        attention_frames: likewise.
     """
 
     attack_cases: int = 20_000
@@ -56,6 +58,8 @@ class BoundsSettings:
     guarantee_clips: int = 4
     guarantee_frames: int = 8
     guarantee_shares: tuple[float, ...] = SHARES
+    attention_clips: int = 8
+    attention_frames: int = 16
 
 
 QUICK = BoundsSettings(
@@ -68,6 +72,8 @@ QUICK = BoundsSettings(
     guarantee_clips=1,
     guarantee_frames=3,
     guarantee_shares=(0.0, 0.5),
+    attention_clips=1,
+    attention_frames=2,
 )
 """Enough to fill the page."""
 
@@ -76,6 +82,7 @@ def make_jobs(settings: BoundsSettings, checkpoint: Path) -> dict[str, Job]:
     """Everything to measure by name, what takes longest first."""
     guarantee = (settings.guarantee_clips, settings.guarantee_frames, settings.guarantee_shares)
     thresholds = (checkpoint, settings.query_tokens, settings.layer_tokens)
+    attention = (checkpoint, settings.attention_clips, settings.attention_frames)
     attacks: dict[str, Job] = {
         number: (measures.measure_attack, (number, settings.attack_cases))
         for number in sorted(STEMS, reverse=True)
@@ -84,6 +91,7 @@ def make_jobs(settings: BoundsSettings, checkpoint: Path) -> dict[str, Job]:
         "guarantees": (measures.measure_guarantees, (checkpoint, *guarantee)),
         "real": (measures.measure_real_tokens, (checkpoint, settings.instances)),
         "thresholds": (measures.measure_thresholds, thresholds),
+        "attention": (measures.measure_integer_attention, attention),
         **attacks,
         "decoder": (measures.measure_decoder, (checkpoint, settings.decoder_tokens)),
         "tightness": (measures.measure_tightness, (checkpoint, settings.pairs)),

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fastcar.proofs.experiments.integer_attention import (
+    SMALL_DISTANCE,
+    TARGET_MEAN,
+    TARGET_WORST,
+)
+from fastcar.proofs.integer_context import STEPS
 from fastcar.proofs.registry import STEMS
 from tools.bounds.page import make_tables
 from tools.page import Claim, Json, Page
@@ -37,6 +43,33 @@ def make_claims(report: Json) -> Iterator[Claim]:
         f"{guarantees['clips']} clips of {guarantees['frames']} frames, teacher-forced, nats from "
         f"the third frame on; {broken} replays exceeded what was certified.",
         broken == 0,
+    )
+    yield from _claim_attention(report["attention"])
+
+
+def _claim_attention(attention: Json) -> Iterator[Claim]:
+    layers = attention["layers"]
+    worst, context = (
+        max(line[name] for line in layers) for name in ("largest_distance", "largest_context")
+    )
+    mean = attention["mean_distance"]
+    yield Claim(
+        f"{attention['queries']:,} queries: {attention['clips']} held-out clips of "
+        f"{attention['frames']} frames"
+    )
+    yield Claim(
+        f"Asked were distances of {TARGET_MEAN:g} in the mean and {TARGET_WORST:g} at most; they "
+        f"are {mean:.2e} and {worst:.2e}, so both are missed.",
+        mean > TARGET_MEAN and worst > TARGET_WORST,
+    )
+    yield Claim(
+        f"{attention['share_within']:.1%} of the queries stay within {SMALL_DISTANCE:g}, not all.",
+        worst > SMALL_DISTANCE,
+    )
+    yield Claim(
+        f"The largest error of a context, {context:.0f} steps, is below half a step of the cached "
+        "values.",
+        context < STEPS / 2,
     )
 
 

@@ -33,9 +33,11 @@ from fastcar.proofs.decoder.layer import get_decoder_pair
 from fastcar.proofs.experiments import latency_fit
 from fastcar.proofs.experiments.certified_gate import SHARES, GuaranteeStudy
 from fastcar.proofs.experiments.expected_rounds import ReplayChain, compute_table
+from fastcar.proofs.experiments.integer_attention import AttentionErrors, measure_attention
 from fastcar.proofs.experiments.tightness import Level, compute_levels, compute_norm_levels
 from fastcar.proofs.registry import STEMS, get_counterexamples, get_statement
 from fastcar.proving import Request, prove
+from fastcar.reference.clips import quantize_whole_clip_model
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.video.model import load_video_model
 
@@ -43,6 +45,9 @@ Json = dict[str, Any]
 
 THRESHOLDS = (0.5, 0.0, -1.0, -2.0, -4.0, -8.0)
 """TAS thresholds; the paper reports -8, and its normalised scores lie in [-1, 1]."""
+
+CALIBRATION_CLIPS = 4
+"""For the scales of attention on integers, as on the page about quality."""
 
 ROUND_SIZES = ((32, 4), (32, 8), (18, 8), (16, 4))
 """Slots and cores of the table of P-18."""
@@ -240,3 +245,29 @@ def measure_guarantees(
     study = GuaranteeStudy(load_video_model(checkpoint), num_clips, num_frames)
     results = [asdict(result) for result in study.run(tuple(shares))]
     return {"clips": num_clips, "frames": num_frames, "results": results}
+
+
+def measure_integer_attention(checkpoint: Path, num_clips: int, num_frames: int) -> Json:
+    """Shares and contexts of attention on integers beside P-22 and P-23, layer by layer."""
+    model = load_video_model(checkpoint)
+    whole = quantize_whole_clip_model(model, min(num_clips, CALIBRATION_CLIPS), num_frames)
+    rows = model.load_rows("held_out").take(num_clips)
+    layers = measure_attention(model, whole, rows, num_frames)
+    return {
+        "clips": num_clips,
+        "frames": num_frames,
+        "queries": sum(len(layer.distances) for layer in layers),
+        "mean_distance": float(np.mean([layer.distances.mean() for layer in layers])),
+        "share_within": float(np.mean([layer.compute_share_within() for layer in layers])),
+        "layers": [_describe_errors(layer) for layer in layers],
+    }
+
+
+def _describe_errors(layer: AttentionErrors) -> Json:
+    names = "distances", "distance_bounds", "contexts", "context_bounds"
+    described = {
+        f"{kind}_{name[:-1]}": float(getattr(getattr(layer, name), method)())
+        for name in names
+        for kind, method in (("mean", "mean"), ("largest", "max"))
+    }
+    return described | {"largest_ratio": layer.largest_ratio}

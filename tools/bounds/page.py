@@ -43,6 +43,7 @@ def make_tables(report: Json) -> dict[str, str]:
         "laws": _format_laws(report["latency"]),
         "searches": _format_searches(report["latency"]),
         "guarantees": _format_guarantees(report["guarantees"]),
+        "attention": _format_attention(report["attention"]),
     }
 
 
@@ -223,3 +224,20 @@ def _format_guarantees(guarantees: Json) -> str:
     ]
     header = ["gate", "guaranteed", "replayed", "mean", "99 %", "largest", "MLP saved", "nats"]
     return format_table(header, lines)
+
+
+def _format_attention(attention: Json) -> str:
+    columns = {
+        "layer": "{index}",
+        "shares, mean": "{mean_distance:.2e}",
+        "shares, largest": "{largest_distance:.2e}",
+        "P-22, mean": "{mean_distance_bound:.2e}",
+        "P-22, largest": "{largest_distance_bound:.2e}",
+        "context, mean": "{mean_context:.2f}",
+        "context, largest": "{largest_context:.1f}",
+        "P-23, mean": "{mean_context_bound:.1f}",
+        "P-23, largest": "{largest_context_bound:.1f}",
+        "of its bound": "{largest_ratio:.3f}",
+    }
+    rows = [{"index": index, **line} for index, line in enumerate(attention["layers"])]
+    return format_rows(columns, rows)

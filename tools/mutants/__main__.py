@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools.mutants.arguments import ARGUMENT_MUTANTS
+from tools.mutants.attention_proofs import ATTENTION_PROOF_MUTANTS
 from tools.mutants.attention_units import ATTENTION_UNIT_MUTANTS
 from tools.mutants.commands import COMMAND_MUTANTS
 from tools.mutants.cosim import COSIM_MUTANTS
@@ -45,6 +46,7 @@ from tools.paths import ROOT
 MUTANTS = (
     *REFERENCE_MUTANTS,
     *PROOF_MUTANTS,
+    *ATTENTION_PROOF_MUTANTS,
     *INTEGER_MUTANTS,
     *WHOLE_MUTANTS,
     *WHOLE_PROGRAM_MUTANTS,

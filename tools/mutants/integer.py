@@ -175,12 +175,12 @@ _SCALES = (
         "0 * gate_error",
         tree="proofs",
     ),
-    _bug(
-        "integer_mlp_steps",
-        "bound of a product without saturation",
-        "cut = _cut_positive(abs(steps) - MAX_ACTIVATION)",
+    Mutant(
+        "integer: bound of a product without saturation",
+        "proofs/integer_steps.py",
+        "cut = cut_positive(abs(steps) - MAX_ACTIVATION)",
         "cut = 0 * steps",
-        tree="proofs",
+        (name_test_file("proofs/integer_mlp_steps"),),
     ),
     _bug(
         "tables",
