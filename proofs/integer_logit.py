@@ -99,7 +99,7 @@ def compute_rounding(element: LogitElement) -> float:
     )
     magnitude = sum(abs(_get(element, reach)) for reach in reaches)
     largest_angle = max(head.positions) * float(abs(head.exact.frequencies).max())
-    num_operations = 2 * x.shape[-1] + head.layer.head_dim + 100 + 2 * largest_angle
+    num_operations: float = 2 * x.shape[-1] + head.layer.head_dim + 100 + 2 * largest_angle
     return 4 * UNIT_ROUNDOFF * num_operations * float(magnitude)
 
 

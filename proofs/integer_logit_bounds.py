@@ -66,7 +66,8 @@ def compute_bounds(
         matrix = get_rows(getattr(head.layer, name), index, head.layer.head_dim)
         rows = slice(row, row + 1)
         inputs = found.normed[rows], head.normed_scale, errors[rows]
-        [bound] = bound_product(matrix, getattr(head.exact, name), *inputs, scale, difference)
+        weight: Array = getattr(head.exact, name)
+        bound: Array = bound_product(matrix, weight, *inputs, scale, difference)[0]
         return bound
 
     plain_query = bound_projection("q_proj", 0, head.index, query_scale)

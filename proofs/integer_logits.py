@@ -17,7 +17,7 @@ MAX_DIFFERENCE = 2 * MAX_LOGIT + (1 << LOGIT_FRACTION_BITS)
 
 def get_logit_factor(head_dim: int) -> float:
     """Steps of a logit z per unit of <q, k>: 2^8 log2(e) / sqrt(d)."""
-    return math.log2(math.e) * 2**LOGIT_FRACTION_BITS / math.sqrt(head_dim)
+    return math.log2(math.e) * float(1 << LOGIT_FRACTION_BITS) / math.sqrt(head_dim)
 
 
 def compute_token_logits(token: AlignedToken) -> Int64Array:

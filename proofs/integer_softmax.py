@@ -165,7 +165,7 @@ def is_logit_row(row: LogitRow) -> bool:
     return bool(len(row.logits) and (abs(row.logits) <= MAX_LOGIT).all())
 
 
-HYPOTHESES = (
+HYPOTHESES: tuple[Hypothesis[LogitRow], ...] = (
     make_finite_hypothesis("logits"),
     Hypothesis("logits of 24 bits", is_logit_row),
     Hypothesis(

@@ -122,8 +122,8 @@ def draw(rng: np.random.Generator) -> WeightSum:
     """Any length, few or all dropped bits set."""
     dropped = int(rng.integers(LEAST_SUM_BITS, MOST_SUM_BITS + 1)) - DIVISOR_BITS
     divisor = int(rng.integers(1 << (DIVISOR_BITS - 1), 1 << DIVISOR_BITS))
-    rest = int(rng.choice([0, (1 << dropped) - 1, rng.integers(1 << dropped)]))
-    return WeightSum(np.array([float((divisor << dropped) + rest)]))
+    rests = 0, (1 << dropped) - 1, int(rng.integers(1 << dropped))
+    return WeightSum(np.array([float((divisor << dropped) + rests[rng.integers(3)])]))
 
 
 def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> WeightSum:

@@ -113,8 +113,10 @@ def _measure_layer(
         accumulators = compute_score_accumulators(query, keys)
         logits = compute_logits(accumulators, layer.logit_multiplier, layer.logit_shift)
         found += measure_queries(logits, values)
-    *columns, ratios = np.array(found).T
-    return AttentionErrors(*columns, largest_ratio=float(ratios.max()))
+    distances, distance_bounds, contexts, context_bounds, ratios = np.array(found).T
+    return AttentionErrors(
+        distances, distance_bounds, contexts, context_bounds, float(ratios.max())
+    )
 
 
 def measure_queries(
@@ -131,7 +133,7 @@ def measure_queries(
     words = compute_softmax_words(logits, visible, num_lanes)
     contexts, accumulated = compute_context(words, values), accumulate_context(words, values)
     group = logits.shape[1] // values.shape[1]
-    found = []
+    found: list[tuple[float, ...]] = []
     for row, head in np.ndindex(logits.shape[:2]):
         place = row, slice(head, head + 1)
         own = SoftmaxWords(words.weights[place], words.exponents[place], words.total[place])

@@ -73,7 +73,8 @@ def test_no_entry_is_near_a_tie() -> None:
 @pytest.mark.parametrize("step", [-1, 1])
 def test_one_wrong_weight_is_found_out(step: int) -> None:
     def compute(logits: Int64Array, exponents: Int64Array) -> Int64Array:
-        return compute_weights(logits, exponents) + step * (logits == -256)
+        weights: Int64Array = compute_weights(logits, exponents) + step * (logits == -256)
+        return weights
 
     found = prove_all_differences(compute)
     assert found["discharged"] == found["expected"] - 1
