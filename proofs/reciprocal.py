@@ -1,7 +1,7 @@
 """P-21: the reciprocal that divides the context, for every sum.
 
 Claim. For 2^26 <= S < 2^40 let e = bit_length(S), S' = S >> (e - 18) and R = `compute_reciprocal`.
-Then R S' <= 2^33 - 1 < (R + 1) S', 32768 <= R <= 65535, and R 2^-(e + 15) is above
+Then R S' <= 2^33 - 1 < (R + 1) S', 32768 <= R <= 65535, and R 2^-(e + 15) is at least
 (1 - S' 2^-33) / S and below (1 + R 2^-33) / S: at most 2^-15 too small, at most 2^-17 too large.
 
 Proof. The first line is the floor of the division; S' lies in [2^17, 2^18), which gives the second.

@@ -53,7 +53,7 @@ _OPTIONS = (
         "--certify",
         is_flag=True,
         help=f"Also compute up to {CERTIFIED_INSTANCES} instances of each in balls, a proof for "
-        "these, and prove the scheduler for all words.",
+        "these, and prove scheduler, weights and reciprocal for all inputs.",
     ),
     click.option(
         "--processes",

@@ -1,6 +1,6 @@
 """Write docs/bounds.md and docs/bounds.json: the error bounds attacked, on real tokens, tabulated.
 
-    python -m tools.bounds             # measure, about ten minutes on two cores
+    python -m tools.bounds             # measure, about twelve minutes on two cores
     python -m tools.bounds --rewrite   # the page from docs/bounds.json as it stands
 
 Nothing in docs/ changes before everything is measured.
