@@ -7,7 +7,7 @@ and outputs around it, and exported like the accelerator.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -64,7 +64,11 @@ class Unit:
 
 
 def make_unit(
-    make: Callable[[Any], Any], inputs: type[Any], outputs: type[Any], widths: Ports
+    make: Callable[[Any], Any],
+    inputs: type[Any],
+    outputs: type[Any],
+    widths: Ports,
+    missing: Collection[str] = (),
 ) -> Unit:
     """A unit between ports that are named as the members of its dataclasses of wires.
 
@@ -74,11 +78,15 @@ def make_unit(
         inputs: dataclass.
         outputs: dataclass.
         widths: of the members of both that are wider than 1 bit.
+        missing: members that are None in this unit.
     """
 
     def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
-        made: dict[str, pyrtl.WireVector] = vars(make(inputs(**wires)))
-        return made
+        made = vars(make(inputs(**wires)))
+        return {name: wire for name, wire in made.items() if name not in missing}
 
-    names = ([one.name for one in fields(bundle)] for bundle in (inputs, outputs))
+    names = (
+        [one.name for one in fields(bundle) if one.name not in missing]
+        for bundle in (inputs, outputs)
+    )
     return Unit(build, *({name: widths.get(name, 1) for name in side} for side in names))

@@ -34,8 +34,8 @@ BUGS = (
     UnitBug(
         "the address moves while memory is not ready",
         MODULE,
-        "(is_beat_sent, increment(address_q))",
-        "(is_sending_q, increment(address_q))",
+        "(is_beat_sent, following_address)",
+        "(is_sending_q, following_address)",
     ),
     UnitBug(
         "done while a beat is still to be acknowledged",
@@ -60,6 +60,7 @@ UNIT = make_unit(
         "address": ADDRESS_BITS,
         "data": BEAT_BITS,
     },
+    missing=("strobe",),
 )
 
 
