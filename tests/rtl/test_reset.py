@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 
 import pyrtl
@@ -20,8 +21,9 @@ from fastcar.cosim.backends.pyrtl_backend import (
 from fastcar.cosim.export.recording import Recording, record_layer
 from fastcar.cosim.export.scene import make_random_scene
 from fastcar.cosim.program.memory_image import Beats
-from fastcar.rtl.config import TINY
+from fastcar.rtl.config import TINY, TINY_DECODER, AcceleratorConfig
 from fastcar.rtl.reset import LONG_RESET_CYCLES, make_forget
+from tests.cosim.store_programs import record_stores
 from tests.examples import examples
 from tests.rtl.wires import Bench, build_once
 
@@ -58,8 +60,8 @@ def test_a_long_reset_forgets_and_a_shorter_one_does_not() -> None:
 
 
 @cache
-def get_backend() -> PyrtlBackend:
-    return PyrtlBackend(TINY, Simulator.NATIVE)
+def get_backend(config: AcceleratorConfig) -> PyrtlBackend:
+    return PyrtlBackend(config, Simulator.NATIVE)
 
 
 @cache
@@ -68,12 +70,17 @@ def get_recording(latency_cycles: int) -> Recording:
     return record_layer(TINY, scene, latency_cycles=latency_cycles)
 
 
+@cache
+def get_store_recording(latency_cycles: int) -> Recording:
+    return record_stores(TINY_DECODER, 3, latency_cycles)
+
+
 class System:
     """The accelerator and a memory that no reset reaches."""
 
     def __init__(self, recording: Recording, stall_probability: float, seed: int) -> None:
         self.recording = recording
-        self.backend = get_backend()
+        self.backend = get_backend(recording.config)
         self.backend.reset()
         self.memory = SharedMemory(*recording.memory.shape)
         settings = ChannelSettings(recording.latency_cycles, stall_probability, seed)
@@ -101,7 +108,7 @@ class System:
             drive_channel(inputs, name, channel)
         self.backend.stepper.step(inputs)
         for name, channel in self.channels.items():
-            channel.observe(read_channel(get, name))
+            channel.observe(read_channel(self.recording.config, get, name))
             if reset:
                 channel.withdraw()
         if reset:
@@ -152,12 +159,15 @@ def count_cycles(latency_cycles: int) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("latency_cycles", LATENCIES_CYCLES)
-def test_reset_at_any_point_recovers_while_memory_answers(latency_cycles: int) -> None:
+@pytest.mark.parametrize("record", [get_recording, get_store_recording], ids=["layer", "stores"])
+def test_reset_at_any_point_recovers_while_memory_answers(
+    record: Callable[[int], Recording], latency_cycles: int
+) -> None:
     """30 points each, of which many are within transfers; cycle counts are those of a fresh run."""
-    recording, num_owing = get_recording(latency_cycles), 0
+    recording, num_owing = record(latency_cycles), 0
     for point in range(30):
         system = System(recording, 0.0, point)
-        reset_cycle = 1 + point * count_cycles(latency_cycles) // 30
+        reset_cycle = 1 + point * recording.counters.cycles // 30
         num_owing += check_recovery(system, reset_cycle, 1 + point % 3)
         times = [(one.slot, one.start_cycle, one.end_cycle) for one in recording.retires]
         assert [(one[0], *one[3:]) for one in system.retires] == times

@@ -15,7 +15,11 @@ TEST_BEATS = ("tests/rtl/test_byte_beats.py",)
 TEST_LATENCY = ("tests/rtl/test_latency.py",)
 TEST_TOKEN = ("tests/rtl/test_retire_token.py",)
 TEST_RECORD_PORT = ("tests/rtl/test_record_port.py",)
-TEST_BACKENDS = ("tests/cosim/backends/test_strobes.py",)
+_BACKENDS = "tests/cosim/backends/test_strobes.py"
+TEST_SPECIFICATION = (f"{_BACKENDS}::test_the_memory_of_the_specification_keeps_the_other_bytes",)
+TEST_REFUSAL = (f"{_BACKENDS}::test_the_refusal_of_a_changed_strobe_names_both",)
+TEST_LOOP = (f"{_BACKENDS}::test_every_memory_writes_the_same_bytes_and_refuses_the_same",)
+TEST_LOOP_REFUSAL = (f"{_BACKENDS}::test_a_strobe_is_kept_until_the_transfer",)
 TEST_EXPORT = ("tests/cosim/export/test_strobes.py",)
 TEST_COCOTB = ("tests/cocotb/test_strobes.py",)
 
@@ -143,28 +147,28 @@ _TOOLS = (
         MEMORY,
         "[bool(strobe >> byte & 1) for byte",
         "[True for byte",
-        TEST_BACKENDS,
+        TEST_SPECIFICATION,
     ),
     Mutant(
         "strobes: memory of the specification: a strobe may change while it waits",
         MEMORY,
         "else (address, core.write_data, strobe)",
         "else (address, core.write_data, 0)",
-        TEST_BACKENDS,
+        TEST_REFUSAL,
     ),
     Mutant(
         "strobes: native loop writes whole beats",
         LOOP,
         "if strobe == _ALL_BYTES or strobe >> byte & 1:",
         "if True:",
-        TEST_BACKENDS,
+        TEST_LOOP,
     ),
     Mutant(
         "strobes: native loop: a strobe may change while it waits",
         LOOP,
         "is_same and strobe == channel.held_write_strobe",
         "is_same",
-        TEST_BACKENDS,
+        TEST_LOOP_REFUSAL,
     ),
     Mutant(
         "strobes: testbench: the highest byte is always written",
