@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 
+from fastcar.cosim.cycles.course import Step
 from fastcar.cosim.cycles.cycle_model import Prediction, bound_cycles, predict_run
-from fastcar.cosim.cycles.cycle_recursion import Step
 from fastcar.cosim.cycles.timeline import PHASES, Timeline, list_spans
 from fastcar.cosim.engine import LayerRun
 from fastcar.rtl.config import AcceleratorConfig

@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fastcar.cosim.cycles.cycle_recursion import Recursion, Step
+from fastcar.cosim.cycles.course import Step
+from fastcar.cosim.cycles.cycle_recursion import Recursion
 from fastcar.cosim.records import CoreCounters, Counters
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.config import AcceleratorConfig
@@ -45,7 +46,7 @@ class Prediction:
 
     Attributes:
         cycles: of the run.
-        decision_cycles: commit of every slot.
+        decision_cycles: commit of every slot, of one set of decisions after the other.
         retirements: in the order of their records.
         counters: all of them.
         steps: every instruction in time.
@@ -75,12 +76,32 @@ def predict_run(
     opcodes = [instruction.opcode for instruction in program]
     if Opcode.BEGIN in opcodes[1:] or opcodes[-1:] != [Opcode.END]:
         raise ArgumentError("program", opcodes, "one BEGIN, one END, one set of decisions")
+    return predict_sets(config, program, [computes], latency_cycles)
+
+
+def predict_sets(
+    config: AcceleratorConfig,
+    program: Sequence[Instruction],
+    decisions: Sequence[Sequence[bool]],
+    latency_cycles: int,
+) -> Prediction:
+    """Likewise, of a program with several BEGIN: a token of all layers.
+
+    Args:
+        config: sizes.
+        program: legal, one END at its end.
+        decisions: of every slot, one set for each BEGIN.
+        latency_cycles: of the memory, at least 1.
+    """
+    opcodes = [instruction.opcode for instruction in program]
+    if opcodes.count(Opcode.END) != 1 or opcodes[-1] != Opcode.END:
+        raise ArgumentError("program", opcodes, "one END, at its end")
     if latency_cycles < 1:
         raise ArgumentError("latency_cycles", latency_cycles, "at least 1")
     taken_cycles: list[list[int]] = [[] for _ in range(config.num_cores)]
     num_rounds = 0
     while True:
-        recursion = Recursion(config, computes, latency_cycles, taken_cycles)
+        recursion = Recursion(config, decisions, latency_cycles, taken_cycles)
         for instruction in program:
             recursion.advance(instruction)
         settled = recursion.arbitrate()
@@ -146,7 +167,7 @@ def _describe(recursion: Recursion) -> Prediction:
     )
     return Prediction(
         cycles,
-        tuple(recursion.commits),
+        tuple(recursion.decision_cycles),
         tuple(sorted(retirements, key=lambda one: one.taken_cycle)),
         counters,
         tuple(recursion.steps),

@@ -10,6 +10,8 @@ first instruction. Notation, in cycles:
     pass_i   it leaves the dispatcher, the largest of
                look_i
                visible_b         predicated: the decision of its slot b can be read
+               last + section    with attention: the last instruction of the slot's section before,
+                                 if one was dispatched, has ended, SECTION_CYCLES
                first_{j-Q}       sent to a core as its j-th instruction: the queue of depth Q has
                                  room again
                idle              BEGIN, THRESHOLD, END: nothing is under way any more
@@ -27,6 +29,7 @@ first instruction. Notation, in cycles:
                or an untaken record
     cycles   = pass of END + 1
 
+Several BEGIN may stand in a run: behind each of them decisions and mapping begin anew.
 `taken` alone looks at other cores: it is given, and computed anew from the records; the fixed point
 is the run (`fastcar.cosim.cycles.cycle_model`).
 """
@@ -34,8 +37,8 @@ is the run (`fastcar.cosim.cycles.cycle_model`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
+from fastcar.cosim.cycles.course import CoreCourse, Step
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import Instruction, Opcode, Predicate
@@ -58,49 +61,10 @@ COMMIT_CYCLES = 1
 VISIBLE_CYCLES = 1
 OFFER_CYCLES = 1
 
+SECTION_CYCLES = 2
+"""From the last cycle of a section to the cycle in which the slot's next one may be dispatched."""
+
 DRAINING_OPCODES = (Opcode.BEGIN, Opcode.THRESHOLD, Opcode.END)
-
-
-@dataclass(frozen=True)
-class Step:
-    """One instruction in time.
-
-    Attributes:
-        instruction: it.
-        pass_cycle: in which it left the dispatcher.
-        core: that executed it; None for the dispatcher's own and for dropped ones.
-        first_cycle: in the core; the pass cycle without one.
-        last_cycle: likewise.
-    """
-
-    instruction: Instruction
-    pass_cycle: int
-    core: int | None
-    first_cycle: int
-    last_cycle: int
-
-
-@dataclass
-class CoreCourse:
-    """One core along the recursion.
-
-    Attributes:
-        first_cycles: of its instructions.
-        last_cycle: of the newest one.
-        start_cycle: first cycle of the slot under way; None between slots.
-        finished: (slot, start cycle, end cycle) of its retired slots.
-        mac_busy: cycles in which its MAC array takes a beat; this and the next two as counted.
-        read_stall: cycles of waiting for a request or response.
-        write_stall: cycles of waiting for the write channel.
-    """
-
-    first_cycles: list[int] = field(default_factory=list)
-    last_cycle: int = -1
-    start_cycle: int | None = None
-    finished: list[tuple[int, int, int]] = field(default_factory=list)
-    mac_busy: int = 0
-    read_stall: int = 0
-    write_stall: int = 0
 
 
 class Recursion:
@@ -109,17 +73,21 @@ class Recursion:
     def __init__(
         self,
         config: AcceleratorConfig,
-        computes: Sequence[bool],
+        decisions: Sequence[Sequence[bool]],
         latency_cycles: int,
         taken_cycles: Sequence[Sequence[int]],
     ) -> None:
-        self.config, self.computes = config, computes
+        self.config, self.decisions = config, list(decisions)
+        self.computes = decisions[0] if decisions else ()
+        self.num_begins = 0
         self.latency_cycles, self.taken_cycles = latency_cycles, taken_cycles
         self.cores = [CoreCourse() for _ in range(config.num_cores)]
         self.pass_cycle, self.look_cycle = -1, 0
         self.arrivals: dict[int, int] = {}
         self.commits: list[int] = []
         self.mappings: list[int] = []
+        self.decision_cycles: list[int] = []
+        self.section_ends: dict[int, int] = {}
         self.is_static = False
         self.pointer = 0
         self.dropped = self.wait_decision = self.wait_queue = 0
@@ -143,16 +111,27 @@ class Recursion:
         elif instruction.opcode == Opcode.DECIDE:
             self._decide(instruction.slot, look)
         if instruction.opcode == Opcode.BEGIN:
-            self.is_static = instruction.is_static
+            self._begin(instruction)
         self._note(instruction, None, self.pass_cycle, self.pass_cycle)
+
+    def _begin(self, instruction: Instruction) -> None:
+        """Forget all decisions; the next ones are those of the next set."""
+        if self.num_begins >= len(self.decisions):
+            limit = f"at most {len(self.decisions)}, one for each set of decisions"
+            raise ArgumentError("number of BEGIN", self.num_begins + 1, limit)
+        self.computes = self.decisions[self.num_begins]
+        self.num_begins += 1
+        self.is_static, self.pointer = instruction.is_static, 0
+        self.arrivals, self.commits, self.mappings = {}, [], []
 
     def _route(self, instruction: Instruction, look: int) -> None:
         """Wait for the decision, then go to a core or nowhere."""
         slot, core = instruction.slot, instruction.slot % self.config.num_cores
-        self.pass_cycle = look
+        self.pass_cycle = max(look, self._get_section_cycle(slot))
         if instruction.predicate != Predicate.ALWAYS:
-            self.pass_cycle = max(look, self._get_visible_cycle(slot))
-            self.wait_decision += self.pass_cycle - look
+            self.pass_cycle = max(self.pass_cycle, self._get_visible_cycle(slot))
+        self.wait_decision += self.pass_cycle - look
+        if instruction.predicate != Predicate.ALWAYS:
             is_for_compute = instruction.predicate == Predicate.IF_COMPUTE
             if is_for_compute != self.computes[slot]:
                 self.dropped += 1
@@ -189,6 +168,7 @@ class Recursion:
             self._decide(instruction.slot, last)
         if instruction.is_last:
             core.finished.append((instruction.slot, core.start_cycle, last))
+            self.section_ends[instruction.slot] = last
         if instruction.is_last or instruction.opcode in DECISION_OPCODES:
             core.start_cycle = None
 
@@ -208,8 +188,15 @@ class Recursion:
             before = self.commits[-1] if self.commits else -1
             arrived = self.arrivals[head] + COMPARE_CYCLES
             self.commits.append(max(arrived, before) + COMMIT_CYCLES)
+            self.decision_cycles.append(self.commits[-1])
             self.mappings.append(head % self.config.num_cores if self.is_static else self.pointer)
             self.pointer = (self.pointer + self.computes[head]) % self.config.num_cores
+
+    def _get_section_cycle(self, slot: int) -> int:
+        """The first cycle in which the slot's section before has ended."""
+        if self.config.attention is None or slot not in self.section_ends:
+            return 0
+        return self.section_ends[slot] + SECTION_CYCLES
 
     def _get_visible_cycle(self, slot: int) -> int:
         if slot >= len(self.commits):

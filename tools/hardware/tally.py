@@ -11,8 +11,8 @@ from typing import Any
 from unittest import mock
 
 from fastcar.cosim.cycles import cycle_recursion
+from fastcar.cosim.cycles.course import Step
 from fastcar.cosim.cycles.cycle_model import Prediction, predict_run
-from fastcar.cosim.cycles.cycle_recursion import Step
 from fastcar.cosim.cycles.planner import Planner, get_mlp_span
 from fastcar.cosim.cycles.timeline import PHASES
 from fastcar.cosim.engine import LayerRun

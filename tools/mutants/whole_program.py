@@ -130,4 +130,18 @@ WHOLE_PROGRAM_MUTANTS = (
         "num_ids += rows * lanes",
         "num_ids = rows * lanes",
     ),
+    Mutant(
+        "whole program: mapping goes on behind the next BEGIN",
+        "cosim/cycles/cycle_recursion.py",
+        "self.is_static, self.pointer = instruction.is_static, 0",
+        "self.is_static = instruction.is_static",
+        (name_test_file("cosim/cycles/cycle_model"),),
+    ),
+    Mutant(
+        "whole program: next section of a slot does not wait",
+        "cosim/cycles/cycle_recursion.py",
+        "max(look, self._get_section_cycle(slot))",
+        "look",
+        (name_test_file("cosim/cycles/cycle_model"),),
+    ),
 )

@@ -14,15 +14,20 @@ from hypothesis import strategies as st
 from fastcar.cosim.backends.backend import RunResult, RunSettings
 from fastcar.cosim.backends.memory_model import ChannelSettings, SharedMemory
 from fastcar.cosim.backends.native_backend import NativeBackend
-from fastcar.cosim.cycles.cycle_model import Prediction, bound_cycles, predict_run
-from fastcar.cosim.cycles.cycle_recursion import Recursion
+from fastcar.cosim.cycles.cycle_model import (
+    Prediction,
+    bound_cycles,
+    predict_run,
+    predict_sets,
+)
+from fastcar.cosim.cycles.cycle_recursion import SECTION_CYCLES, Recursion
 from fastcar.cosim.engine import AcceleratorEngine
 from fastcar.cosim.lockstep import LockstepEngine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.scheduler import Dispatch
-from fastcar.rtl.config import TINY, AcceleratorConfig
+from fastcar.rtl.config import TINY, TINY_DECODER, AcceleratorConfig
 from fastcar.rtl.instruction import Instruction, Opcode, Predicate, encode
 from fastcar.strategies import programs
 from fastcar.strategies.programs import MEMORY_BEATS
@@ -181,6 +186,52 @@ def test_a_decision_is_followed_by_its_dispatch_after_three_cycles() -> None:
     assert prediction.cycles == 18
 
 
+@pytest.mark.parametrize("config", CONFIGS[:2])
+def test_layers_of_one_run_take_the_cycles_of_the_formula(config: AcceleratorConfig) -> None:
+    """Three programs of layers as one, each with its own decisions and mapping."""
+    rng, backend, size = np.random.default_rng(5), get_backend(config), config.num_slots
+    engine = AcceleratorEngine(make_model(config), backend)
+    engine.reset(size, 1)
+    program: list[Instruction] = []
+    for source, dispatch in (
+        (DecisionSource.SCORE, Dispatch.DYNAMIC),
+        (DecisionSource.DISTANCE, Dispatch.DYNAMIC),
+        (DecisionSource.SCORE, Dispatch.STATIC),
+    ):
+        request = make_request(config, rng, source, size, 0, 1)
+        if not program:  # one slot computes: the pointer stands at the second core behind it
+            first = np.arange(size) == 0
+            request = replace(request, is_decided=np.zeros(size, bool), is_computing=first)
+        engine.image.write_request(request)
+        engine.dispatch = dispatch
+        program = [*program[:-1], *engine.compile(0, request)]
+    words = [encode(one) for one in program]
+    result = backend.run(words, engine.image.memory, make_settings(3))
+    computes = [one.computes for one in result.decisions]
+    sets = [computes[start : start + size] for start in range(0, 3 * size, size)]
+    assert sum(sets[0]) == 1
+    assert any(sets[1])
+    check_prediction(predict_sets(config, program, sets, 3), result)
+
+
+def test_next_section_of_a_slot_waits_for_the_one_before() -> None:
+    """The first core has slots 0 and 2; slot 1 waits for nobody."""
+    program = [Instruction(Opcode.BEGIN, rows=3), Instruction(Opcode.DECIDE, slot=0, rows=1)]
+    program += [Instruction(Opcode.ADD, slot=slot, rows=1, is_last=1) for slot in (0, 2, 1)]
+    program += [Instruction(Opcode.ADD, Predicate.IF_REPLAY, slot=0, rows=1, is_last=1)]
+    program += [Instruction(Opcode.ADD, slot=0, rows=1, is_last=1), Instruction(Opcode.END)]
+    plain, attentive = (
+        predict_run(config, program, [True, True, True], 1) for config in (TINY, TINY_DECODER)
+    )
+    assert [one.pass_cycle for one in plain.steps[:-1]] == [0, 2, 3, 4, 5, 6, 7]
+    assert plain.counters.wait_decision == 0
+    end = attentive.steps[2].last_cycle
+    waited = end + SECTION_CYCLES
+    assert [one.pass_cycle for one in attentive.steps[:-1]] == [0, 2, 3, 4, 5, waited, waited + 1]
+    assert attentive.counters.wait_decision == waited - 6
+    assert attentive.counters.dropped == 1
+
+
 def test_more_latency_never_makes_a_run_shorter() -> None:
     """A contract without the hardware."""
     engine = AcceleratorEngine(make_model(TINY), get_backend(TINY))
@@ -202,6 +253,10 @@ def test_refusals() -> None:
         predict_run(TINY, [begin], [True], 1)
     with pytest.raises(ArgumentError, match=r"^program = .*: must be one BEGIN, one END, one set"):
         predict_run(TINY, [begin, begin, end], [True], 1)
+    with pytest.raises(ArgumentError, match=r"^number of BEGIN = 2: must be at most 1, one for"):
+        predict_sets(TINY, [begin, begin, end], [[True]], 1)
+    with pytest.raises(ArgumentError, match=r"^program = .*: must be one END, at its end$"):
+        predict_sets(TINY, [begin, end, begin, end], [[True], [True]], 1)
     with pytest.raises(ArgumentError, match=r"^latency_cycles = 0: must be at least 1$"):
         predict_run(TINY, [begin, end], [True], 0)
     with pytest.raises(ArgumentError, match=r"^program = 1: must be one that decides a slot be"):

@@ -85,14 +85,14 @@ def check_form(config: AcceleratorConfig, one: Instruction) -> None:
         own = {name: options[name] for name in HAS.get(Opcode(one.opcode), set())}
         assert one.reserved == join_options(**own)
     assert options["lane"] < config.num_lanes
-    buffers = {
+    lists: dict[int, list[int]] = {
         Opcode.EMBED: [one.target],
         Opcode.ROPE: [one.target, Buffer.G],
         Opcode.STORE_KEY: [one.source],
         Opcode.STORE_VALUE: [one.source],
         Opcode.PICK: [Buffer.P, Buffer.G],
-    }.get(Opcode(one.opcode), [])
-    for buffer in buffers:
+    }
+    for buffer in lists.get(one.opcode, []):
         assert 1 <= one.rows <= get_buffer_words(config, Buffer(buffer))
     if one.opcode in (Opcode.SCORES, Opcode.CONTEXT):
         assert one.group < attention.group_size
