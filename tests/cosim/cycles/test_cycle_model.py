@@ -210,7 +210,6 @@ def test_layers_of_one_run_take_the_cycles_of_the_formula(config: AcceleratorCon
     computes = [one.computes for one in result.decisions]
     sets = [computes[start : start + size] for start in range(0, 3 * size, size)]
     assert sum(sets[0]) == 1
-    assert any(sets[1])
     check_prediction(predict_sets(config, program, sets, 3), result)
 
 
