@@ -42,8 +42,8 @@ _PROGRAM = (
     _bug(
         "program/compiler",
         "replay adds the cached input",
-        "yield _load(Buffer.Y, hidden, self._locate_cache(step, slot, CachePart.OUTPUT))",
-        "yield _load(Buffer.Y, hidden, self._locate_cache(step, slot, CachePart.NORMED))",
+        "yield load(Buffer.Y, hidden, self._locate_cache(step, slot, CachePart.OUTPUT))",
+        "yield load(Buffer.Y, hidden, self._locate_cache(step, slot, CachePart.NORMED))",
     ),
     _bug(
         "program/compiler",
@@ -54,8 +54,8 @@ _PROGRAM = (
     _bug(
         "program/compiler",
         "input not cached for the next distance",
-        "        if step.source is DecisionSource.DISTANCE:\n            yield _store",
-        "        if step.source is DecisionSource.SCORE:\n            yield _store",
+        "if step.is_cached and step.source is DecisionSource.DISTANCE:",
+        "if step.is_cached and step.source is DecisionSource.SCORE:",
     ),
     _bug(
         "program/compiler",
