@@ -34,6 +34,7 @@ from fastcar.rtl.dispatcher import DispatcherInputs, DispatcherOutputs, make_dis
 from fastcar.rtl.error_register import ErrorReport, make_error_register
 from fastcar.rtl.instruction import (
     DISTANCE_BIT,
+    FLOW_BIT,
     INSTRUCTION_BITS,
     STATIC_BIT,
     join_value,
@@ -105,15 +106,17 @@ def make_accelerator(
             for number in range(config.num_cores)
         ]
         score_unit = _make_score_unit(config, cores, wires)
+        begin_options = split(wires.instruction)["shift"]
         scheduler = make_scheduler(
             config,
             SchedulerInputs(
                 reset=wires.reset,
                 is_begin=wires.is_begin,
                 num_slots=split(wires.instruction)["rows"][:NUM_SLOTS_BITS],
-                is_static=split(wires.instruction)["shift"][STATIC_BIT],
+                is_static=begin_options[STATIC_BIT],
                 is_decided=score_unit.is_decided,
                 computes=score_unit.computes,
+                flows=None if config.attention is None else begin_options[FLOW_BIT],
             ),
         )
         connect(wires.is_draining, pyrtl.rtl_any(*(core.is_draining for core in cores)))

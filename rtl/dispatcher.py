@@ -18,7 +18,7 @@ import pyrtl
 from fastcar.rtl.assertions import require
 from fastcar.rtl.circuits import make_static_core, mark_slot, select_value
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.instruction import INSTRUCTION_BITS, split
+from fastcar.rtl.instruction import FLOW_BIT, INSTRUCTION_BITS, split
 from fastcar.rtl.instruction_check import (
     ERROR_CODE_BITS,
     CheckInputs,
@@ -166,10 +166,10 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     route = _make_route(config, inputs, view_q, form, fields["slot"], is_legal)
 
     # Control.
-    is_begin, is_threshold, is_end = (
-        is_legal & is_this & inputs.is_machine_idle
-        for is_this in (form.is_begin, form.is_threshold, form.is_end)
-    )
+    begins, follows = _make_waits(inputs, fields, claimed_q, form)
+    is_begin = is_legal & form.is_begin & begins
+    is_threshold = is_legal & form.is_threshold & follows
+    is_end = is_legal & form.is_end & inputs.is_machine_idle
     is_decide = is_legal & form.is_decide
     is_passed = is_decide | route.is_excluded | route.is_dispatched
     # Nothing is accepted in the cycle of one of these: BEGIN is over before a slot is looked up,
@@ -238,6 +238,27 @@ def _check_accepted(
     """Whether the instruction at the port is legal. What is wrong with it is said a cycle later."""
     verdict, _ = make_instruction_check(CheckInputs(form, is_open, is_distance, is_claimed))
     return verdict
+
+
+def _make_waits(
+    inputs: DispatcherInputs,
+    fields: Mapping[str, pyrtl.WireVector],
+    claimed: pyrtl.Register,
+    form: Form,
+) -> tuple[pyrtl.WireVector, pyrtl.WireVector]:
+    """1 bit each: what BEGIN waits for is there; what THRESHOLD waits for is there.
+
+    Both wait for an idle machine, but where a BEGIN flows: nothing that was decided may be on its
+    way, and sections keep slots in order (D-48).
+    """
+    is_idle = inputs.is_machine_idle
+    if inputs.section_ends is None:
+        return is_idle, is_idle
+    flows_q = make_register(1, "dispatcher_flows")
+    flows = fields["shift"][FLOW_BIT]
+    drive(flows_q, (form.is_begin, flows), clear=inputs.reset)
+    is_settled = (claimed & ~inputs.index_valid) == 0
+    return is_idle | flows & is_settled, is_idle | flows_q & is_settled
 
 
 def _drive_lock(

@@ -40,8 +40,8 @@ FIELD_BITS = dict(FIELDS)
 VALUE_BITS = FIELD_BITS["multiplier"] + FIELD_BITS["address"]
 """Width of the value of NORM and THRESHOLD (= 48)."""
 
-STATIC_BIT, DISTANCE_BIT = 0, 1
-"""Bits of `shift` in BEGIN."""
+STATIC_BIT, DISTANCE_BIT, FLOW_BIT = 0, 1, 2
+"""Bits of `shift` in BEGIN; the last one counts with attention alone."""
 
 NARROW_BIT = 0
 """Bit of `gate_shift` in GEMV and ROPE, with attention: results are limited to int8."""
@@ -186,6 +186,11 @@ class Instruction:
             values[name] = rest & ((1 << num_bits) - 1)
             rest >>= num_bits
         return values
+
+    @property
+    def flows(self) -> bool:
+        """Whether BEGIN, and the THRESHOLD behind it, wait for decisions instead of idle cores."""
+        return bool(self.shift >> FLOW_BIT & 1)
 
     @property
     def is_static(self) -> bool:

@@ -34,6 +34,7 @@ class SchedulerInputs:
         is_static: 1 bit; Mapping[b] = b mod C.
         is_decided: 1 bit; the slot `head_slot` is decided and may be committed.
         computes: 1 bit; its decision.
+        flows: 1 bit; with `is_begin`, the pointer stays where it is (D-48); None: it never does.
     """
 
     reset: pyrtl.WireVector
@@ -42,6 +43,7 @@ class SchedulerInputs:
     is_static: pyrtl.WireVector
     is_decided: pyrtl.WireVector
     computes: pyrtl.WireVector
+    flows: pyrtl.WireVector | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,10 @@ def make_scheduler(config: AcceleratorConfig, inputs: SchedulerInputs) -> Schedu
         clear=inputs.reset,
     )
     is_last_core = pointer_q == config.num_cores - 1
-    drive(pointer_q, (is_mapped, mask(increment(pointer_q), ~is_last_core)), clear=forget)
+    is_restart = forget
+    if inputs.flows is not None:
+        is_restart = inputs.reset | inputs.is_begin & ~inputs.flows
+    drive(pointer_q, (is_mapped, mask(increment(pointer_q), ~is_last_core)), clear=is_restart)
     return SchedulerOutputs(
         num_slots=num_slots_q,
         index=_make_marks(config, "index", is_mapped, commit_slot_q, forget),

@@ -10,11 +10,12 @@ first instruction. Notation, in cycles:
     pass_i   it leaves the dispatcher, the largest of
                look_i
                visible_b         predicated: the decision of its slot b can be read
-               last + section    with attention: the last instruction of the slot's section before,
-                                 if one was dispatched, has ended, SECTION_CYCLES
+               taken + open      with attention: the record of the slot's section before, if one was
+                                 dispatched, has been taken, OPEN_CYCLES of section_lock.py
                first_{j-Q}       sent to a core as its j-th instruction: the queue of depth Q has
                                  room again
-               idle              BEGIN, THRESHOLD, END: nothing is under way any more
+               idle              BEGIN, THRESHOLD, END: nothing is under way any more; or settled,
+                                 where BEGIN flows, and for the THRESHOLD behind it
     first_j  first cycle of the j-th instruction of a core, the largest of
                pass + start      through the queue and the sequencer, START_CYCLES of latency.py
                last_{j-1} + 1    one instruction runs at a time
@@ -27,9 +28,11 @@ first instruction. Notation, in cycles:
     taken    of a record: first cycle from offer on in which no core of a lower number offers one
     idle     = 1 + the last cycle with an instruction in a core, a decision that is kept, a commit
                or an untaken record
+    settled  = 1 + the last commit, if all that was to be decided is committed
     cycles   = pass of END + 1
 
-Several BEGIN may stand in a run: behind each of them decisions and mapping begin anew.
+Several BEGIN may stand in a run: behind each of them decisions begin anew, and so does the pointer
+of the mapping unless it flows.
 `taken` alone looks at other cores: it is given, and computed anew from the records; the fixed point
 is the run (`fastcar.cosim.cycles.cycle_model`).
 """
@@ -49,6 +52,7 @@ from fastcar.rtl.latency import (
     count_read_beats,
     count_written_beats,
 )
+from fastcar.rtl.section_lock import OPEN_CYCLES
 from fastcar.rtl.sequencer import DECISION_OPCODES
 
 RECORD_CYCLES = 2
@@ -60,9 +64,6 @@ COMPARE_CYCLES = 1
 COMMIT_CYCLES = 1
 VISIBLE_CYCLES = 1
 OFFER_CYCLES = 1
-
-SECTION_CYCLES = 2
-"""From the last cycle of a section to the cycle in which the slot's next one may be dispatched."""
 
 DRAINING_OPCODES = (Opcode.BEGIN, Opcode.THRESHOLD, Opcode.END)
 
@@ -87,8 +88,8 @@ class Recursion:
         self.commits: list[int] = []
         self.mappings: list[int] = []
         self.decision_cycles: list[int] = []
-        self.section_ends: dict[int, int] = {}
-        self.is_static = False
+        self.section_ends: dict[int, tuple[int, int]] = {}
+        self.is_static = self.flows = False
         self.pointer = 0
         self.dropped = self.wait_decision = self.wait_queue = 0
         self.steps: list[Step] = []
@@ -106,8 +107,12 @@ class Recursion:
     def _execute(self, instruction: Instruction, look: int) -> None:
         """What the dispatcher does itself."""
         self.pass_cycle = look
+        if instruction.opcode == Opcode.BEGIN:
+            self.flows = instruction.flows and self.config.attention is not None
         if instruction.opcode in DRAINING_OPCODES:
-            self.pass_cycle = max(look, self._find_idle_cycle())
+            is_end = instruction.opcode == Opcode.END
+            wait = self._find_idle_cycle() if is_end else self._find_start_cycle()
+            self.pass_cycle = max(look, wait)
         elif instruction.opcode == Opcode.DECIDE:
             self._decide(instruction.slot, look)
         if instruction.opcode == Opcode.BEGIN:
@@ -121,24 +126,26 @@ class Recursion:
             raise ArgumentError("number of BEGIN", self.num_begins + 1, limit)
         self.computes = self.decisions[self.num_begins]
         self.num_begins += 1
-        self.is_static, self.pointer = instruction.is_static, 0
+        self.is_static = instruction.is_static
+        self.pointer = self.pointer if self.flows else 0
         self.arrivals, self.commits, self.mappings = {}, [], []
 
     def _route(self, instruction: Instruction, look: int) -> None:
         """Wait for the decision, then go to a core or nowhere."""
         slot, core = instruction.slot, instruction.slot % self.config.num_cores
-        self.pass_cycle = max(look, self._get_section_cycle(slot))
+        self.pass_cycle = look
         if instruction.predicate != Predicate.ALWAYS:
-            self.pass_cycle = max(self.pass_cycle, self._get_visible_cycle(slot))
-        self.wait_decision += self.pass_cycle - look
-        if instruction.predicate != Predicate.ALWAYS:
+            self.pass_cycle = max(look, self._get_visible_cycle(slot))
             is_for_compute = instruction.predicate == Predicate.IF_COMPUTE
             if is_for_compute != self.computes[slot]:
                 self.dropped += 1
+                self.wait_decision += self.pass_cycle - look
                 self._note(instruction, None, self.pass_cycle, self.pass_cycle)
                 return
             if is_for_compute:
                 core = self.mappings[slot]
+        self.pass_cycle = max(self.pass_cycle, self._get_section_cycle(slot))
+        self.wait_decision += self.pass_cycle - look
         self._dispatch(instruction, core)
 
     def _dispatch(self, instruction: Instruction, number: int) -> None:
@@ -157,18 +164,20 @@ class Recursion:
         core.first_cycles.append(first)
         core.last_cycle = last
         self._count(instruction, core)
-        self._finish(instruction, core, first, last)
+        self._finish(instruction, number, first, last)
         self._note(instruction, number, first, last)
 
-    def _finish(self, instruction: Instruction, core: CoreCourse, first: int, last: int) -> None:
+    def _finish(self, instruction: Instruction, number: int, first: int, last: int) -> None:
         """A decision, or the record of a slot."""
+        core = self.cores[number]
         if core.start_cycle is None:
             core.start_cycle = first
-        if instruction.opcode in DECISION_OPCODES:
+        is_tapped = instruction.opcode == Opcode.SCORES and instruction.options["decides"]
+        if instruction.opcode in DECISION_OPCODES or is_tapped:
             self._decide(instruction.slot, last)
         if instruction.is_last:
             core.finished.append((instruction.slot, core.start_cycle, last))
-            self.section_ends[instruction.slot] = last
+            self.section_ends[instruction.slot] = number, len(core.finished) - 1
         if instruction.is_last or instruction.opcode in DECISION_OPCODES:
             core.start_cycle = None
 
@@ -196,12 +205,21 @@ class Recursion:
         """The first cycle in which the slot's section before has ended."""
         if self.config.attention is None or slot not in self.section_ends:
             return 0
-        return self.section_ends[slot] + SECTION_CYCLES
+        number, record = self.section_ends[slot]
+        taken = self.taken_cycles[number]
+        _, _, last = self.cores[number].finished[record]
+        return (taken[record] if record < len(taken) else last + OFFER_CYCLES) + OPEN_CYCLES
 
     def _get_visible_cycle(self, slot: int) -> int:
         if slot >= len(self.commits):
             raise ArgumentError("program", slot, "one that decides a slot before it is needed")
         return self.commits[slot] + VISIBLE_CYCLES
+
+    def _find_start_cycle(self) -> int:
+        """What BEGIN and THRESHOLD wait for."""
+        if not self.flows or len(self.arrivals) > len(self.commits):
+            return self._find_idle_cycle()
+        return self.commits[-1] + VISIBLE_CYCLES if self.commits else 0
 
     def _find_idle_cycle(self) -> int:
         """The first cycle in which nothing is under way."""

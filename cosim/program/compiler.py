@@ -18,6 +18,7 @@ from fastcar.reference.integer.mlp_engine import DecisionSource, MlpRequest
 from fastcar.reference.scheduler import Dispatch
 from fastcar.rtl.instruction import (
     DISTANCE_BIT,
+    FLOW_BIT,
     STATIC_BIT,
     VALUE_BITS,
     Buffer,
@@ -222,11 +223,16 @@ class LayerCompiler:
         return self._map.locate_cache(step.layer_index, step.location, slot, part)
 
 
-def begin_layer(step: LayerStep) -> Iterator[Instruction]:
-    """What forgets the decisions before, and says how the next ones are made."""
+def begin_layer(step: LayerStep, flows: bool = False) -> Iterator[Instruction]:
+    """What forgets the decisions before, and says how the next ones are made.
+
+    Args:
+        step: of the layer.
+        flows: without waiting for idle cores, behind another layer of the same run.
+    """
     is_static = step.dispatch is Dispatch.STATIC
     is_distance = step.source is DecisionSource.DISTANCE
-    options = is_static << STATIC_BIT | is_distance << DISTANCE_BIT
+    options = is_static << STATIC_BIT | is_distance << DISTANCE_BIT | flows << FLOW_BIT
     yield Instruction(Opcode.BEGIN, rows=len(step.is_decided), shift=options)
     yield Instruction(Opcode.THRESHOLD, **split_value(step.threshold))
 

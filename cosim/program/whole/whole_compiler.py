@@ -29,18 +29,26 @@ class WholeCompiler:
         memory_map: addresses and sizes.
         model: constants.
         sparse: sinks and window; None = full attention.
+        flows: a layer begins while the slots of the one before are under way (D-48); False: when
+            all cores are idle.
 
     Raises:
         ArgumentError: a model of other sizes, or a context that does not fit.
     """
 
     def __init__(
-        self, memory_map: WholeMemoryMap, model: WholeModel, sparse: SparseAttention | None = None
+        self,
+        memory_map: WholeMemoryMap,
+        model: WholeModel,
+        sparse: SparseAttention | None = None,
+        *,
+        flows: bool = False,
     ) -> None:
         check_model(memory_map, model)
         check_context(memory_map.config, memory_map.num_positions, sparse)
         self._map = memory_map
         self._model = model
+        self._flows = flows
         self._mlp = LayerCompiler(memory_map.mlp, model.mlp.layers)
         self._attention = AttentionCompiler(memory_map, model.attention, self._mlp, sparse)
 
@@ -68,7 +76,7 @@ class WholeCompiler:
     def _compile_layer(
         self, layer: LayerStep, slots: tuple[SlotStep | None, ...]
     ) -> Iterator[Instruction]:
-        yield from begin_layer(layer)
+        yield from begin_layer(layer, self._flows and layer.layer_index > 0)
         for slot, token in enumerate(slots):
             if not layer.is_decided[slot]:
                 yield from place(self._mlp.decide(layer, slot), slot)

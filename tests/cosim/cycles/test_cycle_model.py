@@ -20,7 +20,7 @@ from fastcar.cosim.cycles.cycle_model import (
     predict_run,
     predict_sets,
 )
-from fastcar.cosim.cycles.cycle_recursion import SECTION_CYCLES, Recursion
+from fastcar.cosim.cycles.cycle_recursion import OFFER_CYCLES, Recursion
 from fastcar.cosim.engine import AcceleratorEngine
 from fastcar.cosim.lockstep import LockstepEngine
 from fastcar.reference.errors import ArgumentError
@@ -29,6 +29,7 @@ from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.scheduler import Dispatch
 from fastcar.rtl.config import TINY, TINY_DECODER, AcceleratorConfig
 from fastcar.rtl.instruction import Instruction, Opcode, Predicate, encode
+from fastcar.rtl.section_lock import OPEN_CYCLES
 from fastcar.strategies import programs
 from fastcar.strategies.programs import MEMORY_BEATS
 from tests.cosim.tiny_model import make_model, make_request
@@ -225,7 +226,7 @@ def test_next_section_of_a_slot_waits_for_the_one_before() -> None:
     assert [one.pass_cycle for one in plain.steps[:-1]] == [0, 2, 3, 4, 5, 6, 7]
     assert plain.counters.wait_decision == 0
     end = attentive.steps[2].last_cycle
-    waited = end + SECTION_CYCLES
+    waited = end + OFFER_CYCLES + OPEN_CYCLES
     assert [one.pass_cycle for one in attentive.steps[:-1]] == [0, 2, 3, 4, 5, waited, waited + 1]
     assert attentive.counters.wait_decision == waited - 6
     assert attentive.counters.dropped == 1
