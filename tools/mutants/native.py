@@ -97,6 +97,7 @@ _LOOP = (
         "what is offered is what was held",
         "offered = tuple(payload) if valid else None",
         "offered = held if valid else None",
+        "test_what_is_offered_is_kept_until_its_transfer",
     ),
 )
 

@@ -379,9 +379,13 @@ def test_what_is_offered_is_kept_until_its_transfer(
     """The memory is not ready in cycle 0."""
     words = encode_moves([Move(cores=(first, QUIET)), Move(cores=(second, QUIET)), Move(done=1)])
     stalled = RunSettings(channels=ChannelSettings(stall_probability=0.99))
+    texts = []
     for puppet in get_puppets(kind):
-        with pytest.raises(ChannelError, match=r"^core0, cycle 1: breaks rule 2"):
+        with pytest.raises(ChannelError, match=r"^core0, cycle 1: breaks rule 2") as error:
             puppet.run(words, SharedMemory(4, TINY.beat_bytes), stalled)
+        texts.append(str(error.value))
+    # The harness of Verilator names the rule alone.
+    assert kind != "native" or texts[0] == texts[1]
 
 
 @every_kind
