@@ -20,6 +20,7 @@ from tests.rtl.attention_programs import list_pick, list_scores_and_context, lis
 from tests.rtl.core_bench import BenchOptions, CoreBench, CoreRun
 from tests.rtl.core_programs import list_loads, make_memory
 from tests.rtl.naive_attention import NaiveAttentionCore
+from tests.rtl.wires import pack, unpack
 
 GROUPED = AcceleratorConfig(1, 4, 4, 8, 12, 48, attention=AttentionConfig(6, 2, 8, 5))
 """Three query heads for each of two key heads; a key is two beats."""
@@ -130,3 +131,33 @@ def test_each_rule_of_order_is_a_sticky_error(name: str) -> None:
         assert run.errors == [(ErrorCode.ORDER, encode(last))], rule
         assert memory == kept, rule
         check_equal(bench, list_loads(config, random) + scores, BenchOptions())
+
+
+def test_tokens_are_those_of_their_slots() -> None:
+    """A token of slot 2 is none of slot 1."""
+    bench, random = get_bench("tiny"), Random(6)
+    picked = list_pick(bench.config, random, 2)
+    other = replace(picked[-2], slot=1)
+    bench.reset()
+    run = bench.run([*picked, other], make_memory(bench.config, random))
+    assert run.errors == [(ErrorCode.ORDER, encode(other))]
+
+
+@pytest.mark.parametrize("value", [-32768, -32767, -129, -128, -127, 126, 127, 128, 32767])
+def test_narrow_results_stay_within_127(value: int) -> None:
+    """ROPE with a cosine of 1 and a sine of 0 hands over what it is given."""
+    bench = get_bench("one_head")
+    lanes, rows = bench.config.num_lanes, bench.config.key_words
+    memory = {0: pack([value] * (lanes // 2), 16), 1: pack([value] * (lanes // 2), 16)}
+    memory |= dict.fromkeys((2, 3), pack([16384, 0] * (lanes // 4), 16))
+    program = [
+        Instruction(Opcode.LOAD, target=Buffer.G, rows=rows, address=0),
+        Instruction(Opcode.LOAD, target=Buffer.P, rows=rows, address=2),
+        Instruction(Opcode.ROPE, target=Buffer.K, rows=rows, multiplier=1, shift=14, gate_shift=1),
+        Instruction(Opcode.STORE, source=Buffer.K, rows=rows, address=4, is_last=1),
+    ]
+    bench.reset()
+    run = bench.run(program, memory)
+    assert run.errors == []
+    expected = max(-127, min(127, value))
+    assert unpack(memory[4], 16, lanes // 2) == [expected] * (lanes // 2)

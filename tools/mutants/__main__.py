@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools.mutants.arguments import ARGUMENT_MUTANTS
+from tools.mutants.attention_core import ATTENTION_CORE_MUTANTS
 from tools.mutants.attention_proofs import ATTENTION_PROOF_MUTANTS
 from tools.mutants.attention_units import ATTENTION_UNIT_MUTANTS
 from tools.mutants.commands import COMMAND_MUTANTS
@@ -54,6 +55,7 @@ MUTANTS = (
     *INPUT_MUTANTS,
     *RTL_MUTANTS,
     *ATTENTION_UNIT_MUTANTS,
+    *ATTENTION_CORE_MUTANTS,
     *KERNEL_MUTANTS,
     *COSIM_MUTANTS,
     *NATIVE_MUTANTS,

@@ -14,7 +14,7 @@ from fastcar.cosim.program.whole.token_step import TokenStep
 from fastcar.cosim.program.whole.whole_compiler import WholeCompiler
 from fastcar.reference.scheduler import Dispatch
 from fastcar.reference.sparse_attention import SparseAttention
-from fastcar.rtl.instruction import Opcode, encode
+from fastcar.rtl.instruction import Opcode, Predicate, encode
 from fastcar.strategies import make_run
 from tests.cosim.whole_runs import (
     HEADS,
@@ -196,3 +196,24 @@ def test_one_core_and_a_short_queue() -> None:
     machine.backend = NativeBackend(config)
     decode(machine)
     check_cycles(machine)
+
+
+@pytest.mark.slow
+def test_layers_flow_only_behind_their_decisions() -> None:
+    """A BEGIN that flows, right behind what decides, waits until the last decision is committed."""
+    decoding = make_decoding("multi-head", "tas", None)
+    machine = HardwareMachine(decoding, flows=True)
+    machine.feed_prompt()
+    machine.feed_token(0)
+    begins = [one for one in machine.predictions[-1].steps if one.instruction.flows]
+    assert [Opcode(one.instruction.opcode) for one in begins] == [Opcode.BEGIN]
+    program = [one for one in machine.programs[-1] if one.predicate == Predicate.ALWAYS]
+    result = machine.backend.run(
+        [encode(one) for one in program], machine.image.memory, RunSettings(), None
+    )
+    assert result.error is None
+    assert len(result.decisions) == 2 * decoding.run.rows
+    decisions = [record.computes for record in result.decisions]
+    rows = decoding.run.rows
+    sets = [decisions[:rows], decisions[rows:]]
+    assert predict_sets(machine.map.config, program, sets, 1).cycles == result.counters.cycles
