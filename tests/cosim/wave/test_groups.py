@@ -43,3 +43,13 @@ def test_numbers_of_two_digits_stand_behind_those_of_one() -> None:
     ports = [f"core{core}_write_valid" for core in (10, 2)]
     groups = group_signals(place_signals((name, 1) for name in ports))
     assert [group.scope[-1] for group in groups] == ["core2", "core10"]
+
+
+def test_strobes_stand_behind_the_data_and_the_token_behind_the_digest() -> None:
+    ports = [("retire_token", 16), ("core1_write_strobe", 4), ("core1_write_data", 32)]
+    groups = group_signals(place_signals([*ports, ("retire_digest", 32)]))
+    found = {group.scope[-1]: [signal.name for signal in group.signals] for group in groups}
+    assert found == {
+        "records": ["retire_digest", "retire_token"],
+        "core1": ["core1_write_data", "core1_write_strobe"],
+    }
