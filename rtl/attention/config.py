@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.integer.whole.softmax import MAX_VISIBLE_TOKENS
 
+MAX_VISIBLE_TOKENS = 8192
+"""With so many keys sum and context of the reference's softmax hold (docs/accelerator.md, 7)."""
 MAX_GROUP = 64
 """Query heads of one key head, numbered by the fields `target` and `source` of an instruction."""
 MAX_LANES = 32

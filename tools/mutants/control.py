@@ -36,8 +36,8 @@ _SCHEDULER = (
     _bug(
         "scheduler",
         "round-robin pointer outlives BEGIN",
-        "~is_last_core)), clear=forget)",
-        "~is_last_core)), clear=inputs.reset)",
+        "    is_restart = forget\n",
+        "    is_restart = inputs.reset\n",
     ),
     _bug(
         "scheduler",
@@ -200,20 +200,20 @@ _DISPATCHER = (
     _bug(
         "dispatcher",
         "BEGIN does not wait for the cores",
-        "is_legal & is_this & inputs.is_machine_idle",
-        "is_legal & is_this & (inputs.is_machine_idle | form.is_begin)",
+        "is_begin = is_legal & form.is_begin & begins",
+        "is_begin = is_legal & form.is_begin",
     ),
     _bug(
         "dispatcher",
         "THRESHOLD does not wait for the cores",
-        "is_legal & is_this & inputs.is_machine_idle",
-        "is_legal & is_this & (inputs.is_machine_idle | form.is_threshold)",
+        "is_threshold = is_legal & form.is_threshold & follows",
+        "is_threshold = is_legal & form.is_threshold",
     ),
     _bug(
         "dispatcher",
         "END does not wait for the cores",
-        "is_legal & is_this & inputs.is_machine_idle",
-        "is_legal & is_this & (inputs.is_machine_idle | form.is_end)",
+        "is_end = is_legal & form.is_end & inputs.is_machine_idle",
+        "is_end = is_legal & form.is_end",
     ),
     _bug(
         "dispatcher",
@@ -309,8 +309,8 @@ _CHECK = (
     _bug(
         "instruction_form",
         "product longer than its gates accepted",
-        "exceeds(Buffer.P, Buffer.G)",
-        "exceeds(Buffer.P)",
+        "((Opcode.GEMV_SILU,), exceeds(Buffer.P, Buffer.G))",
+        "((Opcode.GEMV_SILU,), exceeds(Buffer.P))",
         "control_gaps",
     ),
     _bug(
@@ -323,8 +323,8 @@ _CHECK = (
     _bug(
         "instruction_form",
         "only the lowest reserved bit counts",
-        'fields["reserved"] != 0',
-        'fields["reserved"][0]',
+        "return reserved != 0",
+        "return reserved[0]",
         "instruction_check",
     ),
     _bug(
@@ -388,8 +388,8 @@ _RUNS = (
     _bug(
         "instruction",
         "bits of BEGIN exchanged",
-        "STATIC_BIT, DISTANCE_BIT = 0, 1",
-        "STATIC_BIT, DISTANCE_BIT = 1, 0",
+        "STATIC_BIT, DISTANCE_BIT, FLOW_BIT = 0, 1, 2",
+        "STATIC_BIT, DISTANCE_BIT, FLOW_BIT = 1, 0, 2",
         "dispatcher",
     ),
     _bug(

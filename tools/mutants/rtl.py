@@ -20,14 +20,14 @@ _ARITHMETIC = (
     _bug(
         "requantizer",
         "negative ties are rounded downwards",
-        "quotient[:ACTIVATION_BITS] + halves[0]",
-        "quotient[:ACTIVATION_BITS] + (halves[0] & ~sign)",
+        "halves[1 : num_bits + 1] + halves[0]",
+        "halves[1 : num_bits + 1] + (halves[0] & ~halves[-1])",
     ),
     _bug(
         "requantizer",
         "product is cut off, not rounded",
-        "quotient[:ACTIVATION_BITS] + halves[0]",
-        "quotient[:ACTIVATION_BITS] + pyrtl.Const(0, 1)",
+        "halves[1 : num_bits + 1] + halves[0]",
+        "halves[1 : num_bits + 1] + pyrtl.Const(0, 1)",
     ),
     _bug(
         "requantizer",
@@ -44,14 +44,14 @@ _ARITHMETIC = (
     _bug(
         "requantizer",
         "what is wider than the narrow shift wraps around",
-        "is_large = ~sign & (is_wide | ",
-        "is_large = ~sign & (",
+        "        ~sign & (is_wide | ",
+        "        ~sign & (",
     ),
     _bug(
         "requantizer",
         "what is wider than the narrow shift wraps around below",
-        "is_small = sign & (is_wide | ",
-        "is_small = sign & (",
+        "        sign & (is_wide | ",
+        "        sign & (",
     ),
     _bug(
         "requantizer",
@@ -148,8 +148,8 @@ _FLOW = (
     _bug(
         "operand_feed",
         "gates are read by the wrong product",
-        "gate_index_q, is_one_of(fields, (Opcode.GEMV_SILU,))",
-        "gate_index_q, is_one_of(fields, (Opcode.GEMV,))",
+        "(Opcode.GEMV_SILU, Opcode.ROPE, Opcode.PICK)",
+        "(Opcode.GEMV, Opcode.ROPE, Opcode.PICK)",
         "core",
     ),
     _bug(
@@ -162,8 +162,8 @@ _FLOW = (
     _bug(
         "write_back",
         "sum of ADD written over the output",
-        "pyrtl.Const(Buffer.X, num_bits)",
-        "pyrtl.Const(Buffer.Y, num_bits)",
+        "Opcode.ADD: Buffer.X",
+        "Opcode.ADD: Buffer.Y",
         "core",
     ),
     _bug(
@@ -214,8 +214,8 @@ _FLOW = (
     _bug(
         "result_path",
         "elements of NORM exchanged in pairs",
-        "pyrtl.concat(results.second, results.first, collected_q",
-        "pyrtl.concat(results.first, results.second, collected_q",
+        "pyrtl.concat(second, results.first, collected_q",
+        "pyrtl.concat(results.first, second, collected_q",
     ),
     _bug(
         "silu_multiply",
@@ -304,15 +304,15 @@ _CHANNELS = (
     _bug(
         "core",
         "goes on after a write error",
-        "drive(is_failed_q, (read.is_error | write.is_error, 1)",
-        "drive(is_failed_q, (read.is_error, 1)",
+        "is_failing = read.is_error | write.is_error",
+        "is_failing = read.is_error",
         "core_faults",
     ),
     _bug(
         "core",
         "reports every memory error",
-        "(read.is_error | write.is_error) & ~units.is_failed & ~inputs.reset",
-        "(read.is_error | write.is_error) & ~inputs.reset",
+        "is_error & ~units.is_failed & ~inputs.reset",
+        "is_error & ~inputs.reset",
         "core_faults",
     ),
     _bug(

@@ -133,15 +133,15 @@ WHOLE_PROGRAM_MUTANTS = (
     Mutant(
         "whole program: mapping goes on behind the next BEGIN",
         "cosim/cycles/cycle_recursion.py",
-        "self.is_static, self.pointer = instruction.is_static, 0",
-        "self.is_static = instruction.is_static",
+        "self.pointer = self.pointer if self.flows else 0",
+        "pass",
         (name_test_file("cosim/cycles/cycle_model"),),
     ),
     Mutant(
         "whole program: next section of a slot does not wait",
         "cosim/cycles/cycle_recursion.py",
-        "max(look, self._get_section_cycle(slot))",
-        "look",
+        "max(self.pass_cycle, self._get_section_cycle(slot))",
+        "self.pass_cycle",
         (name_test_file("cosim/cycles/cycle_model"),),
     ),
 )

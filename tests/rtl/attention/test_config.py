@@ -8,10 +8,15 @@ from typing import Any
 import pytest
 
 from fastcar.reference.errors import ArgumentError
-from fastcar.rtl.attention.config import AttentionConfig
+from fastcar.reference.integer.whole import softmax
+from fastcar.rtl.attention.config import MAX_VISIBLE_TOKENS, AttentionConfig
 from fastcar.rtl.config import DEMO, DEMO_DECODER, TINY_DECODER
 
 GROUPED = AttentionConfig(num_heads=8, num_key_value_heads=2, head_dim=16, max_blocks=4)
+
+
+def test_as_many_keys_as_the_reference_sums() -> None:
+    assert MAX_VISIBLE_TOKENS == softmax.MAX_VISIBLE_TOKENS
 
 
 def test_sizes_follow_from_heads() -> None:

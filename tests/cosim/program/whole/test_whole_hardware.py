@@ -205,8 +205,7 @@ def test_layers_flow_only_behind_their_decisions() -> None:
     machine = HardwareMachine(decoding, flows=True)
     machine.feed_prompt()
     machine.feed_token(0)
-    begins = [one for one in machine.predictions[-1].steps if one.instruction.flows]
-    assert [Opcode(one.instruction.opcode) for one in begins] == [Opcode.BEGIN]
+    assert [one.flows for one in machine.select(Opcode.BEGIN)[-2:]] == [False, True]
     program = [one for one in machine.programs[-1] if one.predicate == Predicate.ALWAYS]
     result = machine.backend.run(
         [encode(one) for one in program], machine.image.memory, RunSettings(), None
