@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 from random import Random
+from typing import Any
 
+import pyrtl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcar.cosim.native import NativeSimulation
 from fastcar.rtl import latency
 from fastcar.rtl.attention.config import AttentionConfig
 from fastcar.rtl.config import TINY_DECODER, AcceleratorConfig
@@ -20,6 +23,7 @@ from tests.rtl.attention_programs import list_pick, list_scores_and_context, lis
 from tests.rtl.core_bench import BenchOptions, CoreBench, CoreRun
 from tests.rtl.core_programs import list_loads, make_memory
 from tests.rtl.naive_attention import NaiveAttentionCore
+from tests.rtl.poison import poison_collisions
 from tests.rtl.wires import pack, unpack
 
 GROUPED = AcceleratorConfig(1, 4, 4, 8, 12, 48, attention=AttentionConfig(6, 2, 8, 5))
@@ -27,13 +31,26 @@ GROUPED = AcceleratorConfig(1, 4, 4, 8, 12, 48, attention=AttentionConfig(6, 2, 
 ONE_HEAD = AcceleratorConfig(1, 8, 4, 8, 12, 16, attention=AttentionConfig(2, 1, 8, 6))
 """The next word of a head is the next word of the softmax."""
 CONFIGS = {"tiny": TINY_DECODER, "grouped": GROUPED, "one_head": ONE_HEAD}
+MEMORIES = (
+    *(f"_{buffer.name.lower()}" for buffer in Buffer),
+    *("_score_buffer", "_exponents", "_totals", "_results", "_accumulators", "_tokens"),
+)
+"""How the names of the memories end that instructions write."""
+NUM_READS = len(MEMORIES) + 2
+"""Maximum and sum of a head have two readers."""
 FINAL = join_options(last_lane=3, is_fresh=1, is_final=1)
 LISTS = {"turn": list_turn, "scores": list_scores_and_context, "pick": list_pick}
 
 
+def make_poisoned(**arguments: Any) -> NativeSimulation:
+    """Of the working block; what a read finds that meets a write is the complement."""
+    assert poison_collisions(pyrtl.working_block(), MEMORIES) == NUM_READS
+    return NativeSimulation(**arguments)
+
+
 @cache
 def get_bench(name: str) -> CoreBench:
-    return CoreBench(CONFIGS[name])
+    return CoreBench(CONFIGS[name], make_poisoned)
 
 
 def check_equal(bench: CoreBench, program: list[Instruction], options: BenchOptions) -> CoreRun:
