@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.cosim.program.compiler import LayerStep
-from fastcar.cosim.program.memory_map import MemoryMap
+from fastcar.cosim.program.whole.planning import plan_memory
 from fastcar.cosim.program.whole.token_step import SlotStep, TokenStep, make_prompt_step
 from fastcar.cosim.program.whole.whole_compiler import WholeCompiler
 from fastcar.cosim.program.whole.whole_image import WholeImage
-from fastcar.cosim.program.whole.whole_map import WholeMemoryMap
 from fastcar.reference.arrays import BoolArray, Int16Array, TokenIds
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.gates import Gate
@@ -158,12 +157,14 @@ class Machine:
         lanes = decoding.decoder.num_lanes
         config = make_accelerator(run.config, run.rows, num_cores, lanes)
         num_tokens = run.prompt_ids.shape[1] + run.steps
-        layers = run.config.num_hidden_layers
-        self.map = WholeMemoryMap(
-            MemoryMap(config, layers, run.rows, run.tokens_per_frame),
-            run.config.vocab_size,
-            decoding.noise[0].shape[1],
-            -(-num_tokens // lanes),
+        self.map = plan_memory(
+            config,
+            run.config,
+            num_slots=run.rows,
+            tokens_per_frame=run.tokens_per_frame,
+            capacity_tokens=num_tokens,
+            num_codes=decoding.noise[0].shape[1],
+            sparse=decoding.sparse,
         )
         self.image = WholeImage(self.map, decoding.model)
         self.compiler = WholeCompiler(self.map, decoding.model, decoding.sparse)

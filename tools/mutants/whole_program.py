@@ -134,7 +134,7 @@ WHOLE_PROGRAM_MUTANTS = (
         "whole program: mapping goes on behind the next BEGIN",
         "cosim/cycles/cycle_recursion.py",
         "self.pointer = self.pointer if self.flows else 0",
-        "pass",
+        "self.pointer = self.pointer",
         (name_test_file("cosim/cycles/cycle_model"),),
     ),
     Mutant(
@@ -142,6 +142,17 @@ WHOLE_PROGRAM_MUTANTS = (
         "cosim/cycles/cycle_recursion.py",
         "max(self.pass_cycle, self._get_section_cycle(slot))",
         "self.pass_cycle",
+        (name_test_file("cosim/cycles/cycle_model"),),
+    ),
+    Mutant(
+        "whole program: excluded instructions wait for the section before",
+        "cosim/cycles/cycle_recursion.py",
+        """        self.pass_cycle = look
+        if instruction.predicate != Predicate.ALWAYS:
+            self.pass_cycle = max(look, self._get_visible_cycle(slot))""",
+        """        self.pass_cycle = max(look, self._get_section_cycle(slot))
+        if instruction.predicate != Predicate.ALWAYS:
+            self.pass_cycle = max(self.pass_cycle, self._get_visible_cycle(slot))""",
         (name_test_file("cosim/cycles/cycle_model"),),
     ),
 )

@@ -75,9 +75,12 @@ def check_context(
     if sparse is not None and sparse.window_tokens < config.num_lanes:
         limit = f"at least a word of {config.num_lanes} keys"
         raise ArgumentError("window", sparse.window_tokens, limit)
+    first, lanes = num_positions - 1, config.num_lanes
+    if sparse is not None:  # behind sinks and window the blocks repeat with every word
+        first = min(first, sparse.sink_tokens + sparse.window_tokens)
     largest = max(
-        sum(one.num_blocks for one in list_segments(position, sparse, config.num_lanes))
-        for position in range(num_positions)
+        sum(one.num_blocks for one in list_segments(position, sparse, lanes))
+        for position in range(first, min(num_positions, first + lanes))
     )
     if largest > config.attention.max_blocks:
         limit = f"at most max_blocks = {config.attention.max_blocks}"

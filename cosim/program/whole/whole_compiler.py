@@ -14,7 +14,6 @@ from fastcar.cosim.program.whole.attention_section import AttentionCompiler
 from fastcar.cosim.program.whole.pick_section import compile_pick
 from fastcar.cosim.program.whole.segments import check_context
 from fastcar.cosim.program.whole.token_step import SlotStep, TokenStep
-from fastcar.cosim.program.whole.whole_image import check_model
 from fastcar.cosim.program.whole.whole_map import WholeMemoryMap
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.whole.model import WholeModel
@@ -44,7 +43,7 @@ class WholeCompiler:
         *,
         flows: bool = False,
     ) -> None:
-        check_model(memory_map, model)
+        memory_map.check_sizes(model.config)
         check_context(memory_map.config, memory_map.num_positions, sparse)
         self._map = memory_map
         self._model = model

@@ -61,7 +61,7 @@ class WholeImage:
     """
 
     def __init__(self, memory_map: WholeMemoryMap, model: WholeModel) -> None:
-        check_model(memory_map, model)
+        memory_map.check_sizes(model.config)
         self.memory_map = memory_map
         self.memory = SharedMemory(memory_map.num_beats, memory_map.config.beat_bytes)
         self.mlp: MemoryImage = make_memory_image(memory_map.mlp, model.mlp.layers, self.memory)
@@ -147,23 +147,3 @@ class WholeImage:
 
     def _write_vector(self, address: int, values: Int16Array) -> None:
         self.mlp.write(address, pack_vector(values, self.memory_map.config.num_lanes))
-
-
-def check_model(memory_map: WholeMemoryMap, model: WholeModel) -> None:
-    """Refuse a model of other sizes than the map's.
-
-    Raises:
-        ArgumentError: names the size.
-    """
-    config, attention, found = memory_map.config, memory_map.attention, model.config
-    for name, size, limit in (
-        ("hidden_size", found.hidden_size, config.hidden_size),
-        ("intermediate_size", found.intermediate_size, config.intermediate_size),
-        ("num_heads", found.num_attention_heads, attention.num_heads),
-        ("num_key_value_heads", found.num_key_value_heads, attention.num_key_value_heads),
-        ("head_dim", found.head_dim, attention.head_dim),
-        ("layers", found.num_hidden_layers, memory_map.mlp.num_layers),
-        ("vocab_size", found.vocab_size, memory_map.vocab_size),
-    ):
-        if size != limit:
-            raise ArgumentError(name, size, f"{limit}, that of the memory map")

@@ -25,6 +25,7 @@ from fastcar.cosim.program.memory_map import (
     check_index,
     locate_part,
 )
+from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.attention.config import AttentionConfig
 from fastcar.rtl.config import AcceleratorConfig
@@ -95,6 +96,25 @@ class WholeMemoryMap:
             raise ArgumentError("num_blocks", self.num_blocks, "at least 1")
         if self.num_beats > MAX_BEATS:
             raise ArgumentError("beats of memory", self.num_beats, f"at most {MAX_BEATS}")
+
+    def check_sizes(self, model: ModelConfig) -> None:
+        """Refuse a decoder of other sizes.
+
+        Raises:
+            ArgumentError: names the size.
+        """
+        config, attention = self.config, self.attention
+        for name, size, limit in (
+            ("hidden_size", model.hidden_size, config.hidden_size),
+            ("intermediate_size", model.intermediate_size, config.intermediate_size),
+            ("num_heads", model.num_attention_heads, attention.num_heads),
+            ("num_key_value_heads", model.num_key_value_heads, attention.num_key_value_heads),
+            ("head_dim", model.head_dim, attention.head_dim),
+            ("layers", model.num_hidden_layers, self.mlp.num_layers),
+            ("vocab_size", model.vocab_size, self.vocab_size),
+        ):
+            if size != limit:
+                raise ArgumentError(name, size, f"{limit}, that of the memory map")
 
     @property
     def config(self) -> AcceleratorConfig:

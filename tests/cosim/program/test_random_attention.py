@@ -8,6 +8,10 @@ from random import Random
 
 import pytest
 
+from fastcar.cosim.backends.backend import RunSettings
+from fastcar.cosim.backends.memory_model import SharedMemory
+from fastcar.cosim.backends.native_backend import NativeBackend
+from fastcar.cosim.cycles.cycle_model import predict_run
 from fastcar.cosim.program.random_program import count_beats, draw_program
 from fastcar.rtl.attention.config import AttentionConfig
 from fastcar.rtl.config import DEMO_DECODER, TINY, TINY_DECODER, AcceleratorConfig
@@ -39,3 +43,25 @@ def test_drawn_programs_keep_lengths_addresses_and_order(
 def test_programs_without_attention_are_what_they_were() -> None:
     words = draw_program(TINY, count_beats(TINY), Random(3))
     assert max(decode(word).opcode for word in words) <= Opcode.DISTANCE
+
+
+@pytest.mark.parametrize("config", [TINY_DECODER, GROUPED])
+def test_drawn_programs_run_in_the_cycles_of_the_formula(
+    config: AcceleratorConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fastcar.cosim.program.random_program.FAULT_PROBABILITY", 0.0)
+    backend, num_beats = NativeBackend(config), count_beats(config)
+    for seed in range(40):
+        random = Random(seed)
+        memory = SharedMemory(num_beats, config.beat_bytes)
+        memory.beats[:] = [list(random.randbytes(config.beat_bytes)) for _ in range(num_beats)]
+        words = draw_program(config, num_beats, random)
+        result = backend.run(words, memory, RunSettings(limit_cycles=60_000))
+        assert result.error is None, result.error
+        computes = [one.computes for one in result.decisions]
+        predicted = predict_run(config, [decode(word) for word in words], computes, 1)
+        assert predicted.cycles == result.cycles
+        assert predicted.counters == result.counters
+        assert [(one.slot, one.core, one.end_cycle) for one in predicted.retirements] == [
+            (one.slot, one.core, one.end_cycle) for one in result.retires
+        ]

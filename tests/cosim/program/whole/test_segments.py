@@ -51,6 +51,24 @@ def test_aligned_key_is_tapped_where_its_block_is_streamed() -> None:
     assert find_tapped((sinks, Segment(5, 2, 0, 0)), 3) is None
 
 
+@given(st.integers(1, 120), sparses)
+def test_most_blocks_of_any_token_are_what_fits(
+    num_positions: int, sparse: SparseAttention | None
+) -> None:
+    if sparse is not None and sparse.window_tokens < 4:
+        sparse = replace(sparse, window_tokens=4)
+    most = max(
+        sum(one.num_blocks for one in list_segments(position, sparse, 4))
+        for position in range(num_positions)
+    )
+    fitting = replace(TINY_DECODER, attention=AttentionConfig(2, 2, 4, max_blocks=most))
+    check_context(fitting, num_positions, sparse)
+    if most > 1:
+        tight = replace(TINY_DECODER, attention=AttentionConfig(2, 2, 4, max_blocks=most - 1))
+        with pytest.raises(ArgumentError, match=rf"^visible blocks = {most}: "):
+            check_context(tight, num_positions, sparse)
+
+
 def test_context_of_most_blocks_fits_and_one_more_is_refused() -> None:
     check_context(TINY_DECODER, 32, None)
     with pytest.raises(ArgumentError, match=r"^visible blocks = 9: must be at most max_blocks = 8"):

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fastcar.cosim.program.memory_map import SlotPart
 from fastcar.cosim.program.whole.token_step import SlotStep, TokenStep, make_prompt_step
@@ -24,6 +26,7 @@ from tests.cosim.whole_runs import (
     decode_by_reference,
     make_heads_config,
 )
+from tests.examples import examples
 from tests.reference.integer.whole.runs import make_gate, quantize_whole_run
 
 SPARSES = {
@@ -55,6 +58,39 @@ def test_dense_decode_is_that_of_the_reference(kind: str) -> None:
     decoding = decode_by_reference(run, quantize_whole_run(run))
     assert len({tuple(row) for row in decoding.picked}) > 2
     check_machine(Machine(decoding))
+
+
+@given(
+    st.sampled_from(sorted(HEADS)),
+    st.sampled_from(["dense", "tas", "input"]),
+    st.one_of(st.none(), st.builds(SparseAttention, st.integers(4, 9), st.integers(0, 9))),
+    st.sampled_from(Dispatch),
+    st.integers(1, 3),
+    st.integers(0, 2**16),
+)
+@examples(8)
+def test_drawn_decodes_are_those_of_the_reference(
+    kind: str,
+    name: str,
+    sparse: SparseAttention | None,
+    dispatch: Dispatch,
+    num_cores: int,
+    seed: int,
+) -> None:
+    rng = np.random.default_rng(seed)
+    rows, prompt = int(rng.integers(1, 4)), int(rng.integers(1, 5))
+    run = make_run(
+        seed,
+        make_heads_config(kind, int(rng.integers(1, 3)), int(rng.integers(5, 40))),
+        rows=rows,
+        frames=3,
+        tokens_per_frame=int(rng.integers(1, 5)),
+        padding=tuple(rng.integers(0, prompt, rows).tolist()),
+        prompt_tokens=prompt,
+    )
+    gate = make_gate(name, LEVELS.get(name, 0.0), run.config.num_hidden_layers)
+    decoding = decode_by_reference(run, quantize_whole_run(run), gate, sparse)
+    check_machine(Machine(decoding, dispatch, num_cores))
 
 
 @pytest.mark.parametrize("sparse", SPARSES)
