@@ -12,6 +12,7 @@ from fastcar.cosim.program.random_attention import AttentionDrawer, count_attent
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import (
     FIELD_BITS,
+    FLOW_BIT,
     INSTRUCTION_BITS,
     Buffer,
     Instruction,
@@ -96,16 +97,26 @@ class _Drawer:
             self.attention = AttentionDrawer(config, num_beats, random)
 
     def draw(self) -> list[int]:
-        """BEGIN, THRESHOLD, decisions, instructions of all kinds, END."""
-        options = self.random.getrandbits(1) | 2 * self.is_distance
+        """One layer, with attention perhaps two of which the second may flow, and END."""
+        program = self.draw_layer()
+        if self.attention is not None and self.random.getrandbits(1):
+            self.is_distance = bool(self.random.getrandbits(1))
+            program += self.draw_layer(self.random.getrandbits(1))
+        return [encode(one) for one in (*program, Instruction(Opcode.END))]
+
+    def draw_layer(self, flows: int = 0) -> list[Instruction]:
+        """BEGIN, THRESHOLD, decisions, instructions of all kinds.
+
+        The first layer does not flow: its mapping would depend on the run before.
+        """
+        options = self.random.getrandbits(1) | 2 * self.is_distance | flows << FLOW_BIT
         begin = Instruction(Opcode.BEGIN, rows=self.num_slots, shift=options)
         program = [begin, self.draw_threshold()]
         for slot in range(self.num_slots):
             program += self.draw_decision(slot)
         for _ in range(self.random.randint(1, MAX_BODY_INSTRUCTIONS)):
             program += self.draw_body()
-        program += [self.draw_last(slot) for slot in range(self.num_slots)]
-        return [encode(one) for one in (*program, Instruction(Opcode.END))]
+        return program + [self.draw_last(slot) for slot in range(self.num_slots)]
 
     def draw_body(self) -> list[Instruction]:
         """An instruction, or a block of attention."""

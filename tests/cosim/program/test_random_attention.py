@@ -11,7 +11,7 @@ import pytest
 from fastcar.cosim.backends.backend import RunSettings
 from fastcar.cosim.backends.memory_model import SharedMemory
 from fastcar.cosim.backends.native_backend import NativeBackend
-from fastcar.cosim.cycles.cycle_model import predict_run
+from fastcar.cosim.cycles.cycle_model import predict_sets
 from fastcar.cosim.program.random_program import count_beats, draw_program
 from fastcar.rtl.attention.config import AttentionConfig
 from fastcar.rtl.config import DEMO_DECODER, TINY, TINY_DECODER, AcceleratorConfig
@@ -33,11 +33,12 @@ def test_drawn_programs_keep_lengths_addresses_and_order(
         check_attention(config, words, num_beats)
         for one in map(decode, words):
             seen[Opcode(one.opcode).name] += 1
+            seen["flows"] += one.opcode == Opcode.BEGIN and one.flows
             if one.opcode >= Opcode.EMBED:
                 seen.update(name for name, value in one.options.items() if value)
                 seen[f"last {Opcode(one.opcode).name}"] += one.is_last
     wanted = [one.name for one in list_opcodes(config)] + [name for name, _ in OPTIONS]
-    assert [name for name in (*wanted, "last PICK") if not seen[name]] == []
+    assert [name for name in (*wanted, "last PICK", "flows") if not seen[name]] == []
 
 
 def test_programs_without_attention_are_what_they_were() -> None:
@@ -58,8 +59,11 @@ def test_drawn_programs_run_in_the_cycles_of_the_formula(
         words = draw_program(config, num_beats, random)
         result = backend.run(words, memory, RunSettings(limit_cycles=60_000))
         assert result.error is None, result.error
+        program = [decode(word) for word in words]
         computes = [one.computes for one in result.decisions]
-        predicted = predict_run(config, [decode(word) for word in words], computes, 1)
+        size = program[0].rows
+        sets = [computes[first : first + size] for first in range(0, len(computes), size)]
+        predicted = predict_sets(config, program, sets, 1)
         assert predicted.cycles == result.cycles
         assert predicted.counters == result.counters
         assert [(one.slot, one.core, one.end_cycle) for one in predicted.retirements] == [
