@@ -115,8 +115,8 @@ PROOF = ControlProof(
         Bug(
             "BEGIN waits for a machine that works",
             "fastcar.rtl.dispatcher",
-            "is_legal & is_this & inputs.is_machine_idle",
-            "is_legal & is_this & ~inputs.is_machine_idle",
+            "is_begin = is_legal & form.is_begin & begins",
+            "is_begin = is_legal & form.is_begin & ~begins",
         ),
     ),
     shown=(

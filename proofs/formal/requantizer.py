@@ -51,8 +51,8 @@ ROUNDING_BUGS = (
     UnitBug(
         "ties are rounded downwards",
         MODULE,
-        "(quotient[:ACTIVATION_BITS] + halves[0])[:ACTIVATION_BITS]",
-        "quotient[:ACTIVATION_BITS]",
+        "(halves[1 : num_bits + 1] + halves[0])[:num_bits]",
+        "halves[1 : num_bits + 1]",
     ),
     UnitBug(
         "-32768 is not limited to -32767",

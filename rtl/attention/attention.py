@@ -19,7 +19,7 @@ from fastcar.rtl.attention.block_walk import BlockWalkOutputs
 from fastcar.rtl.attention.pick import LATENCY_CYCLES as PICK_CYCLES
 from fastcar.rtl.attention.pick import PickInputs, make_pick
 from fastcar.rtl.attention.score_buffer import ScoreWord, make_score_buffer
-from fastcar.rtl.attention.score_tap import ScoreTapInputs, make_score_tap
+from fastcar.rtl.attention.score_tap import ScoreTapInputs, ScoreTapOutputs, make_score_tap
 from fastcar.rtl.attention.scoring import ScoringInputs, make_scoring
 from fastcar.rtl.attention.softmax import SoftmaxOutputs, count_head_bits
 from fastcar.rtl.attention.token_address import TokenAddressInputs, make_token_address
@@ -109,43 +109,109 @@ def make_attention(
     Returns:
         Its outputs; the word of weights, FETCH_CYCLES after its index.
     """
-    attention = config.attention
-    assert attention is not None
     fields, is_first = sequencer.fields, sequencer.is_first_cycle
-    is_scores, is_context, is_pick, is_embed = (
-        is_one_of(fields, (opcode,))
-        for opcode in (Opcode.SCORES, Opcode.CONTEXT, Opcode.PICK, Opcode.EMBED)
-    )
     options = split_options(fields["reserved"])
-    is_unweighted = options["is_unweighted"]
 
-    # Scores.
-    is_decided = sequencer.is_finished & is_scores & options["decides"]
-    tap = make_score_tap(
+    # Datapath.
+    is_decided = sequencer.is_finished & _is(fields, Opcode.SCORES) & options["decides"]
+    tap = _make_tap(config, f"{name}_tap", sequencer, inputs, is_decided)
+    reciprocal_head_q, softmax, word = _make_scores(config, name, sequencer, inputs)
+    weighting = make_weighting(
         config,
-        f"{name}_tap",
+        f"{name}_weighting",
+        WeightingInputs(
+            clear=inputs.clear,
+            start=is_first & _is(fields, Opcode.CONTEXT),
+            fields=fields,
+            sum_valid=inputs.sum_valid & _is(fields, Opcode.CONTEXT),
+            sum=inputs.sum,
+            drop=_make_drop(name, softmax, word.exponent, sum_cycles),
+        ),
+        reciprocal_head_q,
+        softmax,
+    )
+    is_pick, element = _is(fields, Opcode.PICK), inputs.element
+    is_fresh_pick = is_first & is_pick & options["is_fresh"]
+    own_element = PickElement(element.valid & is_pick, element.logit, element.noise)
+    token = make_pick(f"{name}_pick", PickInputs(inputs.clear, is_fresh_pick, own_element))
+
+    # Control.
+    is_picked = delay(inputs.is_written & is_pick, PICK_CYCLES, f"{name}_is_picked", inputs.clear)
+    is_token_given = is_picked & options["is_final"]
+    embed_ready, embed_address = make_token_address(
+        f"{name}_embed",
+        TokenAddressInputs(
+            clear=inputs.clear,
+            start=is_first & _is(fields, Opcode.EMBED),
+            fields=fields,
+            is_picked=is_token_given,
+            token=token,
+        ),
+    )
+    is_tapped_alone = _is(fields, Opcode.SCORES) & options["is_unweighted"]
+    outputs = AttentionUnitOutputs(
+        weighting=weighting,
+        is_scored=tap.is_done & is_tapped_alone | softmax.is_done,
+        is_weighted=weighting.is_done,
+        is_picked=is_picked,
+        is_token_given=is_token_given,
+        is_decided=is_decided,
+        score=tap.score,
+        token=token,
+        embed_ready=embed_ready,
+        embed_address=embed_address,
+    )
+    return outputs, word.weights
+
+
+def _is(fields: dict[str, pyrtl.WireVector], opcode: Opcode) -> pyrtl.WireVector:
+    """1 bit: the instruction has this opcode."""
+    return is_one_of(fields, (opcode,))
+
+
+def _make_tap(
+    config: AcceleratorConfig,
+    name: str,
+    sequencer: SequencerOutputs,
+    inputs: AttentionUnitInputs,
+    is_taken: pyrtl.WireVector,
+) -> ScoreTapOutputs:
+    """The score of the sums of SCORES."""
+    fields, options = sequencer.fields, split_options(sequencer.fields["reserved"])
+    is_scores = _is(fields, Opcode.SCORES)
+    return make_score_tap(
+        config,
+        name,
         ScoreTapInputs(
             clear=inputs.clear,
-            start=is_first & is_scores,
+            start=sequencer.is_first_cycle & is_scores,
             sum_valid=inputs.sum_valid & is_scores,
             sum=inputs.sum,
             num_blocks=fields["rows"],
             is_tapped=options["is_tapped"],
             distance=_join_tap_distance(fields),
             lane=options["lane"],
-            is_taken=is_decided,
+            is_taken=is_taken,
         ),
     )
-    reciprocal_head_q = make_register(
-        count_head_bits(attention.num_key_value_heads), f"{name}_reciprocal_head"
-    )
+
+
+def _make_scores(
+    config: AcceleratorConfig, name: str, sequencer: SequencerOutputs, inputs: AttentionUnitInputs
+) -> tuple[pyrtl.Register, SoftmaxOutputs, ScoreWord]:
+    """Softmax and score buffer; gives the register of whose reciprocal is read, too."""
+    attention = config.attention
+    assert attention is not None
+    is_scores = _is(sequencer.fields, Opcode.SCORES)
+    head_bits = count_head_bits(attention.num_key_value_heads)
+    reciprocal_head_q = make_register(head_bits, f"{name}_reciprocal_head")
     softmax = make_scoring(
         config,
         f"{name}_scoring",
         ScoringInputs(
             clear=inputs.clear,
-            start=is_first & is_scores,
-            fields=fields,
+            start=sequencer.is_first_cycle & is_scores,
+            fields=sequencer.fields,
             word_valid=inputs.word_valid & is_scores,
             logits=inputs.logits,
             exponent_head=inputs.walk.head,
@@ -159,55 +225,7 @@ def make_attention(
         ScoreWord(softmax.weights, softmax.exponent),
         inputs.walk.score_index,
     )
-
-    # Context.
-    weighting = make_weighting(
-        config,
-        f"{name}_weighting",
-        WeightingInputs(
-            clear=inputs.clear,
-            start=is_first & is_context,
-            fields=fields,
-            sum_valid=inputs.sum_valid & is_context,
-            sum=inputs.sum,
-            drop=_make_drop(name, softmax, word.exponent, sum_cycles),
-        ),
-        reciprocal_head_q,
-        softmax,
-    )
-
-    # Tokens.
-    element = inputs.element
-    own_element = PickElement(element.valid & is_pick, element.logit, element.noise)
-    token = make_pick(
-        f"{name}_pick",
-        PickInputs(inputs.clear, is_first & is_pick & options["is_fresh"], own_element),
-    )
-    is_picked = delay(inputs.is_written & is_pick, PICK_CYCLES, f"{name}_is_picked", inputs.clear)
-    is_token_given = is_picked & options["is_final"]
-    embed_ready, embed_address = make_token_address(
-        f"{name}_embed",
-        TokenAddressInputs(
-            clear=inputs.clear,
-            start=is_first & is_embed,
-            fields=fields,
-            is_picked=is_token_given,
-            token=token,
-        ),
-    )
-    outputs = AttentionUnitOutputs(
-        weighting=weighting,
-        is_scored=pyrtl.select(is_unweighted, tap.is_done & is_scores, softmax.is_done),
-        is_weighted=weighting.is_done,
-        is_picked=is_picked,
-        is_token_given=is_token_given,
-        is_decided=is_decided,
-        score=tap.score,
-        token=token,
-        embed_ready=embed_ready,
-        embed_address=embed_address,
-    )
-    return outputs, word.weights
+    return reciprocal_head_q, softmax, word
 
 
 def _join_tap_distance(fields: dict[str, pyrtl.WireVector]) -> pyrtl.WireVector:

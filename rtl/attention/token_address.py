@@ -42,9 +42,12 @@ def make_token_address(
     name: str, inputs: TokenAddressInputs
 ) -> tuple[pyrtl.WireVector, pyrtl.Register]:
     """Build memory, shifter and adder; gives `is_ready`, 1 bit, and the address, 32 bits."""
+    # State.
     tokens = pyrtl.MemBlock(
         TOKEN_BITS, SLOT_BITS, f"{name}_tokens", asynchronous=False, max_write_ports=1
     )
+
+    # Datapath.
     slot = inputs.fields["slot"]
     tokens[slot] <<= pyrtl.MemBlock.EnabledWrite(inputs.token, inputs.is_picked)
     token_q = latch(tokens[slot], f"{name}_token")
@@ -52,5 +55,7 @@ def make_token_address(
     offset = pyrtl.shift_left_logical(room, inputs.fields["shift"])
     offset_q = latch(offset, f"{name}_offset")
     address_q = latch((inputs.fields["address"] + offset_q)[:ADDRESS_BITS], f"{name}_address")
+
+    # Control.
     is_ready = delay(inputs.start, EMBED_CYCLES - 1, f"{name}_is_ready", inputs.clear)
     return is_ready, address_q
