@@ -204,7 +204,9 @@ def test_layers_flow_only_behind_their_decisions() -> None:
     decoding = make_decoding("multi-head", "tas", None)
     machine = HardwareMachine(decoding, flows=True)
     machine.feed_prompt()
-    machine.feed_token(0)
+    for token_index in range(decoding.run.tokens_per_frame + 1):
+        machine.feed_token(token_index)
+    assert all(request.is_decided.all() for request, _ in decoding.layers[token_index])
     assert [one.flows for one in machine.select(Opcode.BEGIN)[-2:]] == [False, True]
     program = [one for one in machine.programs[-1] if one.predicate == Predicate.ALWAYS]
     result = machine.backend.run(
