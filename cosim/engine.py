@@ -46,6 +46,11 @@ class LayerStart:
     program: tuple[Instruction, ...]
     settings: RunSettings
 
+    @property
+    def place(self) -> dict[str, int]:
+        """Where it is in the decode, for people."""
+        return {"layer": self.layer_index, "token": self.token_index}
+
 
 @dataclass(frozen=True)
 class LayerRun(LayerStart):
@@ -165,10 +170,15 @@ def check_sizes(model: IntegerModel, config: AcceleratorConfig) -> None:
             raise ArgumentError(name, getattr(config, name), f"{size}, the model's")
 
 
-def _check_result(result: RunResult, num_slots: int) -> None:
+def check_error(result: RunResult) -> None:
+    """Raise HardwareError for a run that ended with the sticky error."""
     if result.error is not None:
         instruction = format_instruction(decode(result.error.instruction))
         raise HardwareError(f"accelerator: error {result.error.code.name} at {instruction}")
+
+
+def _check_result(result: RunResult, num_slots: int) -> None:
+    check_error(result)
     for kind, records in (("decision", result.decisions), ("retire", result.retires)):
         found = sorted(record.slot for record in records)
         if found != list(range(num_slots)):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -47,24 +48,36 @@ class Difference:
     reference: object
     hardware: object
 
+    @property
+    def place(self) -> dict[str, object]:
+        """Where it is in the run, for people; None = everywhere."""
+        return {"slot": self.slot, "cycle": self.cycle}
+
+
+class PlacedRun(Protocol):
+    """A run that knows its place in the decode."""
+
+    @property
+    def token_index(self) -> int:
+        """Generated index j."""
+
+    @property
+    def place(self) -> dict[str, int]:
+        """Where it is in the decode, for people."""
+
 
 class LockstepError(FastCarError):
     """The accelerator differs from the reference.
 
     Attributes:
-        run: the layer that differs.
+        run: the one that differs.
         difference: what, where and when.
     """
 
-    def __init__(self, run: LayerRun, difference: Difference) -> None:
+    def __init__(self, run: PlacedRun, difference: Difference) -> None:
         self.run = run
         self.difference = difference
-        places = {
-            "layer": run.layer_index,
-            "token": run.token_index,
-            "slot": difference.slot,
-            "cycle": difference.cycle,
-        }
+        places = {**run.place, **difference.place}
         where = ", ".join(f"{name} {at}" for name, at in places.items() if at is not None)
         super().__init__(
             f"{where}: {difference.quantity} is {difference.hardware} in hardware, "
