@@ -4,20 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 from fastcar.cosim.cycles.timeline import PHASES
 from fastcar.cosim.lockstep import LockstepError
+from fastcar.cosim.request import CosimRequest
 from fastcar.cosim.run import Cosim
+from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.errors import FastCarError
 from fastcar.reference.files.json_file import to_json_number
+from fastcar.reference.gates import ThresholdGate
 from fastcar.reference.inert import list_warnings
+from fastcar.reference.records import ReplayRecord
 from fastcar.reference.thresholds import spread_thresholds
 
 Report = dict[str, Any]
 
 SCHEMA_VERSION = 1
 """Raised when a field changes its meaning or goes; new fields leave it."""
+
+
+class Decided(Protocol):
+    """What a co-simulation of any scope was asked for, and what was decided in it."""
+
+    @property
+    def request(self) -> CosimRequest:
+        """What is simulated."""
+
+    @property
+    def model(self) -> ClipModel:
+        """What decodes."""
+
+    @property
+    def window(self) -> range:
+        """Generated indices of the simulated tokens."""
+
+    @property
+    def gate(self) -> ThresholdGate | None:
+        """What decides; None if nothing does."""
+
+    @property
+    def record(self) -> ReplayRecord:
+        """Decisions of the simulated tokens."""
 
 
 def build_report(cosim: Cosim, failure: FastCarError | None = None) -> Report:
@@ -34,7 +62,7 @@ def build_report(cosim: Cosim, failure: FastCarError | None = None) -> Report:
         "equal": failure is None,
         "failure": None if failure is None else str(failure),
         "difference": asdict(failure.difference) if isinstance(failure, LockstepError) else None,
-        "request": _describe_request(cosim),
+        "request": describe_request(cosim),
         "accelerator": cosim.config.sizes,
         "runs": totals["runs"],
         "records": {
@@ -43,8 +71,8 @@ def build_report(cosim: Cosim, failure: FastCarError | None = None) -> Report:
             "decisions": totals["decisions"],
             "retirements": totals["retirements"],
         },
-        "warnings": list_run_warnings(cosim),
-        "replay_ratio": _divide(totals["replayed"], totals["decisions"]),
+        "warnings": list_run_warnings(cosim, totals["runs"]),
+        "replay_ratio": divide(totals["replayed"], totals["decisions"]),
         "layers": [{"layer": layer, **sums} for layer, sums in sorted(statistics.layers.items())],
         "cycles": _describe_cycles(cosim),
         "core_cycles": _describe_core_cycles(cosim),
@@ -65,14 +93,14 @@ def build_report(cosim: Cosim, failure: FastCarError | None = None) -> Report:
         "timeline": _describe_timeline(cosim),
         "simulation": {
             "seconds": cosim.simulation_seconds,
-            "cycles_per_second": _divide(totals["cycles"], cosim.simulation_seconds),
+            "cycles_per_second": divide(totals["cycles"], cosim.simulation_seconds),
         },
     }
 
 
-def list_run_warnings(cosim: Cosim) -> list[str]:
+def list_run_warnings(cosim: Decided, num_runs: int) -> list[str]:
     """Lines on a run whose decisions say nothing; none under a mode that decides nothing."""
-    if cosim.gate is None or not cosim.statistics.totals["runs"]:
+    if cosim.gate is None or not num_runs:
         return []
     record, chosen = cosim.record, cosim.request.tau
     thresholds: Sequence[float | None] = ()
@@ -81,7 +109,8 @@ def list_run_warnings(cosim: Cosim) -> list[str]:
     return list_warnings(record.eligible, record.replayed, record.measures, thresholds)
 
 
-def _describe_request(cosim: Cosim) -> Report:
+def describe_request(cosim: Decided) -> Report:
+    """What was asked for, and what was chosen where nobody asked."""
     request = cosim.request
     return {
         "model": cosim.model.name,
@@ -114,13 +143,13 @@ def _describe_timeline(cosim: Cosim) -> Report | None:
     }
 
 
-def _get_target(cosim: Cosim) -> float | None:
+def _get_target(cosim: Decided) -> float | None:
     """Ratio that was calibrated to; None where the thresholds were given or nothing decides."""
     is_calibrated = cosim.gate is not None and cosim.request.tau is None
     return cosim.request.get_ratio(cosim.model.config) if is_calibrated else None
 
 
-def _describe_thresholds(cosim: Cosim) -> list[float | str | None]:
+def _describe_thresholds(cosim: Decided) -> list[float | str | None]:
     """Of every layer, in floats; empty if nothing decides."""
     if cosim.gate is None:
         return []
@@ -145,8 +174,8 @@ def _describe_cycles(cosim: Cosim) -> Report:
         "drs": totals["drs_cycles"],
         "static": totals["static_cycles"],
         "dense": dense,
-        "speed_up_against_dense": _divide(dense, totals["cycles"]),
-        "static_against_drs": _divide(totals["static_cycles"], totals["drs_cycles"]),
+        "speed_up_against_dense": divide(dense, totals["cycles"]),
+        "static_against_drs": divide(totals["static_cycles"], totals["drs_cycles"]),
         "rounds": totals["rounds"],
     }
 
@@ -163,8 +192,8 @@ def _describe_core_cycles(cosim: Cosim) -> Report:
     return {
         **phases,
         "idle": available - sum(phases.values()),
-        "per_computed_slot": _divide(phases["compute"], totals["computed"]),
-        "per_replayed_slot": _divide(phases["replay"], totals["replayed"]),
+        "per_computed_slot": divide(phases["compute"], totals["computed"]),
+        "per_replayed_slot": divide(phases["replay"], totals["replayed"]),
     }
 
 
@@ -175,8 +204,8 @@ def _describe_mac(cosim: Cosim) -> Report:
     compute = statistics.phase_cycles["compute"]
     return {
         "busy": busy,
-        "utilisation": _divide(busy, available),
-        "utilisation_computing": _divide(statistics.phase_macs["compute"], compute),
+        "utilisation": divide(busy, available),
+        "utilisation_computing": divide(statistics.phase_macs["compute"], compute),
     }
 
 
@@ -194,6 +223,6 @@ def _describe_core(cosim: Cosim, number: int) -> Report:
     }
 
 
-def _divide(part: float, whole: float) -> float | None:
+def divide(part: float, whole: float) -> float | None:
     """None where there is nothing to divide by."""
     return part / whole if whole else None

@@ -34,17 +34,23 @@ def format_report(report: Report) -> str:
             _format_cores(report),
             _format_timeline(report),
         ]
-    return "\n\n".join([*parts, _format_verdict(report)])
+    return "\n\n".join([*parts, format_verdict(report)])
 
 
 def _format_head(report: Report) -> str:
-    request, sizes = report["request"], report["accelerator"]
+    request = report["request"]
     window = f"tokens {request['first_token']} to {request['first_token'] + request['tokens'] - 1}"
+    return format_request(report, f"{window}: {report['runs']} layers run")
+
+
+def format_request(report: Report, what: str) -> str:
+    """The first lines of any scope: sizes, memory, and what was run."""
+    request, sizes = report["request"], report["accelerator"]
     return (
         f"{request['model']} on {request['backend']}: C = {sizes['num_cores']}, "
         f"L = {sizes['num_lanes']}, B = {sizes['num_slots']}, {request['mode']}, "
         f"{request['source']}, memory latency {request['latency']}{_format_stall(request)}\n"
-        f"{window}: {report['runs']} layers run, {_percent(report['replay_ratio'])} replayed, "
+        f"{what}, {format_percent(report['replay_ratio'])} replayed, "
         f"{_format_seconds(report['simulation'])}"
     )
 
@@ -76,9 +82,9 @@ def _format_cycles(report: Report) -> str:
 
 
 def _format_speed_up(report: Report, without: str) -> str:
-    cycles = report["cycles"]
+    cycles, replayed = report["cycles"], format_percent(report["replay_ratio"])
     return (
-        f"{_percent(report['replay_ratio'])} replayed: {cycles['speed_up_against_dense']:.2f} "
+        f"{replayed} replayed: {cycles['speed_up_against_dense']:.2f} "
         f"times as fast as dense{without}; static mapping takes "
         f"{cycles['static_against_drs']:.3f} times the cycles of DRS"
     )
@@ -90,13 +96,13 @@ def _format_core_cycles(report: Report) -> str:
     available = sum(spent[phase] for phase in phases)
     rows: list[Row] = [("core-cycles", "", "share")]
     for phase in phases:
-        rows.append((phase, f"{spent[phase]:,}", _percent(spent[phase] / available)))
+        rows.append((phase, f"{spent[phase]:,}", format_percent(spent[phase] / available)))
     for opcode, cycles in report["compute_cycles"].items():
-        rows.append((f"compute: {opcode}", f"{cycles:,}", _percent(cycles / available)))
+        rows.append((f"compute: {opcode}", f"{cycles:,}", format_percent(cycles / available)))
     for name, cycles in stalls.items():
         rows.append((f"waits: {STALL_LABELS[name]}", f"{cycles:,}", ""))
-    rows.append(("MAC busy", f"{mac['busy']:,}", _percent(mac["utilisation"])))
-    rows.append(("MAC busy of compute", "", _percent(mac["utilisation_computing"])))
+    rows.append(("MAC busy", f"{mac['busy']:,}", format_percent(mac["utilisation"])))
+    rows.append(("MAC busy of compute", "", format_percent(mac["utilisation_computing"])))
     for kind in ("computed", "replayed"):
         per_slot = spent[f"per_{kind}_slot"]
         rows.append((f"per {kind} slot", "-" if per_slot is None else f"{per_slot:,.0f}", ""))
@@ -149,7 +155,8 @@ def draw_letters(spans: Sequence[Report], num_cycles: int) -> str:
     return letters
 
 
-def _format_verdict(report: Report) -> str:
+def format_verdict(report: Report) -> str:
+    """The last line of any scope."""
     records = report["records"]
     if report["equal"]:
         return f"{records['compared']:,} records compared, all equal"
@@ -175,5 +182,6 @@ def format_table(rows: Sequence[Row]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def _percent(share: float | None) -> str:
+def format_percent(share: float | None) -> str:
+    """With one decimal; a dash for None."""
     return "-" if share is None else f"{share:.1%}"

@@ -135,19 +135,18 @@ class CosimRequest:
         self.make_sparse()
         if not 0 <= self.stall <= MAX_STALL:
             raise ArgumentError("stall", self.stall, f"in [0, {MAX_STALL}]")
-        for name in (
-            "batch",
-            "latency",
-            "given_frames",
-            "calibration_clips",
-            "num_tokens",
-            "frames",
-        ):
+        for name in ("batch", "latency", "calibration_clips", "num_tokens", "frames"):
             _check_least(name, getattr(self, name), 1)
+        _check_least("given_frames", self.given_frames, self.least_given_frames)
         if self.latency > MAX_LATENCY:
             raise ArgumentError("latency", self.latency, f"at most {MAX_LATENCY}")
         for name in ("first_token", "seed"):
             _check_least(name, getattr(self, name), 0)
+
+    @property
+    def least_given_frames(self) -> int:
+        """True frames that there must be: none of them is drawn by the accelerator."""
+        return 1
 
     def _check_replay_arguments(self) -> None:
         given = [

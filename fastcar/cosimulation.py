@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fastcar.cosim.report import build_report
 from fastcar.cosim.request import CosimRequest
 from fastcar.cosim.run import Cosim, prepare_cosim, run_cosim
+from fastcar.cosim.whole.report import build_decoder_report
+from fastcar.cosim.whole.request import DecoderRequest
+from fastcar.cosim.whole.run import DecoderCosim, prepare_decoder_cosim, run_decoder_cosim
 from fastcar.provenance import add_provenance, describe_provenance, get_tokens_path
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.errors import FastCarError, NonFiniteError
@@ -24,7 +28,7 @@ class Cosimulation:
         report: JSON values, see docs/cosim_schema.md.
     """
 
-    run: Cosim
+    run: Cosim | DecoderCosim
     failure: FastCarError | None
     report: dict[str, Any]
 
@@ -34,17 +38,31 @@ def cosimulate_model(
 ) -> Cosimulation:
     """Run the accelerator in lock-step with the reference, and report, also where they differ.
 
+    A `DecoderRequest` runs the whole decoder, any other the MLP phase of its layers.
+
     Raises:
         ArgumentError: a size that model, clips or accelerator do not have.
         NonFiniteError: the model left the range of its arithmetic.
     """
-    failure: FastCarError | None = None
-    run, decoder = prepare_cosim(request, model, progress)
+    run: Cosim | DecoderCosim
+    if isinstance(request, DecoderRequest):
+        run = whole = prepare_decoder_cosim(request, model, progress)
+        failure = _catch(lambda: run_decoder_cosim(whole, progress))
+        report = build_decoder_report(whole, failure)
+    else:
+        layers, decoder = prepare_cosim(request, model, progress)
+        run, failure = layers, _catch(lambda: run_cosim(layers, decoder, progress))
+        report = build_report(layers, failure)
+    provenance = describe_provenance(model.directory, get_tokens_path(model))
+    return Cosimulation(run, failure, add_provenance(report, provenance))
+
+
+def _catch(simulate: Callable[[], None]) -> FastCarError | None:
+    """What ended a simulation early, of the hardware."""
     try:
-        run_cosim(run, decoder, progress)
+        simulate()
     except NonFiniteError:
         raise  # of the model, not of the hardware
     except FastCarError as error:
-        failure = error
-    provenance = describe_provenance(model.directory, get_tokens_path(model))
-    return Cosimulation(run, failure, add_provenance(build_report(run, failure), provenance))
+        return error
+    return None

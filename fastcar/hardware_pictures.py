@@ -80,7 +80,7 @@ def _draw_span(panel: Axes, span: Json, width: int) -> None:
 
 def draw_cosim(report: Json, path: Path) -> None:
     """The report of a co-simulation (`fastcar.cosim.report.build_report`) in six panels, as PNG."""
-    figure = _draw_panels(report) if report["runs"] else _draw_failure()
+    figure = _draw_panels(report) if report["runs"] else make_failure("no layer")
     save_figure(figure, path)
 
 
@@ -105,25 +105,29 @@ def _draw_panels(report: Json) -> Figure:
     _draw_stalls(panels[4], report)
     _draw_bytes(panels[5], report)
     add_phase_legend(figure, list(PHASE_COLOURS))
-    figure.suptitle(_describe(report), fontsize=11)
+    figure.suptitle(describe_run(report, f"{report['runs']} layers"), fontsize=11)
     return figure
 
 
-def _draw_failure() -> Figure:
+def make_failure(subject: str) -> Figure:
     """Nothing was found equal, so there is nothing to draw."""
     figure, [panel] = make_panels(1)
     panel.set_axis_off()
-    panel.set_title("no layer equals the reference; the report has the failure", fontsize=10)
+    title = f"{subject} equals the reference; the report has the failure"
+    panel.set_title(title, fontsize=10)
     return figure
 
 
-def _describe(report: Json) -> str:
+def describe_run(report: Json, runs: str) -> str:
+    """Model, sizes and memory of a run, and what was run."""
     request, sizes = report["request"], report["accelerator"]
+    ratio = report["replay_ratio"]
+    replayed = "nothing decided" if ratio is None else f"{ratio:.1%} replayed"
     return (
         f"{request['model']}: C = {sizes['num_cores']}, L = {sizes['num_lanes']}, "
         f"B = {sizes['num_slots']}, {request['mode']}, {request['source']}, memory latency "
         f"{request['latency']}{_describe_stall(request['stall'])};\n"
-        f"{report['runs']} layers, {report['replay_ratio']:.1%} replayed"
+        f"{runs}, {replayed}"
     )
 
 
@@ -159,7 +163,7 @@ def _draw_phases(panel: Axes, report: Json) -> None:
     phases = {
         phase: [100 * core[phase] / whole for core in report["cores"]] for phase in PHASE_COLOURS
     }
-    _stack(panel, phases, PHASE_COLOURS)
+    stack_bars(panel, phases, PHASE_COLOURS)
     for core in report["cores"]:
         share = 100 * core["mac_busy"] / whole
         panel.plot([share, share], [core["core"] - 0.45, core["core"] + 0.45], color="black")
@@ -174,7 +178,7 @@ def _draw_phases(panel: Axes, report: Json) -> None:
 def _draw_stalls(panel: Axes, report: Json) -> None:
     """Cycles in which cores waited for memory, and the dispatcher for decisions and queues."""
     stalls = {way: [core[f"{way}_stall"] for core in report["cores"]] for way in ("read", "write")}
-    _stack(panel, stalls, STALL_COLOURS)
+    stack_bars(panel, stalls, STALL_COLOURS)
     panel.legend(fontsize=7)
     waited = report["stalls"]
     title = (
@@ -190,13 +194,15 @@ def _draw_bytes(panel: Axes, report: Json) -> None:
         "read": [core["read_bytes"] for core in report["cores"]],
         "write": [core["written_bytes"] for core in report["cores"]],
     }
-    _stack(panel, moved, STALL_COLOURS)
+    stack_bars(panel, moved, STALL_COLOURS)
     panel.legend(fontsize=7)
     read, written = (report["bytes"][way] for way in ("read", "written"))
     label_panel(panel, f"{read:,} bytes read, {written:,} written", "bytes", "")
 
 
-def _stack(panel: Axes, parts: Mapping[str, Sequence[float]], colours: Mapping[str, str]) -> None:
+def stack_bars(
+    panel: Axes, parts: Mapping[str, Sequence[float]], colours: Mapping[str, str]
+) -> None:
     """One bar for each core, made of parts."""
     num_cores = len(next(iter(parts.values())))
     left = [0.0] * num_cores

@@ -12,11 +12,11 @@ from functools import partial
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
+from typing import Protocol
 
 from fastcar.cosim.backends.backend import WatchdogError
-from fastcar.cosim.engine import AcceleratorEngine
 from fastcar.cosim.lockstep import Difference, LockstepError
-from fastcar.cosim.wave.recording import Recording
+from fastcar.cosim.wave.recording import Recorder, Recording
 from fastcar.cosim.wave.view import WaveView
 from fastcar.cosim.wave.window import (
     DEFAULT_WINDOW,
@@ -95,6 +95,26 @@ def parse_window(value: object) -> int | None:
     return int(text)
 
 
+class PlacedStart(Protocol):
+    """What was given to the accelerator last."""
+
+    @property
+    def place(self) -> dict[str, int]:
+        """Where it is in the decode, for people."""
+
+
+class Recorded(Protocol):
+    """An accelerator whose last run was recorded."""
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """What took it; None if nothing did."""
+
+    @property
+    def last_start(self) -> PlacedStart | None:
+        """What it was given last; None if nothing."""
+
+
 @dataclass(frozen=True)
 class Wave:
     """What is to be written.
@@ -162,13 +182,13 @@ def write_last_wave(
 
 
 def make_wave(
-    request: WaveRequest, hardware: AcceleratorEngine, backend: str, failure: FastCarError | None
+    request: WaveRequest, hardware: Recorded, backend: str, failure: FastCarError | None
 ) -> Wave | None:
     """The part of the recording that was asked for; None if the accelerator never ran.
 
     Args:
         request: where it goes.
-        hardware: whose last layer was recorded.
+        hardware: whose last run was recorded.
         backend: its name.
         failure: what ended it early.
     """
@@ -177,9 +197,9 @@ def make_wave(
         return None
     centre, notes = _choose_centre(recording, failure)
     steps = choose_steps(recording, centre, request.window)
-    start = hardware.last_start
+    places = [f"{name} {at}" for name, at in hardware.last_start.place.items()]
     comment = (
-        f"fastcar cosim: layer {start.layer_index}, token {start.token_index}, "
+        f"fastcar cosim: {', '.join(places)}, "
         f"back end {backend}; time counts clock cycles from the start of the run"
     )
     view = WaveView(recording, steps, centre, comment)
@@ -242,7 +262,7 @@ def _choose_centre(recording: Recording, failure: FastCarError | None) -> tuple[
     if found is not None:
         return found, []
     text = f"cycle {cycle:,} of the difference is not among the {len(recording.steps):,} newest"
-    return last, [f"{text} that were recorded: the wave form shows the end of the layer"]
+    return last, [f"{text} that were recorded: the wave form shows the end of the run"]
 
 
 def _find_difference(recording: Recording, difference: Difference) -> int | None:
@@ -250,7 +270,7 @@ def _find_difference(recording: Recording, difference: Difference) -> int | None
     kind = difference.quantity.partition(" ")[0]
     found = None
     if difference.slot is not None and kind in ("decision", "retire"):
-        found = find_record(recording, kind, difference.slot)
+        found = find_record(recording, kind, difference.slot, difference.cycle)
     if found is None and difference.cycle is not None:
         return find_cycle(recording, difference.cycle)
     return found

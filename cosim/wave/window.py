@@ -42,20 +42,36 @@ def find_cycle(recording: Recording, cycle: int) -> int | None:
     return _find_last(recording, lambda rows: rows[:, place] == np.uint64(cycle))
 
 
-def find_record(recording: Recording, kind: str, slot: int) -> int | None:
+RECORD_CYCLES = {"decision": "decision_cycle", "retire": "retire_end_cycle"}
+"""Ports with the cycle that a record names."""
+
+
+def find_record(recording: Recording, kind: str, slot: int, cycle: int | None = None) -> int | None:
     """The step in which the record of a slot was shown; None if it was not kept.
 
-    Records of retirements come behind the cycle that they name, one by one.
+    Records of retirements come behind the cycle that they name, one by one. A slot of a run of
+    several layers has several records: that of the cycle is meant, else the last one.
 
     Args:
         recording: of the run.
         kind: "decision" or "retire".
         slot: as the record says.
+        cycle: likewise; None = any.
     """
     valid, named = (recording.find(f"{kind}_{name}").place for name in ("valid", "slot"))
-    return _find_last(
-        recording, lambda rows: (rows[:, valid] != 0) & (rows[:, named] == np.uint64(slot))
-    )
+    timed = recording.find(RECORD_CYCLES[kind]).place
+
+    def is_shown(rows: Words) -> NDArray[np.bool_]:
+        shown: NDArray[np.bool_] = (rows[:, valid] != 0) & (rows[:, named] == np.uint64(slot))
+        return shown
+
+    if cycle is not None:
+        found = _find_last(
+            recording, lambda rows: is_shown(rows) & (rows[:, timed] == np.uint64(cycle))
+        )
+        if found is not None:
+            return found
+    return _find_last(recording, is_shown)
 
 
 def find_last_transfer(recording: Recording) -> int | None:

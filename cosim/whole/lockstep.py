@@ -42,6 +42,7 @@ class DecoderLockstep:
         on_run: called after every token of the accelerator.
 
     Attributes:
+        on_run: likewise, may be set.
         num_records: records compared and found equal.
     """
 
@@ -61,7 +62,7 @@ class DecoderLockstep:
         self.dispatch = dispatch
         self.first_token = first_token
         self.num_records = 0
-        self._on_run = on_run
+        self.on_run = on_run
         self._is_running = first_token == 0
 
     def feed_prompt(
@@ -160,5 +161,5 @@ class DecoderLockstep:
             for difference in compare_cycles(hardware, run, prediction):
                 raise LockstepError(run, difference)
         self.num_records += len(run.result.decisions) + len(run.result.retires)
-        if self._on_run is not None:
-            self._on_run(run, prediction)
+        if self.on_run is not None:
+            self.on_run(run, prediction)

@@ -7,6 +7,7 @@ from functools import partial
 
 from fastcar.api.types import PathLike, Report, Thresholds, load_clips, make
 from fastcar.cosim.request import CosimRequest, Mode
+from fastcar.cosim.whole.scope import Scope, make_cosim_request
 from fastcar.cosimulation import cosimulate_model
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.progress import StageProgress
@@ -19,6 +20,7 @@ def cosimulate(
     *,
     tokens: PathLike | None = None,
     tokens_per_frame: int | None = None,
+    scope: str | Scope = Scope.MLP,
     backend: str = CosimRequest.backend,
     batch: int | None = None,
     cores: int = CosimRequest.cores,
@@ -34,7 +36,9 @@ def cosimulate(
     first_token: int | None = None,
     num_tokens: int | None = None,
     frames: int | None = None,
-    given_frames: int = CosimRequest.given_frames,
+    given_frames: int | None = None,
+    temperature: float | None = None,
+    max_blocks: int | None = None,
     calibration_clips: int | None = None,
     window: int | None = None,
     sinks: int | None = None,
@@ -52,6 +56,8 @@ def cosimulate(
         tokens: .npz file with integer arrays prompt_ids [B, P], forced_ids [B, S]; None = the
             clips of the video model.
         tokens_per_frame: N of the file; given together with `tokens`.
+        scope: "mlp", what the accelerator computes are decisions and MLP phase; or "decoder",
+            everything from token to token, the prompt and the next token included.
         backend: simulator, "pyrtl", "native" or "verilator".
         batch: held-out clips, or rows, one per slot, 1 to 32; None = 4, fewer where there are
             fewer.
@@ -65,12 +71,16 @@ def cosimulate(
         budget: share of the dense multiplications of the eligible decisions (D-41).
         latency: of the memory, 1 to 65535 cycles.
         stall: probability that a channel of the memory waits in a cycle, in [0, 0.95].
-        seed: of the stalls, 0 to 2**63 - 1.
-        first_token: generated index of the first simulated token; None = one of frame 1.
+        seed: of the stalls, and of the draws of a temperature, 0 to 2**63 - 1.
+        first_token: generated index of the first simulated token; 0 = the decoder's prompt before
+            it, too; None = one of frame 1, of the decoder 0 where `frames` is given.
         num_tokens: simulated tokens; None = to the end of `frames`; without them a frame, at most
-            64, and 1 on the back end pyrtl.
+            64, of the decoder 8, and 1 on the back end pyrtl.
         frames: of the video; None = as many as the tokens need.
-        given_frames: true frames at the start; the others are drawn greedily.
+        given_frames: true frames at the start, the others are drawn; None = 2, of the decoder 0.
+        temperature: of the draws of the decoder; None = 0, greedy.
+        max_blocks: words of keys that the score buffer of the decoder holds; None = as many as the
+            tokens ask for, or more, where block RAM has them anyway.
         calibration_clips: for scales and thresholds; None = 4, fewer where there are fewer.
         window: newest tokens that attention sees; None = all.
         sinks: oldest tokens that stay visible beside a window; None = 4.
@@ -100,7 +110,8 @@ def cosimulate(
     (True, 32, 8)
     """
     request = make(
-        CosimRequest,
+        make_cosim_request,
+        scope=scope,
         backend=backend,
         batch=batch,
         cores=cores,
@@ -117,6 +128,8 @@ def cosimulate(
         num_tokens=num_tokens,
         frames=frames,
         given_frames=given_frames,
+        temperature=temperature,
+        max_blocks=max_blocks,
         calibration_clips=calibration_clips,
         window=window,
         sinks=sinks,

@@ -36,6 +36,9 @@ from fastcar.cosim.request import (
     Mode,
 )
 from fastcar.cosim.wave.window import DEFAULT_WINDOW
+from fastcar.cosim.whole.report_tables import format_decoder_report
+from fastcar.cosim.whole.request import DEFAULT_DECODER_TOKENS, DecoderRequest
+from fastcar.cosim.whole.scope import Scope, make_cosim_request
 from fastcar.cosimulation import cosimulate_model
 from fastcar.ending import end_at_once_inside
 from fastcar.output import check_no_input, check_writable, write_atomically
@@ -49,12 +52,24 @@ EXIT_DIFFERENT = 1
 _DEFAULTS = CosimRequest()
 _OPTIONS = (
     choice_option(
+        "--scope",
+        [scope.value for scope in Scope],
+        Scope.MLP.value,
+        "What the accelerator computes: decisions and MLP phase, or everything from token to "
+        "token, the prompt and the next token included.",
+    ),
+    choice_option(
         "--backend",
         BACKENDS,
         _DEFAULTS.backend,
         "Simulator; verilator needs a C++ compiler.",
     ),
-    number_option("--frames", None, "Simulate to the end of frame F.  [as tokens need]", "F"),
+    number_option(
+        "--frames",
+        None,
+        "Simulate to the end of frame F, the decoder from its prompt on.  [as tokens need]",
+        "F",
+    ),
     number_option(
         "--first-token",
         None,
@@ -65,13 +80,26 @@ _OPTIONS = (
     number_option(
         "--num-tokens",
         None,
-        f"Tokens to simulate.  [a frame, at most {DEFAULT_TOKENS}; with --backend pyrtl 1]",
+        f"Tokens to simulate.  [a frame, at most {DEFAULT_TOKENS}, of the decoder "
+        f"{DEFAULT_DECODER_TOKENS}; with --backend pyrtl 1]",
         "T",
     ),
     number_option(
         "--given-frames",
-        _DEFAULTS.given_frames,
-        "True frames at the start; the others are drawn greedily.",
+        None,
+        f"True frames at the start; the others are drawn.  [{_DEFAULTS.given_frames}, of the "
+        f"decoder {DecoderRequest.given_frames}]",
+    ),
+    number_option(
+        "--temperature",
+        None,
+        "Of the draws of the decoder.  [0, greedy]",
+        "T",
+        float,
+    ),
+    *(
+        click.option(name, hidden=True, type=kind)
+        for name, kind in (("--guidance", float), ("--top-k", int), ("--top-p", float))
     ),
     number_option(
         "--batch",
@@ -115,7 +143,14 @@ _OPTIONS = (
         "P",
         float,
     ),
-    number_option("--seed", _DEFAULTS.seed, "Of the stalls."),
+    number_option("--seed", _DEFAULTS.seed, "Of the stalls, and of the draws of a temperature."),
+    number_option(
+        "--max-blocks",
+        None,
+        "Words of keys that the score buffer of the decoder holds.  [as tokens need, or as block "
+        "RAM has]",
+        "M",
+    ),
     *window_options,
     number_option(
         "--calibration-clips",
@@ -152,6 +187,7 @@ def cosim(
     checkpoint: Path,
     tokens: Path | None,
     tokens_per_frame: int | None,
+    scope: str,
     mode: str,
     source: str,
     wave: Path | None,
@@ -169,17 +205,25 @@ def cosim(
       fastcar cosim
       fastcar cosim --source distance --mode static --out out/static.json
       fastcar cosim --backend verilator --batch 16 --frames 16
+      fastcar cosim --scope decoder
+      fastcar cosim --scope decoder --frames 3 --batch 2 --temperature 0.7
       fastcar cosim --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --tau 0.3
     """  # noqa: D301 - click reads \b as "keep these lines"
     with end_at_once_inside():
-        from fastcar.hardware_pictures import draw_cosim  # Matplotlib: --help does without
+        from fastcar.decoder_pictures import draw_decoder  # Matplotlib: --help does without
+        from fastcar.hardware_pictures import draw_cosim
 
     is_renamed = tokens is not None and is_number_of_tokens(tokens)
     if is_renamed:
         options["num_tokens"], tokens = int(str(tokens)), None
-    request = CosimRequest(
-        mode=Mode(mode), source=DecisionSource(source), records_wave=wave is not None, **options
+    request = make_cosim_request(
+        scope,
+        mode=Mode(mode),
+        source=DecisionSource(source),
+        records_wave=wave is not None,
+        **options,
     )
+    is_decoder = isinstance(request, DecoderRequest)
     picture = None if out is None else get_picture_path(out)
     wanted = request_wave(wave, wave_window, tokens, checkpoint)
     for path in (out, picture):
@@ -197,12 +241,14 @@ def cosim(
     if out is not None and picture is not None:
         with write_atomically(picture) as partial_picture, write_atomically(out) as partial:
             partial.write_text(text + "\n", encoding="utf-8")
-            draw_cosim(report, partial_picture)
+            draw = draw_decoder if is_decoder else draw_cosim
+            draw(report, partial_picture)
     if is_renamed:
         note("--tokens takes a file now; the number of tokens is --num-tokens")
     for line in report["warnings"]:
         warn(line)
-    click.echo(text if is_json else format_report(report))
+    format_tables = format_decoder_report if is_decoder else format_report
+    click.echo(text if is_json else format_tables(report))
     return EXIT_DIFFERENT if failure is not None else 0
 
 

@@ -106,7 +106,7 @@ def test_a_difference_that_was_not_kept_is_told(backend: PyrtlBackend, tmp_path:
     assert len(wave.view.steps) == 30
     assert wave.notes == (
         "cycle 2 of the difference is not among the 30 newest that were recorded: "
-        "the wave form shows the end of the layer",
+        "the wave form shows the end of the run",
     )
 
 

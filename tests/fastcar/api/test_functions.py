@@ -40,11 +40,12 @@ RENAMED = {
 ONLY_COMMANDS = {
     *(("trace", name) for name in ("tokens", "thresholds", "out", "json")),
     *(("generate", name) for name in ("checkpoint", "out", "force", "json")),
-    *(("cosim", name) for name in ("out", "json")),
+    *(("cosim", name) for name in ("guidance", "top_k", "top_p", "out", "json")),
     *(("prove", name) for name in ("out", "json")),
     *((name, "json") for name in ("analyze", "predict", "quantize", "export")),
 }
-"""Options without a parameter: what is written and printed, and what arrays or a model replace."""
+"""Options without a parameter: what is written and printed, what arrays or a model replace, and
+what is refused always."""
 SHORT: dict[str, Any] = {"batch": 2, "lanes": 8, "calibration_clips": 2, "tau": 0.3}
 """A co-simulation of a second."""
 WHOLE: dict[str, Any] = {
