@@ -41,6 +41,7 @@ from tools.mutants.simulators import SIMULATOR_MUTANTS
 from tools.mutants.strobes import STROBE_MUTANTS
 from tools.mutants.wave import WAVE_MUTANTS
 from tools.mutants.whole import WHOLE_MUTANTS
+from tools.mutants.whole_loop import WHOLE_LOOP_MUTANTS
 from tools.mutants.whole_program import WHOLE_PROGRAM_MUTANTS
 from tools.paths import ROOT
 
@@ -51,6 +52,7 @@ MUTANTS = (
     *INTEGER_MUTANTS,
     *WHOLE_MUTANTS,
     *WHOLE_PROGRAM_MUTANTS,
+    *WHOLE_LOOP_MUTANTS,
     *INT8_MUTANTS,
     *INPUT_MUTANTS,
     *RTL_MUTANTS,

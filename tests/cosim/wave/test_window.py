@@ -12,6 +12,7 @@ from fastcar.cosim.wave.window import (
     choose_steps,
     find_cycle,
     find_last_transfer,
+    find_record,
     split_steps,
 )
 from tests.cosim.wave.recordings import list_signals
@@ -56,6 +57,19 @@ def test_the_cycle_is_that_of_this_run() -> None:
     assert find_cycle(recording, 7) == 10
     assert find_cycle(recording, 0) == 3
     assert find_cycle(recording, 99) is None
+
+
+def test_of_several_records_of_a_slot_that_of_the_cycle_is_shown() -> None:
+    """A run of several layers has one for each; a cycle that no record names leaves the last."""
+    recorder = Recorder()
+    names = "retire_valid", "retire_slot", "retire_end_cycle"
+    recorder.begin(place_signals([(name, 16) for name in names]), 100)
+    for row in ((0, 1, 3), (1, 1, 3), (1, 2, 5), (0, 1, 3), (1, 1, 7), (1, 2, 9), (0, 2, 5)):
+        recorder.add(dict(zip(names, row, strict=True)).__getitem__)
+    recording = recorder.recording
+    assert recording is not None
+    found = [find_record(recording, "retire", *at) for at in ((1, 3), (2, 5), (1, 8), (1,), (3, 3))]
+    assert found == [1, 2, 4, 4, None]
 
 
 def test_cycles_are_found_in_every_chunk() -> None:
