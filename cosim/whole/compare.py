@@ -2,8 +2,8 @@
 
 Layer by layer, in the order in which the numbers follow from each other: keys and values in memory
 (those of all positions), the attention section, decisions, the MLP section, the rows of the replay
-cache; then the residual stream behind the last layer, the logits and tokens of PICK; last, where
-the cycle model predicts the run, cycles and counters. So the first difference is where it began.
+cache; then the residual stream behind the last layer, the logits and tokens of PICK; last cycles
+and counters, with those of the cycle model. So the first difference is where it began.
 """
 
 from __future__ import annotations
@@ -70,8 +70,9 @@ class TokenComparison:
         self, machine: DecoderMachine, run: TokenRun, wanted: WantedToken, dispatch: Dispatch
     ) -> None:
         self._image, self._config = machine.image, machine.config
-        self._run, self._wanted, self._dispatch = run, wanted, dispatch
+        self._run, self._wanted = run, wanted
         self._sections = run.sections
+        self._cores = wanted.list_cores(machine.config.num_cores, dispatch, flows=machine.flows)
 
     def list_differences(self) -> Iterator[DecoderDifference]:
         """All of them, in the order of the module's docstring, but for cycles."""
@@ -125,7 +126,7 @@ class TokenComparison:
     def _compare_decisions(
         self, layer_index: int, layer: WantedLayer
     ) -> Iterator[DecoderDifference]:
-        cores = layer.list_cores(self._config.num_cores, self._dispatch)
+        cores = self._cores[layer_index]
         num_slots = len(cores)
         for slot in range(num_slots):
             order = layer_index * num_slots + slot
@@ -136,11 +137,12 @@ class TokenComparison:
             yield from _place(differences, layer_index, ATTENTION)
 
     def _compare_mlp(self, layer_index: int, layer: WantedLayer) -> Iterator[DecoderDifference]:
-        cores = layer.list_cores(self._config.num_cores, self._dispatch)
         for slot, digest in enumerate(layer.mlp_digests):
             if self._is_fed(slot):
                 found = self._sections[slot][2 * layer_index + 1]
-                yield from _compare_section(found, cores[slot], digest, 0, layer_index, MLP)
+                yield from _compare_section(
+                    found, self._cores[layer_index][slot], digest, 0, layer_index, MLP
+                )
 
     def _compare_cache(self, layer_index: int, layer: WantedLayer) -> Iterator[DecoderDifference]:
         """Rows of the replay cache, which a later token may add."""
@@ -179,9 +181,7 @@ class TokenComparison:
             yield from _compare_section(found, core, digest, token_id, None, PICK)
 
 
-def compare_cycles(
-    machine: DecoderMachine, run: TokenRun, prediction: Prediction
-) -> Iterator[DecoderDifference]:
+def compare_cycles(run: TokenRun, prediction: Prediction) -> Iterator[DecoderDifference]:
     """Cycles of records, and counters; where memory stalls, counters within their bounds."""
     result, channels = run.result, run.settings.channels
     if channels.stall_probability:

@@ -11,22 +11,21 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fastcar.cosim.cycles.cycle_model import Prediction
 from fastcar.cosim.lockstep import LockstepError
 from fastcar.cosim.program.whole.token_step import TokenStep
 from fastcar.cosim.whole.compare import TokenComparison, compare_cycles
 from fastcar.cosim.whole.draws import Draws
 from fastcar.cosim.whole.handover import write_state
 from fastcar.cosim.whole.machine import DecoderMachine, TokenRun
-from fastcar.cosim.whole.prediction import predict_token
+from fastcar.cosim.whole.prediction import TokenPrediction, predict_token
 from fastcar.cosim.whole.reference import TokenTrace, TracedDecoder
 from fastcar.cosim.whole.wanted import make_prompt_steps, make_token_step, make_wanted
 from fastcar.reference.arrays import BoolArray, FloatArray, Int16Array, TokenIds
 from fastcar.reference.observation import Observer
 from fastcar.reference.scheduler import Dispatch
 
-OnRun = Callable[[TokenRun, Prediction | None], None]
-"""Called with every token that was run and found equal."""
+OnRun = Callable[[TokenRun, TokenPrediction], None]
+"""Called with every token that was run and found equal, and what the cycle model says of it."""
 
 
 class DecoderLockstep:
@@ -153,13 +152,12 @@ class DecoderLockstep:
         num_positions = hardware.memory_map.num_positions
         wanted = make_wanted(self.decoder, trace, step, num_positions, *pick)
         run = hardware.run(trace.token_index, step, noise)
-        prediction = predict_token(hardware.config, run)
         comparison = TokenComparison(hardware, run, wanted, self.dispatch)
         for difference in comparison.list_differences():
             raise LockstepError(run, difference)
-        if prediction is not None:
-            for difference in compare_cycles(hardware, run, prediction):
-                raise LockstepError(run, difference)
+        prediction = predict_token(hardware, run)
+        for difference in compare_cycles(run, prediction.run):
+            raise LockstepError(run, difference)
         self.num_records += len(run.result.decisions) + len(run.result.retires)
         if self.on_run is not None:
             self.on_run(run, prediction)

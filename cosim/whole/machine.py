@@ -82,6 +82,8 @@ class DecoderMachine:
         settings: memory latency, stalls; every run gets a seed of its own, counted up from the one
             given, and a limit that suits its program.
         recorder: takes what the accelerator does in a run; of the last one, the recording stays.
+        flows: a layer begins while slots of the one before are under way (D-48); False: when all
+            cores are idle.
 
     Attributes:
         image: the memory.
@@ -97,15 +99,17 @@ class DecoderMachine:
         sparse: SparseAttention | None = None,
         settings: RunSettings | None = None,
         recorder: Recorder | None = None,
+        *,
+        flows: bool = True,
     ) -> None:
-        self.memory_map, self.backend = memory_map, backend
+        self.memory_map, self.backend, self.flows = memory_map, backend, flows
         self.settings = RunSettings() if settings is None else settings
         self.recorder = recorder
         self.image = WholeImage(memory_map, model)
         self.last_start: TokenStart | None = None
         self.last_run: TokenRun | None = None
         self._model = model
-        self._compiler = WholeCompiler(memory_map, model, sparse)
+        self._compiler = WholeCompiler(memory_map, model, sparse, flows=flows)
         self._num_starts = 0
 
     @property
@@ -134,7 +138,7 @@ class DecoderMachine:
         """
         for slot, row in enumerate(noise):
             self.image.write_noise(slot, row)
-        program = tuple(self._compiler.compile(step))
+        program = tuple(self.compile(step))
         settings = add_to_seeds(self.settings, self._num_starts)
         settings = replace(settings, limit_cycles=self._choose_limit(program))
         start = TokenStart(token_index, step, program, settings)
@@ -144,6 +148,10 @@ class DecoderMachine:
         self.last_run = TokenRun(**vars(start), result=result)
         _check_records(self.last_run)
         return self.last_run
+
+    def compile(self, step: TokenStep) -> list[Instruction]:
+        """The program of a token."""
+        return self._compiler.compile(step)
 
     def _choose_limit(self, program: Iterable[Instruction]) -> int:
         """Many times what the instructions take if only one core works."""

@@ -32,7 +32,11 @@ def build_decoder_report(cosim: DecoderCosim, failure: FastCarError | None = Non
         "equal": failure is None,
         "failure": None if failure is None else str(failure),
         "difference": asdict(failure.difference) if isinstance(failure, LockstepError) else None,
-        "request": {**describe_request(cosim), "temperature": cosim.request.temperature},
+        "request": {
+            **describe_request(cosim),
+            "temperature": cosim.request.temperature,
+            "barrier": cosim.request.barrier,
+        },
         "accelerator": cosim.config.sizes,
         "memory_bytes": cosim.engine.hardware.image.beats.nbytes,
         "runs": totals["runs"],
@@ -76,15 +80,20 @@ _LAYER_SUMS = "attention", "mlp", "computed", "replayed"
 
 
 def _describe_cycles(cosim: DecoderCosim) -> Report:
-    """Measured, and what the cycle model says where it says something of every run."""
+    """Measured, its bounds, and what the cycle model says of the same tokens without replay.
+
+    The cycle model's memory does not stall.
+    """
     totals = cosim.statistics.totals
     num_tokens = totals["runs"] - totals["prompt_runs"]
-    is_predicted = totals["runs"] and totals["predicted_runs"] == totals["runs"]
     return {
         "measured": totals["cycles"],
+        "fewest": totals["fewest_cycles"],
+        "most": totals["most_cycles"],
         "prompt": totals["prompt_cycles"],
         "per_token": divide(totals["cycles"] - totals["prompt_cycles"], num_tokens),
-        "predicted": totals["predicted_cycles"] if is_predicted else None,
+        "dense": totals["dense_cycles"],
+        "speed_up_against_dense": divide(totals["dense_cycles"], totals["cycles"]),
     }
 
 

@@ -29,7 +29,8 @@ def _format_head(report: Report) -> str:
     tokens = f"tokens {request['first_token']} to {request['first_token'] + request['tokens'] - 1}"
     before = f"{report['prompt_runs']} of the prompt, " if report["prompt_runs"] else ""
     draws = "greedily" if not request["temperature"] else f"at T = {request['temperature']}"
-    return format_request(report, f"whole decoder, {before}{tokens}, drawn {draws}")
+    layers = "layer by layer" if request["barrier"] else "layers flow"
+    return format_request(report, f"whole decoder, {layers}, {before}{tokens}, drawn {draws}")
 
 
 def _format_cycles(report: Report) -> str:
@@ -39,8 +40,12 @@ def _format_cycles(report: Report) -> str:
         rows.append(("of them the prompt", f"{cycles['prompt']:,}", ""))
     if cycles["per_token"] is not None:
         rows.append(("a token of all slots", f"{cycles['per_token']:,.0f}", ""))
-    if cycles["predicted"] is not None:
-        rows.append(("by the cycle model", f"{cycles['predicted']:,}", ""))
+    without = " without stalls" if report["request"]["stall"] else ""
+    speed_up = f"{cycles['speed_up_against_dense']:.2f}x"
+    rows.append((f"dense, by the cycle model{without}", f"{cycles['dense']:,}", speed_up))
+    if report["request"]["stall"]:
+        bounds = f"{cycles['fewest']:,} to {cycles['most']:,}"
+        rows.append(("bounds under stalls, by the cycle model", bounds, ""))
     for name in PARTS:
         share = format_percent(spent["shares"][name])
         rows.append((f"core-cycles: {name}", f"{spent[name]:,}", share))

@@ -28,12 +28,15 @@ class DecoderRequest(CosimRequest):
             accelerator picks.
         seed: of the stalls, and of the draws.
         temperature: of the draws; 0 = greedy.
+        barrier: a layer begins when all cores are idle, and not while slots of the one before are
+            under way (D-48).
         max_blocks: blocks of L keys that the score buffer holds; None = as many as the tokens ask
             for, or more, where block RAM has them anyway.
     """
 
     given_frames: int = 0
     temperature: float = 0.0
+    barrier: bool = False
     max_blocks: int | None = None
 
     def __post_init__(self) -> None:

@@ -14,13 +14,13 @@ import numpy as np
 
 from fastcar.cosim.backends.backend import RunSettings
 from fastcar.cosim.backends.memory_model import ChannelSettings
-from fastcar.cosim.cycles.cycle_model import Prediction
 from fastcar.cosim.request import BACKENDS
 from fastcar.cosim.run import choose_gate, choose_window
 from fastcar.cosim.wave.recording import Recorder
 from fastcar.cosim.whole.draws import Draws
 from fastcar.cosim.whole.lockstep import DecoderLockstep
 from fastcar.cosim.whole.machine import DecoderMachine, TokenRun
+from fastcar.cosim.whole.prediction import TokenPrediction
 from fastcar.cosim.whole.reference import TracedDecoder
 from fastcar.cosim.whole.request import DecoderRequest
 from fastcar.cosim.whole.sizes import make_memory_map
@@ -106,6 +106,7 @@ def prepare_decoder_cosim(
         request.make_sparse(),
         RunSettings(channels=channels),
         Recorder() if request.records_wave else None,
+        flows=not request.barrier,
     )
     scale = integers.head.scale
     lockstep = DecoderLockstep(
@@ -140,7 +141,7 @@ def run_decoder_cosim(cosim: DecoderCosim, progress: StageProgress | None = None
     window, prompts = cosim.window, cosim.rows.prompts.conditional
     num_prompt_runs = 0 if window.start else prompts.shape[1]
 
-    def count(run: TokenRun, prediction: Prediction | None) -> None:
+    def count(run: TokenRun, prediction: TokenPrediction) -> None:
         cosim.statistics.add(run, prediction)
         if progress is not None:
             done = cosim.statistics.totals["runs"]

@@ -19,7 +19,7 @@ class Scope(Enum):
     """Everything from token to token, one run for each token."""
 
 
-OF_DECODER = "temperature", "max_blocks"
+OF_DECODER = "temperature", "barrier", "max_blocks"
 """Arguments that other scopes do not have."""
 REFUSED = {
     "guidance": "left out: a slot has the logits of one row",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Protocol
 
-from fastcar.cosim.program.memory_map import MemoryMap
-from fastcar.cosim.program.whole.segments import check_context, list_segments
+from fastcar.cosim.program.whole.planning import plan_memory
+from fastcar.cosim.program.whole.segments import list_segments
 from fastcar.cosim.program.whole.whole_map import WholeMemoryMap
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
@@ -73,10 +73,15 @@ def make_memory_map(request: SizeRequest, model: ClipModel, num_positions: int) 
         for position in range(num_blocks * lanes)
     )
     attention = choose_attention(sizes, lanes, needed, request.max_blocks)
-    whole = replace(config, attention=attention)
-    check_context(whole, num_blocks * lanes, sparse)
-    mlp = MemoryMap(whole, sizes.num_hidden_layers, whole.num_slots, model.tokens_per_frame)
-    return WholeMemoryMap(mlp, sizes.vocab_size, model.num_codes, num_blocks)
+    return plan_memory(
+        replace(config, attention=attention),
+        sizes,
+        num_slots=config.num_slots,
+        tokens_per_frame=model.tokens_per_frame,
+        capacity_tokens=num_positions,
+        num_codes=model.num_codes,
+        sparse=sparse,
+    )
 
 
 def choose_attention(

@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
-from fastcar.cosim.cycles.cycle_model import Prediction
+from fastcar.cosim.cycles.cycle_model import bound_cycles
 from fastcar.cosim.records import RetireRecord
 from fastcar.cosim.whole.compare import ATTENTION, MLP, PICK
 from fastcar.cosim.whole.machine import TokenRun
+from fastcar.cosim.whole.prediction import TokenPrediction
 from fastcar.rtl.config import AcceleratorConfig
 
 
@@ -21,7 +22,8 @@ class DecoderStatistics:
         config: sizes of the accelerator.
         totals: runs, cycles, decisions, retirements, dropped, wait_decision, wait_queue; of them
             prompt_runs and prompt_cycles; computed and replayed slots of layers of generated
-            tokens; predicted_runs and predicted_cycles, of the cycle model.
+            tokens; fewest_cycles and most_cycles, bounds where memory stalls; dense_cycles, of the
+            same tokens without replay, by the cycle model of memory without stalls.
         sections: core-cycles of `attention`, `mlp`, `pick`: from the first instruction of a
             section to its last one.
         cores: for each core cycles by section, read and written beats, and its counters.
@@ -37,7 +39,7 @@ class DecoderStatistics:
     def __post_init__(self) -> None:
         self.cores = [Counter() for _ in range(self.config.num_cores)]
 
-    def add(self, run: TokenRun, prediction: Prediction | None) -> None:
+    def add(self, run: TokenRun, prediction: TokenPrediction) -> None:
         """One more token, found equal to the reference; give it to `DecoderLockstep`."""
         self._add_totals(run, prediction)
         if run.token_index >= 0:
@@ -55,7 +57,7 @@ class DecoderStatistics:
             core["read_beats"] += traffic.num_read_beats
             core["written_beats"] += traffic.num_write_beats
 
-    def _add_totals(self, run: TokenRun, prediction: Prediction | None) -> None:
+    def _add_totals(self, run: TokenRun, prediction: TokenPrediction) -> None:
         counters = run.result.counters
         is_prompt = run.token_index < 0
         self.totals.update(
@@ -71,8 +73,14 @@ class DecoderStatistics:
                 "wait_queue": counters.wait_queue,
             }
         )
-        if prediction is not None:
-            self.totals.update({"predicted_runs": 1, "predicted_cycles": prediction.cycles})
+        fewest, most = bound_cycles(prediction.run, counters)
+        self.totals.update(
+            {
+                "fewest_cycles": fewest,
+                "most_cycles": most,
+                "dense_cycles": prediction.dense_cycles,
+            }
+        )
 
     def _add_decisions(self, run: TokenRun) -> None:
         num_slots = len(run.step.slots)

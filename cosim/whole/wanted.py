@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fastcar.cosim.lockstep import list_cores
 from fastcar.cosim.program.compiler import LayerStep
 from fastcar.cosim.program.whole.token_step import SlotStep, TokenStep, make_prompt_step
 from fastcar.cosim.whole.digests import compute_attention_digest, compute_logit_digest
@@ -22,7 +21,13 @@ from fastcar.reference.arrays import (
 from fastcar.reference.integer.digest import compute_digests
 from fastcar.reference.integer.fixed_point import quantize
 from fastcar.reference.integer.mlp_engine import MlpResult
-from fastcar.reference.scheduler import Dispatch
+from fastcar.reference.scheduler import (
+    CoreIndex,
+    Dispatch,
+    SlotIndex,
+    get_next_pointer,
+    get_static_core,
+)
 
 
 @dataclass(frozen=True)
@@ -51,13 +56,6 @@ class WantedLayer:
     outputs: Int16Array | None = None
     inputs: Int16Array | None = None
 
-    def list_cores(self, num_cores: int, dispatch: Dispatch) -> list[int]:
-        """Core of the MLP phase of every slot."""
-        result = MlpResult(
-            self.residual, self.residual, self.replayed, self.scores, np.zeros(0, np.uint32)
-        )
-        return list_cores(result, num_cores, dispatch)
-
 
 @dataclass(frozen=True)
 class WantedToken:
@@ -74,6 +72,26 @@ class WantedToken:
     layers: tuple[WantedLayer, ...]
     logit_digests: list[int] = field(default_factory=list)
     token_ids: list[int] = field(default_factory=list)
+
+    def list_cores(self, num_cores: int, dispatch: Dispatch, *, flows: bool) -> list[list[int]]:
+        """Core of the MLP phase of every slot of every layer; a slot that replays: b mod C.
+
+        Args:
+            num_cores: C.
+            dispatch: dynamic (DRS) or static mapping.
+            flows: DRS goes on from layer to layer, or begins anew with core 0 in each.
+        """
+        cores, pointer = [], CoreIndex(0)
+        for layer in self.layers:
+            pointer = pointer if flows else CoreIndex(0)
+            of_layer = []
+            for slot, computes in enumerate((~layer.replayed).tolist()):
+                static = get_static_core(SlotIndex(slot), num_cores)
+                is_dealt = computes and dispatch is Dispatch.DYNAMIC
+                of_layer.append(pointer if is_dealt else static)
+                pointer = get_next_pointer(pointer, computes, num_cores)
+            cores.append([int(core) for core in of_layer])
+        return cores
 
 
 def make_prompt_steps(

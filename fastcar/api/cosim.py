@@ -38,6 +38,7 @@ def cosimulate(
     frames: int | None = None,
     given_frames: int | None = None,
     temperature: float | None = None,
+    barrier: bool | None = None,
     max_blocks: int | None = None,
     calibration_clips: int | None = None,
     window: int | None = None,
@@ -79,6 +80,8 @@ def cosimulate(
         frames: of the video; None = as many as the tokens need.
         given_frames: true frames at the start, the others are drawn; None = 2, of the decoder 0.
         temperature: of the draws of the decoder; None = 0, greedy.
+        barrier: a layer of the decoder begins when all cores are idle; None = False, while slots of
+            the one before are under way (D-48).
         max_blocks: words of keys that the score buffer of the decoder holds; None = as many as the
             tokens ask for, or more, where block RAM has them anyway.
         calibration_clips: for scales and thresholds; None = 4, fewer where there are fewer.
@@ -129,6 +132,7 @@ def cosimulate(
         frames=frames,
         given_frames=given_frames,
         temperature=temperature,
+        barrier=barrier,
         max_blocks=max_blocks,
         calibration_clips=calibration_clips,
         window=window,

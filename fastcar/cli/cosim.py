@@ -97,6 +97,13 @@ _OPTIONS = (
         "T",
         float,
     ),
+    click.option(
+        "--barrier",
+        is_flag=True,
+        default=None,
+        help="A layer of the decoder begins when all cores are idle, not while slots of the one "
+        "before are under way.",
+    ),
     *(
         click.option(name, hidden=True, type=kind)
         for name, kind in (("--guidance", float), ("--top-k", int), ("--top-p", float))

@@ -1,4 +1,6 @@
-"""A stand-in for an accelerator that decodes alone: the naive interpreter, with times made up."""
+"""A stand-in for an accelerator that decodes alone: the naive interpreter, with the times of the
+cycle model.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +8,17 @@ from collections.abc import Sequence
 
 from fastcar.cosim.backends.backend import RunResult, RunSettings, Traffic
 from fastcar.cosim.backends.memory_model import SharedMemory
-from fastcar.cosim.records import CommitRecord, CoreCounters, Counters, Registers, RetireRecord
+from fastcar.cosim.cycles.cycle_model import Prediction, predict_sets
+from fastcar.cosim.records import CommitRecord, Registers, RetireRecord
 from fastcar.cosim.wave.recording import Recorder
 from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.instruction import decode
 from tests.cosim.interpreted_backend import Sabotage
-from tests.cosim.whole_interpreter import WholeInterpreter
-
-SECTION_CYCLES = 10
+from tests.cosim.whole_interpreter import Section, WholeInterpreter
 
 
 class InterpretedDecoder:
-    """Implements `fastcar.cosim.backends.backend.Backend`; sections come one after the other.
+    """Implements `fastcar.cosim.backends.backend.Backend`.
 
     Args:
         config: sizes, with an attention phase.
@@ -40,56 +42,56 @@ class InterpretedDecoder:
         recorder: Recorder | None = None,
     ) -> RunResult:
         """Interpret a program; there are no signals to be recorded."""
+        settings = settings or RunSettings()
         if self.interpreter is None:
             self.interpreter = WholeInterpreter(self.config, memory.beats)
         self.interpreter.beats = memory.beats
         self.interpreter.run(program)
-        retires = self._list_retires(self.interpreter)
-        cycles = SECTION_CYCLES * len(retires)
-        busy = CoreCounters(cycles // 2, 0, 0, len(program))
+        layers = self.interpreter.layers
+        timed = predict_sets(
+            self.config,
+            [decode(word) for word in program],
+            [[layer.computes[slot] for slot in sorted(layer.computes)] for layer in layers],
+            settings.channels.latency_cycles,
+        )
         num_cores = self.config.num_cores
         result = RunResult(
-            self._list_decisions(self.interpreter),
-            retires,
-            Counters(cycles, 0, 0, 0, (busy,) * num_cores),
+            self._list_decisions(self.interpreter, timed),
+            self._list_retires(self.interpreter, timed),
+            timed.counters,
             Registers(0, 0, (0,) * self.config.num_slots),
             (Traffic(8, 4),) * num_cores,
             None,
             len(program),
-            cycles,
+            timed.cycles,
         )
         return result if self.sabotage is None else self.sabotage(result, memory)
 
-    def _list_decisions(self, done: WholeInterpreter) -> tuple[CommitRecord, ...]:
+    def _list_decisions(
+        self, done: WholeInterpreter, timed: Prediction
+    ) -> tuple[CommitRecord, ...]:
         decisions: list[CommitRecord] = []
         for layer in done.layers:
             for slot in sorted(layer.computes):
                 computes, order = layer.computes[slot], len(decisions)
                 core = layer.mapping.get(slot, slot % self.config.num_cores)
-                score = layer.scores.get(slot, 0)
-                decisions.append(CommitRecord(order, slot, score, computes, core, order))
+                score, cycle = layer.scores.get(slot, 0), timed.decision_cycles[order]
+                decisions.append(CommitRecord(order, slot, score, computes, core, cycle))
         return tuple(decisions)
 
-    def _list_retires(self, done: WholeInterpreter) -> tuple[RetireRecord, ...]:
+    def _list_retires(self, done: WholeInterpreter, timed: Prediction) -> tuple[RetireRecord, ...]:
         """Core b mod C, but for the MLP phase of a slot that computes."""
+        sections: dict[int, list[Section]] = {}
+        for section in done.sections:
+            sections.setdefault(section.slot, []).append(section)
         retires: list[RetireRecord] = []
-        seen = [0] * self.config.num_slots
-        for order, section in enumerate(done.sections):
-            slot = section.slot
-            core = slot % self.config.num_cores
-            if seen[slot] % 2:
-                core = done.layers[seen[slot] // 2].mapping.get(slot, core)
-            seen[slot] += 1
-            start = SECTION_CYCLES * order
-            retires.append(
-                RetireRecord(
-                    order,
-                    slot,
-                    core,
-                    start,
-                    start + SECTION_CYCLES - 1,
-                    section.digest,
-                    section.token or 0,
-                )
-            )
+        for order, one in enumerate(timed.retirements):
+            place = sum(record.slot == one.slot for record in retires)
+            core = one.slot % self.config.num_cores
+            if place % 2:
+                core = done.layers[place // 2].mapping.get(one.slot, core)
+            section = sections[one.slot][place]
+            cycles = one.start_cycle, one.end_cycle
+            token = section.token or 0
+            retires.append(RetireRecord(order, one.slot, core, *cycles, section.digest, token))
         return tuple(retires)

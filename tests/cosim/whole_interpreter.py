@@ -133,7 +133,8 @@ class WholeInterpreter(Interpreter):
         assert not any(state.tap for state in self.states)
         self.done = Interpreted()
         self.layers.append(self.done)
-        self.num_slots, self.pointer, self.threshold = one.rows, 0, 0
+        self.pointer = self.pointer if one.flows else 0
+        self.num_slots, self.threshold = one.rows, 0
         self.is_static, self.is_distance = bool(one.shift & 1), bool(one.shift & 2)
 
     def dispatch(self, one: Instruction) -> None:

@@ -127,6 +127,20 @@ def test_true_frames_are_fed_and_do_not_come_back_as_tokens(capsys: Capture, mod
     assert not np.array_equal(found[:, 8:], rows.token_ids[:, 8:12])
     assert 0 < report["replay_ratio"] < 1
     check_sums(report)
+    cycles = report["cycles"]
+    assert cycles["fewest"] == cycles["measured"] == cycles["most"]
+    assert cycles["speed_up_against_dense"] == cycles["dense"] / cycles["measured"] > 1
+
+
+@pytest.mark.usefixtures("interpreted")
+def test_a_barrier_between_layers_takes_longer(capsys: Capture, model: Path) -> None:
+    reports = [
+        read_report(run_cosim(capsys, model, "--num-tokens", "1", "--json", *options))
+        for options in ((), ("--barrier",))
+    ]
+    assert [report["request"]["barrier"] for report in reports] == [False, True]
+    assert reports[0]["cycles"]["measured"] < reports[1]["cycles"]["measured"]
+    assert reports[0]["token_ids"] == reports[1]["token_ids"]
 
 
 @pytest.mark.usefixtures("interpreted")
@@ -141,7 +155,7 @@ def test_tables_and_file_say_the_same(capsys: Capture, model: Path, tmp_path: Pa
     per_token = SLOTS * (LAYERS + 2 * LAYERS + 1)
     assert report["records"]["compared"] == 4 * per_token == report["records"]["equal"]
     assert outcome.out.endswith(f"{4 * per_token} records compared, all equal\n")
-    for words in ("C = 2, L = 8, B = 3", "whole decoder, tokens 5 to 8, drawn greedily"):
+    for words in ("C = 2, L = 8, B = 3", "layers flow, tokens 5 to 8, drawn greedily"):
         assert words in outcome.out
     for words in (f"{report['cycles']['measured']:,}", "core-cycles: pick", "MAC busy of sections"):
         assert words in outcome.out
@@ -254,6 +268,7 @@ def test_wrong_argument_is_refused_before_anything_is_built(
     [
         (("--temperature", "0.7"), ("temperature = 0.7", "given with scope decoder")),
         (("--max-blocks", "4"), ("max_blocks = 4", "given with scope decoder")),
+        (("--barrier",), ("barrier = True", "given with scope decoder")),
         (("--guidance", "3"), ("guidance = 3.0", "left out")),
     ],
 )

@@ -58,6 +58,20 @@ WHOLE_LOOP_MUTANTS = (
         _LOCKSTEP_TEST,
     ),
     _bug(
+        "wanted",
+        "every layer begins with core 0",
+        "pointer = pointer if flows else CoreIndex(0)",
+        "pointer = CoreIndex(0)",
+        _LOCKSTEP_TEST,
+    ),
+    _bug(
+        "prediction",
+        "dense is what was replayed",
+        "return TokenPrediction(prediction, dense.cycles)",
+        "return TokenPrediction(prediction, prediction.cycles)",
+        _LOCKSTEP_TEST,
+    ),
+    _bug(
         "lockstep",
         "the host feeds what PICK left",
         "told_ids = fed_ids if begins else given_ids",

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from fastcar.cosim.backends.backend import Backend, RunSettings
-from fastcar.cosim.cycles.cycle_model import Prediction
 from fastcar.cosim.program.memory_map import MemoryMap
 from fastcar.cosim.program.whole.whole_map import WholeMemoryMap
 from fastcar.cosim.whole.draws import Draws
 from fastcar.cosim.whole.lockstep import DecoderLockstep
 from fastcar.cosim.whole.machine import DecoderMachine, TokenRun
+from fastcar.cosim.whole.prediction import TokenPrediction
 from fastcar.cosim.whole.reference import TracedDecoder
 from fastcar.reference.arrays import TokenIds
 from fastcar.reference.replay import ReplayConfig
@@ -38,12 +38,14 @@ class Decode:
         lockstep: both decoders.
         token_ids: [B, tokens] so far.
         runs: of the accelerator.
+        predictions: of them, by the cycle model.
     """
 
     run: Run
     lockstep: DecoderLockstep
     token_ids: TokenIds
     runs: list[TokenRun] = field(default_factory=list)
+    predictions: list[TokenPrediction] = field(default_factory=list)
 
     def feed(self, num_tokens: int, num_given: int = 0) -> None:
         """The prompt and so many tokens, the first of them true ones."""
@@ -74,6 +76,7 @@ def make_decode(
     dispatch: Dispatch = Dispatch.DYNAMIC,
     first_token: int = 0,
     settings: RunSettings | None = None,
+    flows: bool = True,
 ) -> Decode:
     """Reference and accelerator of a tiny model, words of four keys."""
     run = make_tiny_run() if run is None else run
@@ -98,12 +101,13 @@ def make_decode(
         num_codes,
         -(-capacity // lanes),
     )
-    machine = DecoderMachine(memory_map, model, make_backend(config), sparse, settings)
+    machine = DecoderMachine(memory_map, model, make_backend(config), sparse, settings, flows=flows)
     runs: list[TokenRun] = []
+    predictions: list[TokenPrediction] = []
 
-    def keep(done: TokenRun, prediction: Prediction | None) -> None:
-        del prediction
+    def keep(done: TokenRun, prediction: TokenPrediction) -> None:
         runs.append(done)
+        predictions.append(prediction)
 
     lockstep = DecoderLockstep(
         decoder,
@@ -113,4 +117,4 @@ def make_decode(
         first_token=first_token,
         on_run=keep,
     )
-    return Decode(run, lockstep, np.empty((run.rows, 0), np.int64), runs)
+    return Decode(run, lockstep, np.empty((run.rows, 0), np.int64), runs, predictions)

@@ -12,7 +12,6 @@ import pytest
 
 from fastcar.cosim.backends.backend import RunResult, RunSettings
 from fastcar.cosim.backends.memory_model import ChannelSettings, SharedMemory
-from fastcar.cosim.cycles.cycle_model import Prediction, Retirement
 from fastcar.cosim.engine import HardwareError
 from fastcar.cosim.lockstep import LockstepError
 from fastcar.cosim.program.memory_map import CachePart, SlotPart
@@ -33,19 +32,20 @@ Change = Callable[[RunResult, SharedMemory, WholeMemoryMap], RunResult]
 
 
 def spoil(change: Change, token_index: int = TOKEN) -> Decode:
-    """A decode whose accelerator is wrong in one run, which is the sixth of generated tokens."""
+    """A decode whose accelerator is wrong in its second run: it begins with the token before."""
     decode: Decode | None = None
     num_runs = 0
 
     def sabotage(result: RunResult, memory: SharedMemory) -> RunResult:
         nonlocal num_runs
         num_runs += 1
-        if num_runs != 4 + token_index + 1:
+        if num_runs != 2:
             return result
         assert decode is not None
         return change(result, memory, decode.lockstep.hardware.memory_map)
 
-    decode = make_decode(partial(InterpretedDecoder, sabotage=sabotage), RUN)
+    make = partial(InterpretedDecoder, sabotage=sabotage)
+    decode = make_decode(make, RUN, first_token=max(0, token_index - 1))
     return decode
 
 
@@ -278,25 +278,9 @@ def equal() -> Decode:
     return decode
 
 
-def predict(run: TokenRun) -> Prediction:
-    """As a cycle model would that knows the interpreter's times."""
-    result = run.result
-    return Prediction(
-        result.cycles,
-        tuple(one.cycle for one in result.decisions),
-        tuple(
-            Retirement(one.slot, one.core, one.start_cycle, one.end_cycle, one.end_cycle)
-            for one in result.retires
-        ),
-        result.counters,
-        (),
-    )
-
-
 def test_cycles_and_counters_are_those_of_a_prediction(equal: Decode) -> None:
-    run, machine = equal.runs[-1], equal.lockstep.hardware
-    wanted = predict(run)
-    assert list(compare_cycles(machine, run, wanted)) == []
+    run, wanted = equal.runs[-1], equal.predictions[-1].run
+    assert list(compare_cycles(run, wanted)) == []
     first, *rest = wanted.retirements
     counters = replace(wanted.counters, cycles=wanted.cycles + 1)
     for changes, quantity in (
@@ -305,19 +289,18 @@ def test_cycles_and_counters_are_those_of_a_prediction(equal: Decode) -> None:
         ({"counters": counters}, "counter cycles"),
     ):
         wrong = replace(wanted, **changes)  # type: ignore[arg-type]
-        [difference] = compare_cycles(machine, run, wrong)
+        [difference] = compare_cycles(run, wrong)
         assert difference.quantity == quantity
 
 
 def test_where_memory_stalls_cycles_stay_within_their_bounds(equal: Decode) -> None:
-    run, machine = equal.runs[-1], equal.lockstep.hardware
+    run, wanted = equal.runs[-1], equal.predictions[-1].run
     stalled = replace(run, settings=RunSettings(channels=ChannelSettings(8, 0.5)))
-    wanted = predict(run)
     late = replace(wanted, decision_cycles=(99, *wanted.decision_cycles[1:]))
-    assert list(compare_cycles(machine, stalled, late)) == []
+    assert list(compare_cycles(stalled, late)) == []
     counters = replace(wanted.counters, cycles=wanted.cycles + 1)
     slow = replace(wanted, cycles=wanted.cycles + 1, counters=counters)
-    [difference] = compare_cycles(machine, stalled, slow)
+    [difference] = compare_cycles(stalled, slow)
     assert difference.quantity == "counter cycles"
 
 

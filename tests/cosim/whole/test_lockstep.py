@@ -11,6 +11,8 @@ import pytest
 
 import fastcar.cosim.whole.handover
 import fastcar.cosim.whole.lockstep
+from fastcar.cosim.backends.backend import RunSettings
+from fastcar.cosim.backends.memory_model import ChannelSettings
 from fastcar.cosim.lockstep import LockstepError
 from fastcar.cosim.program.memory_image import MemoryImage
 from fastcar.cosim.program.whole.token_step import TokenStep
@@ -24,6 +26,7 @@ from fastcar.reference.scheduler import Dispatch
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.rtl.instruction import Opcode
 from tests.cosim.whole.decodes import LEVELS, Decode, make_decode, make_tiny_run
+from tests.fastcar.conftest import build_once
 from tests.reference.integer.whole.runs import make_gate
 
 
@@ -89,10 +92,11 @@ def test_a_decode_from_any_token_on_takes_over_the_state() -> None:
     assert np.array_equal(whole.token_ids, late.token_ids)
     assert [one.token_index for one in late.runs] == list(range(6, run.steps))
     for early, later in zip(whole.runs[-len(late.runs) :], late.runs, strict=True):
-        assert early.result.decisions == later.result.decisions
-        assert [one.digest for one in early.result.retires] == [
-            one.digest for one in later.result.retires
+        assert [(one.slot, one.score) for one in early.result.decisions] == [
+            (one.slot, one.score) for one in later.result.decisions
         ]
+        for ours, theirs in zip(early.sections, later.sections, strict=True):
+            assert [one.digest for one in ours] == [one.digest for one in theirs]
     assert count_opcodes(late, Opcode.EMBED) == run.rows * (run.steps - 7)
 
 
@@ -118,3 +122,47 @@ def test_static_mapping_is_compared_as_such(monkeypatch: pytest.MonkeyPatch) -> 
 def make_dynamic_step(*arguments: Any) -> TokenStep:
     """As a compiler that forgets the mapping."""
     return make_token_step(*arguments[:-1], Dispatch.DYNAMIC)
+
+
+@pytest.mark.parametrize("flows", [False, True])
+def test_cores_of_layers_that_flow_go_on_where_they_were(flows: bool) -> None:
+    """Three slots on two cores: the second layer of a prompt begins with the other core."""
+    decode = make_decode(flows=flows)
+    decode.feed(1)
+    decisions = decode.runs[3].result.decisions
+    assert [one.core for one in decisions] == [0, 1, 0, *((1, 0, 1) if flows else (0, 1, 0))]
+    with pytest.raises(LockstepError, match=r"layer 1, section attention, .*decision core is"):
+        compare_as(decode, not flows)
+
+
+def compare_as(decode: Decode, flows: bool) -> None:
+    """The accelerator maps as its program says, the wanted cores are the other ones."""
+    decode.lockstep.hardware.flows = flows
+    decode.feed(1)
+
+
+def test_replay_is_faster_than_the_same_tokens_without() -> None:
+    decode = make_decode()
+    decode.feed(8)
+    for run, prediction in zip(decode.runs, decode.predictions, strict=True):
+        assert prediction.run.cycles == run.result.cycles
+        if all(one.computes for one in run.result.decisions):
+            assert prediction.dense_cycles == pytest.approx(run.result.cycles, rel=0.01)
+    spent = sum(run.result.cycles for run in decode.runs)
+    assert sum(prediction.dense_cycles for prediction in decode.predictions) > spent
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("gate", "options"),
+    [
+        ("tas", {"flows": False}),
+        ("tas", {"sparse": SparseAttention(5, 2)}),
+        ("input", {"dispatch": Dispatch.STATIC}),
+        ("input", {"settings": RunSettings(channels=ChannelSettings(3, 0.3, 7))}),
+    ],
+)
+def test_the_hardware_equals_the_reference(gate: str, options: dict[str, Any]) -> None:
+    decode = make_decode(build_once, gate=gate, **options)
+    decode.feed(decode.run.steps)
+    assert decode.lockstep.num_records > 200
