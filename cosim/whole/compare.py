@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -222,7 +223,7 @@ def _place(
         yield DecoderDifference(**_get_members(one), layer=layer, section=section)
 
 
-def _get_members(difference: Difference) -> dict[str, object]:
+def _get_members(difference: Difference) -> dict[str, Any]:
     return {one.name: getattr(difference, one.name) for one in fields(Difference)}
 
 

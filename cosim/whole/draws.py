@@ -41,7 +41,8 @@ class Draws:
 
     def take_greedily(self, logits: FloatArray) -> TokenIds:
         """What hardware leaves where the next token is given; no stream advances."""
-        return logits[:, : self.num_codes].argmax(axis=-1)
+        taken: TokenIds = logits[:, : self.num_codes].argmax(axis=-1)
+        return taken
 
     def make_silence(self) -> Int16Array:
         """The noise of that."""

@@ -91,7 +91,8 @@ class DecoderLockstep:
         if not self._is_running:
             return picked
         mask = np.ones(prompt_ids.shape, bool) if prompt_mask is None else prompt_mask
-        steps = make_prompt_steps(self.decoder, prompt_ids, mask, self.dispatch)
+        num_layers = self.decoder.config.num_hidden_layers
+        steps = make_prompt_steps(prompt_ids, mask, num_layers, self.dispatch)
         for trace, step in zip(self.decoder.traces, steps, strict=True):
             self._run(trace, step, logits, picked, noise)
         return picked
@@ -129,7 +130,7 @@ class DecoderLockstep:
         if self._is_running:
             [trace] = self.decoder.traces
             told_ids = fed_ids if begins else given_ids
-            step = make_token_step(self.decoder, trace, told_ids, self.dispatch)
+            step = make_token_step(trace, told_ids, self.dispatch)
             self._run(trace, step, logits, picked, noise)
         return picked
 

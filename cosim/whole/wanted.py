@@ -95,7 +95,7 @@ class WantedToken:
 
 
 def make_prompt_steps(
-    decoder: TracedDecoder, prompt_ids: TokenIds, prompt_mask: BoolArray, dispatch: Dispatch
+    prompt_ids: TokenIds, prompt_mask: BoolArray, num_layers: int, dispatch: Dispatch
 ) -> list[TokenStep]:
     """A step for every column of the prompts that feeds anything; the last one picks."""
     num_columns = prompt_ids.shape[1]
@@ -109,14 +109,11 @@ def make_prompt_steps(
             )
         )
         picks = column == num_columns - 1
-        num_layers = decoder.config.num_hidden_layers
         steps.append(make_prompt_step(slots, num_layers, picks=picks, dispatch=dispatch))
     return steps
 
 
-def make_token_step(
-    decoder: TracedDecoder, trace: TokenTrace, given_ids: TokenIds | None, dispatch: Dispatch
-) -> TokenStep:
+def make_token_step(trace: TokenTrace, given_ids: TokenIds | None, dispatch: Dispatch) -> TokenStep:
     """The step of a generated token; `given_ids` None = the tokens that PICK left."""
     positions = trace.attention[0].positions.tolist()
     slots = tuple(

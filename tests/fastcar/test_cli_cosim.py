@@ -21,6 +21,7 @@ import fastcar.wave_output
 from fastcar.cosim.backends.backend import RunResult, WatchdogError
 from fastcar.cosim.backends.memory_model import ChannelError, SharedMemory
 from fastcar.cosim.backends.native_backend import NativeBackend
+from fastcar.cosim.engine import LayerStart
 from fastcar.cosim.request import CosimRequest
 from fastcar.cosim.run import choose_window
 from fastcar.cosimulation import Cosimulation, cosimulate_model
@@ -261,7 +262,7 @@ def test_a_layer_that_does_not_end_is_the_one_in_the_wave_form(
     assert report["failure"] == str(error)
     assert report["runs"] == 1
     start = done[0].run.engine.hardware.last_start
-    assert start is not None
+    assert isinstance(start, LayerStart)
     assert start.layer_index == 1
     shown = read_vcd(wave)[1]["accelerator.run.instruction"]
     assert {encode(one) for one in start.program} <= set(shown)

@@ -95,7 +95,7 @@ WHOLE_LOOP_MUTANTS = (
     _bug(
         "draws",
         "a given token takes a draw",
-        "        return logits[:, : self.num_codes].argmax(axis=-1)",
+        "        return taken",
         "        self.make_noise()\n        return self.draw(logits)",
         _LOCKSTEP_TEST,
     ),

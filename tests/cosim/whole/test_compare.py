@@ -288,7 +288,7 @@ def test_cycles_and_counters_are_those_of_a_prediction(equal: Decode) -> None:
         ({"retirements": (replace(first, end_cycle=0), *rest)}, "retire end_cycle"),
         ({"counters": counters}, "counter cycles"),
     ):
-        wrong = replace(wanted, **changes)  # type: ignore[arg-type]
+        wrong = replace(wanted, **changes)
         [difference] = compare_cycles(run, wrong)
         assert difference.quantity == quantity
 

@@ -16,7 +16,9 @@ from fastcar.cosim.backends.memory_model import ChannelSettings
 from fastcar.cosim.lockstep import LockstepError
 from fastcar.cosim.program.memory_image import MemoryImage
 from fastcar.cosim.program.whole.token_step import TokenStep
+from fastcar.cosim.whole.reference import TokenTrace
 from fastcar.cosim.whole.wanted import make_token_step
+from fastcar.reference.arrays import TokenIds
 from fastcar.reference.generate import DecodeOptions, Prompts, generate
 from fastcar.reference.integer.whole.decoder import WholeDecoder
 from fastcar.reference.integer.whole.pick_engine import PickEngine
@@ -119,9 +121,12 @@ def test_static_mapping_is_compared_as_such(monkeypatch: pytest.MonkeyPatch) -> 
         decode.feed(6)
 
 
-def make_dynamic_step(*arguments: Any) -> TokenStep:
+def make_dynamic_step(
+    trace: TokenTrace, given_ids: TokenIds | None, dispatch: Dispatch
+) -> TokenStep:
     """As a compiler that forgets the mapping."""
-    return make_token_step(*arguments[:-1], Dispatch.DYNAMIC)
+    del dispatch
+    return make_token_step(trace, given_ids, Dispatch.DYNAMIC)
 
 
 @pytest.mark.parametrize("flows", [False, True])
