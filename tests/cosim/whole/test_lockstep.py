@@ -36,8 +36,14 @@ def count_opcodes(decode: Decode, opcode: Opcode) -> int:
     return sum(one.opcode == opcode for run in decode.runs for one in run.program)
 
 
-@pytest.mark.parametrize("kind", ["multi-head", "grouped-query", "multi-query"])
-@pytest.mark.parametrize(("gate", "sparse"), [("tas", None), ("input", SparseAttention(4, 2))])
+@pytest.mark.parametrize(
+    ("kind", "gate", "sparse"),
+    [
+        ("multi-head", "tas", None),
+        ("grouped-query", "input", SparseAttention(4, 2)),
+        ("multi-query", "tas", SparseAttention(5, 0)),
+    ],
+)
 def test_a_decode_is_equal_from_its_prompt_on(
     kind: str, gate: str, sparse: SparseAttention | None
 ) -> None:
