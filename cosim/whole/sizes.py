@@ -65,8 +65,6 @@ def make_memory_map(request: SizeRequest, model: ClipModel, num_positions: int) 
         raise ArgumentError("lanes", lanes, f"a divisor of head_dim = {sizes.head_dim}")
     if lanes > MAX_LANES:
         raise ArgumentError("lanes", lanes, f"at most {MAX_LANES} with scope decoder")
-    if sparse is not None and sparse.window_tokens < lanes:
-        raise ArgumentError("window", sparse.window_tokens, f"at least a word of {lanes} keys")
     num_blocks = -(-num_positions // lanes)
     needed = max(
         sum(one.num_blocks for one in list_segments(position, sparse, lanes))

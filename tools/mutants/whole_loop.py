@@ -101,10 +101,10 @@ WHOLE_LOOP_MUTANTS = (
     ),
     _bug(
         "sizes",
-        "a window below a word is built",
-        "sparse.window_tokens < lanes:",
-        "sparse.window_tokens < 1:",
-        _COMMAND_TEST,
+        "fewer blocks than a token sees",
+        "if max_blocks < needed:",
+        "if max_blocks < needed - 1:",
+        name_test_file("cosim/whole/sizes"),
     ),
     _bug(
         "statistics",
