@@ -251,8 +251,8 @@ _STATISTICS = (
     _bug(
         "report",
         "speed-up of the other mapping",
-        '_divide(dense, totals["cycles"])',
-        '_divide(dense, totals["drs_cycles"])',
+        'divide(dense, totals["cycles"])',
+        'divide(dense, totals["drs_cycles"])',
     ),
     _bug(
         "report",
