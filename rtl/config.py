@@ -139,4 +139,9 @@ TINY_DECODER = replace(TINY, attention=AttentionConfig(2, 2, 4, max_blocks=8))
 DEMO_DECODER = replace(DEMO, attention=AttentionConfig(4, 4, 32, max_blocks=128))
 """The shipped model with attention over 2,048 tokens."""
 
-PRESETS = {"tiny": TINY, "demo": DEMO}
+PRESETS = {
+    "tiny": TINY,
+    "demo": DEMO,
+    "tiny-decoder": TINY_DECODER,
+    "demo-decoder": DEMO_DECODER,
+}

@@ -40,8 +40,9 @@ def export(
             has other sizes.
         tokens: .npz file with integer arrays prompt_ids [B, P], forced_ids [B, S].
         tokens_per_frame: N of the file; given together with `tokens`.
-        preset: sizes of the accelerator, "tiny" or "demo"; None = demo for the shipped model,
-            else those of the checkpoint.
+        preset: sizes of the accelerator, "tiny" or "demo", or "tiny-decoder" or "demo-decoder", the
+            same with an attention phase; None = demo for the shipped model, else those of the
+            checkpoint.
         cores: C, without a preset, 1 to 32; None = 2.
         lanes: L, multipliers of a core, without a preset, a power of two from 4 on; None = 16,
             fewer for a smaller model.

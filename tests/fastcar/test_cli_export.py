@@ -99,7 +99,7 @@ def test_what_is_the_users_is_refused_or_kept(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--preset", "huge"), ("--preset", "huge", "tiny", "demo")),
+        (("--preset", "huge"), ("--preset", "huge", "tiny", "demo", "demo-decoder")),
         (("--preset", "tiny", "--slots", 5), ("slots = 5", "from 1 to 4")),
         (("--preset", "tiny", "--latency", 0), ("latency = 0", "from 1 to 1000")),
         (("--preset", "tiny", "--layer", 1), ("layer = 1", "from 0 to 0")),

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
-from fastcar.rtl.config import DEMO, PRESETS, TINY
+from fastcar.rtl.config import DEMO, DEMO_DECODER, PRESETS, TINY, TINY_DECODER
 
 
 @given(num_values=st.integers(1, 10_000), log2_lanes=st.integers(2, 7))
@@ -23,7 +23,14 @@ def test_words_hold_all_values_and_no_word_is_empty(num_values: int, log2_lanes:
 def test_demo_is_the_shipped_model() -> None:
     assert (DEMO.hidden_words, DEMO.intermediate_words, DEMO.query_words) == (8, 22, 8)
     assert (DEMO.beat_bytes, DEMO.beat_bits, DEMO.word_bits) == (16, 128, 256)
-    assert PRESETS == {"tiny": TINY, "demo": DEMO}
+    assert {name: PRESETS[name] for name in ("tiny", "demo")} == {"tiny": TINY, "demo": DEMO}
+
+
+def test_decoders_are_the_others_with_attention() -> None:
+    decoders = [PRESETS["tiny-decoder"], PRESETS["demo-decoder"]]
+    assert decoders == [TINY_DECODER, DEMO_DECODER]
+    assert [replace(one, attention=None) for one in decoders] == [TINY, DEMO]
+    assert {*PRESETS} == {"tiny", "demo", "tiny-decoder", "demo-decoder"}
 
 
 @pytest.mark.parametrize(

@@ -34,11 +34,17 @@ class MemoryKind(StrEnum):
     """Read-only memory: block RAM."""
     QUEUE = "queue"
     """Instructions or measures that wait, a few entries: LUTs."""
+    STATE = "state"
+    """What attention keeps of heads, sums or slots, from cycle to cycle and few of each: LUTs."""
 
 
 ENDINGS = {
-    MemoryKind.SCRATCHPAD: tuple(f"_buffer_{buffer.name.lower()}" for buffer in Buffer),
+    MemoryKind.SCRATCHPAD: (
+        *(f"_buffer_{buffer.name.lower()}" for buffer in Buffer),
+        "_score_buffer",
+    ),
     MemoryKind.QUEUE: ("_queue_memory", "_measures"),
+    MemoryKind.STATE: ("_exponents", "_totals", "_results", "_accumulators", "_tokens"),
 }
 """How the names of memories that can be written end."""
 

@@ -39,7 +39,7 @@ def describe_memories(module: Json, memories: tuple[Memory, ...]) -> Json:
 def list_memory_violations(memories: Json) -> Iterator[str]:
     """Scratchpads and tables that are not in block RAM alone."""
     for name, one in memories.items():
-        if one["kind"] == MemoryKind.QUEUE:
+        if one["kind"] in (MemoryKind.QUEUE, MemoryKind.STATE):
             continue
         wrong = {kind: count for kind, count in one["cells"].items() if kind not in BLOCK_RAMS}
         if wrong or not one["cells"]:

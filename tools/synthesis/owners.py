@@ -24,7 +24,12 @@ from fastcar.rtl.core import make_core
 from fastcar.rtl.core_ports import CoreInputs, CoreOutputs
 
 RTL_FOLDER = Path(fastcar.rtl.core.__file__).parent
-HELPERS = frozenset({"assertions", "circuits", "instruction", "lanes", "registers"})
+HELPERS = frozenset(
+    {
+        *("assertions", "circuits", "instruction", "lanes", "registers"),
+        *("companions", "formats", "lane_counter"),
+    }
+)
 """Files of small circuits that belong to the unit that asks for them."""
 COMMON = "common"
 """Stands for a core where a net belongs to none."""
@@ -36,7 +41,7 @@ class Owner:
 
     Attributes:
         core: `core0` and so on, or `COMMON`.
-        unit: stem of the file in rtl/.
+        unit: stem of the file in rtl/ or rtl/attention/.
     """
 
     core: str
@@ -96,7 +101,7 @@ def _find_unit() -> str:
     frame = sys._getframe(2)
     while True:
         path = Path(frame.f_code.co_filename)
-        if path.parent == RTL_FOLDER and path.stem not in HELPERS:
+        if path.is_relative_to(RTL_FOLDER) and path.stem not in HELPERS:
             return path.stem
         if frame.f_back is None:
             raise RuntimeError("a net was made outside of rtl/")

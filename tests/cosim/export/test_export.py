@@ -33,7 +33,13 @@ from tests.simulators import QUICK_BUILDS, needs_icarus, needs_verilator
 
 ROOT = Path(__file__).parents[3]
 COCOTB_FILES = (TEST_FILE, BENCH_FILE)
-PRESETS_AS_TESTED = ["tiny", pytest.param("demo", marks=pytest.mark.slow)]
+PRESETS_AS_TESTED = [
+    "tiny",
+    *(
+        pytest.param(preset, marks=pytest.mark.slow)
+        for preset in ("demo", "tiny-decoder", "demo-decoder")
+    ),
+]
 
 
 @cache
@@ -152,7 +158,7 @@ def test_the_source_decides_what_is_recorded() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"preset": "huge"}, r"^preset = 'huge': must be one of tiny, demo$"),
+        ({"preset": "huge"}, r"^preset = 'huge': must be one of tiny, demo, tiny-\w+, demo-\w+$"),
         ({"num_slots": 0}, r"^slots = 0: must be from 1 to 32$"),
         ({"preset": "tiny", "num_slots": 5}, r"^slots = 5: "),
         ({"latency_cycles": 0}, r"^latency = 0: must be from 1 to 1000$"),

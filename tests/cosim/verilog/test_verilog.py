@@ -35,7 +35,10 @@ from fastcar.rtl.config import PRESETS, TINY, TINY_DECODER
 from tests.simulators import needs_verilator
 
 ROOT = Path(__file__).parents[3]
-PRESETS_AS_TESTED = ["tiny", pytest.param("demo", marks=pytest.mark.slow)]
+PRESETS_AS_TESTED = [
+    *("tiny", "tiny-decoder"),
+    *(pytest.param(preset, marks=pytest.mark.slow) for preset in ("demo", "demo-decoder")),
+]
 
 
 @pytest.fixture(scope="module")
