@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyrtl
@@ -40,14 +41,35 @@ WAIVERS = (
         "Signal is not used: 'net_*'",
         "PyRTL's shifter pads for stages that a constant switches off; named signals are all used",
     ),
+    (
+        "UNUSEDSIGNAL",
+        "Signal is not used: 'core*_datapath_weighting_is_done'",
+        "the end of CONTEXT is declared with what goes to the result path, which does not need it",
+    ),
+    (
+        "UNSIGNED",
+        "Comparison is constant due to unsigned arithmetic*",
+        "lane 0 of a block is compared like every other lane, and lies behind no lane",
+    ),
+    (
+        "CMPCONST",
+        "Comparison is constant due to limited range*",
+        "likewise the last of 32 lanes, which lies before no lane",
+    ),
 )
 """What Verilator's -Wall may say about the module: rule, text, reason."""
 
 MIN_SELECTED_BITS = 2
 """Of a wire of which a bit is selected."""
 
-_COUNTED_NAME = re.compile(r"\b(tmp|const_|assertion)(\d+)\b|\bconst_(\d+)(?=_\d+\b)")
+_OPERAND = "operand_"
+"""In front of the name of a wire that has to be declared."""
+_COUNTED_NAME = re.compile(
+    rf"\b(?:{_OPERAND})?(tmp|const_|assertion)(\d+)\b|\bconst_(\d+)(?=_\d+\b)"
+)
 _NEW_NAMES = {"tmp": "net_", "const_": "constant_", "assertion": "assertion_"}
+ARITHMETIC, EXTENDED = "+-*", "x~&|^n"
+"""Operators: whose results may be wider than operands; whose operands Verilog then extends."""
 _WIRE = re.compile(r"^    wire\[\d+:0\] (\w+);$", re.MULTILINE)
 _PORT_LINE = re.compile(r"^    (input|output)\b")
 
@@ -145,9 +167,10 @@ def _format_range(num_bits: int) -> str:
 
 def _list_body(block: pyrtl.Block) -> Iterator[str]:
     """Everything between PyRTL's port declarations and its endmodule."""
-    text = io.StringIO()
-    pyrtl.output_to_verilog(text, add_reset=False, block=block)
-    lines = _renumber(_narrow(text.getvalue(), block)).split("\n")
+    text, widths = io.StringIO(), _find_used_bits(block)
+    with _declaring_operands(block, widths):
+        pyrtl.output_to_verilog(text, add_reset=False, block=block)
+    lines = _renumber(_narrow(text.getvalue(), widths)).split("\n")
     first = next(place for place, line in enumerate(lines) if line.startswith("module "))
     power_up = dict(_declare_power_up(block))
     for line in lines[first + 1 : lines.index("endmodule")]:
@@ -165,8 +188,8 @@ def _declare_power_up(block: pyrtl.Block) -> Iterator[tuple[str, tuple[str, ...]
             yield f"    reg{size} {register.name};", (f"    initial {register.name} = {value};",)
 
 
-def _narrow(text: str, block: pyrtl.Block) -> str:
-    """Declare sums and products without the upper bits that no one reads.
+def _find_used_bits(block: pyrtl.Block) -> dict[str, int]:
+    """Widths of sums and products, by name, without the upper bits that no one reads.
 
     The lower bits of a sum, difference or product depend on the lower bits of its operands alone.
     A result does not become narrower than its operands, so nothing is truncated silently; nor
@@ -176,10 +199,41 @@ def _narrow(text: str, block: pyrtl.Block) -> str:
     widths = {}
     for wire, net in sources.items():
         reading = readers.get(wire, [])
-        if net.op not in "+-*" or not reading or any(one.op != "s" for one in reading):
+        if net.op not in ARITHMETIC or not reading or any(one.op != "s" for one in reading):
             continue
         used = 1 + max(bit for one in reading for bit in one.op_param)
         widths[wire.name] = max(MIN_SELECTED_BITS, used, *(len(operand) for operand in net.args))
+    return widths
+
+
+@contextmanager
+def _declaring_operands(block: pyrtl.Block, widths: dict[str, int]) -> Iterator[None]:
+    """Let PyRTL declare what a wider result is computed from, by a name that it has meanwhile.
+
+    Written inside of a sum, an operand would be computed with the width of the sum: a complement
+    would get other upper bits, and linters mind what a condition chooses from.
+    """
+    sources, _ = block.net_connections()
+    renamed = {
+        wire: wire.name
+        for (result,), operands in ((net.dests, net.args) for net in block.logic_subset(ARITHMETIC))
+        for wire in operands
+        if wire in sources
+        and sources[wire].op in EXTENDED
+        and wire.name.startswith("tmp")
+        and len(wire) < widths.get(result.name, len(result))
+    }
+    for wire, name in renamed.items():
+        wire.name = f"{_OPERAND}{name}"
+    try:
+        yield
+    finally:
+        for wire, name in renamed.items():
+            wire.name = name
+
+
+def _narrow(text: str, widths: dict[str, int]) -> str:
+    """Declare sums and products with these widths."""
 
     def declare(match: re.Match[str]) -> str:
         name = match[1]

@@ -17,7 +17,9 @@ _WORD = re.compile(r'(?:"(?:\\.|[^"\\])*"|[^ "])+')
 """What has no space outside of a string."""
 _PARENTHESES = re.compile(r"\({64}(?=\()")
 """A sum of many lanes begins with as many of them."""
-_CONTINUED = re.compile(r"\n(?:    )*  (?! )")
+_INDEX = re.compile(r"\w\[(?=\(?[a-z])")
+"""A word that is too long for a line breaks behind the bracket of an index that has a name."""
+_CONTINUED = re.compile(r"(\[?)\n(?:    )*  (?! )")
 
 
 def break_lines(text: str) -> str:
@@ -26,6 +28,9 @@ def break_lines(text: str) -> str:
     >>> text = break_lines("    assign sum = " + " + ".join(["addend"] * 40) + ";\n")
     >>> len(text.splitlines()), max(len(line) for line in text.splitlines()) <= 120
     (4, True)
+    >>> print(break_lines(f"    {'memory' * 12}[{'address' * 9}_q] <= word;"))  # doctest: +ELLIPSIS
+        memory...memory[
+          address...address_q] <= word;
     """
     return "\n".join(part for line in text.split("\n") for part in _break_line(line))
 
@@ -36,7 +41,7 @@ def join_lines(text: str) -> str:
     >>> join_lines("    assign sum =\n      (left + right);\n")
     '    assign sum = (left + right);\n'
     """
-    return _CONTINUED.sub(" ", text)
+    return _CONTINUED.sub(lambda match: match[1] or " ", text)
 
 
 def _break_line(line: str) -> Iterator[str]:
@@ -52,4 +57,7 @@ def _break_line(line: str) -> Iterator[str]:
             part = f"{indent}  {word}"
         else:
             part = f"{part} {word}" if part else f"{indent}{word}"
+        while len(part) > MAX_LINE_CHARACTERS and (index := _INDEX.search(part)):
+            yield part[: index.end()]
+            part = f"{indent}  {part[index.end() :]}"
     yield part

@@ -35,10 +35,7 @@ ROOT = Path(__file__).parents[3]
 COCOTB_FILES = (TEST_FILE, BENCH_FILE)
 PRESETS_AS_TESTED = [
     "tiny",
-    *(
-        pytest.param(preset, marks=pytest.mark.slow)
-        for preset in ("demo", "tiny-decoder", "demo-decoder")
-    ),
+    *(pytest.param(preset, marks=pytest.mark.slow) for preset in PRESETS if preset != "tiny"),
 ]
 
 

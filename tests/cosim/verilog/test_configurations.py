@@ -24,6 +24,7 @@ from fastcar.cosim.verilog.verilog import (
 from fastcar.cosim.verilog.verilog_lines import MAX_LINE_CHARACTERS
 from fastcar.proofs.formal.control import export_once
 from fastcar.proofs.formal.registry import get_task, list_tasks
+from fastcar.rtl.attention.config import AttentionConfig
 from fastcar.rtl.channel import NUM_BEATS_BITS
 from fastcar.rtl.config import (
     MAX_CORES,
@@ -32,8 +33,10 @@ from fastcar.rtl.config import (
     MAX_SLOTS,
     MIN_LANES,
     TINY,
+    TINY_DECODER,
     AcceleratorConfig,
 )
+from fastcar.strategies import accelerator_configs
 from tests.examples import examples
 from tests.simulators import HAS_ICARUS, HAS_VERILATOR, needs_icarus, needs_slang, needs_verilator
 
@@ -50,8 +53,18 @@ SMALL = {
     "vectors of one word": AcceleratorConfig(1, 16, 4, 16, 16, 16),
     "one long vector": AcceleratorConfig(1, MIN_LANES, 3, 1, LARGEST_SIZE, 1, MAX_QUEUE_DEPTH),
     "more cores than slots": AcceleratorConfig(3, MIN_LANES, 1, 5, 1, 9, 4),
+    "least attention": AcceleratorConfig(1, MIN_LANES, 1, 1, 1, 8, 2, AttentionConfig(1, 1, 8, 1)),
 }
-LARGE = {"all maxima": MAXIMA, "most lanes": replace(MINIMA, num_lanes=MAX_LANES)}
+LARGE = {
+    "all maxima": MAXIMA,
+    "most lanes": replace(MINIMA, num_lanes=MAX_LANES),
+    "attention of most lanes": AcceleratorConfig(
+        1, 32, 3, 40, 33, 64, 4, AttentionConfig(2, 1, 32, 3)
+    ),
+    "most query heads": AcceleratorConfig(
+        1, MIN_LANES, 2, 8, 12, 480, 2, AttentionConfig(60, 1, 8, 2)
+    ),
+}
 EXTREMES = [
     *(pytest.param(config, id=name) for name, config in SMALL.items()),
     *(pytest.param(one, id=name, marks=pytest.mark.nightly) for name, one in LARGE.items()),
@@ -112,11 +125,20 @@ def test_slang_takes_every_configuration(config: AcceleratorConfig) -> None:
     check_lines(text)
 
 
+@needs_slang
+@examples(day=2, night=100)
+@given(accelerator_configs(has_attention=True, max_cores=2))
+def test_slang_takes_attention_of_every_size(config: AcceleratorConfig) -> None:
+    text = export_verilog(config).text
+    assert complain(text) == []
+    check_lines(text)
+
+
 @pytest.mark.nightly
 @needs_icarus
 @needs_verilator
 @examples(day=4, night=200)
-@given(config=draw_config())
+@given(config=draw_config() | accelerator_configs(has_attention=True, max_cores=2, max_lanes=32))
 def test_simulators_take_every_configuration(
     config: AcceleratorConfig, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -136,7 +158,10 @@ def test_simulators_take_the_extremes(config: AcceleratorConfig, tmp_path: Path)
     check_with_programs(export_verilog(config).text, tmp_path)
 
 
-@pytest.mark.parametrize("config", [*SMALL.values(), TINY])
+CONTROLS = [*SMALL.values(), TINY, pytest.param(TINY_DECODER, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("config", CONTROLS)
 def test_control_is_proven_of_the_exported_text(config: AcceleratorConfig) -> None:
     assert export_once(config) == export_verilog(config).text
 
