@@ -39,6 +39,11 @@ def replace_once(text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
+def _change_source(module_name: str, old: str, new: str) -> str:
+    """Text of a module with one replacement."""
+    return replace_once(inspect.getsource(importlib.import_module(module_name)), old, new)
+
+
 @contextmanager
 def planted(module_name: str, old: str, new: str) -> Iterator[None]:
     """While open, functions of a module of `rtl` are those of its text with one replacement.
@@ -50,7 +55,7 @@ def planted(module_name: str, old: str, new: str) -> Iterator[None]:
         ArgumentError: `old` does not stand in the module's text exactly once.
     """
     original = importlib.import_module(module_name)
-    source = replace_once(inspect.getsource(original), old, new)
+    source = _change_source(module_name, old, new)
     changed = types.ModuleType(module_name)
     # Dataclasses look up their module by name: the original one is there.
     exec(compile(source, module_name, "exec"), changed.__dict__)
@@ -78,7 +83,13 @@ def planted(module_name: str, old: str, new: str) -> Iterator[None]:
 def make_planted(
     make_design: Callable[[], str], module_name: str, old: str, new: str
 ) -> Callable[[], str]:
-    """`make_design` with a bug in a module of `rtl`; see `planted`."""
+    """`make_design` with a bug in a module of `rtl`; see `planted`.
+
+    Raises:
+        ArgumentError: `old` does not stand in the module's text exactly once; said at once, so that
+            no list of tasks has a bug that cannot be planted.
+    """
+    _change_source(module_name, old, new)
 
     def make() -> str:
         with planted(module_name, old, new):

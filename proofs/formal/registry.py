@@ -21,6 +21,8 @@ MODULES = (
     "read_channel",
     "write_channel",
     "rms_norm",
+    "running_maximum",
+    "reciprocal",
     "reset",
 )
 """Modules of this package that have `list_tasks`, in the order of the document."""

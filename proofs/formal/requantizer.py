@@ -2,6 +2,8 @@
 
 Two tasks, cut at the registers of the partial products, and together all inputs: first the
 products, then everything behind them for any products. So no solver has to look into a multiplier.
+What stands behind them is proven as it is built without attention and, by a third task, as it is
+built with it; the products are the same text.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from fastcar.proofs.formal.task import FormalTask, Method
 from fastcar.proofs.formal.unit import Unit
 from fastcar.proofs.formal.unit_task import UnitBug, make_unit_task, read_body
 from fastcar.rtl import requantizer
+from fastcar.rtl.attention.formats import LOGIT_BITS
 from fastcar.rtl.config import TINY
 from fastcar.rtl.lanes import ACCUMULATOR_BITS
 from fastcar.rtl.requantizer import PART_BITS, SHIFT_BITS, RequantizerInputs, make_requantizer
@@ -61,12 +64,34 @@ ROUNDING_BUGS = (
         "(is_wide | ~pyrtl.and_all_bits(upper))",
     ),
 )
+MOVING_BUGS = (
+    UnitBug(
+        "the coarse shift does not go with its value",
+        MODULE,
+        'steps = delay(steps, PRODUCT_CYCLES, f"{name}_steps")',
+        'steps = delay(steps, PRODUCT_CYCLES - 1, f"{name}_steps")',
+    ),
+    UnitBug(
+        "a narrow result may be -128",
+        MODULE,
+        "narrow_limits = _find_limits(halves, sign, is_wide, MAX_BYTE)",
+        "narrow_limits = (*_find_limits(halves, sign, is_wide, MAX_BYTE)[:3], "
+        "pyrtl.Const(-128, ACTIVATION_BITS, signed=True))",
+    ),
+    UnitBug(
+        "a logit loses its highest bits",
+        MODULE,
+        "max(NARROW_BITS, wide_bits + (1 << FINE_SHIFT_BITS))",
+        "max(NARROW_BITS, wide_bits)",
+    ),
+)
 
 
 def list_tasks() -> Iterator[FormalTask]:
-    """Product and rounding, for the widths of the accelerator."""
+    """Product and rounding, for the widths of the accelerator; rounding with attention."""
     yield make_product_task()
     yield make_rounding_task()
+    yield make_moving_task()
 
 
 def build(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
@@ -85,6 +110,18 @@ UNIT = Unit(
         "shift": SHIFT_BITS,
     },
     {"valid": 1, "result": 16},
+)
+
+
+def build_moving(wires: dict[str, pyrtl.WireVector]) -> dict[str, pyrtl.WireVector]:
+    """The unit as the result path builds it with attention."""
+    return vars(make_requantizer("unit", RequantizerInputs(**wires), True, LOGIT_BITS))
+
+
+MOVING = Unit(
+    build_moving,
+    {**UNIT.inputs, "is_narrow": 1},
+    {"is_coming": 1, "valid": 1, "result": 16, "wide": LOGIT_BITS},
 )
 CONFIGURATION = f"{ACCUMULATOR_BITS} x {MANTISSA_BITS} bits, shift {SHIFT_BITS} bits"
 
@@ -142,6 +179,37 @@ def make_rounding_task() -> FormalTask:
         constants={"LATENCY": latency, "TAIL": tail_cycles, "PART_BITS": PART_BITS},
         bugs=ROUNDING_BUGS,
         shown=("valid", "clear", *PRODUCTS, "shift", "out_valid", "out_result", "expected"),
+        free=PRODUCTS,
+        solver="bitwuzla",
+    )
+
+
+def make_moving_task() -> FormalTask:
+    """From any partial products to both results, as the unit is built with attention."""
+    latency = requantizer.latency_cycles(TINY)
+    tail_cycles = latency - 1
+    return make_unit_task(
+        MOVING,
+        "requantizer_moving_checker",
+        read_body("requantizer_moving"),
+        name="requantizer moving",
+        claim="the same with a shift of its own for every value, results that are limited to "
+        "-127 .. 127 where they are narrow, and a result of 24 bits without a limit, exact where "
+        "it fits",
+        configuration=f"{CONFIGURATION}, {LOGIT_BITS} bits without a limit",
+        depth_cycles=latency,
+        argument="as above; narrow is looked at in the cycle before the result",
+        delays=dict.fromkeys(PRODUCTS, tail_cycles)
+        | dict.fromkeys(("valid", "clear", "shift"), latency)
+        | {"is_narrow": 1},
+        constants={
+            "LATENCY": latency,
+            "TAIL": tail_cycles,
+            "PART_BITS": PART_BITS,
+            "WIDE_BITS": LOGIT_BITS,
+        },
+        bugs=MOVING_BUGS,
+        shown=(*PRODUCTS, "shift", "is_narrow", "out_result", "out_wide", "expected", "quotient"),
         free=PRODUCTS,
         solver="bitwuzla",
     )

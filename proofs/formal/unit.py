@@ -62,6 +62,17 @@ class Unit:
             widths[name] = int(found[1] or 0) + 1
         return widths
 
+    def read_word_bits(self, memory: str) -> int:
+        """Width of the words of a memory that can be written, as exported.
+
+        Raises:
+            ArgumentError: there is no such memory.
+        """
+        found = re.search(rf"^ *reg\[(\d+):0\] {memory}\[\d+:0\];", self.export(), re.MULTILINE)
+        if found is None:
+            raise ArgumentError("memory", memory, f"one of the unit {DESIGN}")
+        return int(found[1]) + 1
+
 
 def make_unit(
     make: Callable[[Any], Any],

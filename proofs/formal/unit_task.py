@@ -114,17 +114,22 @@ def make_unit_task(
     shown: tuple[str, ...] = (),
     free: tuple[str, ...] = (),
     visible: tuple[str, ...] = (),
+    memories: tuple[tuple[str, int], ...] = (),
     is_quick: bool = False,
     solver: str = "z3",
     limit_seconds: float = 200,
 ) -> FormalTask:
     """A task about a unit alone, with a checker of this body, `delays` and `constants`.
 
-    The cuts and what is read beside the outputs (`free`, `visible`) are registers of the unit. The
-    obligations expected are those that the checker's text has. All else is as in `FormalTask`.
+    The cuts and what is read beside the outputs (`free`, `visible`) are registers of the unit, and
+    every word of `memories` is read, as `<memory>_<i>`. The obligations expected are those that the
+    checker's text has. All else is as in `FormalTask`.
     """
     widths = unit.read_register_bits(*free, *visible)
     cut, seen = ({name: widths[name] for name in names} for names in (free, visible))
+    for memory, num_words in memories:
+        word_bits = unit.read_word_bits(memory)
+        seen |= {f"{memory}_{word}": word_bits for word in range(num_words)}
     checker = make_checker(top, unit, body, delays, constants, cut, seen)
     kinds = count_obligations(checker)
     return FormalTask(
@@ -142,7 +147,8 @@ def make_unit_task(
         num_covers=kinds["cover"],
         cover_depth_cycles=max(12, depth_cycles + 2),
         free=free,
-        visible=visible,
+        visible=tuple(name for name in seen),
+        memories=memories,
         bugs=tuple(
             PlantedBug(
                 bug.name,

@@ -11,9 +11,11 @@ import pytest
 
 from fastcar.proofs.formal import (
     read_channel,
+    reciprocal,
     requantizer,
     reset,
     rms_norm,
+    running_maximum,
     saturating_add,
     score_unit,
     silu_multiply,
@@ -25,7 +27,7 @@ from fastcar.proofs.formal.run import run_task
 from fastcar.proofs.formal.task import FormalTask
 from fastcar.reference.tables import RSQRT_TABLE
 
-QUICK = ("read channel", "requantizer products", "saturating add")
+QUICK = ("read channel", "requantizer products", "saturating add", "reciprocal divisor")
 MODULES = (
     requantizer,
     silu_table,
@@ -35,6 +37,8 @@ MODULES = (
     read_channel,
     write_channel,
     rms_norm,
+    running_maximum,
+    reciprocal,
     reset,
 )
 

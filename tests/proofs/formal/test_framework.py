@@ -124,7 +124,7 @@ def test_a_planted_bug_leaves_with_its_context() -> None:
 
 def test_a_bug_must_stand_once() -> None:
     with pytest.raises(ArgumentError, match=r"^old = .*exactly once"):
-        make_planted(make_design, "fastcar.rtl.scheduler", "no such text", "")()
+        make_planted(make_design, "fastcar.rtl.scheduler", "no such text", "")
 
 
 @pytest.mark.parametrize(

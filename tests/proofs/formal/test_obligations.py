@@ -18,6 +18,7 @@ OBLIGATIONS = {
     "progress": (10, 1, 5),
     "requantizer products": (3, 0, 1),
     "requantizer rounding": (2, 0, 2),
+    "requantizer moving": (4, 0, 3),
     "silu magnitude": (1, 0, 1),
     "silu entry": (2, 0, 1),
     "silu step": (1, 0, 1),
@@ -32,6 +33,9 @@ OBLIGATIONS = {
     "rms norm entry": (2, 0, 1),
     "rms norm step": (2, 0, 1),
     "rms norm mantissa": (1, 1, 1),
+    "running maximum": (11, 4, 3),
+    "reciprocal divisor": (3, 0, 2),
+    "reciprocal division": (5, 2, 2),
     "reset": (36, 1, 5),
 }
 """Assertions, assumptions, covers; whoever changes a checker changes them knowingly."""
