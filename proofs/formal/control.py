@@ -14,7 +14,14 @@ from functools import cache
 from fastcar.cosim.verilog.verilog import MODULE_NAME, export_verilog
 from fastcar.rtl.circuits import CORE_BITS
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.instruction import FIELD_BITS, FIELDS, INSTRUCTION_BITS, Opcode, Predicate
+from fastcar.rtl.instruction import (
+    FIELD_BITS,
+    FIELDS,
+    INSTRUCTION_BITS,
+    Opcode,
+    Predicate,
+    list_opcodes,
+)
 from fastcar.rtl.instruction_form import DISPATCHER_OPCODES, FORM_BITS, Form
 
 _FAULTS = (
@@ -77,7 +84,7 @@ def name_free_cores(config: AcceleratorConfig) -> dict[str, int]:
         "queue_has_any_q": 1,
         "sequencer_is_running_q": 1,
         "sequencer_instruction_q": INSTRUCTION_BITS,
-        "sequencer_marks_q": max(Opcode) + 1,
+        "sequencer_marks_q": max(list_opcodes(config)) + 1,
         "is_done": 1,
         "retirement_valid_q": 1,
         "error_valid_q": 1,
@@ -145,11 +152,11 @@ def name_visible(config: AcceleratorConfig) -> dict[str, int]:
     return wires | {f"core{core}_instruction_valid": 1 for core in range(config.num_cores)}
 
 
-def _declare_form() -> Iterator[str]:
+def _declare_form(config: AcceleratorConfig) -> Iterator[str]:
     """Names for what the dispatcher decoded, and whether it agrees with the instruction."""
     for place, member in enumerate(fields(Form)):
         yield f"wire form_{member.name} = dispatcher_form_q[{place}];"
-    known = " | ".join(f"(held_opcode == {opcode.name})" for opcode in Opcode)
+    known = " | ".join(f"(held_opcode == {opcode.name})" for opcode in list_opcodes(config))
     flags = " & ".join(
         f"(form_is_{one.name.lower()} == (held_{kind} == {one.name}))"
         for kind, ones in (("opcode", DISPATCHER_OPCODES), ("predicate", _ROUTING_PREDICATES))
@@ -250,7 +257,7 @@ def make_frame(
             f"wire {get_range(num_bits)}held_{name} = {slice_field(word, name)};"
             for name, num_bits in FIELDS
         ),
-        *_declare_form(),
+        *_declare_form(config),
         "(* anyconst *) reg [4:0] any_slot;",
         "wire [4:0] slot = any_slot % B;",
         f"wire [B-1:0][4:0] mappings = {{{mappings}}};",

@@ -16,7 +16,7 @@ from fastcar.proofs.formal.control import name_owed, name_visible
 from fastcar.proofs.formal.control_task import Bug, ControlProof
 from fastcar.proofs.formal.task import FormalTask
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.instruction import INSTRUCTION_BITS, Opcode
+from fastcar.rtl.instruction import INSTRUCTION_BITS, list_opcodes
 
 _FREE = {
     "done_now": ("is_done", 1),
@@ -25,12 +25,16 @@ _FREE = {
     "error_now": ("error_valid_q", 1),
     "head": ("queue_head_q", INSTRUCTION_BITS),
     "running_instruction": ("sequencer_instruction_q", INSTRUCTION_BITS),
-    "running_marks": ("sequencer_marks_q", max(Opcode) + 1),
 }
-"""Wires of a core that are cut, by the name that the checker gives them."""
+"""Wires of a core that are cut in every accelerator, by the name that the checker gives them."""
 
 
 MANY_CORES = 8
+
+
+def _get_free(config: AcceleratorConfig) -> dict[str, tuple[str, int]]:
+    """Wires of a core that are cut, by the name that the checker gives them."""
+    return _FREE | {"running_marks": ("sequencer_marks_q", max(list_opcodes(config)) + 1)}
 
 
 def _get_read(config: AcceleratorConfig) -> dict[str, tuple[str, int]]:
@@ -51,7 +55,7 @@ def _name_free(config: AcceleratorConfig) -> dict[str, int]:
     free = {
         f"core{core}_{name}": num_bits
         for core in range(config.num_cores)
-        for name, num_bits in _FREE.values()
+        for name, num_bits in _get_free(config).values()
     }
     decided = {"score_unit_head_is_decided_q": 1, "score_unit_head_computes_q": 1}
     return free | decided | name_owed(config)
@@ -80,7 +84,7 @@ def _declare(config: AcceleratorConfig) -> str:
         f"localparam DEPTH = {config.queue_depth};",
         f"wire arriving = {' | '.join(_name_arriving(config))};",
     ]
-    for name, (wire, num_bits) in (_FREE | _get_read(config)).items():
+    for name, (wire, num_bits) in (_get_free(config) | _get_read(config)).items():
         of_cores = [f"core{core}_{wire}" for core in reversed(range(config.num_cores))]
         bits = f"[{num_bits - 1}:0]" if num_bits > 1 else ""
         lines.append(f"wire [C-1:0]{bits} {name} = {{{', '.join(of_cores)}}};")

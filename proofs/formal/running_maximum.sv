@@ -48,8 +48,8 @@ always @(posedge clk) begin
     head_holds: assume (age == 0 || !is_ended || head == head_before[1]);
     restart_holds: assume (age == 0 || !is_ended || is_restart == is_restart_before[1]);
 
-    if (has_begun) invariant_largest: assert ($signed(unit_largest_q) == largest_then);
-    if (has_begun) invariant_range: assert (is_octave(largest_then));
+    invariant_largest: assert (!has_begun || $signed(unit_largest_q) == largest_then);
+    invariant_range: assert (!has_begun || is_octave(largest_then));
     if (age >= 6) comes: assert (out_is_coming == (is_last_before[3] && !(|clear_before)));
     if (is_written) is_maximum: assert (exponent == following_then);
     if (is_written) is_kept: assert (word == exponent);
