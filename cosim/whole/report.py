@@ -31,7 +31,7 @@ def build_decoder_report(cosim: DecoderCosim, failure: FastCarError | None = Non
         "scope": "decoder",
         "equal": failure is None,
         "failure": None if failure is None else str(failure),
-        "difference": asdict(failure.difference) if isinstance(failure, LockstepError) else None,
+        "difference": _describe_difference(failure),
         "request": {
             **describe_request(cosim),
             "temperature": cosim.request.temperature,
@@ -77,6 +77,12 @@ def build_decoder_report(cosim: DecoderCosim, failure: FastCarError | None = Non
 
 
 _LAYER_SUMS = "attention", "mlp", "computed", "replayed"
+
+
+def _describe_difference(failure: FastCarError | None) -> Report | None:
+    if not isinstance(failure, LockstepError):
+        return None
+    return {"token": failure.run.token_index, **asdict(failure.difference)}
 
 
 def _describe_cycles(cosim: DecoderCosim) -> Report:

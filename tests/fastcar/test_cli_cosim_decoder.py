@@ -204,7 +204,9 @@ def test_a_difference_ends_with_1_and_is_told(
     assert not report["equal"]
     assert list_undocumented(report, "cosim_schema.md") == []
     difference = report["difference"]
-    assert (difference["section"], difference["slot"], difference["layer"]) == ("pick", 1, None)
+    assert [difference[name] for name in ("token", "layer", "section", "slot", "hardware")] == [
+        *(5, None, "pick", 1, 9999)
+    ]
     assert list_files(tmp_path) == ["a.json", "a.png"]
 
 
