@@ -1,6 +1,6 @@
 """Write docs/signoff_simulators.json: five simulators compared at every pin, and cocotb's tests.
 
-python -m tools.simulators               # presets tiny and demo, about 15 minutes
+python -m tools.simulators               # all presets, about half an hour
 python -m tools.simulators --quick       # tiny and few programs
 
 The stimulus is recorded on the native simulator. PyRTL's plays it back, and all others are compared
@@ -46,9 +46,14 @@ from tools.paths import DOCS
 
 Json = dict[str, Any]
 REPORT = DOCS / "signoff_simulators.json"
-NUM_PROGRAMS = {"tiny": 1000, "demo": 60}
+NUM_PROGRAMS = {"tiny": 1000, "demo": 60, "tiny-decoder": 300, "demo-decoder": 20}
 QUICK_PROGRAMS = {"tiny": 20}
-COCOTB_RUNS = (("tiny", "icarus"), ("tiny", "verilator"), ("demo", "icarus"))
+COCOTB_RUNS = (
+    ("tiny", "icarus"),
+    ("tiny", "verilator"),
+    ("demo", "icarus"),
+    ("tiny-decoder", "icarus"),
+)
 QUICK_COCOTB_RUNS = (("tiny", "icarus"),)
 """Presets and simulators of the cocotb tests."""
 PLANTED_PRESET = "tiny"

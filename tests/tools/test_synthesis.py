@@ -15,7 +15,8 @@ import pytest
 from fastcar.cosim.verilog.verilog import export_verilog
 from fastcar.cosim.verilog.verilog_lines import join_lines
 from fastcar.cosim.verilog.verilog_ports import Port
-from fastcar.rtl.config import TINY
+from fastcar.rtl import attention
+from fastcar.rtl.config import TINY, TINY_DECODER
 from tools.synthesis import netlist, runs, timing
 from tools.synthesis.__main__ import main
 from tools.synthesis.cache import compute_digest, get_cache_folder, load_or_run
@@ -28,7 +29,7 @@ from tools.synthesis.mapping import (
     list_memory_violations,
     list_product_violations,
 )
-from tools.synthesis.owners import COMMON
+from tools.synthesis.owners import COMMON, HELPERS
 from tools.synthesis.report import CHECK_UNITS, CONTROL_UNITS
 from tools.synthesis.runs import FULL
 from tools.synthesis.split import OwnerFinder
@@ -39,6 +40,11 @@ FILE = "design.v"
 @pytest.fixture(scope="module")
 def tiny() -> Design:
     return make_design(TINY)
+
+
+@pytest.fixture(scope="module")
+def decoder() -> Design:
+    return make_design(TINY_DECODER)
 
 
 @pytest.mark.parametrize("module", [netlist, timing])
@@ -107,7 +113,52 @@ def test_every_unit_outside_of_the_cores_is_control_or_not(tiny: Design) -> None
         "reset",
         "score_unit",
     }
-    assert units == {*CONTROL_UNITS, *CHECK_UNITS, *others}
+    assert units == {*CONTROL_UNITS, *CHECK_UNITS, *others} - {"section_lock"}
+
+
+@pytest.mark.slow
+def test_units_of_attention_are_its_files(decoder: Design, tiny: Design) -> None:
+    files = {path.stem for path in Path(attention.__file__).parent.glob("*.py")}
+    in_cores, elsewhere = (
+        {owner.unit for owner in decoder.owners.values() if (owner.core == COMMON) == is_common}
+        for is_common in (False, True)
+    )
+    in_other_cores = {owner.unit for owner in tiny.owners.values() if owner.core != COMMON}
+    assert in_cores - in_other_cores - {"byte_beats"} == files - {"__init__", "config", *HELPERS}
+    assert elsewhere == {owner.unit for owner in tiny.owners.values() if owner.core == COMMON} | {
+        "section_lock"
+    }
+    start = "core1_datapath_attention"
+    for memory, unit in (
+        ("scoring_softmax_comparison_maximum_exponents", "running_maximum"),
+        ("scoring_softmax_sum_totals", "running_sum"),
+        ("weighting_context_accumulators", "context"),
+    ):
+        assert decoder.owners[f"{start}_{memory}"].unit == unit
+
+
+@pytest.mark.slow
+def test_memories_of_attention_are_known_by_their_names(decoder: Design) -> None:
+    start = "core0_datapath_attention_"
+    found = {
+        one.name.removeprefix(start): one.kind
+        for one in decoder.memories
+        if one.name.startswith(start)
+    }
+    assert found == {
+        "score_buffer": MemoryKind.SCRATCHPAD,
+        "scoring_softmax_weighing_exponential_table": MemoryKind.TABLE,
+        "scoring_softmax_comparison_maximum_exponents": MemoryKind.STATE,
+        "scoring_softmax_sum_totals": MemoryKind.STATE,
+        "scoring_softmax_reciprocal_results": MemoryKind.STATE,
+        "weighting_context_accumulators": MemoryKind.STATE,
+        "embed_tokens": MemoryKind.STATE,
+    }
+
+
+@pytest.mark.slow
+def test_cores_with_attention_are_equal(decoder: Design) -> None:
+    check_cores_equal(decoder)
 
 
 def test_a_cell_of_unknown_size_is_not_left_out() -> None:

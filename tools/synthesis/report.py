@@ -17,8 +17,10 @@ TARGET_MHZ = 120
 TARGET_CONTROL_SHARE = 0.01
 CONTROL_CORES = 8
 """Number of cores for which the share of the control is held to its target."""
-CONTROL_UNITS = ("scheduler", "dispatcher", "slot_view")
-"""DRS; the dispatcher, and what it keeps of the slot of its instruction."""
+CONTROL_UNITS = ("scheduler", "dispatcher", "slot_view", "section_lock")
+"""DRS; the dispatcher, what it keeps of the slot of its instruction, and with attention of its
+section.
+"""
 CHECK_UNITS = ("instruction_form", "instruction_check")
 """Decode an instruction when it is accepted; refuse an illegal one."""
 
@@ -102,7 +104,7 @@ def get_control_share(size: Json) -> tuple[float, float]:
     The units are mapped with their boundaries and are larger than in the flat design.
     """
     units, num_luts = size["common_units"], get_resources(size)["lut"]
-    control = sum(units[name]["lut"] for name in CONTROL_UNITS)
+    control = sum(units[name]["lut"] for name in CONTROL_UNITS if name in units)
     check = sum(units[name]["lut"] for name in CHECK_UNITS)
     return control / num_luts, (control + check) / num_luts
 

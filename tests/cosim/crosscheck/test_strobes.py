@@ -12,8 +12,11 @@ from fastcar.cosim.backends.pyrtl_backend import Simulator
 from fastcar.cosim.crosscheck.pin_trace import PinTrace, Stimulus, find_difference
 from fastcar.cosim.crosscheck.playback_block import BlockPlayer
 from fastcar.cosim.crosscheck.stimulus import Recorder, draw_jobs
+from fastcar.rtl.accelerator import make_accelerator
 from fastcar.rtl.config import TINY_DECODER
+from fastcar.rtl.instruction import Buffer
 from tests.cosim.crosscheck.test_playback import MAKERS, SLOW_SIMULATORS, check_trace, find_place
+from tests.rtl.poison import poison_collisions
 
 pytestmark = pytest.mark.slow
 
@@ -48,6 +51,15 @@ def test_strobes_are_equal_everywhere(simulator: str) -> None:
 def test_strobes_are_equal_in_the_simulator_of_pyrtl() -> None:
     recorder, stimulus, trace = record()
     check_trace(stimulus, trace, BlockPlayer(recorder.block, Simulator.FAST).play(stimulus))
+
+
+def test_no_word_is_used_that_was_read_while_it_was_written() -> None:
+    """Synthesis builds nothing for that case, in the score buffer as in the others."""
+    _, stimulus, trace = record()
+    block = make_accelerator(TINY_DECODER)
+    names = ("_score_buffer", *(f"_buffer_{buffer.name.lower()}" for buffer in Buffer))
+    assert poison_collisions(block, names) == TINY_DECODER.num_cores * len(names)
+    check_trace(stimulus, trace, BlockPlayer(block, Simulator.NATIVE).play(stimulus))
 
 
 @pytest.mark.parametrize("simulator", SLOW_SIMULATORS[:1])
