@@ -46,6 +46,7 @@ def test_programs_without_attention_are_what_they_were() -> None:
     assert max(decode(word).opcode for word in words) <= Opcode.DISTANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", [TINY_DECODER, GROUPED])
 def test_drawn_programs_run_in_the_cycles_of_the_formula(
     config: AcceleratorConfig, monkeypatch: pytest.MonkeyPatch

@@ -142,7 +142,10 @@ SLOW_KINDS = [
 ]
 
 
-@pytest.mark.parametrize("flows", [False, True], ids=["barrier", "flow"])
+@pytest.mark.parametrize(
+    "flows",
+    [pytest.param(False, marks=pytest.mark.slow, id="barrier"), pytest.param(True, id="flow")],
+)
 @pytest.mark.parametrize("kind", SLOW_KINDS)
 def test_decode_is_that_of_the_reference_in_the_cycles_of_the_formula(
     kind: str, flows: bool
