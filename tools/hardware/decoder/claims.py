@@ -133,14 +133,14 @@ def _claim_gains(report: Json) -> Iterator[Claim]:
             mode: find_row(report, attention, "tas", ratio, mode)["sampled"]["cycles"]
             for mode in (BARRIER, FLOW, RESET.name)
         }
-        title = title_attention(report, attention)
+        saved = {mode: 1 - number / cycles[BARRIER] for mode, number in cycles.items()}
         yield Claim(
-            f"attention {title}: without DRS a run takes {gains['drs_barrier'] - 1:.1%} more "
-            f"cycles with the barrier and {gains['drs_flow'] - 1:.1%} more where layers flow; the "
-            f"barrier costs {gains['flow_drs'] - 1:.1%} with DRS and {gains['flow_static'] - 1:.1%} "
-            f"without; with a pointer that starts at core 0 in every layer, layers that flow save "
-            f"{1 - cycles[RESET.name] / cycles[BARRIER]:.1%} of the barrier's cycles instead of "
-            f"{1 - cycles[FLOW] / cycles[BARRIER]:.1%}"
+            f"attention {title_attention(report, attention)}: without DRS a run takes "
+            f"{gains['drs_barrier'] - 1:.1%} more cycles with the barrier and "
+            f"{gains['drs_flow'] - 1:.1%} more where layers flow; the barrier costs "
+            f"{gains['flow_drs'] - 1:.1%} with DRS and {gains['flow_static'] - 1:.1%} without; "
+            "with a pointer that starts at core 0 in every layer, layers that flow save "
+            f"{saved[RESET.name]:.1%} of the barrier's cycles instead of {saved[FLOW]:.1%}"
         )
     every = [compute_gains(report, *place) for place in list_places(report)]
     better = sum(one["flow_static"] > one["drs_barrier"] for one in every)

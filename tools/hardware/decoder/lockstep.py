@@ -71,6 +71,7 @@ class Lockstep:
     """
 
     def __init__(self, measured: Measured, thresholds: Sequence[float], backend: Backend) -> None:
+        backend.reset()
         self.measured, self.backend = measured, TimedBackend(backend)
         model, settings = measured.model, measured.settings
         clips = model.load_clips("held_out").take(settings.videos)

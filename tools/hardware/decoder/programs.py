@@ -1,7 +1,7 @@
 """Programs of whole tokens, compiled once for all tokens that take the same cycles.
 
 Addresses, lanes and the blocks back to the aligned key are in no cycle: what counts is how many
-blocks every segment has, whether one more SCORES taps the aligned key alone, and who is decided.
+blocks every segment has, in which of them SCORES taps the aligned key, and who is decided.
 All slots are at the same position, as prompts of the same length leave them.
 """
 
@@ -77,9 +77,10 @@ class ProgramShelf:
         segments = list_segments(token.position, self.sparse, lanes)
         is_tapped = token.is_decided and self.source is DecisionSource.SCORE
         block = (token.position - self.memory_map.mlp.tokens_per_frame) // lanes
-        taps_alone = is_tapped and find_tapped(segments, block) is None
+        holder = find_tapped(segments, block) if is_tapped else None
+        tapped = segments.index(holder) if holder else None
         blocks = tuple(segment.num_blocks for segment in segments)
-        return blocks, taps_alone, token.is_prompt, token.is_decided, token.picks
+        return blocks, tapped, token.is_prompt, token.is_decided, token.picks
 
     def compile(self, token: Token, mode: Mode) -> list[Instruction]:
         """The token's own program."""
