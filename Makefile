@@ -86,8 +86,9 @@ prove: $(VENV)/stamp-cli $(VENV)/stamp-proofs ## error bounds on decoded tokens,
 	$(BIN)/fastcar prove --certify $(PROVE_ARGS)
 bounds: $(VENV)/stamp-test ## attacks on the bounds and docs/bounds.md | make bounds
 	$(BIN)/python -m tools.bounds
-hardware: $(VENV)/stamp-test $(VENV)/stamp-hdl ## whole videos through the RTL and docs/hardware.md | make hardware
+hardware: $(VENV)/stamp-test $(VENV)/stamp-hdl ## whole videos through the RTL, the whole decoder counted | make hardware
 	$(BIN)/python -m tools.hardware $(HARDWARE_ARGS)
+	$(BIN)/python -m tools.hardware.decoder $(filter --quick --rewrite,$(HARDWARE_ARGS))
 native: $(VENV)/stamp-test ## simulators beside the native one, docs/native_simulation.md | make native NATIVE_ARGS=--quick
 	$(BIN)/python -m tools.native_speed $(NATIVE_ARGS)
 formal: $(VENV)/stamp-test $(VENV)/stamp-hdl ## proofs of the exported Verilog by Yosys and z3 | make formal FORMAL_ARGS=--quick

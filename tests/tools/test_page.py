@@ -12,6 +12,7 @@ import pytest
 from tools.bench import claims as performance
 from tools.bounds import claims as bounds
 from tools.hardware import claims as hardware
+from tools.hardware.decoder import claims as decoder
 from tools.integer import page as integer
 from tools.page import Claim, Page, PageError, fill, find_faults, join_lines, tell_faults
 from tools.paths import DOCS
@@ -30,6 +31,11 @@ PAGES: list[tuple[Page, Callable[[], Json], str]] = [
     (performance.PAGE, lambda: load("performance.json"), "make bench"),
     (signoff.PAGE, lambda: signoff.read_numbers(DOCS), "make signoff"),
     (hardware.PAGE, lambda: load("hardware.json"), "python -m tools.hardware --rewrite"),
+    (
+        decoder.PAGE,
+        lambda: load("decoder_hardware.json"),
+        "python -m tools.hardware.decoder --rewrite",
+    ),
     (bounds.PAGE, lambda: load("bounds.json"), "python -m tools.bounds --rewrite"),
     (integer.PAGE, lambda: load("integer_quality.json"), "python -m tools.integer --rewrite"),
 ]
@@ -69,6 +75,7 @@ PLANTED = [
     (performance.PAGE, "performance.json", ("machine", "load_before"), 1.5, "no longer true"),
     (performance.PAGE, "performance.json", ("large", "file_bytes"), 7.2e9, "7.20 GB"),
     (hardware.PAGE, "hardware.json", ("timeline", "slowdown"), 1.5, "1.50 times the cycles"),
+    (decoder.PAGE, "decoder_hardware.json", ("lockstep", "records"), 7, "7 records"),
     (bounds.PAGE, "bounds.json", ("real", "statements", 6, "vacuous_share"), 0.9, "bound is vac"),
     (bounds.PAGE, "bounds.json", ("attacks", 0, "violations"), 1, "no longer true: 480,000 cases"),
     (bounds.PAGE, "bounds.json", ("attention", "share_within"), 0.5, "50.0% of the queries stay"),

@@ -26,6 +26,7 @@ from tools.mutants.attention_proofs import ATTENTION_PROOF_MUTANTS
 from tools.mutants.attention_units import ATTENTION_UNIT_MUTANTS
 from tools.mutants.commands import COMMAND_MUTANTS
 from tools.mutants.cosim import COSIM_MUTANTS
+from tools.mutants.counted_decoder import COUNTED_DECODER_MUTANTS
 from tools.mutants.inputs import INPUT_MUTANTS
 from tools.mutants.int8 import INT8_MUTANTS
 from tools.mutants.integer import INTEGER_MUTANTS
@@ -60,6 +61,7 @@ MUTANTS = (
     *ATTENTION_CORE_MUTANTS,
     *KERNEL_MUTANTS,
     *COSIM_MUTANTS,
+    *COUNTED_DECODER_MUTANTS,
     *NATIVE_MUTANTS,
     *WAVE_MUTANTS,
     *SIMULATOR_MUTANTS,

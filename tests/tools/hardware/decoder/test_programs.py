@@ -11,7 +11,7 @@ from tools.hardware.decoder.measure import Measured
 from tools.hardware.decoder.programs import ProgramShelf, list_tokens
 from tools.hardware.decoder.settings import MODES
 
-ATTENTIONS = [None, SparseAttention(8, 2), SparseAttention(4, 2), SparseAttention(4, 0)]
+ATTENTIONS = [None, SparseAttention(8, 2), SparseAttention(4, 6), SparseAttention(4, 0)]
 
 
 def describe_cycles(program: list[Instruction]) -> list[tuple[int, ...]]:
