@@ -180,33 +180,36 @@ class Bench:
 
 def count_runs(bench: Bench) -> list[Json]:
     """Every kind of attention, source and share, in every mode."""
-    measured, rows = bench.measured, []
-    settings = measured.settings
-    for attention, sparse in settings.attentions.items():
-        for name in SOURCES:
-            for ratio in settings.ratios:
-                show(f"{attention} attention, {name}, {ratio:.0%}: decisions")
-                decisions = collect_decisions(
-                    measured.model, measured.whole, name, ratio, sparse, settings
-                )
-                common = {
-                    "attention": attention,
-                    "source": name,
-                    "target_ratio": ratio,
-                    "replayed": float(decisions.replayed.mean()),
-                    "replayed_of_decided": float(decisions.replayed[decisions.decided].mean()),
-                }
-                for mode in _list_modes(name, ratio, settings):
-                    show(mode.name)
-                    place = sparse, name, decisions, mode
-                    row = {
-                        "mode": mode.name,
-                        "sampled": bench.count_replay(*place, settings.stride),
-                    }
-                    is_complete = settings.is_complete(name, ratio, mode)
-                    row["complete"] = bench.count_replay(*place, 1) if is_complete else None
-                    rows.append(common | row)
-    return rows
+    settings = bench.measured.settings
+    return [
+        row
+        for attention in settings.attentions
+        for name in SOURCES
+        for ratio in settings.ratios
+        for row in _count_modes(bench, attention, name, ratio)
+    ]
+
+
+def _count_modes(bench: Bench, attention: str, name: str, ratio: float) -> Iterator[Json]:
+    """One set of decisions in every mode: a sample of the tokens, and all where targets are."""
+    measured, settings = bench.measured, bench.measured.settings
+    sparse = settings.attentions[attention]
+    show(f"{attention} attention, {name}, {ratio:.0%}: decisions")
+    decisions = collect_decisions(measured.model, measured.whole, name, ratio, sparse, settings)
+    for mode in _list_modes(name, ratio, settings):
+        show(mode.name)
+        place = sparse, name, decisions, mode
+        is_complete = settings.is_complete(name, ratio, mode)
+        yield {
+            "attention": attention,
+            "source": name,
+            "target_ratio": ratio,
+            "replayed": float(decisions.replayed.mean()),
+            "replayed_of_decided": float(decisions.replayed[decisions.decided].mean()),
+            "mode": mode.name,
+            "sampled": bench.count_replay(*place, settings.stride),
+            "complete": bench.count_replay(*place, 1) if is_complete else None,
+        }
 
 
 def _list_modes(name: str, ratio: float, settings: DecoderSettings) -> Sequence[Mode]:
