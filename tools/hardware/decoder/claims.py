@@ -102,7 +102,7 @@ def _claim_sample(report: Json) -> Iterator[Claim]:
     ]
     yield Claim(f"decide tokens of {settings['videos']} held-out clips")
     yield Claim(
-        f"every {settings['stride']}th token, {sampled} of "
+        f"one token in {settings['stride']}, {sampled} of "
         f"{report['prompt_tokens'] + report['fed_tokens']:,}"
     )
     yield Claim(f"differ by at most {max(errors):.2%}")
