@@ -24,7 +24,7 @@ pytestmark = pytest.mark.slow
 @cache
 def record() -> tuple[Recorder, Stimulus, PinTrace]:
     recorder = Recorder(TINY_DECODER)
-    return recorder, *recorder.record(draw_jobs(TINY_DECODER, 3, 8))
+    return recorder, *recorder.record(draw_jobs(TINY_DECODER, 6, 12))
 
 
 def list_strobes() -> set[str]:
