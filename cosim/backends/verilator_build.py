@@ -22,7 +22,13 @@ from pathlib import Path
 from fastcar.cosim.backends.verilator_harness import load_library
 from fastcar.cosim.verilog.process_group import run_programs
 from fastcar.cosim.verilog.tool import ToolError, check_status, run_tool
-from fastcar.cosim.verilog.verilog import MODULE_NAME, VERILOG_FILE, VerilogDesign
+from fastcar.cosim.verilog.verilog import (
+    MODULE_NAME,
+    VERILOG_FILE,
+    WAIVER_FILE,
+    VerilogDesign,
+    make_waivers,
+)
 from fastcar.reference.cache_files import (
     get_user_cache,
     keep_newest,
@@ -119,6 +125,7 @@ def build_library(design: VerilogDesign) -> Path:
     verilator = find_verilator()
     sources = {
         VERILOG_FILE: design.text,
+        WAIVER_FILE: make_waivers(),
         HARNESS_FILE: (resources.files("fastcar.cosim.backends") / HARNESS_FILE).read_text(
             encoding="utf-8"
         ),
@@ -243,7 +250,7 @@ def run_build_tool(command: Sequence[str], folder: Path) -> str:
 
 
 def _list_arguments() -> list[str]:
-    return ["--cc", "--Mdir", ".", "--top-module", MODULE_NAME, *OPTIONS, VERILOG_FILE]
+    return ["--cc", "--Mdir", ".", "--top-module", MODULE_NAME, *OPTIONS, WAIVER_FILE, VERILOG_FILE]
 
 
 def _compute_key(verilator: Sequence[str], sources: dict[str, str]) -> str:

@@ -20,7 +20,7 @@ from fastcar.cosim.backends.verilator_build import find_verilator
 from fastcar.cosim.crosscheck.pin_trace import PinTrace, Stimulus
 from fastcar.cosim.crosscheck.playback import STIMULUS_FILE, TRACE_FILE
 from fastcar.cosim.verilog.tool import find_tool, get_tool_version, run_tool
-from fastcar.cosim.verilog.verilog import MODULE_NAME, VERILOG_FILE
+from fastcar.cosim.verilog.verilog import MODULE_NAME, VERILOG_FILE, WAIVER_FILE, make_waivers
 from fastcar.cosim.verilog.verilog_ports import Port
 from fastcar.cosim.verilog.yosys import run_yosys
 from fastcar.reference.errors import ArgumentError
@@ -121,7 +121,9 @@ class VerilatorPlayer(_CompiledPlayer):
         python = ("-MAKEFLAGS", f"PYTHON3={sys.executable}")  # the wheel takes `python` from PATH
         flags = ("-CFLAGS", f"-std=c++17 {optimisation}", *python, "-o", PROGRAM_FILE)
         options = (*build, *unknown, *flags, "--top-module", MODULE_NAME)
-        run_tool([*verilator, *options, VERILOG_FILE, HARNESS_FILE], self.folder)
+        (self.folder / WAIVER_FILE).write_text(make_waivers(), encoding="utf-8")
+        files = WAIVER_FILE, VERILOG_FILE, HARNESS_FILE
+        run_tool([*verilator, *options, *files], self.folder)
 
 
 class CxxrtlPlayer(_CompiledPlayer):

