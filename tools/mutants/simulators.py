@@ -12,6 +12,7 @@ COMPILED, BENCH = (
 )
 EXPORT, RECORDING = "cosim/export/cocotb_export.py", "cosim/export/recording.py"
 
+TEST_VERILOG = "tests/cosim/verilog/test_verilog"
 TEST_TRACE = ("tests/cosim/crosscheck/test_pin_trace.py",)
 TEST_STIMULUS = ("tests/cosim/crosscheck/test_stimulus.py",)
 TEST_PROGRAM = ("tests/cosim/program/test_random_program.py",)
@@ -19,6 +20,20 @@ TEST_SIMULATORS = ("tests/cosim/crosscheck/test_playback.py",)
 TEST_COCOTB = ("tests/cocotb/test_cocotb_bench.py",)
 
 SIMULATOR_MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "simulators: Verilog: an operand of a wider sum is written inside of it",
+        "cosim/verilog/verilog.py",
+        "and len(wire) < widths.get(result.name, len(result))",
+        "and len(wire) > widths.get(result.name, len(result))",
+        (f"{TEST_VERILOG}.py::test_an_operand_of_a_wider_sum_is_declared_and_keeps_its_name",),
+    ),
+    Mutant(
+        "simulators: Verilog: a long index has no place to break",
+        "cosim/verilog/verilog_lines.py",
+        "while len(part) > MAX_LINE_CHARACTERS and",
+        "while len(part) > 2 * MAX_LINE_CHARACTERS and",
+        (f"{TEST_VERILOG}_lines.py::test_an_index_with_a_name_has_a_place_to_break",),
+    ),
     Mutant(
         "simulators: pin trace: a payload counts where its valid is 0",
         PIN_TRACE,
