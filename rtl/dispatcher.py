@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import pyrtl
 
 from fastcar.rtl.assertions import require
-from fastcar.rtl.circuits import make_static_core, mark_slot, select_value
+from fastcar.rtl.circuits import SLOT_BITS, make_static_core, mark_slot, select_value
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import FLOW_BIT, INSTRUCTION_BITS, split
 from fastcar.rtl.instruction_check import (
@@ -166,7 +166,8 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     route = _make_route(config, inputs, view_q, form, fields["slot"], is_legal)
 
     # Control.
-    begins, follows = _make_waits(inputs, fields, claimed_q, form)
+    is_settled_q = make_register(1, "dispatcher_is_settled") if inputs.section_ends else None
+    begins, follows = _make_waits(inputs, fields, is_settled_q, form)
     is_begin = is_legal & form.is_begin & begins
     is_threshold = is_legal & form.is_threshold & follows
     is_end = is_legal & form.is_end & inputs.is_machine_idle
@@ -188,6 +189,10 @@ def make_dispatcher(config: AcceleratorConfig, inputs: DispatcherInputs) -> Disp
     accepted_form = make_form(config, split(inputs.instruction))
     drive(form_q, (is_accepted, accepted_form))
     drive(claimed_q, (is_claim, claimed_d), clear=inputs.reset | is_begin)
+    if is_settled_q is not None:
+        open_d = claimed_d & ~inputs.index_valid & ~_mark_commit(config, inputs.commit)
+        is_settled_d = inputs.reset | is_begin | (open_d == 0)
+        drive(is_settled_q, (pyrtl.Const(1, 1), is_settled_d))
     slots = SlotArrays(
         inputs.num_slots,
         claimed_q,
@@ -243,22 +248,26 @@ def _check_accepted(
 def _make_waits(
     inputs: DispatcherInputs,
     fields: Mapping[str, pyrtl.WireVector],
-    claimed: pyrtl.Register,
+    is_settled: pyrtl.Register | None,
     form: Form,
 ) -> tuple[pyrtl.WireVector, pyrtl.WireVector]:
     """1 bit each: what BEGIN waits for is there; what THRESHOLD waits for is there.
 
-    Both wait for an idle machine, but where a BEGIN flows: nothing that was decided may be on its
-    way, and sections keep slots in order (D-48).
+    Both wait for an idle machine, but where a BEGIN flows: every decision that is claimed has to be
+    committed (`is_settled`, 1 bit), and sections keep slots in order (D-48).
     """
     is_idle = inputs.is_machine_idle
-    if inputs.section_ends is None:
+    if is_settled is None:
         return is_idle, is_idle
     flows_q = make_register(1, "dispatcher_flows")
     flows = fields["shift"][FLOW_BIT]
     drive(flows_q, (form.is_begin, flows), clear=inputs.reset)
-    is_settled = (claimed & ~inputs.index_valid) == 0
     return is_idle | flows & is_settled, is_idle | flows_q & is_settled
+
+
+def _mark_commit(config: AcceleratorConfig, commit: Commit) -> pyrtl.WireVector:
+    """B bits: the slot that is committed in this cycle."""
+    return mark_slot(config, commit.valid, commit.slot[:SLOT_BITS])
 
 
 def _drive_lock(
