@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fastcar.cosim.program.random_attention import AttentionDrawer
 from fastcar.cosim.program.random_program import count_beats, draw_program
+from fastcar.reference.errors import ArgumentError
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import (
     FIELDS,
@@ -112,19 +113,22 @@ def core_instructions(
 
 @st.composite
 def programs(
-    draw: st.DrawFn, config: AcceleratorConfig, memory_beats: int = MEMORY_BEATS
+    draw: st.DrawFn, config: AcceleratorConfig, memory_beats: int | None = None
 ) -> list[Instruction]:
     """Legal programs that no compiler writes: any order, any slot last, undecided slots at the end.
 
-    Those of an accelerator with attention have blocks of its opcodes that keep the order rules; the
-    memory then has at least `fastcar.cosim.program.random_program.count_beats(config)` beats. An
+    Those of an accelerator with attention have blocks of its opcodes that keep the order rules. An
     instruction that waits for a decision stands behind all that brings it. A run may leave
     records open: they do not go on in the next one.
 
     Args:
         draw: of Hypothesis.
         config: sizes of the accelerator.
-        memory_beats: of the memory.
+        memory_beats: of the memory; None = MEMORY_BEATS, with attention as many as
+            `fastcar.cosim.program.random_program.count_beats` says, and no fewer.
+
+    Raises:
+        ArgumentError: attention needs a larger memory.
 
     >>> from hypothesis import find
     >>> from fastcar.rtl.config import TINY
@@ -132,6 +136,7 @@ def programs(
     >>> Opcode(program[0].opcode).name, Opcode(program[-1].opcode).name
     ('BEGIN', 'END')
     """
+    memory_beats = _choose_beats(config, memory_beats)
     num_slots = draw(st.integers(1, config.num_slots))
     is_distance = draw(st.booleans())
     options = draw(st.integers(0, 1)) + 2 * is_distance
@@ -168,6 +173,16 @@ def programs(
             predicate = draw(st.sampled_from(predicates))
             program.append(draw(core_instructions(config, slot, predicate, memory_beats)))
     return [*program, Instruction(Opcode.END)]
+
+
+def _choose_beats(config: AcceleratorConfig, memory_beats: int | None) -> int:
+    """What is given, or as many as are needed."""
+    needed = MEMORY_BEATS if config.attention is None else count_beats(config)
+    if memory_beats is None:
+        return needed
+    if config.attention is not None and memory_beats < needed:
+        raise ArgumentError("memory_beats", memory_beats, f"at least {needed} with attention")
+    return memory_beats
 
 
 @st.composite

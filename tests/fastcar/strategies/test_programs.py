@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+import pytest
+from hypothesis import find, given
 from hypothesis import strategies as st
 
 from fastcar.cosim.program.assembler import assemble, disassemble
 from fastcar.cosim.program.random_program import count_beats
-from fastcar.rtl.config import PRESETS, AcceleratorConfig
+from fastcar.reference.errors import ArgumentError
+from fastcar.rtl.config import PRESETS, TINY_DECODER, AcceleratorConfig
 from fastcar.rtl.instruction import Buffer, Instruction, Opcode, decode, encode, get_buffer_words
 from fastcar.strategies import (
     accelerator_configs,
@@ -58,3 +60,8 @@ def test_programs_with_attention_keep_its_rules(
     words = [encode(one) for one in data.draw(programs(config, num_beats))]
     check_attention(config, words, num_beats)
     assert assemble(disassemble(words)) == words
+
+
+def test_a_memory_that_attention_does_not_fit_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"^memory_beats = 511: must be at least 512 with att"):
+        find(programs(TINY_DECODER, 511), lambda program: True)
