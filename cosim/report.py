@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
@@ -78,18 +79,10 @@ def build_report(cosim: Cosim, failure: FastCarError | None = None) -> Report:
         "core_cycles": _describe_core_cycles(cosim),
         "compute_cycles": dict(statistics.compute_cycles.most_common()),
         "mac": _describe_mac(cosim),
-        "stalls": {
-            "read": sum(core["read_stall"] for core in statistics.cores),
-            "write": sum(core["write_stall"] for core in statistics.cores),
-            "wait_decision": totals["wait_decision"],
-            "wait_queue": totals["wait_queue"],
-        },
+        "stalls": describe_stalls(statistics.cores, totals),
         "dropped": totals["dropped"],
         "cores": [_describe_core(cosim, number) for number in range(cosim.config.num_cores)],
-        "bytes": {
-            way: sum(core[f"{way}_beats"] for core in statistics.cores) * cosim.config.beat_bytes
-            for way in ("read", "written")
-        },
+        "bytes": describe_bytes(statistics.cores, cosim.config.beat_bytes),
         "timeline": _describe_timeline(cosim),
         "simulation": {
             "seconds": cosim.simulation_seconds,
@@ -220,6 +213,23 @@ def _describe_core(cosim: Cosim, number: int) -> Report:
         **{name: core[name] for name in names},
         "read_bytes": core["read_beats"] * num_bytes,
         "written_bytes": core["written_beats"] * num_bytes,
+    }
+
+
+def describe_stalls(cores: Sequence[Counter[str]], totals: Counter[str]) -> dict[str, int]:
+    """Cycles of waiting: cores for memory, all of them together, and the dispatcher."""
+    return {
+        "read": sum(core["read_stall"] for core in cores),
+        "write": sum(core["write_stall"] for core in cores),
+        "wait_decision": totals["wait_decision"],
+        "wait_queue": totals["wait_queue"],
+    }
+
+
+def describe_bytes(cores: Sequence[Counter[str]], beat_bytes: int) -> dict[str, int]:
+    """What all cores read from memory and wrote to it."""
+    return {
+        way: sum(core[f"{way}_beats"] for core in cores) * beat_bytes for way in ("read", "written")
     }
 
 

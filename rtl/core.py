@@ -112,7 +112,7 @@ def make_core(config: AcceleratorConfig, name: str, inputs: CoreInputs) -> CoreO
     )
     is_storing = sequencer.is_first_cycle & is_one_of(sequencer.fields, STORE_OPCODES)
     is_fetched = delay(is_storing, OPERAND_CYCLES - 1, f"{name}_is_fetched", clear)
-    read = _make_read(config, name, inputs, sequencer, embedding)
+    read = _make_read(config, name, inputs, sequencer, is_dropping, embedding)
     datapath = make_datapath(
         config,
         f"{name}_datapath",
@@ -197,6 +197,7 @@ def _make_read(
     name: str,
     inputs: CoreInputs,
     sequencer: SequencerOutputs,
+    is_dropping: pyrtl.WireVector,
     embedding: _Embedding | None,
 ) -> ReadChannelOutputs:
     """The read channel, started together with what reads; for EMBED when the address is there."""
@@ -204,7 +205,9 @@ def _make_read(
     start = sequencer.is_starting & is_one_of(head, READ_OPCODES)
     if embedding is not None:
         is_embed = is_one_of(sequencer.fields, (Opcode.EMBED,))
-        start = start & ~is_one_of(head, (Opcode.EMBED,)) | embedding.is_ready
+        # What is forgotten in this cycle asks for nothing.
+        is_ready = embedding.is_ready & ~is_dropping
+        start = start & ~is_one_of(head, (Opcode.EMBED,)) | is_ready
         address = pyrtl.select(is_embed, embedding.address, address)
     return make_read_channel(
         f"{name}_read",

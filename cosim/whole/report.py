@@ -8,7 +8,9 @@ from fastcar.cosim.lockstep import LockstepError
 from fastcar.cosim.report import (
     SCHEMA_VERSION,
     Report,
+    describe_bytes,
     describe_request,
+    describe_stalls,
     divide,
     list_run_warnings,
 )
@@ -56,18 +58,10 @@ def build_decoder_report(cosim: DecoderCosim, failure: FastCarError | None = Non
         "cycles": _describe_cycles(cosim),
         "core_cycles": _describe_core_cycles(cosim),
         "mac": _describe_mac(cosim),
-        "stalls": {
-            "read": sum(core["read_stall"] for core in statistics.cores),
-            "write": sum(core["write_stall"] for core in statistics.cores),
-            "wait_decision": totals["wait_decision"],
-            "wait_queue": totals["wait_queue"],
-        },
+        "stalls": describe_stalls(statistics.cores, totals),
         "dropped": totals["dropped"],
         "cores": [_describe_core(cosim, number) for number in range(cosim.config.num_cores)],
-        "bytes": {
-            way: sum(core[f"{way}_beats"] for core in statistics.cores) * cosim.config.beat_bytes
-            for way in ("read", "written")
-        },
+        "bytes": describe_bytes(statistics.cores, cosim.config.beat_bytes),
         "token_ids": cosim.token_ids.tolist(),
         "simulation": {
             "seconds": cosim.simulation_seconds,

@@ -24,6 +24,7 @@ from tests.rtl.core_bench import BenchOptions, CoreBench, CoreRun
 from tests.rtl.core_programs import list_loads, make_memory
 from tests.rtl.naive_attention import NaiveAttentionCore
 from tests.rtl.poison import poison_collisions
+from tests.rtl.test_core import check_equal as compare_cores
 from tests.rtl.wires import pack, unpack
 
 GROUPED = AcceleratorConfig(1, 4, 4, 8, 12, 48, attention=AttentionConfig(6, 2, 8, 5))
@@ -54,18 +55,8 @@ def get_bench(name: str) -> CoreBench:
 
 
 def check_equal(bench: CoreBench, program: list[Instruction], options: BenchOptions) -> CoreRun:
-    """Run both cores on the same memory and compare memory, decisions and records."""
-    memory = make_memory(bench.config, Random(options.seed))
-    naive = NaiveAttentionCore(bench.config, dict(memory))
-    for instruction in program:
-        naive.execute(instruction)
-    bench.reset()
-    run = bench.run(program, memory, options)
-    assert run.errors == []
-    assert run.decisions == naive.decisions
-    assert [(record.slot, record.digest) for record in run.retirements] == naive.retired
-    assert memory == naive.memory
-    return run
+    """Against the naive core with attention."""
+    return compare_cores(bench, program, options, NaiveAttentionCore)
 
 
 options = st.builds(
@@ -178,3 +169,17 @@ def test_narrow_results_stay_within_127(value: int) -> None:
     assert run.errors == []
     expected = max(-127, min(127, value))
     assert unpack(memory[4], 16, lanes // 2) == [expected] * (lanes // 2)
+
+
+def test_an_abort_at_any_point_of_embed_opens_nothing() -> None:
+    """Its request comes cycles after it has begun; none may come when it is forgotten."""
+    bench, random = get_bench("tiny"), Random(6)
+    picked = list_pick(bench.config, random, 2)
+    embed = [one for one in picked if one.opcode == Opcode.EMBED]
+    for abort_cycle in range(14):
+        memory = make_memory(bench.config, random)
+        bench.reset()
+        bench.run([one for one in picked if one not in embed], memory)
+        options = BenchOptions(read_latency=3, abort_cycle=abort_cycle)
+        assert bench.run(embed, memory, options).errors == []
+    check_equal(bench, list_loads(bench.config, random) + picked, BenchOptions())

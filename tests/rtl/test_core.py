@@ -34,10 +34,15 @@ def bench() -> CoreBench:
     return CoreBench(TINY)
 
 
-def check_equal(bench: CoreBench, program: list[Instruction], options: BenchOptions) -> CoreRun:
+def check_equal(
+    bench: CoreBench,
+    program: list[Instruction],
+    options: BenchOptions,
+    kind: type[NaiveCore] = NaiveCore,
+) -> CoreRun:
     """Run both cores on the same memory and compare memory, decisions and records."""
     memory = make_memory(bench.config, Random(options.seed))
-    naive = NaiveCore(bench.config, dict(memory))
+    naive = kind(bench.config, dict(memory))
     for instruction in program:
         naive.execute(instruction)
     bench.reset()

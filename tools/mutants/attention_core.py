@@ -149,6 +149,13 @@ _RESULTS = (
         "room",
     ),
     _bug(
+        "core",
+        "an EMBED that is forgotten asks for its beats",
+        "embedding.is_ready & ~is_dropping",
+        "embedding.is_ready",
+        f"{_CORE}::test_an_abort_at_any_point_of_embed_opens_nothing",
+    ),
+    _bug(
         "latency",
         "PICK ends with its last logit",
         "Opcode.PICK: gemv + pick.LATENCY_CYCLES,",
