@@ -1,13 +1,14 @@
 """P-20: weights of the integer softmax against the exponential, for every difference.
 
 Claim. A logit z < 256 M, both whole numbers, has the weight p of `compute_weights` and the octave
-k = floor((256 M - z - 1) / 256) + 1. Then |p - 2^15 2^(z / 256 - M)| <= 1/2 + 2^-(k + 1), hence at
-most 3/4, of which 0.7479 is reached. Of a logit more than 16 octaves below 256 M, p is 0.
+k = floor((256 M - z - 1) / 256). Then |p - 2^16 2^(z / 256 - M)| <= 1/2 + 2^-(k + 1), without the
+power of two for k = 0, hence at most 3/4, of which 0.7479 is reached. Of a logit more than 17
+octaves below 256 M, p is 0.
 
 Proof. With j = (z mod 256) the exact number is 2^15 2^(j / 256) 2^-k, and E[j], its first factor
 rounded to the nearest integer, is off by at most 1/2: E[j] 2^-k is off by at most 2^-(k + 1). The
-weight is that rounded to the nearest integer, and k is at least 1. i = 256 M - z - 1 saturates at
-17 * 256 - 1: from there on p is 0 and the exact number below 1/2. `prove_all_differences` looks at
+weight is that rounded to the nearest integer; for k = 0 it is whole. i = 256 M - z - 1 saturates at
+18 * 256 - 1: from there on p is 0 and the exact number below 1/2. `prove_all_differences` looks at
 every i up to there, in balls; beyond, the exact number falls and p stays 0.
 
 Source: ours.
@@ -36,13 +37,17 @@ from fastcar.proofs.integer_logits import MAX_DIFFERENCE, compute_token_logits
 from fastcar.proofs.statement import UNIT_ROUNDOFF, Hypothesis, Sides, Statement
 from fastcar.reference.arrays import Int64Array
 from fastcar.reference.integer.whole.scores import LOGIT_FRACTION_BITS
-from fastcar.reference.integer.whole.softmax import LAST_DIFFERENCE, compute_weights
+from fastcar.reference.integer.whole.softmax import (
+    LAST_DIFFERENCE,
+    WEIGHT_FRACTION_BITS,
+    compute_weights,
+)
 from fastcar.reference.tables import EXPONENTIAL_FRACTION_BITS, EXPONENTIAL_TABLE
 
 STEPS_PER_OCTAVE = 1 << LOGIT_FRACTION_BITS
 
 LARGEST_ERROR = 0.7479
-"""At least |p - 2^15 2^(z / 256 - M)| for every difference: of 3/4, what the 256 entries reach."""
+"""At least |p - 2^16 2^(z / 256 - M)| for every difference: of 3/4, what the 256 entries reach."""
 
 LEAST_TIE_DISTANCE = 0.00427
 """No entry of the table is nearer than that to a tie of its rounding."""
@@ -66,15 +71,16 @@ def bound(difference: Array) -> Array:
     """Largest error of the weights of differences 256 M - z, whole numbers of at least 1.
 
     >>> bound(np.array([1.0, 256.0, 257.0])).tolist()
-    [0.75, 0.75, 0.625]
+    [0.5, 0.5, 0.75]
     """
-    octaves = np.floor_divide(round_to_whole(difference) - 1, STEPS_PER_OCTAVE) + 1
-    return lift(0.5 + 2.0 ** -(np.minimum(octaves, 64) + 1.0), difference)
+    octaves = np.floor_divide(round_to_whole(difference) - 1, STEPS_PER_OCTAVE)
+    of_entry = np.where(octaves > 0, 2.0 ** -(np.minimum(octaves, 64) + 1.0), 0.0)
+    return lift(0.5 + of_entry, difference)
 
 
 def compute_exact_weights(difference: Array) -> Array:
-    """2^15 2^(-difference / 256), floats or balls."""
-    return exp2(EXPONENTIAL_FRACTION_BITS - difference / STEPS_PER_OCTAVE)
+    """2^16 2^(-difference / 256), floats or balls."""
+    return exp2(WEIGHT_FRACTION_BITS - difference / STEPS_PER_OCTAVE)
 
 
 def compute_errors(difference: Array, compute: Compute = compute_weights) -> Array:
@@ -91,7 +97,7 @@ def compute_sides(logit: LogitBelow) -> Sides:
 
 
 def compute_rounding(logit: LogitBelow) -> float:
-    """The power of two, below 2^15, is off by 10 u of itself: its exponent is exact, because a
+    """The power of two, below 2^16, is off by 10 u of itself: its exponent is exact, because a
     difference below 2^25 is a whole number of 2^-8 octaves. The difference is rounded once.
     """
     exact = compute_exact_weights(lift(round_to_whole(logit.difference), logit.difference))

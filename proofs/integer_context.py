@@ -6,17 +6,17 @@ Claim. With the notation of P-22 and values v_i, whole numbers within +-127, the
     1/2 + 256 (sum d_i |v_i - v| / X + (2 |v| + W' + 2^-15 |A|) / S),
 
 where v = sum alpha_i v_i, A is the accumulator and W' the number of words that are shifted, those
-with an M below the last. That is at most 3 n + 2 for n keys. Nothing saturates: |c| <= 256 * 127;
+with an M below the last. That is at most 1.5 n + 2 for n keys. Nothing saturates: |c| <= 256 * 127;
 and every width of docs/accelerator.md, section 7, is kept (`find_wide`).
 
 Proof. sum (alpha_i - pi_i) v_i = sum (e_i - alpha_i E) v_i / X = sum e_i (v_i - v) / X, by P-22.
-Shifting a word drops less than 1: A = 2^12 sum a_i v_i - f with 0 <= f < W'; 2^12 sum a lies in
+Shifting a word drops less than 1: A = 2^11 sum a_i v_i - f with 0 <= f < W'; 2^11 sum a lies in
 [S, S + 2), so A / S is within (2 |v| + W') / S of v. By P-21 R 2^-(e + 15) is 1 / S within 2^-15
 of itself, and c is A R 2^-(e + 7) rounded, 256 A / S but for 256 * 2^-15 |A| / S and 1/2. At last
-d_i <= 3/4 with X >= 2^14, |v_i - v| <= 254, W' <= n <= 8192 and |A| <= 127 (S + 2) + W'.
+d_i <= 3/4 with X >= 2^15, |v_i - v| <= 254, W' <= n <= 8192 and |A| <= 127 (S + 2) + W'.
 
-Widths, with p <= 32680 and W <= n <= 8192 words: some key is within an octave of 256 M, so its p is
-at least 2^14 and S at least 2^26; S <= 8192 * 32680 * 2^12 < 2^40; e + 7 <= 47. |A| <= 127 (S + 2)
+Widths, with p <= 65359 and W <= n <= 8192 words: some key is within an octave of 256 M, so its p is
+at least 2^15 and S at least 2^26; S <= 8192 * 65359 * 2^11 < 2^40; e + 7 <= 47. |A| <= 127 (S + 2)
 + W < 2^47. By P-21 R 2^-(e + 15) < (1 + 2^-17) / S, so |A| R < 2^(e + 15) (127 (1 + 2 / S) + W / S)
 (1 + 2^-17) < 2^62, and 256 times the last factors is below 256 * 127 + 1/2.
 
@@ -54,7 +54,7 @@ from fastcar.reference.integer.whole.context import (
     compute_reciprocal,
 )
 from fastcar.reference.integer.whole.rotary import MAX_CACHED
-from fastcar.reference.integer.whole.softmax import MAX_SOFTMAX_WEIGHT, SoftmaxWords
+from fastcar.reference.integer.whole.softmax import GUARD_BITS, MAX_SOFTMAX_WEIGHT, SoftmaxWords
 
 STEPS = 1 << CONTEXT_FRACTION_BITS
 
@@ -100,12 +100,12 @@ def bound(shares: Shares, values: Array, accumulator: Scalar, num_shifted: int) 
     mean = (shares.found @ values) / shares.found.sum()
     weighted = (shares.limits @ abs(values - mean)) / shares.exact.sum()
     units = 2 * abs(mean) + num_shifted + BELOW * abs(accumulator)  # of 2^-27 2^M
-    return 0.5 + STEPS * (weighted + units * 2.0**-12 / shares.total)
+    return 0.5 + STEPS * (weighted + units * 2.0**-GUARD_BITS / shares.total)
 
 
 def bound_by_number(num_keys: int) -> float:
     """A bound for any logits and values of so many keys."""
-    return 3.0 * num_keys + 2
+    return 1.5 * num_keys + 2
 
 
 def compute_sides(given: ValueRow) -> Sides:

@@ -46,7 +46,7 @@ def draw_logits(rng: np.random.Generator) -> tuple[Array, BoolArray]:
 
 def _draw_tail(rng: np.random.Generator, num_keys: int) -> Array:
     """A large logit and many equal ones, whose weights are next to a tie of their rounding."""
-    octaves = int(rng.integers(14, 17))
+    octaves = int(rng.integers(15, 18))
     first = int(rng.integers(1 << LOGIT_FRACTION_BITS))
     tail = first - first % (1 << LOGIT_FRACTION_BITS) - (octaves - 1 << LOGIT_FRACTION_BITS)
     logits = np.full(num_keys, float(tail - rng.integers(2)))

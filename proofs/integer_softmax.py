@@ -1,20 +1,20 @@
 """P-22: how far the integer softmax is from the softmax of the same logits.
 
 Claim. Logits z_1..z_n, whole numbers of 2^-8 octaves, in words of L keys, give weights p_i, M_i of
-the key's word, M of the last word and the sum S. The shares q_i = p_i 2^(12 - (M - M_i)) / S and
-the exact ones pi_i = 2^(z_i / 256) / sum 2^(z / 256) satisfy, with x_i = 2^15 2^(z_i / 256 - M), X
+the key's word, M of the last word and the sum S. The shares q_i = p_i 2^(11 - (M - M_i)) / S and
+the exact ones pi_i = 2^(z_i / 256) / sum 2^(z / 256) satisfy, with x_i = 2^16 2^(z_i / 256 - M), X
 their sum, a_i = p_i 2^-(M - M_i) and alpha_i = a_i / sum a,
 
     sum |q_i - pi_i| / 2 <= sum (1 - alpha_i) d_i / X + 1 / S,
 
-where d_i = x_i for p_i = 0, else (bound of P-20) 2^-(M - M_i). That is at most 3 n 2^-16 + 2^-26.
+where d_i = x_i for p_i = 0, else (bound of P-20) 2^-(M - M_i). That is at most 3 n 2^-17 + 2^-26.
 
 Proof. By P-20 e_i = a_i - x_i is at most d_i. alpha_i - pi_i = (e_i - alpha_i E) / X with E = sum e
 (multiply by X sum a), hence sum |alpha_i - pi_i| <= sum (|e_i| (1 - alpha_i) + alpha_i sum of the
 other |e|) / X = 2 sum (1 - alpha_i) |e_i| / X. Every rescaling of S drops less than one unit of
-2^-12, and those of before are halved at least, so 2^12 sum a - 2 < S <= 2^12 sum a, and
-q_i = alpha_i (2^12 sum a / S) adds less than 2 / S to the sum of absolute differences. At last
-d_i <= 3/4, X >= 2^14 because 256 M exceeds the largest z by at most 256, and S >= 2^26.
+2^-11, and those of before are halved at least, so 2^11 sum a - 2 < S <= 2^11 sum a, and
+q_i = alpha_i (2^11 sum a / S) adds less than 2 / S to the sum of absolute differences. At last
+d_i <= 3/4, X >= 2^15 because 256 M exceeds the largest z by at most 256, and S >= 2^26.
 
 Source: ours.
 """
@@ -43,10 +43,10 @@ from fastcar.reference.integer.whole.scores import MAX_LOGIT
 from fastcar.reference.integer.whole.softmax import (
     GUARD_BITS,
     MAX_VISIBLE_TOKENS,
+    WEIGHT_FRACTION_BITS,
     SoftmaxWords,
     compute_softmax_words,
 )
-from fastcar.reference.tables import EXPONENTIAL_FRACTION_BITS
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ class LogitRow:
 
 @dataclass(frozen=True)
 class Shares:
-    """Weights of the visible keys in units of 2^-15 2^M, M of the last word; floats or balls.
+    """Weights of the visible keys in units of 2^-16 2^M, M of the last word; floats or balls.
 
     Attributes:
         found: [n], a_i.
         exact: [n], x_i.
         limits: [n], d_i, at least |a_i - x_i|.
-        total: 2^-12 S.
+        total: 2^-11 S.
     """
 
     found: Array
@@ -100,7 +100,7 @@ def compute_shares(row: LogitRow, words: SoftmaxWords) -> Shares:
     rescaling = exp2(lift(exponents - last, like))  # 2^-(M - M_i)
     weights = words.weights[0].ravel()[: len(row.visible)][row.visible]
     exact = exp2(
-        EXPONENTIAL_FRACTION_BITS + lift(whole - STEPS_PER_OCTAVE * last, like) / STEPS_PER_OCTAVE
+        WEIGHT_FRACTION_BITS + lift(whole - STEPS_PER_OCTAVE * last, like) / STEPS_PER_OCTAVE
     )
     limits = bound_weights(lift(STEPS_PER_OCTAVE * exponents - whole, like)) * rescaling
     return Shares(
@@ -128,9 +128,9 @@ def bound_by_number(num_keys: int) -> float:
     """A bound for any logits of so many keys.
 
     >>> round(bound_by_number(512), 4)
-    0.0234
+    0.0117
     """
-    return 3 * num_keys * 2.0**-16 + 2.0**-26
+    return 3 * num_keys * 2.0**-17 + 2.0**-26
 
 
 def compute_sides(row: LogitRow) -> Sides:

@@ -285,8 +285,16 @@ def _make_mac(
         left=source_word,
         right=latch(words[Buffer.K], f"{name}_right"),
         weights=delay(inputs.beat, OPERAND_CYCLES, f"{name}_weights"),
+        is_left_unsigned=_make_unsigned(name, fields),
     )
     return is_beat, make_mac_array(config, f"{name}_mac", mac_inputs)
+
+
+def _make_unsigned(name: str, fields: dict[str, pyrtl.WireVector]) -> pyrtl.WireVector | None:
+    """1 bit, the operand are weights of the softmax; None without attention."""
+    if not has_opcode(fields, Opcode.CONTEXT):
+        return None
+    return latch(is_one_of(fields, (Opcode.CONTEXT,)), f"{name}_is_unsigned")
 
 
 def _make_norm(

@@ -80,6 +80,7 @@ class MacArrayInputs:
         left: word of L int16.
         right: word of L int16.
         weights: beat of L int8.
+        is_left_unsigned: 1 bit, in mode WEIGHTS `left` is a word of L uint16; None: never.
     """
 
     clear: pyrtl.WireVector
@@ -90,6 +91,7 @@ class MacArrayInputs:
     left: pyrtl.WireVector
     right: pyrtl.WireVector
     weights: pyrtl.WireVector
+    is_left_unsigned: pyrtl.WireVector | None = None
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,10 @@ def make_factors(
             right.sign_extended(OPERAND_BITS),
             difference,
         )
-        factors.append((pyrtl.select(is_difference, difference, wide_left), second))
+        first = wide_left
+        if inputs.is_left_unsigned is not None:
+            first = pyrtl.concat(left[-1] & ~inputs.is_left_unsigned, left)
+        factors.append((pyrtl.select(is_difference, difference, first), second))
     return factors
 
 

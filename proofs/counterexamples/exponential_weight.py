@@ -19,11 +19,11 @@ def get_counterexamples() -> list[Counterexample]:
 
 def _forget_table() -> Counterexample:
     """E[42] is nearly half a step off, and its half is a tie."""
-    difference = np.array([214.0])
+    difference = np.array([470.0])
     return Counterexample(
         "P-20",
         "the term 2^-(k + 1): a table that is not rounded",
-        "256 M - z = 214",
+        "256 M - z = 470",
         left=float(compute_errors(difference)[0]),
         right=0.5,
     )
@@ -31,11 +31,11 @@ def _forget_table() -> Counterexample:
 
 def _cut_off() -> Counterexample:
     """As if the unit shifted without adding half first."""
-    difference = np.array([3841.0])
+    difference = np.array([4097.0])
     return Counterexample(
         "P-20",
         "rounding to the nearest integer: bits that are shifted out are dropped",
-        "256 M - z = 3841: the exact weight is nearly 1, the found one 0",
+        "256 M - z = 4097: the exact weight is nearly 1, the found one 0",
         left=float(compute_exact_weights(difference)[0]),
         right=float(bound(difference)[0]),
     )

@@ -39,11 +39,11 @@ def _forget_reciprocal() -> Counterexample:
 
 def _forget_weights() -> Counterexample:
     """Thirty-one weights of 1/2 become 1, which pulls the mean towards their values."""
-    given = _make_row([0.0, *[-15.0 * 256] * 31], [-MAX_CACHED, *[MAX_CACHED] * 31])
+    given = _make_row([0.0, *[-16.0 * 256] * 31], [-MAX_CACHED, *[MAX_CACHED] * 31])
     return Counterexample(
         "P-23",
         "the weights' errors: final rounding and reciprocal alone",
-        "z = 0 with v = -127, and 31 keys 15 octaves below with v = 127",
+        "z = 0 with v = -127, and 31 keys 16 octaves below with v = 127",
         left=float(compute_sides(given).left),
         right=0.5 + STEPS * BELOW * MAX_CACHED,
     )

@@ -1,6 +1,6 @@
 """Context of attention: weighted sums of values, shifted to one exponent and accumulated.
 
-Source: docs/accelerator.md, section 7 (D-46): A = sum over words of floor((sum p v) 2^12 2^-(M - M
+Source: docs/accelerator.md, section 7 (D-46): A = sum over words of floor((sum p v) 2^11 2^-(M - M
 of the word)), M of the last word of the head. The shift comes before the accumulation, so that no
 accumulator is ever shifted.
 
@@ -28,7 +28,7 @@ LATENCY_CYCLES = ADD_CYCLES + 1
 RETURN_CYCLES = LATENCY_CYCLES
 """What is there after LATENCY_CYCLES is written at once, and fetched again one cycle later."""
 WORD_SUM_BITS = ACCUMULATOR_BITS - GUARD_BITS
-"""Of a sum over one word: 24 and those of the number of lanes are enough."""
+"""Of a sum over one word: 25 and those of the number of lanes are enough."""
 
 
 @dataclass(frozen=True)

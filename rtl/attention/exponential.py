@@ -1,8 +1,8 @@
 """Weight of a key: a power of two from a table of one octave, shifted and rounded.
 
-Source: docs/accelerator.md, section 7: i = 256 M - z - 1, k = floor(i / 256) + 1,
+Source: docs/accelerator.md, section 7: i = 256 M - z - 1, k = floor(i / 256),
 p = round(E[255 - i mod 256] 2^-k). 255 - i mod 256 is z mod 256, so that the table need not wait
-for M, and k - 1 is M - floor(z / 256) - 1. From k = 17 on p is 0.
+for M, and k is M - floor(z / 256) - 1. From k = 17 on p is 0.
 
 Contract: a logit in every cycle, its exponent one cycle later; the weight of the logit of cycle t
 is there in cycle t + LATENCY_CYCLES. A visible logit is below 256 M.
@@ -19,7 +19,7 @@ from fastcar.reference.tables import (
     EXPONENTIAL_STEP_BITS,
     EXPONENTIAL_TABLE,
 )
-from fastcar.rtl.attention.formats import EXPONENT_BITS, LOGIT_FRACTION_BITS, SOFTMAX_WEIGHT_BITS
+from fastcar.rtl.attention.formats import EXPONENT_BITS, LOGIT_FRACTION_BITS
 from fastcar.rtl.circuits import mask
 from fastcar.rtl.registers import delay, increment, latch
 from fastcar.rtl.vector_memory import FETCH_CYCLES
@@ -27,8 +27,8 @@ from fastcar.rtl.vector_memory import FETCH_CYCLES
 LATENCY_CYCLES = FETCH_CYCLES + 2
 """Table, shift, rounding."""
 ENTRY_BITS = EXPONENTIAL_FRACTION_BITS + 1
-OCTAVE_BITS = 4
-"""Of k - 1 where p can be above 0."""
+OCTAVE_BITS = 5
+"""Of k where p can be above 0; with more of them nothing is left of an entry either."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class ExponentialInputs:
 
 
 def make_exponential(name: str, inputs: ExponentialInputs) -> pyrtl.WireVector:
-    """Build the pipeline; gives p, SOFTMAX_WEIGHT_BITS."""
+    """Build the pipeline; gives p, 16 bits."""
     # Datapath.
     rom = pyrtl.RomBlock(
         bitwidth=ENTRY_BITS,
@@ -61,9 +61,10 @@ def make_exponential(name: str, inputs: ExponentialInputs) -> pyrtl.WireVector:
     # M - floor(z / 256) - 1; the complement is the negative less 1.
     distance = inputs.exponent + ~octave.sign_extended(EXPONENT_BITS)
     distance_q = latch(distance[:EXPONENT_BITS], f"{name}_distance")
-    halves = pyrtl.shift_right_logical(entry, distance_q[:OCTAVE_BITS])
+    doubled = pyrtl.concat(entry, pyrtl.Const(0, 1))
+    halves = pyrtl.shift_right_logical(doubled, distance_q[:OCTAVE_BITS])
     halves_q = latch(halves, f"{name}_halves")
-    rounded = increment(halves_q.zero_extended(ENTRY_BITS + 1))[1 : 1 + SOFTMAX_WEIGHT_BITS]
+    rounded = increment(halves_q)[1:]
 
     # Control.
     is_visible = delay(inputs.visible, FETCH_CYCLES, f"{name}_is_visible")

@@ -11,9 +11,9 @@ LOGIT_BITS = 24
 LOGIT_FRACTION_BITS = 8
 EXPONENT_BITS = 17
 """Of the running maximum M, signed, in octaves."""
-SOFTMAX_WEIGHT_BITS = 15
-"""Of a weight p, in units of 2^-15 2^M."""
-GUARD_BITS = 12
+SOFTMAX_WEIGHT_BITS = 16
+"""Of a weight p, unsigned, in units of 2^-16 2^M."""
+GUARD_BITS = 11
 """That sum and context keep below a weight."""
 TOTAL_BITS = 40
 """Of the sum S of all weights, in units of 2^-27 2^M."""

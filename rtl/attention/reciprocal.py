@@ -15,7 +15,12 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from fastcar.rtl.attention.formats import BIT_LENGTH_BITS, GUARD_BITS, RECIPROCAL_BITS
+from fastcar.rtl.attention.formats import (
+    BIT_LENGTH_BITS,
+    GUARD_BITS,
+    RECIPROCAL_BITS,
+    SOFTMAX_WEIGHT_BITS,
+)
 from fastcar.rtl.circuits import mask
 from fastcar.rtl.lanes import signed_difference
 from fastcar.rtl.registers import decrement, delay, drive, increment, latch, make_register
@@ -29,8 +34,8 @@ LOAD_CYCLES = FETCH_CYCLES
 WRITE_CYCLES = LOAD_CYCLES + RECIPROCAL_BITS + 1
 DONE_CYCLES = WRITE_CYCLES + 1
 DIVISOR_BITS = 18
-SMALLEST_BIT_LENGTH = 15 + GUARD_BITS
-"""Of S: the largest weight is 2^14 at least."""
+SMALLEST_BIT_LENGTH = SOFTMAX_WEIGHT_BITS + GUARD_BITS
+"""Of S: the largest weight has its highest bit."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Sum S of the weights of every head.
 
-Source: docs/accelerator.md, section 7: S = (S >> (M' - M)) + (sum p << 12), word by word, from 0.
+Source: docs/accelerator.md, section 7: S = (S >> (M' - M)) + (sum p << 11), word by word, from 0.
 
 Contract: weights of a word come one in every cycle. If the last one is there in cycle t, S is
 written in cycle t + WRITE_CYCLES; the next word of the same head ends in cycle t + LOOP_CYCLES at
@@ -78,7 +78,7 @@ def make_running_sum(name: str, num_lanes: int, inputs: RunningSumInputs) -> Run
     )
 
     # Datapath.
-    # L weights below 2^15 fit: no carry is lost.
+    # L weights below 2^16 fit: no carry is lost.
     base = mask(partial_q, ~inputs.is_first)
     partial_q.next <<= (base + inputs.weight)[: len(partial_q)]
     before = delay(totals[inputs.head], FETCH_CYCLES, f"{name}_before")

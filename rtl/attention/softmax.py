@@ -25,7 +25,7 @@ from fastcar.rtl.attention.comparison import ComparisonInputs, ComparisonOutputs
 from fastcar.rtl.attention.reciprocal import ReciprocalInputs, follow_head, make_reciprocal
 from fastcar.rtl.attention.running_sum import RunningSumInputs, make_running_sum
 from fastcar.rtl.attention.weighing import WeighingInputs, make_weighing
-from fastcar.rtl.lanes import ACTIVATION_BITS, join_lanes
+from fastcar.rtl.lanes import join_lanes
 from fastcar.rtl.registers import delay, latch, make_register
 from fastcar.rtl.vector_memory import FETCH_CYCLES
 
@@ -97,7 +97,7 @@ class SoftmaxOutputs:
 
     Attributes:
         weights_valid: 1 bit, the next three are there.
-        weights: L times 16 bits, p, the highest bit 0.
+        weights: L times 16 bits, unsigned, p.
         exponent: 17 bits, signed, M' of the word.
         weights_index: `word_index` of the word.
         is_done: 1 bit, in one cycle for each instruction.
@@ -218,4 +218,4 @@ def _collect(name: str, num_lanes: int, weight_q: pyrtl.WireVector) -> pyrtl.Wir
     lanes = [weight_q]
     for lane in range(num_lanes - 1, 0, -1):
         lanes.insert(0, latch(lanes[0], f"{name}_collected_{lane}"))
-    return join_lanes([lane.zero_extended(ACTIVATION_BITS) for lane in lanes])
+    return join_lanes(lanes)

@@ -82,7 +82,7 @@ def limit(value: int, largest: int = 32767) -> int:
 def weight(logit: int, exponent: int) -> int:
     """p of a logit below 256 M."""
     index = 256 * exponent - logit - 1
-    return round_shift(EXPONENTIAL_TABLE[255 - index % 256], index // 256 + 1)
+    return round_shift(EXPONENTIAL_TABLE[255 - index % 256], index // 256)
 
 
 class WholeInterpreter(Interpreter):
@@ -296,7 +296,7 @@ class WholeInterpreter(Interpreter):
         weights = [0] * lanes
         for lane, logit in zip(visible, logits, strict=True):
             weights[lane] = weight(logit, exponent)
-        state.total[head] += sum(weights) << 12
+        state.total[head] += sum(weights) << 11
         state.maximum[head] = exponent
         state.scores[word] = weights, exponent
 
@@ -314,7 +314,7 @@ class WholeInterpreter(Interpreter):
                 for dim in range(size):
                     pairs = zip(weights, values[head, dim].tolist(), strict=True)
                     product = sum(p * v for p, v in pairs)
-                    state.context[head][dim] += (product << 12) >> (last - exponent)
+                    state.context[head][dim] += (product << 11) >> (last - exponent)
         if one.options["is_final"]:
             self.write_context(one, buffers, state)
 

@@ -47,7 +47,7 @@ def test_search_approaches_the_bound() -> None:
 
 
 def test_every_difference_is_certain_in_balls() -> None:
-    assert prove_all_differences() == dict.fromkeys(("expected", "found", "discharged"), 17 * 256)
+    assert prove_all_differences() == dict.fromkeys(("expected", "found", "discharged"), 18 * 256)
 
 
 def test_smaller_bound_is_refuted_in_balls() -> None:
@@ -61,7 +61,7 @@ def test_largest_error_is_proven_and_nearly_reached() -> None:
     errors = compute_errors(differences)
     assert all(is_certain(error < LARGEST_ERROR) for error in errors)
     assert any(is_certain(error > 0.9999 * LARGEST_ERROR) for error in errors)
-    assert LARGEST_ERROR < bound(np.array([1.0]))[0] == 0.75
+    assert LARGEST_ERROR < bound(np.array([257.0]))[0] == 0.75
 
 
 def test_no_entry_is_near_a_tie() -> None:
@@ -81,7 +81,7 @@ def test_one_wrong_weight_is_found_out(step: int) -> None:
 
 
 def test_weights_beyond_the_last_difference_are_zero() -> None:
-    for difference in (16 * 256, LAST_DIFFERENCE, LAST_DIFFERENCE + 2, 1 << 24):
+    for difference in (17 * 256, LAST_DIFFERENCE, LAST_DIFFERENCE + 2, 1 << 24):
         check = STATEMENT.check(LogitBelow(np.array([float(difference)])))
         assert check.holds
         assert check.left <= 0.5
@@ -94,7 +94,7 @@ def test_logits_of_more_bits_are_refused() -> None:
 
 
 def test_largest_error_is_certified() -> None:
-    assert STATEMENT.certify(LogitBelow(np.array([214.0]))) is Verdict.HOLDS
+    assert STATEMENT.certify(LogitBelow(np.array([470.0]))) is Verdict.HOLDS
 
 
 def test_counterexamples_violate_what_they_drop() -> None:

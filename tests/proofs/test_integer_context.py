@@ -54,7 +54,7 @@ def test_search_approaches_the_bound() -> None:
 
 def test_tail_of_ties_nearly_attains_the_bound() -> None:
     values = [-127] + [127] * 200
-    check = STATEMENT.check(make_row([0] + [-15 * 256] * 200, values))
+    check = STATEMENT.check(make_row([0] + [-16 * 256] * 200, values))
     assert check.ratio > 0.99
 
 

@@ -15,7 +15,7 @@ EXPONENTIALS = [round(2**15 * 2 ** (j / 256)) for j in range(256)]
 
 def weigh(difference: int) -> int:
     """p of i."""
-    octave = difference // 256 + 1
+    octave = difference // 256
     entry = EXPONENTIALS[255 - difference % 256]
     return naive.divide_rounding(entry, octave) if octave <= 16 else 0
 
@@ -38,7 +38,7 @@ class Softmax:
             weigh(256 * self.maximum - z - 1) if counts else 0
             for z, counts in zip(logits, visible, strict=True)
         ]
-        self.total = (self.total >> (self.maximum - before)) + (sum(weights) << 12)
+        self.total = (self.total >> (self.maximum - before)) + (sum(weights) << 11)
         return weights, self.maximum
 
 
@@ -134,7 +134,7 @@ class NaiveAttentionCore(NaiveCore):
                 for dim in range(attention.head_dim):
                     values = self.read_bytes(address, 1)
                     address += 1
-                    scaled = naive.dot(weights, values) << 12
+                    scaled = naive.dot(weights, values) << 11
                     place = head * attention.head_dim + dim
                     self.accumulators[place] += scaled >> min(maximum - exponent, 63)
         if not options["is_final"]:

@@ -20,6 +20,18 @@ def _bug(path: str, name: str, old: str, new: str, test: str = EQUAL) -> Mutant:
 
 _WALK = (
     _bug(
+        "mac_array",
+        "weights of the softmax taken for signed numbers",
+        "left[-1] & ~inputs.is_left_unsigned",
+        "left[-1]",
+    ),
+    _bug(
+        "datapath",
+        "rows of matrices meet activations without a sign",
+        "is_one_of(fields, (Opcode.CONTEXT,)), f",
+        "is_one_of(fields, (Opcode.CONTEXT, Opcode.GEMV)), f",
+    ),
+    _bug(
         "attention/block_walk",
         "a query goes on with the next head's words",
         "is_key_last, pyrtl.select(is_head_last, next_head, head_start_q), next_word",

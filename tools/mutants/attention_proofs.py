@@ -21,8 +21,8 @@ ATTENTION_PROOF_MUTANTS = (
     _bug(
         "exponential_weight",
         "P-20 table taken for exact",
-        "0.5 + 2.0 ** -(np.minimum(octaves, 64) + 1.0)",
-        "0.5 + 0.0 * octaves",
+        "lift(0.5 + of_entry, difference)",
+        "lift(0.5 + 0.0 * of_entry, difference)",
     ),
     _bug(
         "exponential_weight",

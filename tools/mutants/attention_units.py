@@ -65,8 +65,8 @@ _WEIGHTS = (
     _bug(
         "exponential",
         "weights cut off, not rounded",
-        "increment(halves_q.zero_extended(ENTRY_BITS + 1))",
-        "halves_q.zero_extended(ENTRY_BITS + 1)",
+        "rounded = increment(halves_q)[1:]",
+        "rounded = halves_q[1:]",
         "exponential",
     ),
     _bug(

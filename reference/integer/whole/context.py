@@ -21,7 +21,7 @@ CONTEXT_FRACTION_BITS = 8
 
 
 def accumulate_context(words: SoftmaxWords, values: Int8Array) -> Int64Array:
-    """A = sum over words of floor((sum p v) 2^12 2^-(M - M of the word)), 48 bits.
+    """A = sum over words of floor((sum p v) 2^11 2^-(M - M of the word)), 48 bits.
 
     The shift is applied to the sum of a word before it is accumulated, so no register is rescaled.
 
@@ -35,7 +35,7 @@ def accumulate_context(words: SoftmaxWords, values: Int8Array) -> Int64Array:
     rows, num_heads, num_words, num_lanes = words.weights.shape
     num_keys, head_dim = values.shape[2:]
     padding = [(0, 0), (0, 0), (0, num_words * num_lanes - num_keys), (0, 0)]
-    padded = np.pad(values, padding).astype(np.float64)  # exact: sums stay below 2^22 L
+    padded = np.pad(values, padding).astype(np.float64)  # exact: sums stay below 2^23 L
     blocks = padded.reshape(rows, values.shape[1], num_words, num_lanes, head_dim)
     grouped = words.weights.reshape(rows, values.shape[1], -1, num_words, num_lanes)
     products = grouped.swapaxes(2, 3).astype(np.float64) @ blocks  # [R, H_kv, W, G, d]

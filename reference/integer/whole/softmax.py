@@ -17,15 +17,17 @@ from fastcar.reference.arrays import BoolArray, Int64Array
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.units import shift_rounding
 from fastcar.reference.integer.whole.scores import LOGIT_FRACTION_BITS
-from fastcar.reference.tables import EXPONENTIAL_TABLE
+from fastcar.reference.tables import EXPONENTIAL_FRACTION_BITS, EXPONENTIAL_TABLE
 
-GUARD_BITS = 12
+WEIGHT_FRACTION_BITS = EXPONENTIAL_FRACTION_BITS + 1
+"""A weight counts 2^-16 2^M, so that one of the first octave is an entry of the table."""
+GUARD_BITS = 11
 """Bits that sum and context keep below a weight, so that rescaling drops little."""
-LAST_OCTAVE = 17
-"""So far below M every weight is 0: E[j] < 2^16, and half of 2^17 is added before the shift."""
-LAST_DIFFERENCE = (LAST_OCTAVE << LOGIT_FRACTION_BITS) - 1
-MAX_SOFTMAX_WEIGHT = (EXPONENTIAL_TABLE[-1] + 1) >> 1
-"""Largest weight p, just below 2^15."""
+NUM_OCTAVES = 17
+"""So many below M have weights above 0: E[j] < 2^16, and half of 2^17 is added before the shift."""
+LAST_DIFFERENCE = ((NUM_OCTAVES + 1) << LOGIT_FRACTION_BITS) - 1
+MAX_SOFTMAX_WEIGHT = EXPONENTIAL_TABLE[-1]
+"""Largest weight p, below 2^16."""
 MAX_VISIBLE_TOKENS = 8192
 """With so many keys S is below 2^40, the context below 2^47 and its shift at most 47."""
 MAX_RESCALING = 63
@@ -41,7 +43,7 @@ class SoftmaxWords:
     """What the softmax of one query leaves, for each leading axis.
 
     Attributes:
-        weights: [..., W, L] int64, p of 15 bits: share 2^-15 2^M of each key; 0 where not visible.
+        weights: [..., W, L] int64, p of 16 bits: share 2^-16 2^M of each key; 0 where not visible.
         exponents: [..., W] int64, M when the word had been read; it never falls.
         total: [...] int64, S: sum of all weights in units of 2^-27 2^M of the last word.
     """
@@ -76,23 +78,23 @@ def compute_softmax_words(logits: Int64Array, visible: BoolArray, num_lanes: int
 
 
 def compute_weights(logits: Int64Array, exponents: Int64Array) -> Int64Array:
-    """p = round(2^15 2^(z / 256 - M)) by a table of one octave; below M by 16 octaves it is 0.
+    """p = round(2^16 2^(z / 256 - M)) by a table of one octave; below M by 17 octaves it is 0.
 
     Args:
         logits: z below 256 M.
         exponents: M, broadcast against z.
 
-    >>> compute_weights(np.array([-1, -256, -257, -16 * 256, -(10**9)]), np.array([0])).tolist()
-    [32680, 16384, 16340, 1, 0]
+    >>> compute_weights(np.array([-1, -256, -257, -17 * 256, -(10**9)]), np.array([0])).tolist()
+    [65359, 32768, 32680, 1, 0]
     """
     difference = (exponents << LOGIT_FRACTION_BITS) - logits - 1
     difference = np.minimum(difference, LAST_DIFFERENCE)  # saturates where p is 0
-    octave = (difference >> LOGIT_FRACTION_BITS) + 1
+    octave = difference >> LOGIT_FRACTION_BITS
     return shift_rounding(_ENTRIES[~difference & _STEP_MASK], octave)
 
 
 def _accumulate_total(sums: Int64Array, exponents: Int64Array) -> Int64Array:
-    """S [...] of the sums [..., W] of words: S = (S >> (M' - M)) + (sum << 12), word by word."""
+    """S [...] of the sums [..., W] of words: S = (S >> (M' - M)) + (sum << 11), word by word."""
     total = np.zeros_like(sums[..., 0])
     before = exponents[..., 0]
     for word in range(sums.shape[-1]):

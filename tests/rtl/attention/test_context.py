@@ -164,13 +164,13 @@ def accumulate(terms: list[tuple[int, int]]) -> list[int | None]:
 @given(st.lists(st.tuples(word_sums, drops), min_size=1, max_size=6))
 def test_rounds_every_sum_downwards_before_it_is_added(terms: list[tuple[int, int]]) -> None:
     """The contract, without the reference."""
-    expected = sum((word_sum << 12) >> min(drop, 63) for word_sum, drop in terms)
+    expected = sum((word_sum << 11) >> min(drop, 63) for word_sum, drop in terms)
     assert accumulate(terms) == [*[None] * context.LATENCY_CYCLES, expected]
 
 
-@given(st.integers(-(2**35), 2**35 - 1), drops)
-def test_takes_every_sum_of_36_bits(word_sum: int, drop: int) -> None:
-    expected = (word_sum << 12) >> min(drop, 63)
+@given(st.integers(-(2**36), 2**36 - 1), drops)
+def test_takes_every_sum_of_37_bits(word_sum: int, drop: int) -> None:
+    expected = (word_sum << 11) >> min(drop, 63)
     assert accumulate([(word_sum, drop)]) == [*[None] * context.LATENCY_CYCLES, expected]
 
 
@@ -191,18 +191,18 @@ def test_takes_a_position_that_returns_as_early_as_allowed() -> None:
         ends = {"is_first": int(round_number == 0), "is_last": int(round_number == 2)}
         results.append(bench.step(sum_valid=1, sum=1 + cycle, position=position, **ends))
     results += [bench.step() for _ in range(context.LATENCY_CYCLES)]
-    expected = [3 * (1 + place + context.RETURN_CYCLES) << 12 for place in range(4)]
+    expected = [3 * (1 + place + context.RETURN_CYCLES) << 11 for place in range(4)]
     assert [value for value in results if value is not None] == expected
 
 
 def test_refuses_a_sum_that_does_not_fit() -> None:
-    with pytest.raises(ProtocolError, match="sums of p v fit 36 bits"):
-        get_bench(8).step(sum_valid=1, sum=1 << 35)
+    with pytest.raises(ProtocolError, match="sums of p v fit 37 bits"):
+        get_bench(8).step(sum_valid=1, sum=1 << 36)
 
 
 def test_refuses_an_accumulator_that_does_not_fit() -> None:
     bench = get_bench(8)
-    largest = {"sum_valid": 1, "sum": 2**35 - 1, "position": 1}
+    largest = {"sum_valid": 1, "sum": 2**36 - 1, "position": 1}
     bench.step(is_first=1, **largest)
     for _ in range(context.RETURN_CYCLES - 1):
         bench.step()

@@ -16,7 +16,7 @@ from tests.rtl.wires import Bench, build_once, make_inputs
 @build_once
 def build() -> Bench:
     inputs = make_inputs(ExponentialInputs, logit=24, visible=1, exponent=17)
-    output = pyrtl.Output(15, "out_weight")
+    output = pyrtl.Output(16, "out_weight")
     output <<= make_exponential("unit", inputs)
     return Bench()
 

@@ -42,7 +42,7 @@ def rotate_key(head: Vector, cos: Vector, sin: Vector) -> list[int]:
 def weight(logit: int, exponent: int) -> int:
     """p of a logit below 256 M."""
     index = 256 * exponent - logit - 1
-    octave = index // 256 + 1
+    octave = index // 256
     entry = EXPONENTIAL_TABLE[255 - index % 256]
     return floor(Fraction(entry, 2**octave) + Fraction(1, 2))
 
@@ -71,7 +71,7 @@ def softmax(runs: Sequence[dict[int, int]], num_lanes: int) -> tuple[list[Word],
             exponent = max(exponent, words[-1].exponent)
             total //= 2 ** (exponent - words[-1].exponent)
         weights = [weight(logits[key], exponent) for key in keys]
-        total += sum(weights) * 4096
+        total += sum(weights) * 2048
         words.append(Word(weights, exponent, keys))
     return words, total
 
@@ -102,7 +102,7 @@ def attend(
         for word in words:
             pairs = zip(word.weights, word.keys, strict=True)
             product = sum(share * values[key][dim] for share, key in pairs)
-            accumulated += product * 4096 // 2 ** (words[-1].exponent - word.exponent)
+            accumulated += product * 2048 // 2 ** (words[-1].exponent - word.exponent)
         context.append(naive.limit(naive.round_shift(accumulated * reciprocal, bits + 7)))
     return context
 

@@ -67,7 +67,8 @@ def test_context_of_the_most_keys_fits_its_widths(value: int, logit: int) -> Non
     assert abs(int(accumulated[0, 0, 0])) < 1 << 47
     product = abs(int(accumulated[0, 0, 0])) * int(compute_reciprocal(words.total)[0][0, 0])
     assert product + (1 << 46) < 1 << 62
-    assert compute_context(words, values).tolist() == [[[256 * value]]]
+    # The reciprocal is too small by 2^-15 of itself at most (P-21), which is below one step.
+    assert abs(int(compute_context(words, values)[0, 0, 0]) - 256 * value) <= 1
 
 
 def test_word_far_below_the_maximum_leaves_only_the_floor() -> None:

@@ -88,19 +88,19 @@ def test_whole_octaves_added_to_all_logits_change_no_weight(
 
 
 def test_every_weight_is_within_its_bound() -> None:
-    differences = np.arange(1, 18 * 256 + 1)
+    differences = np.arange(1, 19 * 256 + 1)
     weights = compute_weights(-differences, np.array(0))
-    exact = np.array([2.0**15 * 2.0 ** (-step / 256) for step in differences.tolist()])
+    exact = np.array([2.0**16 * 2.0 ** (-step / 256) for step in differences.tolist()])
     assert np.abs(weights - exact).max() <= 0.75
     assert weights.tolist() == sorted(weights.tolist(), reverse=True)
-    assert (weights[16 * 256 :] == 0).all()
-    assert weights[16 * 256 - 1] == 1
+    assert (weights[17 * 256 :] == 0).all()
+    assert weights[17 * 256 - 1] == 1
 
 
 def test_difference_saturates_and_no_logit_does() -> None:
-    z = np.array([[MAX_LOGIT, MAX_LOGIT - 1, -MAX_LOGIT, MAX_LOGIT - 17 * 256]])
+    z = np.array([[MAX_LOGIT, MAX_LOGIT - 1, -MAX_LOGIT, MAX_LOGIT - 18 * 256]])
     words = compute_softmax_words(z, np.ones((1, 4), bool), 4)
-    assert words.weights[0, 0].tolist() == [32680, 32591, 0, 0]
+    assert words.weights[0, 0].tolist() == [65359, 65182, 0, 0]
 
 
 @pytest.mark.parametrize("pattern", ["equal", "huge", "alternating", "rising", "falling"])
