@@ -50,13 +50,15 @@ class ByteBeats:
     """The beat that is offered.
 
     Attributes:
-        data: L bytes, 0 where the strobe is.
+        data: L bytes; of STORE_VALUE all of them are the one that is written.
+        stored: the same, 0 where the strobe is.
         strobe: register, L bits.
         address_step: 32 bits, from its address to the following one.
         is_following_last: 1 bit, the following beat is the last one of its word.
     """
 
     data: pyrtl.WireVector
+    stored: pyrtl.WireVector
     strobe: pyrtl.Register
     address_step: pyrtl.WireVector
     is_following_last: pyrtl.WireVector
@@ -80,7 +82,6 @@ def make_byte_beats(
     store: ByteStore,
     start: pyrtl.WireVector,
     is_beat_sent: pyrtl.WireVector,
-    half: pyrtl.WireVector,
     word: pyrtl.WireVector,
     is_upper: pyrtl.WireVector,
 ) -> ByteBeats:
@@ -91,9 +92,8 @@ def make_byte_beats(
         store: what the instruction says.
         start: 1 bit.
         is_beat_sent: 1 bit.
-        half: L bytes, the beat of STORE.
         word: L int16.
-        is_upper: 1 bit, register; `half` is the upper one.
+        is_upper: 1 bit, register; the beat of STORE is the upper half of the word.
     """
     # State.
     lane_bytes = [lane[:BYTE_BITS] for lane in split_lanes(word, ACTIVATION_BITS)]
@@ -106,12 +106,15 @@ def make_byte_beats(
     # One bit, that of the lane behind the one that is offered: bit 1 for the first beat of a word.
     following = reduce(or_, (mask(byte, ahead_q[lane]) for lane, byte in enumerate(lane_bytes)))
     single = pyrtl.select(ahead_q[1], lane_bytes[0], byte_ahead_q)
-    halves = split_lanes(half, BYTE_BITS)
-    chosen = [
-        pyrtl.select(store.is_key, byte, pyrtl.select(store.is_value, single, own))
-        for byte, own in zip(lane_bytes, halves, strict=True)
-    ]
-    data = pyrtl.concat_list([mask(byte, strobe_q[k]) for k, byte in enumerate(chosen)])
+    every = pyrtl.concat_list([single] * num_lanes)
+    # One level of logic: the upper bit says whether the beat is one of bytes, the lower one which.
+    is_bytes = store.is_key | store.is_value
+    choice = pyrtl.concat(is_bytes, pyrtl.select(is_bytes, store.is_value, is_upper))
+    num_bits = BYTE_BITS * num_lanes
+    lower, upper = word[:num_bits], word[num_bits:]
+    data = pyrtl.mux(choice, lower, upper, pyrtl.concat_list(lane_bytes), every)
+    lanes = zip(split_lanes(data, BYTE_BITS), strobe_q, strict=True)
+    stored = pyrtl.concat_list([mask(byte, is_stored) for byte, is_stored in lanes])
     strobe = [~store.is_value | (store.lane == k) for k in range(num_lanes)]
     is_last_lane = pyrtl.select(store.is_value, ahead_q[-1], ~is_upper)
 
@@ -122,6 +125,7 @@ def make_byte_beats(
     drive(strobe_q, (start, pyrtl.concat_list(strobe)))
     return ByteBeats(
         data=data,
+        stored=stored,
         strobe=strobe_q,
         address_step=_make_address_step(name, store, start, is_beat_sent),
         is_following_last=store.is_key | is_last_lane,

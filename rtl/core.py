@@ -282,7 +282,7 @@ def _make_retirement(
             is_running=inputs.is_running,
             cycle=inputs.cycle,
             is_beat_sent=write.is_beat_sent,
-            beat=write.data,
+            beat=write.stored,
             ready=inputs.retire_ready,
             token=None if datapath.attention is None else datapath.attention.token,
             logits=datapath.logits,

@@ -23,6 +23,7 @@ from fastcar.rtl.attention.weighting import ANNOUNCE_CYCLES, WeightingOutputs
 from fastcar.rtl.circuits import connect
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import NARROW_BIT, Buffer, Opcode, join_value, split_options
+from fastcar.rtl.lane_selection import SELECT_CYCLES
 from fastcar.rtl.mac_array import (
     MODE_BITS,
     SOON_CYCLES,
@@ -35,7 +36,6 @@ from fastcar.rtl.mac_array import latency_cycles as mac_latency_cycles
 from fastcar.rtl.operand_feed import OperandFeedInputs, OperandFeedOutputs, make_operand_feed
 from fastcar.rtl.registers import delay, drive, latch, make_register
 from fastcar.rtl.result_path import (
-    SELECT_CYCLES,
     AttentionInputs,
     ResultPathInputs,
     ResultPathOutputs,

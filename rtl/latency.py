@@ -44,7 +44,14 @@ accumulator. pick: a logit is compared. write: where the keys of all heads fill 
 from __future__ import annotations
 
 from fastcar.reference.errors import ArgumentError
-from fastcar.rtl import instruction_queue, mac_array, result_path, rms_norm, silu_multiply
+from fastcar.rtl import (
+    instruction_queue,
+    lane_selection,
+    mac_array,
+    result_path,
+    rms_norm,
+    silu_multiply,
+)
 from fastcar.rtl.attention import context, pick, score_tap, token_address
 from fastcar.rtl.attention.config import AttentionConfig
 from fastcar.rtl.attention.softmax import count_tail_cycles
@@ -83,7 +90,7 @@ def count_cycles(
     mac = OPERAND_CYCLES + mac_array.latency_cycles(config)
     write = WRITE_CYCLES if words == 1 else 0
     result = result_path.latency_cycles(config) + write
-    scaling = words * config.num_lanes // result_path.NORM_LANES + result_path.SCALE_CYCLES
+    scaling = words * config.num_lanes // lane_selection.PAIR_LANES + result_path.SCALE_CYCLES
     gemv = read_latency + words * config.num_lanes * columns + mac - mac_array.SOON_CYCLES + result
     store = OPERAND_CYCLES + 2 * words + write_latency
     cycles = {

@@ -62,6 +62,7 @@ class WriteChannelOutputs:
         valid: 1 bit, to memory, with address (32 bits) and data (a beat).
         address: see valid.
         data: see valid.
+        stored: the data, 0 where nothing is written.
         strobe: see valid; L bits, None without a `ByteStore`.
         is_sending: 1 bit, a burst is under way.
         is_beat_sent: 1 bit, a beat is taken in this cycle.
@@ -76,6 +77,7 @@ class WriteChannelOutputs:
     valid: pyrtl.WireVector
     address: pyrtl.WireVector
     data: pyrtl.WireVector
+    stored: pyrtl.WireVector
     strobe: pyrtl.WireVector | None
     is_sending: pyrtl.WireVector
     is_beat_sent: pyrtl.WireVector
@@ -112,12 +114,10 @@ def make_write_channel(
     is_more, is_less = is_beat_sent & ~is_acknowledged, is_acknowledged & ~is_beat_sent
     is_first_last: pyrtl.WireVector | int = 0
     is_following_last, following_address = ~is_upper_q, increment(address_q)
-    strobe = None
+    stored, strobe = data, None
     if store is not None:
-        beats = make_byte_beats(
-            name, store, inputs.start, is_beat_sent, data, inputs.word, is_upper_q
-        )
-        data, strobe = beats.data, beats.strobe
+        beats = make_byte_beats(name, store, inputs.start, is_beat_sent, inputs.word, is_upper_q)
+        data, stored, strobe = beats.data, beats.stored, beats.strobe
         is_first_last, is_following_last = store.is_key, beats.is_following_last
         following_address = (address_q + beats.address_step)[:ADDRESS_BITS]
         is_end = is_end | is_sending_q & ~valid & inputs.stop
@@ -170,6 +170,7 @@ def make_write_channel(
         valid=valid,
         address=address_q,
         data=data,
+        stored=stored,
         strobe=strobe,
         is_sending=is_sending_q,
         is_beat_sent=is_beat_sent,

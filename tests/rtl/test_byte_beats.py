@@ -40,7 +40,7 @@ class Burst:
         kind: which of the three instructions.
         words: that are sent.
         lane: of STORE_VALUE.
-        sent: address, data and strobe of every beat that memory took.
+        sent: address, what is stored and strobe of every beat that memory took.
         owed: cycle of every acknowledgement that is due, and whether it is an error.
     """
 
@@ -79,13 +79,20 @@ class Burst:
         if is_due:
             self.owed.popleft()
         if read("valid") and ready:
-            self.sent.append((read("address"), read("data"), read("strobe")))
+            stored, strobe = read("stored"), read("strobe")
+            assert stored == read("data") & spread(strobe)
+            self.sent.append((read("address"), stored, strobe))
             self.owed.append(self.cycle + latency)
         if read("is_word_sent"):
             assert self.cycle >= self.last_word_cycle + 2
             self.last_word_cycle = self.cycle
             self.index += 1
         self.cycle += 1
+
+
+def spread(strobe: int) -> int:
+    """A byte of ones for each bit."""
+    return pack([255 * (strobe >> byte & 1) for byte in range(NUM_LANES)], 8)
 
 
 def list_beats(

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastcar.rtl import result_path, silu_multiply
+from fastcar.rtl import lane_selection, result_path, silu_multiply
 from fastcar.rtl.config import TINY, AcceleratorConfig
 from fastcar.rtl.instruction import split
-from fastcar.rtl.result_path import SELECT_CYCLES, ResultPathInputs, make_result_path
+from fastcar.rtl.result_path import ResultPathInputs, make_result_path
 from fastcar.rtl.rms_norm import RmsNormOutputs
 from tests.rtl import naive
 from tests.rtl.wires import Bench, build_once, expose, pack, unpack
@@ -41,9 +41,9 @@ def build(config: AcceleratorConfig) -> Bench:
 
 def run(bench: Bench, sums: list[int], **constants: int) -> tuple[list[int], int]:
     """One word of elements without gaps: the results, and the cycles from the last ones on."""
-    step = result_path.NORM_LANES if constants.get("is_norm") else 1
+    step = lane_selection.PAIR_LANES if constants.get("is_norm") else 1
     announced = [1] * (len(sums) // step)
-    accumulators = [0] * (SELECT_CYCLES - 1) + sums
+    accumulators = [0] * (lane_selection.SELECT_CYCLES - 1) + sums
     for cycle in range(90):
         is_valid = int(cycle < len(announced))
         accumulator = accumulators[cycle] if cycle < len(accumulators) else 0

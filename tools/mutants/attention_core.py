@@ -125,10 +125,10 @@ _CONTEXT = (
 
 _RESULTS = (
     _bug(
-        "result_path",
+        "attention/turn",
         "a turned pair adds twice",
-        "pyrtl.select(is_odd, total, difference)",
-        "total",
+        "second_q[: len(first)] ^ is_even.sign_extended(len(first))",
+        "second_q[: len(first)]",
     ),
     _bug(
         "operand_feed",

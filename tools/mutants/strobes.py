@@ -53,10 +53,10 @@ _BEATS = (
         TEST_BEATS,
     ),
     Mutant(
-        "strobes: data is not 0 where the strobe is",
+        "strobes: the digest takes what is not written",
         BEATS,
-        "[mask(byte, strobe_q[k]) for k, byte in enumerate(chosen)]",
-        "chosen",
+        "stored = pyrtl.concat_list([mask(byte, is_stored) for byte, is_stored in lanes])",
+        "stored = data",
         TEST_BEATS,
     ),
     Mutant(

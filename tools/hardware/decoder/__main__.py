@@ -19,6 +19,7 @@ from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.reference.clips import quantize_whole_clip_model
 from fastcar.reference.video.model import VideoModel, load_video_model
 from fastcar.rtl.config import AcceleratorConfig
+from tools.hardware.decoder.area import measure_area
 from tools.hardware.decoder.claims import PAGE
 from tools.hardware.decoder.decisions import calibrate
 from tools.hardware.decoder.lockstep import Lockstep
@@ -49,6 +50,8 @@ def make_report(
     whole = quantize_whole_clip_model(model, settings.calibration_clips, settings.frames)
     measured = make_measured(model, whole, settings)
     bench, config = Bench(measured), measured.memory_map.config
+    show("synthesis of one core")
+    area = measure_area(config)
     show("simulated hardware")
     thresholds = calibrate(model, "tas", settings.main_ratio, None, settings)
     lockstep = Lockstep(measured, thresholds, make_backend(config)).run()
@@ -63,6 +66,7 @@ def make_report(
         "config": config.sizes,
         "prompt_tokens": measured.num_prompt,
         "fed_tokens": measured.num_fed,
+        "area": area,
         "lockstep": lockstep,
         "dense": dense,
         "scores": list(cost_scores(bench)),

@@ -10,6 +10,7 @@ from tools.hardware.decoder.tables import (
     bound_speed_ups,
     compute_gains,
     find_row,
+    format_area,
     format_complete,
     format_dense,
     format_gains,
@@ -32,6 +33,8 @@ MIN_UTILISATION = {"full": 0.94, "window": 0.92}
 MIN_SPEED_UP = {"full": 1.20, "window": 1.30}
 MAX_SCORE_CYCLES = 150
 MAX_MINUTES = 30
+MAX_XILINX = {"lut": 8_000, "ff": 11_000, "dsp": 28, "bram": 36}
+MAX_ECP5_BLOCKS = 72
 BARRIER, FLOW = "barrier dynamic", "flow dynamic"
 
 
@@ -43,6 +46,7 @@ def judge(is_met: bool) -> str:
 def make_tables(report: Json) -> dict[str, str]:
     """Every block of the page by name."""
     return {
+        "area": format_area(report),
         "dense": format_dense(report),
         "opcodes": format_opcodes(report),
         "complete": format_complete(report),
@@ -71,6 +75,24 @@ def make_claims(report: Json) -> Iterator[Claim]:
     yield from _claim_gains(report)
     yield from _claim_scores(report)
     yield from _claim_lockstep(report)
+    yield from _claim_area(report)
+
+
+def _claim_area(report: Json) -> Iterator[Claim]:
+    """Cells of one core with attention, each with its target."""
+    found = report["area"]["with"]
+    names = {"lut": "LUTs", "ff": "flip-flops", "dsp": "DSP blocks", "bram": "block RAMs"}
+    parts = [
+        f"{found['xilinx'][kind]:,} {name} (target: {MAX_XILINX[kind]:,}: "
+        f"{judge(found['xilinx'][kind] <= MAX_XILINX[kind])})"
+        for kind, name in names.items()
+    ]
+    blocks = found["ecp5"]["bram"]
+    yield Claim(
+        f"On UltraScale+ {', '.join(parts)}; on ECP5 {blocks} block RAMs of 18 kbit (target: "
+        f"{MAX_ECP5_BLOCKS}: {judge(blocks <= MAX_ECP5_BLOCKS)}).",
+        not any(one["violations"] for one in report["area"].values()),
+    )
 
 
 def _claim_dense(report: Json) -> Iterator[Claim]:

@@ -72,6 +72,22 @@ def bound_speed_ups(report: Json, row: Json) -> tuple[float, float]:
     return idle_free, 1 / (1 - share * replayed)
 
 
+def format_area(report: Json) -> str:
+    """Cells of one core with attention and without."""
+    families = {"xilinx": "UltraScale+", "ecp5": "ECP5"}
+    lines = [
+        [
+            title,
+            {"with": "with", "without": "without"}[name],
+            *(f"{cells[family][kind]:,}" for kind in ("lut", "ff", "dsp", "bram")),
+        ]
+        for family, title in families.items()
+        for name, cells in report["area"].items()
+    ]
+    header = ["family", "attention", "LUT", "flip-flops", "DSP", "block RAM"]
+    return format_table(header, lines)
+
+
 def format_dense(report: Json) -> str:
     """Cycles of dense videos and where the cores spend them."""
     dense = report["dense"]
