@@ -1,12 +1,13 @@
-"""The cocotb testbench of the exported package: Makefile, tests, and two more recorded layers."""
+"""The cocotb testbench of the exported package: Makefile, tests, and two more recorded programs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import resources
 
-from fastcar.cosim.export.recording import Recording, Share
-from fastcar.cosim.export.testbench import make_layer_files
+from fastcar.cosim.export.recording import Recording
+from fastcar.cosim.export.share import Share
+from fastcar.cosim.export.testbench import make_program_files
 from fastcar.cosim.verilog.verilog import MODULE_NAME, VERILOG_FILE, WAIVER_FILE
 from fastcar.cosim.verilog.verilog_ports import Port
 
@@ -15,7 +16,7 @@ TEST_MODULE = "fastcar_cocotb"
 TEST_FILE = f"{TEST_MODULE}.py"
 BENCH_FILE = "fastcar_bench.py"
 PREFIXES = {Share.HALF: "", Share.NONE: "dense_", Share.ALL: "replay_"}
-"""Of the names of the files of a recorded layer; the first is that of the Verilog testbench."""
+"""Of the names of the files of a program; the first is that of the Verilog testbench."""
 
 COCOTB_COMMANDS = ("make", "make SIM=verilator", "make clean")
 
@@ -63,7 +64,7 @@ def make_cocotb_files(
     """Texts of the files that are for cocotb alone, by name.
 
     Args:
-        recordings: of the same layer; that of `Share.HALF` is already in the package.
+        recordings: of the same layer or tokens; that of `Share.HALF` is already in the package.
         ports: of the module.
     """
     folder = resources.files("fastcar.cosim.export.cocotb_bench")
@@ -72,5 +73,5 @@ def make_cocotb_files(
         files[name] = (folder / name).read_text(encoding="utf-8")
     for share, recording in recordings.items():
         if share is not Share.HALF:
-            files |= make_layer_files(recording, ports, PREFIXES[share])
+            files |= make_program_files(recording, ports, PREFIXES[share])
     return files

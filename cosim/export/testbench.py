@@ -47,11 +47,11 @@ def make_testbench(recording: Recording, ports: tuple[Port, ...]) -> dict[str, s
     return {
         TESTBENCH_FILE: make_bench(recording, ports, counters),
         MEMORY_FILE: format_beats(recording.memory),
-        **make_layer_files(recording, ports),
+        **make_program_files(recording, ports),
     }
 
 
-def make_layer_files(
+def make_program_files(
     recording: Recording, ports: tuple[Port, ...], prefix: str = ""
 ) -> dict[str, str]:
     """Program and everything expected of it, by name; names begin with `prefix`."""
@@ -61,7 +61,9 @@ def make_layer_files(
         PROGRAM_FILE: format_words(recording.program, INSTRUCTION_BITS),
         EXPECTED_MEMORY_FILE: format_changes(recording.memory, recording.memory_after),
         DECISIONS_FILE: format_records(recording.decisions, DECISION_PORTS, "decision", ports),
-        RETIRES_FILE: format_records(recording.retires, retire_ports, "retire", ports),
+        RETIRES_FILE: format_records(
+            recording.retires, retire_ports, "retire", ports, recording.sections
+        ),
         COUNTERS_FILE: "".join(
             f"{value:0{COUNTER_BITS // 4}x} // {name}\n" for name, value in counters.items()
         ),
@@ -106,15 +108,25 @@ def format_records(
     members: tuple[str, ...],
     kind: str,
     ports: tuple[Port, ...],
+    names: tuple[str, ...] = (),
 ) -> str:
-    """One record a line, its members from the highest bits down, each as wide as its port."""
+    """One record a line, its members from the highest bits down, each as wide as its port.
+
+    Args:
+        records: in their order.
+        members: of a record.
+        kind: of the ports, which begin with it.
+        ports: of the module.
+        names: of the records, written behind them; none if it is empty.
+    """
     widths = get_widths(members, kind, ports)
     lines = [f"// {', '.join(f'{member} {widths[member]}' for member in members)}, in bits"]
-    for record in records:
+    for place, record in enumerate(records):
         line = 0
         for member, num_bits in widths.items():
             line = line << num_bits | int(getattr(record, member)) & ((1 << num_bits) - 1)
-        lines.append(f"{line:0{-(-sum(widths.values()) // 4)}x}")
+        name = f" // {names[place]}" if names else ""
+        lines.append(f"{line:0{-(-sum(widths.values()) // 4)}x}{name}")
     return "\n".join(lines) + "\n"
 
 

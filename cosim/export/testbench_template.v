@@ -6,7 +6,7 @@
 // Everything expected comes from the integer reference and the cycle model of the project.
 // The last line is PASS or FAIL, after FAIL the exit code is not 0. +wave writes fastcar.vcd.
 // +reset=N resets the accelerator alone after N cycles, while the memory goes on answering, and
-// runs the layer from its start.
+// runs the program from its start.
 
 `default_nettype none
 

@@ -50,8 +50,16 @@ class TokenTrace:
     results: tuple[MlpResult, ...] = ()
 
 
-class _KeepingEngine(IntegerMlpEngine):
-    """The integer reference that keeps requests and results."""
+class KeepingEngine(IntegerMlpEngine):
+    """The integer reference that keeps requests and results.
+
+    Args:
+        model: integer constants.
+        num_lanes: L, of digests.
+
+    Attributes:
+        kept: of the layers of the newest token, in their order.
+    """
 
     def __init__(self, model: WholeModel, num_lanes: int) -> None:
         super().__init__(model.mlp, num_lanes)
@@ -71,6 +79,7 @@ class TracedDecoder(WholeDecoder):
         arguments: as `WholeDecoder` takes them, but for `engine`.
         model: integer constants.
         num_lanes: L, of words and digests.
+        engine: of the MLP phase; None = one that decides as it is asked.
         options: as `WholeDecoder` takes them.
 
     Attributes:
@@ -83,9 +92,10 @@ class TracedDecoder(WholeDecoder):
         *arguments: Any,
         model: WholeModel,
         num_lanes: int = DEFAULT_NUM_LANES,
+        engine: KeepingEngine | None = None,
         **options: Any,
     ) -> None:
-        self.mlp_engine = _KeepingEngine(model, num_lanes)
+        self.mlp_engine = KeepingEngine(model, num_lanes) if engine is None else engine
         self.traces: tuple[TokenTrace, ...] = ()
         self._attended: list[AttentionTrace] = []
         super().__init__(

@@ -26,7 +26,7 @@ def export(
     batch: int | None = None,
     source: str | DecisionSource = ExportRequest.source,
     slots: int | None = None,
-    layer: int = ExportRequest.layer_index,
+    layer: int | None = ExportRequest.layer_index,
     latency: int = ExportRequest.latency_cycles,
     seed: int = ExportRequest.seed,
     force: bool = False,
@@ -49,7 +49,8 @@ def export(
         batch: B, slots, without a preset, 1 to 32; None = as `slots`.
         source: what decides, "score" or "distance".
         slots: slots of the testbench; None = 4, fewer where there are fewer.
-        layer: which the testbench runs, from 0 on.
+        layer: which the testbench runs, from 0 on; None = 0. Left out with a preset that has an
+            attention phase, whose testbench runs two tokens in all layers.
         latency: of the testbench's memory, 1 to 1000 cycles.
         seed: of the random model, 0 to 2**63 - 1.
         force: write beside files that are not ours, which stay (D-38).

@@ -61,7 +61,12 @@ _OPTIONS = (
         f"Batch slots in the testbench.  [{DEFAULT_SLOTS}, fewer where there are fewer]",
         "B",
     ),
-    number_option("--layer", ExportRequest.layer_index, "Layer that the testbench runs.", "L"),
+    number_option(
+        "--layer",
+        ExportRequest.layer_index,
+        "Layer that the testbench runs.  [0; a preset with attention runs whole tokens: all]",
+        "L",
+    ),
     number_option(
         "--latency", ExportRequest.latency_cycles, "Of the testbench's memory.", "CYCLES"
     ),
@@ -84,7 +89,7 @@ def export(
     tokens_per_frame: int | None,
     source: str,
     slots: int | None,
-    layer: int,
+    layer: int | None,
     latency: int,
     is_json: bool,
     **options: Any,

@@ -15,8 +15,8 @@ import pytest
 
 from fastcar.cosim.export.cocotb_export import PREFIXES, TEST_FILE
 from fastcar.cosim.export.export import ExportPackage, make_package
-from fastcar.cosim.export.recording import Share
 from fastcar.cosim.export.request import ExportRequest
+from fastcar.cosim.export.share import Share
 from fastcar.cosim.export.testbench import (
     COUNTERS_FILE,
     DECISIONS_FILE,
@@ -83,7 +83,7 @@ def test_make_passes_in_icarus(source: DecisionSource, tmp_path: Path) -> None:
     assert list_results(output, "FAIL") == []
     names = {name.partition("/")[0] for name in list_results(output, "PASS")}
     resets = {"two_runs_without_reset", "reset_in_mid_run", "reset_alone_at_every_point"}
-    assert names == {"layer", "illegal_opcode", *resets}
+    assert names == {"program", "illegal_opcode", *resets}
     assert len(list_results(output, "PASS")) == 10
 
 

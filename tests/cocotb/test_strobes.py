@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fastcar.cosim.export.cocotb_export import make_cocotb_files
-from fastcar.cosim.export.recording import Share
+from fastcar.cosim.export.share import Share
 from fastcar.cosim.export.testbench import make_testbench
 from fastcar.cosim.verilog.verilog import VERILOG_FILE, export_verilog
 from fastcar.rtl.config import TINY_DECODER

@@ -168,10 +168,11 @@ _LOCKSTEP = (
         "self.hardware.load_cache",
     ),
     _bug(
-        "export/recording",
+        "export/share",
         "slot 0 is decided as well",
         "is_decided = np.arange(len(request.residual)) > 0",
         "is_decided = np.arange(len(request.residual)) >= 0",
+        "export/recording",
     ),
     _bug(
         "program/memory_image",

@@ -10,7 +10,7 @@ COMPILED, BENCH = (
     "cosim/crosscheck/playback_compiled.py",
     "cosim/export/cocotb_bench/fastcar_cocotb.py",
 )
-EXPORT, RECORDING = "cosim/export/cocotb_export.py", "cosim/export/recording.py"
+EXPORT, SHARE = "cosim/export/cocotb_export.py", "cosim/export/share.py"
 
 TEST_VERILOG = "tests/cosim/verilog/test_verilog"
 TEST_TRACE = ("tests/cosim/crosscheck/test_pin_trace.py",)
@@ -134,7 +134,7 @@ SIMULATOR_MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "simulators: recording: thresholds of the dense and the replayed layer swapped",
-        RECORDING,
+        SHARE,
         "if source is DecisionSource.SCORE else (below, above)",
         "if source is DecisionSource.DISTANCE else (below, above)",
         TEST_COCOTB,
@@ -142,8 +142,8 @@ SIMULATOR_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "simulators: cocotb: digests are not compared",
         BENCH,
-        'for one in ("slot", "core", "digest", TOKEN)',
-        'for one in ("slot", "core", TOKEN)',
+        '("core", "digest", TOKEN) if name in record',
+        '("core", TOKEN) if name in record',
         TEST_COCOTB,
     ),
     Mutant(

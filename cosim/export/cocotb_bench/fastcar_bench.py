@@ -64,15 +64,16 @@ RetireBus, _, _, _, RetireMonitor = define_stream(
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One layer of one token from the .hex files.
+class Recording:
+    """A program and what it must do, from the .hex files.
 
     Attributes:
         program: instructions.
         memory: beats before the run, by address.
         changes: beats that the run changes, by address.
         decisions: members by name, in their order.
-        retires: members by name, by slot.
+        retires: members by name, of the sections of every slot, in their order.
+        sections: names of these.
         counters: those that no stall changes, by port.
     """
 
@@ -80,19 +81,27 @@ class Layer:
     memory: dict[int, int]
     changes: dict[int, int]
     decisions: list[dict[str, int]]
-    retires: dict[int, dict[str, int]]
+    retires: dict[int, list[dict[str, int]]]
+    sections: dict[int, list[str]]
     counters: dict[str, int]
 
 
-def load_layer(dut: Any, prefix: str = "") -> Layer:
-    """Read the files of a layer; `prefix` is that of their names."""
-    retires = read_records(dut, f"{prefix}expected_retires.hex", "retire", list_retire_members(dut))
-    return Layer(
+def load_recording(dut: Any, prefix: str = "") -> Recording:
+    """Read the files of a program; `prefix` is that of their names."""
+    retires_file = f"{prefix}expected_retires.hex"
+    retires: dict[int, list[dict[str, int]]] = {}
+    sections: dict[int, list[str]] = {}
+    records = read_records(dut, retires_file, "retire", list_retire_members(dut))
+    for record, name in zip(records, read_names(retires_file), strict=True):
+        retires.setdefault(record["slot"], []).append(record)
+        sections.setdefault(record["slot"], []).append(name)
+    return Recording(
         list(read_hex(f"{prefix}program.hex").values()),
         read_hex("memory.hex"),
         read_hex(f"{prefix}expected_memory.hex"),
         read_records(dut, f"{prefix}expected_decisions.hex", "decision", DECISION),
-        {record["slot"]: record for record in retires},
+        retires,
+        sections,
         read_counters(f"{prefix}expected_counters.hex"),
     )
 
@@ -113,6 +122,16 @@ def read_hex(name: str) -> dict[int, int]:
                 values[address] = int(word, 16)
                 address += 1
     return values
+
+
+def read_names(name: str) -> list[str]:
+    """What stands behind each value, "section" where nothing does."""
+    names = []
+    for line in (FOLDER / name).read_text(encoding="ascii").splitlines():
+        value, _, comment = line.partition("//")
+        if value.strip():
+            names.append(comment.strip() or "section")
+    return names
 
 
 def read_records(dut: Any, name: str, kind: str, members: tuple[str, ...]) -> list[dict[str, int]]:

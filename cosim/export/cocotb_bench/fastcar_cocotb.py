@@ -14,11 +14,18 @@ from typing import Any
 
 import cocotb
 from cocotb.triggers import ClockCycles
-from fastcar_bench import DECISION, TOKEN, Bench, Layer, list_retire_members, load_layer
+from fastcar_bench import (
+    DECISION,
+    TOKEN,
+    Bench,
+    Recording,
+    list_retire_members,
+    load_recording,
+)
 
 CYCLES = {"cycle", "start_cycle", "end_cycle"}
 """Members of records that depend on the memory's latency and stalls."""
-LAYERS = {"recorded": "", "dense": "dense_", "replay": "replay_"}
+RECORDINGS = {"recorded": "", "dense": "dense_", "replay": "replay_"}
 """Prefixes of the files: some slots replay, none (all compute), all that have a decision."""
 STALLS = [0.0, 0.3]
 """Probability of a pause, on every port and in every cycle."""
@@ -42,26 +49,35 @@ def leave_out_cycles(record: dict[str, int]) -> dict[str, int]:
     return {member: value for member, value in record.items() if member not in CYCLES}
 
 
-def check_layer(bench: Bench, layer: Layer) -> None:
+def check_recording(bench: Bench, expected: Recording) -> None:
     """Scoreboard: records, counters and the whole memory against the files.
 
     Slots of different cores may retire in another order when memory stalls, so that retirements are
-    compared slot by slot, and their order by itself.
+    compared slot by slot, and their order by itself; the sections of a slot have one order.
     """
     dut = bench.dut
     assert dut.error.value == 0, f"error {int(dut.error_code.value)}"
     decisions = take_records(bench.decisions, DECISION)
-    assert list(map(leave_out_cycles, decisions)) == list(map(leave_out_cycles, layer.decisions))
-    retires = take_records(bench.retires, list_retire_members(dut))
-    assert [record["order"] for record in retires] == list(range(len(layer.retires)))
-    assert all(record["start_cycle"] <= record["end_cycle"] for record in retires)
-    for record in retires:
-        expected = layer.retires[record["slot"]]
-        for member in (one for one in ("slot", "core", "digest", TOKEN) if one in record):
-            assert record[member] == expected[member], f"{member} of slot {record['slot']}"
-    for name, value in layer.counters.items():
+    assert list(map(leave_out_cycles, decisions)) == list(map(leave_out_cycles, expected.decisions))
+    check_retires(take_records(bench.retires, list_retire_members(dut)), expected)
+    for name, value in expected.counters.items():
         assert int(getattr(dut, name).value) == value, name
-    check_memory(bench, {**layer.memory, **layer.changes})
+    check_memory(bench, {**expected.memory, **expected.changes})
+
+
+def check_retires(retires: list[dict[str, int]], expected: Recording) -> None:
+    """Every section of every slot, once."""
+    assert [record["order"] for record in retires] == list(range(len(retires)))
+    assert all(record["start_cycle"] <= record["end_cycle"] for record in retires)
+    seen: dict[int, list[dict[str, int]]] = {slot: [] for slot in expected.retires}
+    for record in retires:
+        seen.setdefault(record["slot"], []).append(record)
+    for slot, records in seen.items():
+        wanted = expected.retires.get(slot, [])
+        assert len(records) == len(wanted), f"{len(records)} retirements of slot {slot}"
+        for record, one, section in zip(records, wanted, expected.sections[slot], strict=True):
+            for member in (name for name in ("core", "digest", TOKEN) if name in record):
+                assert record[member] == one[member], f"{member} of slot {slot}, {section}"
 
 
 def check_memory(bench: Bench, beats: dict[int, int]) -> None:
@@ -71,41 +87,41 @@ def check_memory(bench: Bench, beats: dict[int, int]) -> None:
         assert int.from_bytes(found, "little") == beat, f"memory beat {address}"
 
 
-async def start(dut: Any, layer: Layer) -> Bench:
-    """A bench around the accelerator after reset, with the memory before the layer."""
+async def start(dut: Any, expected: Recording) -> Bench:
+    """A bench around the accelerator after reset, with the memory before the run."""
     bench = Bench(dut)
     await bench.reset()
-    bench.fill_memory(layer.memory)
+    bench.fill_memory(expected.memory)
     return bench
 
 
 @cocotb.test()
-@cocotb.parametrize(("name", list(LAYERS)), ("probability", STALLS))
-async def layer(dut: Any, name: str, probability: float) -> None:
-    """One layer of one token, with and without stalls."""
-    expected = load_layer(dut, LAYERS[name])
+@cocotb.parametrize(("name", list(RECORDINGS)), ("probability", STALLS))
+async def program(dut: Any, name: str, probability: float) -> None:
+    """The recorded program, with and without stalls."""
+    expected = load_recording(dut, RECORDINGS[name])
     bench = await start(dut, expected)
     bench.stall(probability, seed=1)
     await bench.run(expected.program)
-    check_layer(bench, expected)
+    check_recording(bench, expected)
 
 
 @cocotb.test()
 async def two_runs_without_reset(dut: Any) -> None:
     """The second run forgets the decisions and counters of the first."""
-    expected = load_layer(dut)
+    expected = load_recording(dut)
     bench = await start(dut, expected)
     for seed in (1, 2):
         bench.fill_memory(expected.memory)
         bench.stall(0.2, seed)
         await bench.run(expected.program)
-        check_layer(bench, expected)
+        check_recording(bench, expected)
 
 
 @cocotb.test()
 async def illegal_opcode(dut: Any) -> None:
     """It is a sticky error with the instruction, nothing is written, and reset recovers."""
-    expected = load_layer(dut)
+    expected = load_recording(dut)
     bench = await start(dut, expected)
     illegal = expected.program[0] | ILLEGAL_OPCODE
     await bench.run([expected.program[0], illegal, *expected.program[1:]])
@@ -117,13 +133,13 @@ async def illegal_opcode(dut: Any) -> None:
     check_memory(bench, expected.memory)
     await bench.reset()
     await bench.run(expected.program)
-    check_layer(bench, expected)
+    check_recording(bench, expected)
 
 
 @cocotb.test()
 async def reset_in_mid_run(dut: Any) -> None:
     """Reset at any time recovers everything, the memory's side or not."""
-    expected = load_layer(dut)
+    expected = load_recording(dut)
     bench = await start(dut, expected)
     generator = random.Random(3)
     for number in range(NUM_RESETS):
@@ -134,18 +150,18 @@ async def reset_in_mid_run(dut: Any) -> None:
         await (bench.reset_alone() if number % 2 else bench.reset())
     bench.fill_memory(expected.memory)
     await bench.run(expected.program)
-    check_layer(bench, expected)
+    check_recording(bench, expected)
 
 
 @cocotb.test()
 async def reset_alone_at_every_point(dut: Any) -> None:
-    """The memory goes on answering; the layer that is run from its start is right."""
-    expected = load_layer(dut)
+    """The memory goes on answering; the program that is run from its start is right."""
+    expected = load_recording(dut)
     bench = await start(dut, expected)
     await bench.run(expected.program)
     num_cycles = int(dut.counter_cycles.value)
     num_points = max(3, min(NUM_POINTS, LIMIT_CYCLES // num_cycles))
-    check_layer(bench, expected)
+    check_recording(bench, expected)
     for point in range(num_points):
         bench.fill_memory(expected.memory)
         run = cocotb.start_soon(bench.run(expected.program))
@@ -154,4 +170,4 @@ async def reset_alone_at_every_point(dut: Any) -> None:
         await bench.reset_alone()
         bench.fill_memory(expected.memory)
         await bench.run(expected.program)
-        check_layer(bench, expected)
+        check_recording(bench, expected)
