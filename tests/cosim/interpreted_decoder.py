@@ -88,9 +88,10 @@ class InterpretedDecoder:
         for order, one in enumerate(timed.retirements):
             place = sum(record.slot == one.slot for record in retires)
             core = one.slot % self.config.num_cores
-            if place % 2:
-                core = done.layers[place // 2].mapping.get(one.slot, core)
             section = sections[one.slot][place]
+            phases = sum(before.token is None for before in sections[one.slot][:place])
+            if section.token is None and phases % 2:
+                core = done.layers[phases // 2].mapping.get(one.slot, core)
             cycles = one.start_cycle, one.end_cycle
             token = section.token or 0
             retires.append(RetireRecord(order, one.slot, core, *cycles, section.digest, token))

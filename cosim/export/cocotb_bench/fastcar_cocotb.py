@@ -57,12 +57,18 @@ def check_recording(bench: Bench, expected: Recording) -> None:
     """
     dut = bench.dut
     assert dut.error.value == 0, f"error {int(dut.error_code.value)}"
-    decisions = take_records(bench.decisions, DECISION)
-    assert list(map(leave_out_cycles, decisions)) == list(map(leave_out_cycles, expected.decisions))
+    check_decisions(take_records(bench.decisions, DECISION), expected)
     check_retires(take_records(bench.retires, list_retire_members(dut)), expected)
     for name, value in expected.counters.items():
         assert int(getattr(dut, name).value) == value, name
     check_memory(bench, {**expected.memory, **expected.changes})
+
+
+def check_decisions(decisions: list[dict[str, int]], expected: Recording) -> None:
+    """All of them, in their order."""
+    assert len(decisions) == len(expected.decisions), f"{len(decisions)} decisions"
+    for number, (seen, wanted) in enumerate(zip(decisions, expected.decisions, strict=True)):
+        assert leave_out_cycles(seen) == leave_out_cycles(wanted), f"decision {number}"
 
 
 def check_retires(retires: list[dict[str, int]], expected: Recording) -> None:
