@@ -103,6 +103,7 @@ def test_what_is_the_users_is_refused_or_kept(
         (("--preset", "tiny", "--slots", 5), ("slots = 5", "from 1 to 4")),
         (("--preset", "tiny", "--latency", 0), ("latency = 0", "from 1 to 1000")),
         (("--preset", "tiny", "--layer", 1), ("layer = 1", "from 0 to 0")),
+        (("--preset", "tiny-decoder", "--layer", 1), ("layer = 1", "left out", "all layers")),
         (("--preset", "tiny", "--seed", -1), ("seed = -1", "at least 0")),
         (("--source", "coin"), ("--source", "coin")),
         (("--checkpoint", "nowhere"), ("nowhere",)),

@@ -157,6 +157,27 @@ def test_a_preset_of_other_sizes_is_refused(capsys: Capture, tmp_path: Path) -> 
     assert not (tmp_path / "verilog").exists()
 
 
+def test_a_preset_of_other_heads_is_refused(capsys: Capture, tmp_path: Path) -> None:
+    """Without attention they would not matter."""
+    options = (*list_model_options(tmp_path, "tied"), "--slots", 2, "--out", tmp_path / "verilog")
+    outcome = run_command(capsys, "export", *options, "--preset", "tiny-decoder")
+    sizes = "(8, 12, 8, 2, 1, 4)", "(8, 12, 8, 2, 2, 4)"
+    check_refused(outcome, ("preset", "'tiny-decoder'", *sizes))
+    assert not (tmp_path / "verilog").exists()
+    assert read_json(capsys, "export", *options, "--preset", "tiny")["preset"] == "tiny"
+
+
+def test_whole_tokens_of_the_model_are_exported(
+    capsys: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(KINDS, "two_heads", {"num_key_value_heads": 2})
+    options = (*list_model_options(tmp_path, "two_heads"), "--preset", "tiny-decoder")
+    report = read_json(capsys, "export", *options, "--out", tmp_path / "verilog")
+    assert report["recorded"] == "tokens of two_heads, tokens 3 to 4, layers 0 to 1, score"
+    retires = (tmp_path / "verilog" / "expected_retires.hex").read_text(encoding="utf-8")
+    assert retires.count("pick\n") == 2 * 3
+
+
 def test_the_statements_are_checked_on_the_tokens(capsys: Capture, tmp_path: Path) -> None:
     options = (*list_model_options(tmp_path), "--statement", "P-04", "--instances", 3)
     report = read_json(capsys, "prove", *options)

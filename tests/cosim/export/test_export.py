@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -23,9 +24,10 @@ from fastcar.cosim.export.readme import (
     README_FILE,
     SPECIFICATION_FILE,
     VERILATOR_COMMANDS,
+    make_readme,
 )
 from fastcar.cosim.export.request import ExportRequest
-from fastcar.cosim.export.testbench import DECISIONS_FILE
+from fastcar.cosim.export.testbench import DECISIONS_FILE, RETIRES_FILE
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.rtl.config import PRESETS
@@ -33,10 +35,13 @@ from tests.simulators import QUICK_BUILDS, needs_icarus, needs_verilator
 
 ROOT = Path(__file__).parents[3]
 COCOTB_FILES = (TEST_FILE, BENCH_FILE)
-PRESETS_AS_TESTED = [
-    "tiny",
-    *(pytest.param(preset, marks=pytest.mark.slow) for preset in PRESETS if preset != "tiny"),
-]
+ICARUS_MARKS = {
+    "tiny": [],
+    "demo": [pytest.mark.slow],
+    "tiny-decoder": [pytest.mark.slow],
+    "demo-decoder": [pytest.mark.nightly],
+}
+"""Of the presets: how long Icarus takes."""
 
 
 @cache
@@ -71,12 +76,14 @@ def run_commands(commands: tuple[str, ...], folder: Path) -> tuple[int, str]:
     return 0, out
 
 
-def check_commands(commands: tuple[str, ...], files: dict[str, str], folder: Path) -> None:
+def check_commands(commands: tuple[str, ...], package: ExportPackage, folder: Path) -> None:
     """They pass, and a corrupted record makes the last of them fail."""
+    files, recording = package.files, package.recording
+    counts = f"{len(recording.decisions)} decisions, {len(recording.retires)} retirements"
     write(folder, files)
     status, out = run_commands(commands, folder)
     assert status == 0, out
-    assert re.search(r"^PASS: 4 decisions, 4 retirements", out, re.M), out
+    assert re.search(rf"^PASS: {counts}", out, re.M), out
     records = files[DECISIONS_FILE].rstrip()
     corrupted = f"{records[:-1]}{int(records[-1], 16) ^ 1:x}\n"
     (folder / DECISIONS_FILE).write_text(corrupted, encoding="utf-8")
@@ -86,16 +93,18 @@ def check_commands(commands: tuple[str, ...], files: dict[str, str], folder: Pat
 
 
 @needs_icarus
-@pytest.mark.parametrize("preset", PRESETS_AS_TESTED)
+@pytest.mark.parametrize(
+    "preset", [pytest.param(preset, marks=ICARUS_MARKS[preset]) for preset in PRESETS]
+)
 def test_icarus_passes_and_fails(preset: str, tmp_path: Path) -> None:
-    check_commands(ICARUS_COMMANDS, get_package(preset).files, tmp_path)
+    check_commands(ICARUS_COMMANDS, get_package(preset), tmp_path)
 
 
 @needs_verilator
 @pytest.mark.slow
 @pytest.mark.parametrize("preset", PRESETS)
 def test_verilator_passes_and_fails(preset: str, tmp_path: Path) -> None:
-    check_commands(VERILATOR_COMMANDS, get_package(preset).files, tmp_path)
+    check_commands(VERILATOR_COMMANDS, get_package(preset), tmp_path)
 
 
 @needs_verilator
@@ -153,12 +162,44 @@ def test_the_source_decides_what_is_recorded() -> None:
 
 
 @pytest.mark.parametrize(
+    ("preset", "num_decisions", "num_retires"),
+    [("tiny", 4, 4), ("tiny-decoder", 2 * 2 * 4, 2 * 5 * 4)],
+)
+def test_an_attention_phase_makes_the_testbench_one_of_whole_tokens(
+    preset: str, num_decisions: int, num_retires: int
+) -> None:
+    package = get_package(preset)
+    assert len(package.recording.decisions) == num_decisions
+    assert len(package.recording.retires) == num_retires
+    readme, retires = package.files[README_FILE], package.files[RETIRES_FILE]
+    is_whole = preset == "tiny-decoder"
+    assert ("runs one layer of one token" in readme) != is_whole
+    assert ("runs two tokens of every slot" in readme) == is_whole
+    assert ("name of its section" in readme) == is_whole
+    assert ("runs the tokens anew" in readme) == is_whole
+    assert retires.count(" // token 7 pick\n") == 4 * is_whole
+    others = [package.files[f"{prefix}{RETIRES_FILE}"] for prefix in ("dense_", "replay_")]
+    assert len({retires, *others}) == 3
+
+
+def test_long_runs_are_said_to_be_slow_in_icarus() -> None:
+    recording = get_package("tiny-decoder").recording
+    slow = replace(recording, counters=replace(recording.counters, cycles=100_000))
+    assert "many minutes in\nIcarus" in make_readme("demo-decoder", slow)
+    assert "many minutes" not in make_readme("tiny-decoder", recording)
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"preset": "huge"}, r"^preset = 'huge': must be one of tiny, demo, tiny-\w+, demo-\w+$"),
         ({"num_slots": 0}, r"^slots = 0: must be from 1 to 32$"),
         ({"preset": "tiny", "num_slots": 5}, r"^slots = 5: "),
         ({"latency_cycles": 0}, r"^latency = 0: must be from 1 to 1000$"),
+        (
+            {"preset": "tiny-decoder", "layer_index": 0},
+            r"^layer = 0: must be left out: .* all layer",
+        ),
         ({"seed": -1}, r"^seed = -1: must be at least 0$"),
     ],
 )
