@@ -40,6 +40,7 @@ from tools.mutants.rtl import RTL_MUTANTS
 from tools.mutants.run import UNTRIED, run_all
 from tools.mutants.simulators import SIMULATOR_MUTANTS
 from tools.mutants.strobes import STROBE_MUTANTS
+from tools.mutants.token_export import TOKEN_EXPORT_MUTANTS
 from tools.mutants.wave import WAVE_MUTANTS
 from tools.mutants.whole import WHOLE_MUTANTS
 from tools.mutants.whole_loop import WHOLE_LOOP_MUTANTS
@@ -66,6 +67,7 @@ MUTANTS = (
     *WAVE_MUTANTS,
     *SIMULATOR_MUTANTS,
     *STROBE_MUTANTS,
+    *TOKEN_EXPORT_MUTANTS,
     *COMMAND_MUTANTS,
     *ARGUMENT_MUTANTS,
     *OWN_MODEL_MUTANTS,
@@ -80,7 +82,8 @@ def check_list(mutants: Sequence[Mutant], root: Path = ROOT) -> None:
         if names.count(mutant.name) > 1:
             raise MutantError(f"{mutant.name}: name stands twice in the list")
         mutated = compute_mutated((root / mutant.path).read_text(encoding="utf-8"), mutant)
-        compile(mutated, mutant.path, "exec")
+        if mutant.path.endswith(".py"):
+            compile(mutated, mutant.path, "exec")
         for test in mutant.tests:
             file, _, function = test.partition("::")
             if not (root / file).is_file():

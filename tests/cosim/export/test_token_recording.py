@@ -17,6 +17,7 @@ from fastcar.cosim.export.recording import Recording
 from fastcar.cosim.export.scene import Scene, make_random_decoder_scene
 from fastcar.cosim.export.share import Share
 from fastcar.cosim.export.token_recording import NUM_TOKENS, record_tokens
+from fastcar.cosim.program.whole.planning import plan_memory
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.rtl.attention.config import AttentionConfig
@@ -173,6 +174,24 @@ def test_the_second_token_reads_what_the_first_has_stored(opcode: Opcode) -> Non
     wanted = {(one.slot, one.digest) for one in recording.retires[-len(recording.retires) // 2 :]}
     found = {(one.slot, one.digest) for one in result.retires[-len(recording.retires) // 2 :]}
     assert len(wanted & found) < len(wanted) // 2
+
+
+def test_a_pick_without_its_noise_would_be_seen() -> None:
+    recording, scene = record(Share.HALF), make_scene()
+    memory_map = plan_memory(
+        TINY_DECODER,
+        scene.config,
+        num_slots=4,
+        tokens_per_frame=scene.tokens_per_frame,
+        capacity_tokens=9,
+        num_codes=scene.num_codes,
+    )
+    silent = recording.memory.copy()
+    silent[memory_map.noise_address : memory_map.store_address] = 0
+    result, _ = play(InterpretedDecoder(TINY_DECODER), replace(recording, memory=silent))
+    found = [one.token for one in result.retires]
+    assert len(silent) == memory_map.num_beats
+    assert found != [one.token for one in recording.retires]
 
 
 def test_a_context_beyond_the_score_buffer_is_refused() -> None:
