@@ -109,8 +109,8 @@ def _make_scene(
         return make_row_scene(model, choose_slots(request, config, num_rows))
     if is_given:
         names = ", ".join(wanted)
-        found, limit = ((*one.values(),) for one in (sizes, wanted))
-        limit = f"left out: {names} of {model.name} are {found}, of the preset {limit}"
+        found, right = ((*one.values(),) for one in (sizes, wanted))
+        limit = f"left out: {names} of {model.name} are {found}, of the preset {right}"
         raise ArgumentError("preset", request.preset, limit)
     make_scene = make_random_scene if config.attention is None else make_random_decoder_scene
     return make_scene(config, choose_slots(request, config, config.num_slots), request.seed)

@@ -59,8 +59,8 @@ class _Setup:
     @property
     def first_token(self) -> int:
         """Generated index of the first recorded token, which may replay."""
-        scene = self.scene
-        return max(scene.tokens_per_frame, scene.token_ids.shape[1] - NUM_TOKENS)
+        num_given: int = self.scene.token_ids.shape[1]
+        return max(self.scene.tokens_per_frame, num_given - NUM_TOKENS)
 
     @cached_property
     def memory_map(self) -> WholeMemoryMap:
@@ -85,7 +85,8 @@ class _Setup:
     @property
     def capacity_tokens(self) -> int:
         """Of a row: its prompt, all tokens before the recorded ones, and these."""
-        return self.scene.prompt_ids.shape[1] + self.first_token + NUM_TOKENS
+        prompt_tokens: int = self.scene.prompt_ids.shape[1]
+        return prompt_tokens + self.first_token + NUM_TOKENS
 
 
 @dataclass(frozen=True)
