@@ -168,6 +168,12 @@ _LOCKSTEP = (
         "self.hardware.load_cache",
     ),
     _bug(
+        "export/recording",
+        "digest of the slot before",
+        "int(wanted.digests[one.slot]),",
+        "int(wanted.digests[one.slot - 1]),",
+    ),
+    _bug(
         "export/share",
         "slot 0 is decided as well",
         "is_decided = np.arange(len(request.residual)) > 0",

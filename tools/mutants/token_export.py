@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tools.mutants.mutant import Mutant, name_test_file
 
-_RECORDING_TEST = name_test_file("cosim/export/token_recording")
+_RECORDING_FILE = name_test_file("cosim/export/token_recording")
+_RECORDING_TEST = f"{_RECORDING_FILE}::test_key_heads_are_shared_and_cores_are_many"
 _TESTBENCH_TEST = f"{name_test_file('cosim/export/token_testbench')}::test_a_planted_bug_is_found"
 _NAMES_TEST = (
     f"{name_test_file('cosim/export/token_testbench')}::test_every_retirement_is_named_in_its_file"
@@ -35,6 +36,7 @@ TOKEN_EXPORT_MUTANTS = (
         "the second token is given as well",
         "fed, given = np.array(tokens[-1].token_ids), False",
         "fed, given = np.array(tokens[-1].token_ids), True",
+        f"{_RECORDING_FILE}::test_everything_that_a_token_asks_for_is_recorded",
     ),
     _bug(
         "token_recording.py",
