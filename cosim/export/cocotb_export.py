@@ -15,6 +15,7 @@ MAKEFILE = "Makefile"
 TEST_MODULE = "fastcar_cocotb"
 TEST_FILE = f"{TEST_MODULE}.py"
 BENCH_FILE = "fastcar_bench.py"
+RECORDING_FILE = "fastcar_recording.py"
 PREFIXES = {Share.HALF: "", Share.NONE: "dense_", Share.ALL: "replay_"}
 """Of the names of the files of a program; the first is that of the Verilog testbench."""
 
@@ -69,7 +70,7 @@ def make_cocotb_files(
     """
     folder = resources.files("fastcar.cosim.export.cocotb_bench")
     files = {MAKEFILE: _MAKEFILE}
-    for name in (TEST_FILE, BENCH_FILE):
+    for name in (TEST_FILE, BENCH_FILE, RECORDING_FILE):
         files[name] = (folder / name).read_text(encoding="utf-8")
     for share, recording in recordings.items():
         if share is not Share.HALF:

@@ -72,7 +72,7 @@ _TOKEN_PROGRAMS = (
 _NAMES = "; behind every retirement stands the name of its section."
 _MANY_CYCLES = (
     "Whole tokens of a model of some size are many cycles: seconds in Verilator, many minutes in\n"
-    "Icarus, hours for all cocotb tests there; `make SIM=verilator` takes minutes."
+    "Icarus, hours for all cocotb tests there; `make SIM=verilator` is faster by far."
 )
 _SLOW_CYCLES = 50_000
 """A longer run is slow in Icarus."""

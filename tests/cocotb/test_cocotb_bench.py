@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fastcar.cosim.export.cocotb_export import PREFIXES, TEST_FILE
+from fastcar.cosim.export.cocotb_export import BENCH_FILE, PREFIXES, RECORDING_FILE, TEST_FILE
 from fastcar.cosim.export.export import ExportPackage, make_package
 from fastcar.cosim.export.request import ExportRequest
 from fastcar.cosim.export.share import Share
@@ -202,7 +202,7 @@ def test_without_cocotb_make_says_what_to_install(tmp_path: Path) -> None:
 
 def test_the_shipped_files_import_nothing_of_the_project() -> None:
     files = get_package().files
-    for name in (TEST_FILE, "fastcar_bench.py"):
+    for name in (TEST_FILE, BENCH_FILE, RECORDING_FILE):
         assert not re.search(r"^(from|import) (cosim|rtl|reference|fastcar)\b", files[name], re.M)
 
 

@@ -32,6 +32,7 @@ FILES = [
     "fastcar_accelerator.vlt",
     "fastcar_bench.py",
     "fastcar_cocotb.py",
+    "fastcar_recording.py",
     "fastcar_testbench.v",
     "memory.hex",
     "program.hex",

@@ -14,10 +14,10 @@ from typing import Any
 
 import cocotb
 from cocotb.triggers import ClockCycles
-from fastcar_bench import (
+from fastcar_bench import Bench
+from fastcar_recording import (
     DECISION,
     TOKEN,
-    Bench,
     Recording,
     list_retire_members,
     load_recording,

@@ -15,7 +15,13 @@ from pathlib import Path
 import pytest
 
 from fastcar.cosim.backends.verilator_build import find_verilator
-from fastcar.cosim.export.cocotb_export import BENCH_FILE, COCOTB_COMMANDS, MAKEFILE, TEST_FILE
+from fastcar.cosim.export.cocotb_export import (
+    BENCH_FILE,
+    COCOTB_COMMANDS,
+    MAKEFILE,
+    RECORDING_FILE,
+    TEST_FILE,
+)
 from fastcar.cosim.export.export import ExportPackage, make_package
 from fastcar.cosim.export.readme import (
     CORE_FILE,
@@ -34,7 +40,7 @@ from fastcar.rtl.config import PRESETS
 from tests.simulators import QUICK_BUILDS, needs_icarus, needs_verilator
 
 ROOT = Path(__file__).parents[3]
-COCOTB_FILES = (TEST_FILE, BENCH_FILE)
+COCOTB_FILES = (TEST_FILE, BENCH_FILE, RECORDING_FILE)
 ICARUS_MARKS = {
     "tiny": [],
     "demo": [pytest.mark.slow],
