@@ -4,7 +4,7 @@ Everything expected comes from the integer reference of the whole decoder and fr
 nothing from the hardware. The memory before the run is the state of the reference in mid-video;
 the first recorded token is given, each other one is what PICK has left, and sees the keys and
 values that those before it have stored. The host does not write between them, so all of them are
-picked with the same noise (D-50).
+picked with the same noise (D-49).
 """
 
 from __future__ import annotations
