@@ -24,7 +24,8 @@ def measure_area(config: AcceleratorConfig) -> Json:
 def _count(config: AcceleratorConfig) -> Json:
     design = make_design(config)
     _, ecp5 = run_ecp5(design)
-    xilinx, cells = run_whole(design), Counter(ecp5["types"])
+    cells: Counter[str] = Counter(ecp5["types"])
+    xilinx = run_whole(design)
     return {
         "xilinx": count_xilinx(Counter(xilinx["types"])),
         "ecp5": {name: cells[cell] for name, cell in ECP5_CELLS.items()},
