@@ -14,6 +14,7 @@ MODULES = (
     "queue",
     "progress",
     "requantizer",
+    "requantizer_sum",
     "silu_table",
     "silu_multiply",
     "saturating_add",

@@ -3,7 +3,7 @@
 Two tasks, cut at the registers of the partial products, and together all inputs: first the
 products, then everything behind them for any products. So no solver has to look into a multiplier.
 What stands behind them is proven as it is built without attention and, by a third task, as it is
-built with it; the products are the same text.
+built with it; the products are the same text. That they add up is in `requantizer_sum.py`.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ MOVING_BUGS = (
 
 
 def list_tasks() -> Iterator[FormalTask]:
-    """Product and rounding, for the widths of the accelerator; rounding with attention."""
+    """Products and rounding, for the widths of the accelerator; rounding with attention."""
     yield make_product_task()
     yield make_rounding_task()
     yield make_moving_task()
@@ -173,7 +173,7 @@ def make_rounding_task() -> FormalTask:
         configuration=CONFIGURATION,
         depth_cycles=latency,
         argument="the partial products are cut and take any value of their range; that they add up "
-        "to accumulator times multiplier is the law of distribution",
+        "to accumulator times multiplier is the claim of the tasks about the product",
         delays=dict.fromkeys((*PRODUCTS, "shift"), tail_cycles)
         | dict.fromkeys(("valid", "clear"), latency),
         constants={"LATENCY": latency, "TAIL": tail_cycles, "PART_BITS": PART_BITS},

@@ -1,5 +1,4 @@
-// The products of the accumulator's three parts; by the law of distribution, low +
-// 2^PART_BITS middle + 2^(2 PART_BITS) high of them is accumulator * multiplier.
+// The products of the accumulator's three parts, each in the bits of its register.
 wire [ACCUMULATOR_BITS-1:0] accumulator_then = accumulator_before[1];
 wire signed [MULTIPLIER_BITS:0] multiplier_then = {1'b0, multiplier_before[1]};
 wire signed [PART_BITS:0] low = {1'b0, accumulator_then[PART_BITS-1:0]};

@@ -13,6 +13,7 @@ from fastcar.proofs.formal import (
     read_channel,
     reciprocal,
     requantizer,
+    requantizer_sum,
     reset,
     rms_norm,
     running_maximum,
@@ -30,6 +31,7 @@ from fastcar.reference.tables import RSQRT_TABLE
 QUICK = ("read channel", "requantizer products", "saturating add", "reciprocal divisor")
 MODULES = (
     requantizer,
+    requantizer_sum,
     silu_table,
     silu_multiply,
     saturating_add,
