@@ -21,6 +21,7 @@ MODULES = (
     "score_unit",
     "read_channel",
     "write_channel",
+    "write_strobes",
     "rms_norm",
     "running_maximum",
     "reciprocal",

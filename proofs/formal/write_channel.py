@@ -24,6 +24,21 @@ INNER = (
     "unit_has_one_open_q",
     "unit_is_upper_q",
 )
+DELAYS = dict.fromkeys(("word", "out_valid", "out_address", "out_data", "ready", "reset"), 1)
+SHOWN = (
+    "reset",
+    "start",
+    "first_address",
+    "word",
+    "is_last_word",
+    "out_valid",
+    "ready",
+    "out_address",
+    "out_data",
+    "acknowledge_valid",
+    "num_open",
+    "out_is_done",
+)
 BUGS = (
     UnitBug(
         "the upper beat goes first",
@@ -69,28 +84,15 @@ def list_tasks() -> Iterator[FormalTask]:
     yield make_unit_task(
         UNIT,
         "write_channel_checker",
-        read_body("write_channel"),
+        read_body("write_halves") + read_body("write_channel"),
         name="write channel",
         claim="a beat is kept until it is taken; beats and addresses come in order, none twice; "
         "done with the last acknowledgement",
         configuration="beats of 4 bytes",
         depth_cycles=2,
         argument="the number of open beats equals the checker's own count",
-        delays=dict.fromkeys(("word", "out_valid", "out_address", "out_data", "ready", "reset"), 1),
+        delays=DELAYS,
         bugs=BUGS,
-        shown=(
-            "reset",
-            "start",
-            "first_address",
-            "word",
-            "is_last_word",
-            "out_valid",
-            "ready",
-            "out_address",
-            "out_data",
-            "acknowledge_valid",
-            "num_open",
-            "out_is_done",
-        ),
+        shown=SHOWN,
         visible=INNER,
     )

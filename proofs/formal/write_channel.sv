@@ -1,27 +1,22 @@
 // Rules of docs/accelerator.md, section 4, for the write channel of a core. The checker counts for
-// itself: is_sending, which beat of the word, the address, num_open (not yet acknowledged) and
-// is_stale (sent before a reset). Reset forgets no open beat, only `forget` does.
+// itself: is_sending, num_open (not yet acknowledged) and is_stale (sent before a reset). Reset
+// forgets no open beat, only `forget` does. What stands in front of this says which beat is due:
+// is_offering, is_word_end, address and beat.
 reg is_stale = 0;
-reg is_sending = 0;
-reg is_upper = 0;
-reg [31:0] address = 0;
 reg [16:0] num_open = 0;
-wire is_sent = out_valid && ready;
 wire is_acknowledged = acknowledge_valid && num_open != 0;
 wire [16:0] num_open_next = num_open + is_sent - is_acknowledged;
-wire is_last_sent = is_sent && (stop || is_upper && is_last_word);
+wire is_last_sent = is_sent && (stop || is_word_end && is_last_word)
+    || is_sending && !is_offering && stop;
 reg was_reset_before = 0;
 always @(posedge clk) was_reset_before <= was_reset;
 wire is_waiting_before = was_reset_before && out_valid_before[1]
     && !ready_before[1] && !reset_before[1];
 always @(posedge clk) begin
     is_sending <= reset ? 1'b0 : start ? 1'b1 : is_last_sent ? 1'b0 : is_sending;
-    is_upper <= reset || start ? 1'b0 : is_upper ^ is_sent;
-    address <= start ? first_address : address + is_sent;
     num_open <= forget ? 17'd0 : num_open_next;
     is_stale <= !forget && num_open_next != 0 && (reset || is_stale);
 end
-wire [31:0] beat = is_upper ? word[63:32] : word[31:0];
 wire is_end = !is_sending && acknowledge_valid && num_open == 1 && !is_stale;
 
 always @(posedge clk) begin
@@ -38,21 +33,21 @@ always @(posedge clk) begin
         invariant_some: assert (unit_has_open_q == (num_open != 0));
         invariant_one: assert (unit_has_one_open_q == (num_open == 1));
         invariant_limit: assert (num_open <= 65535);
-        invariant_half: assert (!is_sending || unit_is_upper_q == is_upper);
-        valid_while_sending: assert (out_valid == is_sending);
-        if (is_sending) addresses_follow: assert (out_address == address);
-        if (is_sending) lower_beat_first: assert (out_data == beat);
+        invariant_half: assert (!is_sending || unit_is_upper_q == is_word_end);
+        valid_while_sending: assert (out_valid == is_offering);
+        if (is_offering) addresses_follow: assert (out_address == address);
+        if (is_offering) beats_follow: assert (out_data == beat);
         if (is_waiting_before && !reset) beat_is_kept: assert (out_valid && out_address == out_address_before[1] && out_data == out_data_before[1]);
         sent_once: assert (out_is_beat_sent == is_sent);
-        word_sent_with_upper_beat: assert (out_is_word_sent == (is_sent && is_upper));
+        word_sent_with_upper_beat: assert (out_is_word_sent == (is_sent && is_word_end));
         done_with_last_acknowledgement: assert (out_is_done == (is_end && !acknowledge_error));
         errors_are_told: assert (out_is_error == (is_acknowledged && acknowledge_error && !is_stale));
         stale_until_acknowledged: assert (out_is_stale == is_stale && (!is_stale || num_open != 0 && !is_sending));
         open_until_acknowledged: assert (out_is_open == (is_sending || num_open != 0 && !is_stale));
-        stalls_are_waits: assert (out_is_stalled == (is_sending ? !ready : num_open != 0 && !is_stale && !is_end));
+        stalls_are_waits: assert (out_is_stalled == (is_offering ? !ready : !is_sending && num_open != 0 && !is_stale && !is_end));
     end
     a_burst_is_done: cover (was_reset && out_is_done && age >= 7);
-    a_wait: cover (was_reset && is_waiting_before && is_upper);
+    a_wait: cover (was_reset && is_waiting_before && is_word_end);
     a_start_at_the_end: cover (was_reset && start && is_end);
     a_stale_acknowledgement: cover (was_reset && is_stale && is_acknowledged && num_open == 1 && !reset);
     a_beat_in_a_reset: cover (was_reset && reset && !forget && is_sent);

@@ -22,6 +22,7 @@ from fastcar.proofs.formal import (
     silu_multiply,
     silu_table,
     write_channel,
+    write_strobes,
 )
 from fastcar.proofs.formal.bitwuzla_solver import make_solver, split_commands
 from fastcar.proofs.formal.run import run_task
@@ -38,6 +39,7 @@ MODULES = (
     score_unit,
     read_channel,
     write_channel,
+    write_strobes,
     rms_norm,
     running_maximum,
     reciprocal,

@@ -32,6 +32,8 @@ OBLIGATIONS = {
     "score unit": (15, 1, 3),
     "read channel": (12, 6, 6),
     "write channel": (16, 6, 6),
+    "write strobes short": (26, 9, 11),
+    "write strobes": (28, 9, 11),
     "rms norm normalised": (2, 0, 2),
     "rms norm entry": (2, 0, 1),
     "rms norm step": (2, 0, 1),
