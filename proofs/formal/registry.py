@@ -19,6 +19,7 @@ MODULES = (
     "silu_multiply",
     "saturating_add",
     "score_unit",
+    "score_tap",
     "read_channel",
     "write_channel",
     "write_strobes",

@@ -113,6 +113,7 @@ def make_task(head_beats: int) -> FormalTask:
         delays=DELAYS | dict.fromkeys((*KIND, "out_strobe"), 1),
         constants={"LANES": NUM_LANES, "HEAD_BEATS": head_beats},
         bugs=BUGS if head_beats == 2 else (STEP_BUG,),
+        is_quick=not has_counter,
         shown=(*SHOWN, *KIND, "out_strobe", "strobe", "beat", "address"),
         visible=(*INNER, *BYTES, *(HEADS if has_counter else ())),
     )

@@ -30,6 +30,8 @@ OBLIGATIONS = {
     "silu product": (1, 1, 2),
     "saturating add": (1, 0, 2),
     "score unit": (15, 1, 3),
+    "tap products": (7, 0, 1),
+    "tap score": (23, 11, 4),
     "read channel": (12, 6, 6),
     "write channel": (16, 6, 6),
     "write strobes short": (26, 9, 11),
