@@ -25,6 +25,8 @@ MODULES = (
     "write_strobes",
     "rms_norm",
     "running_maximum",
+    "masked_keys",
+    "masked_weights",
     "reciprocal",
     "reset",
 )

@@ -62,6 +62,11 @@ class Unit:
             widths[name] = int(found[1] or 0) + 1
         return widths
 
+    def list_registers(self) -> dict[str, int]:
+        """All registers, memories left out, and their widths, as exported."""
+        found = re.findall(r"^ *reg(?:\[(\d+):0\])? (\w+);$", self.export(), re.MULTILINE)
+        return {name: int(high or 0) + 1 for high, name in found}
+
     def read_word_bits(self, memory: str) -> int:
         """Width of the words of a memory that can be written, as exported.
 

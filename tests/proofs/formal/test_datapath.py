@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from fastcar.proofs.formal import (
+    masked_keys,
+    masked_weights,
     read_channel,
     reciprocal,
     requantizer,
@@ -39,6 +41,8 @@ MODULES = (
     saturating_add,
     score_tap,
     score_unit,
+    masked_keys,
+    masked_weights,
     read_channel,
     write_channel,
     write_strobes,
