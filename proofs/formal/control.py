@@ -12,11 +12,13 @@ from dataclasses import fields
 from functools import cache
 
 from fastcar.cosim.verilog.verilog import MODULE_NAME, export_verilog
+from fastcar.rtl.attention.config import AttentionConfig
 from fastcar.rtl.circuits import CORE_BITS
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import (
     FIELD_BITS,
     FIELDS,
+    FLOW_BIT,
     INSTRUCTION_BITS,
     Opcode,
     Predicate,
@@ -36,14 +38,20 @@ MAX_SLOTS = 32
 """Width of the Index Register's port."""
 
 
-def make_config(num_cores: int, num_slots: int, queue_depth: int = 32) -> AcceleratorConfig:
+SMALL_ATTENTION = AttentionConfig(2, 2, 4, 2)
+
+
+def make_config(
+    num_cores: int, num_slots: int, queue_depth: int = 32, attention: AttentionConfig | None = None
+) -> AcceleratorConfig:
     """C and B as given; the datapath, which is cut away, as small as it goes."""
-    return AcceleratorConfig(num_cores, 4, num_slots, 8, 12, 8, queue_depth)
+    return AcceleratorConfig(num_cores, 4, num_slots, 8, 12, 8, queue_depth, attention)
 
 
 def describe(config: AcceleratorConfig) -> str:
     """The sizes that matter to control."""
-    return f"C = {config.num_cores}, B = {config.num_slots}"
+    suffix = ", with attention" if config.attention else ""
+    return f"C = {config.num_cores}, B = {config.num_slots}{suffix}"
 
 
 @cache
@@ -149,6 +157,8 @@ def name_visible(config: AcceleratorConfig) -> dict[str, int]:
         "scheduler_pointer_q": CORE_BITS,
         "scheduler_is_static_q": 1,
     }
+    if config.attention is not None:
+        wires |= {"dispatcher_is_closed_q": 1, "dispatcher_flows_q": 1}
     return wires | {f"core{core}_instruction_valid": 1 for core in range(config.num_cores)}
 
 
@@ -172,6 +182,14 @@ def _declare_form(config: AcceleratorConfig) -> Iterator[str]:
         " & (form_has_slot & ~dispatcher_is_open_q"
         f" | {' | '.join(f'form_{name}' for name in _FAULTS)}));"
     )
+
+
+def _declare_sections(config: AcceleratorConfig) -> Iterator[str]:
+    """What only an accelerator with attention has."""
+    has_sections = config.attention is not None
+    flow = f"held_shift[{FLOW_BIT}]"
+    yield f"wire is_locked = {'dispatcher_is_closed_q' if has_sections else 0};"
+    yield f"wire is_flowing = {flow if has_sections else 0};"
 
 
 def _declare_view() -> Iterator[str]:
@@ -233,8 +251,10 @@ def make_frame(
     Beside what `wrap_accelerator` gives, the body finds: `slot` (any one slot, constant),
     `offered`, `full` and `core_errors` (one bit for each core), `mapping` and `static_core` (of
     `slot`), `held_<field>` (of the instruction that the dispatcher looks at), `form_agrees` and
-    `view_agrees` (what the dispatcher keeps of it and of its slot is right), and constants: `C`,
-    `B`, `LAST_MAPPED` (the last core that slots can be mapped to), opcodes and predicates.
+    `view_agrees` (what the dispatcher keeps of it and of its slot is right), `is_locked` (a section
+    of its slot has not ended) and `is_flowing` (BEGIN lets the layer flow), both 0 without
+    attention, and constants: `C`, `B`, `HAS_SECTIONS` (1 with attention), `LAST_MAPPED` (the last
+    core that slots can be mapped to), opcodes and predicates.
 
     Args:
         config: sizes.
@@ -252,12 +272,14 @@ def make_frame(
     word = "dispatcher_instruction"
     lines = [
         f"localparam C = {config.num_cores}, B = {config.num_slots}, {symbols};",
+        f"localparam HAS_SECTIONS = {int(config.attention is not None)};",
         "localparam LAST_MAPPED = (B < C ? B : C) - 1;",
         *(
             f"wire {get_range(num_bits)}held_{name} = {slice_field(word, name)};"
             for name, num_bits in FIELDS
         ),
         *_declare_form(config),
+        *_declare_sections(config),
         "(* anyconst *) reg [4:0] any_slot;",
         "wire [4:0] slot = any_slot % B;",
         f"wire [B-1:0][4:0] mappings = {{{mappings}}};",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fastcar.cosim.verilog.verilog import MODULE_NAME
 from fastcar.proofs.formal.control import (
+    SMALL_ATTENTION,
     describe,
     export_anew,
     export_once,
@@ -29,6 +30,9 @@ QUICK_SIZES = (2, 4)
 """C and B of the quick set."""
 BUGGY_SIZES = (3, 4)
 """C and B in which bugs are planted."""
+
+ATTENTION_SIZES = ((1, 4), (2, 4), (3, 4))
+"""C and B of the accelerators with attention."""
 
 MAX_COVERED = 16
 """Largest C times B in which all covers are searched; in larger ones the first one alone."""
@@ -71,6 +75,9 @@ class ControlProof:
         name_visible: inner wires that are read.
         name_solver: for how many cores.
         declare: SystemVerilog in front of the checker's body.
+        with_attention: SystemVerilog behind it, where the accelerator has attention.
+        attention_bugs: planted in that accelerator, in the same sizes, in place of the others.
+        quick_attention_sizes: its C and B of the quick set; None: none are.
     """
 
     unit: str
@@ -84,26 +91,39 @@ class ControlProof:
     name_visible: Callable[[AcceleratorConfig], dict[str, int]] = name_visible
     declare: Callable[[AcceleratorConfig], str] | None = None
     name_solver: Callable[[int], str] = lambda num_cores: "z3"
+    with_attention: str = ""
+    attention_bugs: tuple[Bug, ...] = ()
+    quick_attention_sizes: tuple[int, int] | None = None
 
     def list_tasks(self) -> Iterator[FormalTask]:
         """One task for each C and B."""
         for num_cores in NUM_CORES:
             for num_slots in NUM_SLOTS:
                 yield self.make_task(make_config(num_cores, num_slots, self.queue_depth))
+        yield from self.list_attention_tasks()
+
+    def list_attention_tasks(self) -> Iterator[FormalTask]:
+        """One task for each C and B of the accelerators with attention."""
+        for sizes in ATTENTION_SIZES:
+            yield self.make_task(make_config(*sizes, self.queue_depth, SMALL_ATTENTION))
 
     def make_task(self, config: AcceleratorConfig) -> FormalTask:
         """The task for one C and B; bugs are planted in one of them."""
         sizes = (config.num_cores, config.num_slots)
+        kind = " attention" if config.attention else ""
+        bugs = self.attention_bugs if config.attention else self.bugs
         top = f"{self.unit}_checker"
         body = (Path(__file__).parent / f"{self.unit}.sv").read_text(encoding="utf-8")
         if config.num_cores * config.num_slots > MAX_COVERED:
             body = keep_first_cover(body)
+        if config.attention is not None:
+            body += self.with_attention
         free, visible = self.name_free(config), self.name_visible(config)
         kinds = count_obligations(body)
         if self.declare is not None:
             body = self.declare(config) + body
         return FormalTask(
-            name=f"{self.unit} C={config.num_cores} B={config.num_slots}",
+            name=f"{self.unit}{kind} C={config.num_cores} B={config.num_slots}",
             claim=self.claim,
             configuration=describe(config),
             make_design=partial(export_once, config),
@@ -118,10 +138,10 @@ class ControlProof:
             cover_depth_cycles=self.cover_depth_cycles,
             free=tuple(free),
             visible=tuple(visible),
-            bugs=tuple(plant(config, bug) for bug in self.bugs) if sizes == BUGGY_SIZES else (),
+            bugs=tuple(plant(config, bug) for bug in bugs) if sizes == BUGGY_SIZES else (),
             shown=self.shown,
             argument=self.argument,
-            is_quick=sizes == QUICK_SIZES,
+            is_quick=sizes == (self.quick_attention_sizes if config.attention else QUICK_SIZES),
             solver=self.name_solver(config.num_cores),
         )
 

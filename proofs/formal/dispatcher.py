@@ -13,6 +13,16 @@ from fastcar.proofs.formal.task import FormalTask
 
 _MODULE = "fastcar.rtl.dispatcher"
 
+_LOCKED = """
+reg was_locked;
+always @(posedge clk) was_locked <= is_for_core & is_met & is_locked;
+always @(posedge clk) if (was_reset) begin
+    locked_waits: assert (~(is_of_slot & was_locked) | ~was_ready & (last_offered == 0));
+    waiting_for_a_section: cover (is_of_slot & was_locked);
+end
+"""
+"""With attention: what a section of its slot holds back is kept."""
+
 PROOF = ControlProof(
     unit="dispatcher",
     claim="an if-compute instruction goes exactly once to the mapped core if its slot computes, an "
@@ -93,6 +103,15 @@ PROOF = ControlProof(
         "error_code",
     ),
     cover_depth_cycles=20,
+    with_attention=_LOCKED,
+    attention_bugs=(
+        Bug(
+            "a section that has not ended holds nothing back",
+            _MODULE,
+            "is_ready & ~view.is_closed",
+            "is_ready",
+        ),
+    ),
 )
 
 

@@ -28,7 +28,7 @@ wire is_looking = dispatcher_is_held_q & ~dispatcher_is_drained_q & ~error;
 wire knows_way = form_is_always | dispatcher_is_decided_q;
 wire takes_way = form_is_always | (dispatcher_computes_q == form_is_if_compute);
 wire [4:0] way = form_is_if_compute ? dispatcher_mapped_core_q : held_slot % C;
-wire passes_core = form_is_for_core & knows_way & (~takes_way | ~full[way]);
+wire passes_core = form_is_for_core & knows_way & (~takes_way | ~is_locked & ~full[way]);
 wire is_judged = held_slot == slot | ~(form_is_for_core & is_right);
 wire ready_from_registers = ~is_draining & (~is_looking | is_right & (form_is_decide | passes_core));
 
@@ -46,7 +46,7 @@ always @(posedge clk) begin
     was_stopped <= error;
     was_clear <= reset | error;
     was_of_slot <= held_slot == slot;
-    was_wanted <= is_for_core & is_met;
+    was_wanted <= is_for_core & is_met & ~is_locked;
     was_excluded <= is_for_core & is_conditional & is_committed & ~is_met;
     was_waiting <= is_for_core & is_conditional & ~is_committed;
     was_full <= full[target_core];

@@ -5,7 +5,9 @@ how scores turn out is free. The one assumption is that memory and datapath are 
 that a core executes is done, or its transfers are closed, within LIMIT cycles, for any LIMIT of 32
 bits. The bound is then LIMIT cycles without an event, 2 where LIMIT is smaller; an idle machine
 progresses at once. Queues have 4 places: the depth enters through counters only, and a full queue
-must be reached.
+must be reached. With attention it is also assumed that a section that holds the next one of its
+slot back is in a core, or its record is being taken; that nothing else holds it back is the claim
+of `sections.py`.
 """
 
 from __future__ import annotations
@@ -66,9 +68,17 @@ def _name_arriving(config: AcceleratorConfig) -> list[str]:
     return [f"score_unit_decision{source}_valid_q" for source in range(config.num_cores + 1)]
 
 
+def _name_ends(config: AcceleratorConfig) -> list[str]:
+    """Registers that say that a record was taken, of each core; none without attention."""
+    if config.attention is None:
+        return []
+    return [f"dispatcher_lock_end{core}_valid_1_q" for core in range(config.num_cores)]
+
+
 def _name_visible(config: AcceleratorConfig) -> dict[str, int]:
     return (
         name_visible(config)
+        | dict.fromkeys(_name_ends(config), 1)
         | dict.fromkeys(_name_arriving(config), 1)
         | {
             f"core{core}_{name}": num_bits
@@ -84,6 +94,8 @@ def _declare(config: AcceleratorConfig) -> str:
         f"localparam DEPTH = {config.queue_depth};",
         f"wire arriving = {' | '.join(_name_arriving(config))};",
     ]
+    if ends := _name_ends(config):
+        lines.append(f"wire has_ended = {' | '.join(ends)};")
     for name, (wire, num_bits) in (_get_free(config) | _get_read(config)).items():
         of_cores = [f"core{core}_{wire}" for core in reversed(range(config.num_cores))]
         bits = f"[{num_bits - 1}:0]" if num_bits > 1 else ""
@@ -95,6 +107,16 @@ def _name_solver(num_cores: int) -> str:
     """Ages of many cores are sums and comparisons of 32 bits: z3 does not end with eight."""
     return "bitwuzla" if num_cores >= MANY_CORES else "z3"
 
+
+_SECTIONS = """
+always @(posedge clk) if (was_reset) begin
+    a_section_is_in_a_core: assume (error | ~dispatcher_is_held | ~is_locked
+        | is_busy | retire_valid | has_ended);
+    invariant_ended: assert (~has_ended | (stalled == 0));
+    waits_for_a_section: cover (~is_busy & is_locked & has_ended & dispatcher_is_held);
+end
+"""
+"""With attention: a section that has not ended is queued, runs, or its record is being taken."""
 
 PROOF = ControlProof(
     unit="progress",
@@ -147,6 +169,15 @@ PROOF = ControlProof(
     name_visible=_name_visible,
     declare=_declare,
     name_solver=_name_solver,
+    with_attention=_SECTIONS,
+    attention_bugs=(
+        Bug(
+            "a layer that flows waits for a machine that works",
+            "fastcar.rtl.dispatcher",
+            "return is_idle | flows & is_settled, is_idle | flows_q & is_settled",
+            "return flows & is_settled & ~is_idle, is_idle",
+        ),
+    ),
 )
 
 

@@ -11,6 +11,7 @@ from fastcar.reference.errors import ArgumentError
 MODULES = (
     "scheduler",
     "dispatcher",
+    "sections",
     "queue",
     "progress",
     "requantizer",

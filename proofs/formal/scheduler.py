@@ -13,6 +13,15 @@ from fastcar.proofs.formal.task import FormalTask
 
 _MODULE = "fastcar.rtl.scheduler"
 
+_FLOW = """
+always @(posedge clk) if (was_reset) begin
+    invariant_first_turn: assert (is_static | (first_turn < C));
+    invariant_first_round: assert (is_static | (num_rounds != 0) | (first_turn <= turn));
+    a_layer_flows: cover (begins & is_flowing & takes_turn);
+end
+"""
+"""With attention: a layer that flows begins with any core."""
+
 PROOF = ControlProof(
     unit="scheduler",
     claim="decisions are committed once and in the order of the slots, mapped round robin, loads "
@@ -48,6 +57,15 @@ PROOF = ControlProof(
             _MODULE,
             "_make_mappings(config, mapped_core, is_mapped,",
             "_make_mappings(config, static_core, is_mapped,",
+        ),
+    ),
+    with_attention=_FLOW,
+    attention_bugs=(
+        Bug(
+            "a layer that flows begins with core 0",
+            _MODULE,
+            "is_restart = inputs.reset | inputs.is_begin & ~inputs.flows",
+            "is_restart = inputs.reset | inputs.is_begin",
         ),
     ),
     shown=(

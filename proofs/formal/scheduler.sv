@@ -6,11 +6,16 @@ wire maps = commits & decision_computes;
 
 // What BEGIN said, and what was committed since.
 reg [5:0] num_slots, num_commits, num_rounds;
-reg [4:0] turn;
+reg [4:0] turn, first_turn;
 reg is_static;
 reg [C-1:0][5:0] loads;
 reg is_committed, computes;
 reg [4:0] core;
+
+// A layer that flows goes on with the turns of the one before.
+wire [4:0] first = HAS_SECTIONS ? first_turn : 0;
+wire takes_turn = decision_valid & decision_computes;
+wire [4:0] next_turn = ~takes_turn ? turn : turn == C - 1 ? 0 : turn + 1;
 
 always @(posedge clk) begin
     if (reset) num_slots <= 0;
@@ -18,8 +23,11 @@ always @(posedge clk) begin
     if (reset) is_static <= 0;
     else if (begins) is_static <= held_shift[0];
     num_commits <= forget ? 0 : num_commits + decision_valid;
-    if (forget) turn <= 0;
-    else if (maps) turn <= turn == C - 1 ? 0 : turn + 1;
+    if (reset | begins & ~is_flowing) {turn, first_turn} <= 0;
+    else begin
+        turn <= next_turn;
+        if (begins) first_turn <= next_turn;
+    end
     if (forget) num_rounds <= 0;
     else if (maps & (turn == C - 1)) num_rounds <= num_rounds + 1;
     is_committed <= ~forget & (is_committed | decision_valid & (decision_slot == slot));
@@ -64,8 +72,8 @@ always @(posedge clk) if (was_reset) begin
     invariant_commits_follow: assert (scheduler_commit_slot_q == num_commits);
     invariant_mode_follows: assert (scheduler_is_static_q == is_static);
     invariant_pointer_follows: assert ((scheduler_pointer_q == turn) & (turn < C));
-    invariant_left_load_follows: assert (is_static | (left_load == num_rounds + (left < turn)));
-    invariant_right_load_follows: assert (is_static | (right_load == num_rounds + (right < turn)));
+    invariant_left_load_follows: assert (is_static | (left_load == num_rounds + (left < turn) - (left < first)));
+    invariant_right_load_follows: assert (is_static | (right_load == num_rounds + (right < turn) - (right < first)));
     invariant_rounds_fit: assert (num_rounds <= num_commits);
 
     static_run: cover (commits & is_static & (decision_slot == 1));

@@ -14,6 +14,10 @@ from fastcar.proofs.formal.task import INVARIANT_PREFIX, FormalTask
 OBLIGATIONS = {
     "scheduler": (23, 0, 4),
     "dispatcher": (35, 0, 8),
+    "scheduler attention": (25, 0, 5),
+    "dispatcher attention": (36, 0, 9),
+    "sections attention": (12, 1, 3),
+    "progress attention": (11, 2, 6),
     "queue": (11, 0, 4),
     "progress": (10, 1, 5),
     "requantizer products": (3, 0, 1),
