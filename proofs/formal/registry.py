@@ -26,9 +26,11 @@ MODULES = (
     "write_strobes",
     "rms_norm",
     "running_maximum",
+    "block_walk",
     "masked_keys",
     "masked_weights",
     "reciprocal",
+    "order",
     "reset",
 )
 """Modules of this package that have `list_tasks`, in the order of the document."""

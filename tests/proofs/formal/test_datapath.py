@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from fastcar.proofs.formal import (
+    block_walk,
     masked_keys,
     masked_weights,
+    order,
     read_channel,
     reciprocal,
     requantizer,
@@ -41,8 +43,10 @@ MODULES = (
     saturating_add,
     score_tap,
     score_unit,
+    block_walk,
     masked_keys,
     masked_weights,
+    order,
     read_channel,
     write_channel,
     write_strobes,
