@@ -26,6 +26,7 @@ MODULES = (
     "write_strobes",
     "rms_norm",
     "running_maximum",
+    "running_sum",
     "block_walk",
     "masked_keys",
     "masked_weights",

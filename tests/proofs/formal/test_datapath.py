@@ -21,6 +21,7 @@ from fastcar.proofs.formal import (
     reset,
     rms_norm,
     running_maximum,
+    running_sum,
     saturating_add,
     score_tap,
     score_unit,
@@ -52,6 +53,7 @@ MODULES = (
     write_strobes,
     rms_norm,
     running_maximum,
+    running_sum,
     reciprocal,
     reset,
 )
