@@ -28,6 +28,7 @@ MODULES = (
     "running_maximum",
     "running_sum",
     "block_walk",
+    "context",
     "masked_keys",
     "masked_weights",
     "reciprocal",

@@ -11,6 +11,7 @@ import pytest
 
 from fastcar.proofs.formal import (
     block_walk,
+    context,
     masked_keys,
     masked_weights,
     order,
@@ -45,6 +46,7 @@ MODULES = (
     score_tap,
     score_unit,
     block_walk,
+    context,
     masked_keys,
     masked_weights,
     order,

@@ -46,6 +46,7 @@ OBLIGATIONS = {
     "rms norm mantissa": (1, 1, 1),
     "running maximum": (11, 4, 3),
     "running sum": (8, 5, 3),
+    "context": (4, 1, 2),
     "block walk": (9, 2, 2),
     "order of opcodes": (7, 0, 4),
     "masked keys": (14, 7, 3),
