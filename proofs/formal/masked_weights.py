@@ -83,8 +83,8 @@ BUGS = (
     UnitBug(
         "weights are collected the wrong way round",
         "fastcar.rtl.attention.softmax",
-        "for lane in lanes]",
-        "for lane in reversed(lanes)]",
+        "join_lanes(lanes)",
+        "join_lanes(lanes[::-1])",
     ),
 )
 
@@ -122,6 +122,7 @@ ARRAY = make_unit(
         "left": CONFIG.word_bits,
         "right": CONFIG.word_bits,
         "weights": CONFIG.beat_bits,
+        "is_left_unsigned": 1,
         "accumulator": ACCUMULATOR_BITS,
     },
 )
