@@ -191,7 +191,7 @@ def make_checker(top: str) -> tuple[str, tuple[str, ...]]:
     }
     outputs = {f"out_{name}": width for name, width in UNIT.outputs.items()}
     seen = outputs | registers | words
-    inputs = UNIT.inputs | {"logits_other": UNIT.inputs["logits"]}
+    inputs = {**UNIT.inputs, "logits_other": UNIT.inputs["logits"]}
     ports = "".join(f", input wire {get_range(width)}{name}" for name, width in inputs.items())
     lines = [f"module {top}(input wire clk{ports});"]
     lines += [f"localparam {name} = {value};" for name, value in CONSTANTS.items()]

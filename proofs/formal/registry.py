@@ -32,6 +32,7 @@ MODULES = (
     "masked_keys",
     "masked_weights",
     "reciprocal",
+    "pick",
     "order",
     "reset",
 )

@@ -47,6 +47,7 @@ OBLIGATIONS = {
     "running maximum": (11, 4, 3),
     "running sum": (8, 5, 3),
     "context": (4, 1, 2),
+    "pick": (4, 3, 2),
     "block walk": (9, 2, 2),
     "order of opcodes": (7, 0, 4),
     "masked keys": (14, 7, 3),
