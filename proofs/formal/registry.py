@@ -32,6 +32,7 @@ MODULES = (
     "masked_keys",
     "masked_weights",
     "reciprocal",
+    "reciprocal_queue",
     "pick",
     "order",
     "reset",

@@ -18,6 +18,7 @@ from fastcar.proofs.formal import (
     pick,
     read_channel,
     reciprocal,
+    reciprocal_queue,
     requantizer,
     requantizer_sum,
     reset,
@@ -59,6 +60,7 @@ MODULES = (
     running_maximum,
     running_sum,
     reciprocal,
+    reciprocal_queue,
     reset,
 )
 

@@ -48,6 +48,7 @@ OBLIGATIONS = {
     "running sum": (8, 5, 3),
     "context": (4, 1, 2),
     "pick": (4, 3, 2),
+    "reciprocal queue": (13, 1, 2),
     "block walk": (9, 2, 2),
     "order of opcodes": (7, 0, 4),
     "masked keys": (14, 7, 3),
