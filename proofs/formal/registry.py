@@ -29,6 +29,7 @@ MODULES = (
     "running_sum",
     "block_walk",
     "context",
+    "exponential",
     "masked_keys",
     "masked_weights",
     "reciprocal",

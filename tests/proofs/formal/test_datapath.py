@@ -12,6 +12,7 @@ import pytest
 from fastcar.proofs.formal import (
     block_walk,
     context,
+    exponential,
     masked_keys,
     masked_weights,
     order,
@@ -49,6 +50,7 @@ MODULES = (
     score_unit,
     block_walk,
     context,
+    exponential,
     masked_keys,
     masked_weights,
     order,

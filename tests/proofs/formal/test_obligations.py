@@ -49,6 +49,8 @@ OBLIGATIONS = {
     "context": (4, 1, 2),
     "pick": (4, 3, 2),
     "reciprocal queue": (13, 1, 2),
+    "exponential entry": (1, 0, 1),
+    "exponential weight": (1, 2, 3),
     "block walk": (9, 2, 2),
     "order of opcodes": (7, 0, 4),
     "masked keys": (14, 7, 3),
