@@ -1,6 +1,6 @@
-"""The weight of a key is p = round(E[z mod 256] 2^-k), k = M - floor(z / 256), half upwards.
+"""The weight of a key is p = round(E[z mod 256] 2^-k), k = M - floor(z / 256) - 1, half upwards.
 
-docs/accelerator.md, section 7: 255 - i mod 256 is z mod 256, and k is floor(i / 256) + 1. Two
+docs/accelerator.md, section 7: 255 - i mod 256 is z mod 256, and k is floor(i / 256). Two
 tasks, cut at the table's entry, which in the second one is any number up to the table's largest, as
 the first one claims. Assumed: a visible key is below its maximum, as `running_maximum.py` claims.
 """
@@ -14,7 +14,6 @@ from fastcar.proofs.formal.task import FormalTask, Method
 from fastcar.proofs.formal.unit import DESIGN, Unit
 from fastcar.proofs.formal.unit_task import UnitBug, make_table_function, make_unit_task
 from fastcar.reference.tables import (
-    EXPONENTIAL_FRACTION_BITS,
     EXPONENTIAL_STEP_BITS,
     EXPONENTIAL_TABLE,
 )
@@ -44,19 +43,17 @@ WEIGHT_BODY = f"""
 wire signed [LOGIT_BITS-1:0] logit_then = $signed(logit_before[LATENCY]);
 wire signed [31:0] maximum = $signed(exponent_before[LATENCY-1]);
 wire signed [31:0] octave = logit_then >>> FRACTION_BITS;
-wire [31:0] k = maximum - octave;
+wire [31:0] k = maximum - octave - 1;
 wire is_seen = visible_before[LATENCY];
-// In units of a weight.
 wire [63:0] entry_then = {ENTRY}_before[LATENCY-FETCH];
-wire [63:0] entry_of_weight = entry_then << FINER;
-wire [63:0] half = 64'd1 << (k - 1);
-wire [63:0] expected = is_seen && k < 40 ? (entry_of_weight + half) >> k : 0;
+wire [63:0] half = k == 0 ? 0 : 64'd1 << (k - 1);
+wire [63:0] expected = is_seen && k < 40 ? (entry_then + half) >> k : 0;
 wire is_through = age >= LATENCY;
 always @(posedge clk) begin
     below_its_maximum: assume (!is_through || !is_seen || maximum > octave);
     an_entry_of_the_table: assume ({ENTRY} <= LARGEST);
     if (is_through) is_weight: assert (out_weight == expected);
-    largest: cover (is_through && is_seen && k == 1 && entry_then == LARGEST);
+    largest: cover (is_through && is_seen && k == 0 && entry_then == LARGEST);
     a_last_bit: cover (is_through && is_seen && k == 16 && expected == 1);
     far_below: cover (is_through && is_seen && k == 65000);
 end
@@ -91,8 +88,7 @@ def list_tasks() -> Iterator[FormalTask]:
     yield _make_task(
         "weight",
         WEIGHT_BODY,
-        claim="p = round(E 2^-k), half upwards, for every k from 1 on; 0 where a key does not "
-        "count",
+        claim="p = round(E 2^-k), half upwards, for every k; 0 where a key does not count",
         delays={"logit": LATENCY_CYCLES, "visible": LATENCY_CYCLES}
         | {"exponent": LATENCY_CYCLES - 1, ENTRY: LATENCY_CYCLES - FETCH_CYCLES},
         constants={
@@ -101,7 +97,6 @@ def list_tasks() -> Iterator[FormalTask]:
             "LOGIT_BITS": LOGIT_BITS,
             "FRACTION_BITS": LOGIT_FRACTION_BITS,
             "LARGEST": max(EXPONENTIAL_TABLE),
-            "FINER": SOFTMAX_WEIGHT_BITS - EXPONENTIAL_FRACTION_BITS,
         },
         free=(ENTRY,),
         is_quick=True,
@@ -110,8 +105,8 @@ def list_tasks() -> Iterator[FormalTask]:
             UnitBug(
                 "weights are rounded down",
                 MODULE,
-                "rounded = increment(halves_q.zero_extended(ENTRY_BITS + 1))",
-                "rounded = (halves_q.zero_extended(ENTRY_BITS + 1))",
+                "rounded = increment(halves_q)[1:]",
+                "rounded = halves_q[1:]",
             ),
             UnitBug(
                 "what is far below counts as if it were near",

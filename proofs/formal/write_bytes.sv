@@ -23,7 +23,7 @@ always @* begin
     for (k = 0; k < LANES; k = k + 1) written[8*k +: 8] = {8{out_strobe[k]}};
     value = word[16*number +: 8];
     for (k = 0; k < LANES; k = k + 1) beat[8*k +: 8] = is_key ? word[16*k +: 8]
-        : is_value ? (k == lane ? value : 8'd0) : word[8*LANES*number[0] + 8*k +: 8];
+        : is_value ? value : word[8*LANES*number[0] + 8*k +: 8];
 end
 always @(posedge clk) begin
     is_pausing <= is_key && (start || is_sent);
@@ -58,7 +58,7 @@ always @(posedge clk) begin
         invariant_address: assert (!is_sending || out_address == address);
         if (is_offering) exactly_the_bytes: assert (out_strobe == strobe);
         if (was_waiting && !reset) strobe_is_kept: assert (out_strobe == out_strobe_before[1]);
-        if (is_offering) zero_elsewhere: assert ((out_data & ~written) == 0);
+        if (is_offering) stored_is_written: assert (out_stored == (out_data & written));
     end
     second_head: cover (was_reset && is_sent && is_key && num_heads == 1);
     last_value: cover (was_reset && is_sent && is_value && number == LANES - 1 && lane == 2);

@@ -74,6 +74,7 @@ UNIT = make_unit(
         "word": 2 * BEAT_BITS,
         "address": ADDRESS_BITS,
         "data": BEAT_BITS,
+        "stored": BEAT_BITS,
     },
     missing=("strobe",),
 )

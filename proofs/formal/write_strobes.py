@@ -62,6 +62,12 @@ BUGS = (
         "(is_beat_sent, ~is_head_end_q & (number_q == last))",
     ),
     UnitBug(
+        "the digest takes what is not written",
+        MODULE,
+        "[mask(byte, is_stored) for byte, is_stored in lanes]",
+        "[byte for byte, is_stored in lanes]",
+    ),
+    UnitBug(
         "a key is offered while its word moves",
         "fastcar.rtl.write_channel",
         "(inputs.start, ~store.is_key),",
@@ -105,8 +111,9 @@ def make_task(head_beats: int) -> FormalTask:
         "write_strobes_checker",
         body + (HEADS_BODY if has_counter else ""),
         name=f"write strobes{'' if has_counter else ' short'} d={head_beats * NUM_LANES}",
-        claim="the same with strobes: exactly the bytes that are asked for, 0 elsewhere, at the "
-        "addresses of heads and lanes; strobes are kept as the beat is",
+        claim="the same with strobes: exactly the bytes that are asked for, at the "
+        "addresses of heads and lanes; strobes are kept as the beat is; the digest takes what is "
+        "written",
         configuration=f"L = {NUM_LANES}, d = {head_beats * NUM_LANES}",
         depth_cycles=2,
         argument="the checker counts beats, words and heads for itself",
