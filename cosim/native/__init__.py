@@ -16,10 +16,12 @@ How a block becomes machine code, one file a step:
    (`values.py`), whose bits are cut and joined by `bits.py`; `arithmetic.py` has carries, products
    and comparisons.
 4. `groups.py`, `cycle.py`: the functions of one cycle and the loop around it, as text. Groups of
-   500 nets read registers, inputs and memories as they were and store the kept wires, those among
+   nets read registers, inputs and memories as they were and store the kept wires, those among
    them that later groups need. Registers have two places: what they become goes to the other one,
    and the two change their parts at the end of the cycle, which also writes memories; so the order
    of the stores does not matter.
+   Large designs are parted by what nets depend on (`sources.py`, `partition.py`), and a group is
+   left out in a cycle in which none of it changed (`skipping.py`).
 5. `machine_code.py`: llvmlite optimises and compiles the text for this processor; the code is kept
    in the user's cache under a digest of the text, and no wire has its name in the text, so the same
    design is found again whatever the counters of PyRTL's temporary names say.

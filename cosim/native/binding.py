@@ -19,6 +19,9 @@ class Binding:
     began, and leaves an event of 0, or another one if it ended early. Behind it
     `NativeSimulation.settle` raises what the event says.
 
+    Only inputs may be written: groups of nets rest while nothing they depend on changes, and words
+    of memories are assigned by `NativeSimulation.inspect_mem`, which tells them.
+
     Attributes:
         address: of `run`.
         arguments: addresses of inputs, registers, memories, kept wires, and progress, which

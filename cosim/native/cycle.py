@@ -10,7 +10,7 @@ import pyrtl
 
 from fastcar.cosim.native.arithmetic import is_equal
 from fastcar.cosim.native.bits import fit
-from fastcar.cosim.native.groups import Group
+from fastcar.cosim.native.groups import Grouping
 from fastcar.cosim.native.layout import (
     WORD_BITS,
     WORD_BYTES,
@@ -20,6 +20,13 @@ from fastcar.cosim.native.layout import (
 )
 from fastcar.cosim.native.netlist import Netlist
 from fastcar.cosim.native.nets import emit_net
+from fastcar.cosim.native.skipping import (
+    count_write,
+    find_changed,
+    make_comparison,
+    skip_unless,
+    watch_sources,
+)
 from fastcar.cosim.native.values import Code, Limb, Value, make_constant, split_bits
 
 BUFFERS = ("inputs", "registers", "latched", "memories", "kept")
@@ -41,34 +48,41 @@ class Event(IntEnum):
     NO_DATA = 3
 
 
-def make_loop(register_words: int) -> str:
+def make_loop(place_words: int) -> str:
     """The function that runs up to `limit` cycles, at least one, and gives how many were begun.
 
     Registers have two places that change their parts with every cycle that is latched. `progress`
-    is `fastcar.cosim.native.machine.Progress`.
+    is `fastcar.cosim.native.machine.Progress`. All groups are computed in the cycle behind one that
+    was refused: nothing says what they were computed from.
     """
     return f"""\
 define i64 @run(ptr noalias %inputs, ptr noalias %first, ptr noalias %memories, ptr noalias %kept,
-                ptr noalias %progress, i64 %limit) {{
+                ptr noalias %progress, i64 %limit) nounwind {{
 entry:
   %place_at = getelementptr i32, ptr %progress, i64 1
   %place = load i32, ptr %place_at
   %total_at = getelementptr i64, ptr %progress, i64 1
   %total = load i64, ptr %total_at
-  %second = getelementptr i64, ptr %first, i64 {register_words}
+  %second = getelementptr i64, ptr %first, i64 {place_words}
   %is_second = icmp ne i32 %place, 0
   %start = select i1 %is_second, ptr %second, ptr %first
   %other = select i1 %is_second, ptr %first, ptr %second
+  %stale_at = getelementptr i64, ptr %progress, i64 2
+  %stale_word = load i64, ptr %stale_at
+  %is_stale = icmp ne i64 %stale_word, 0
+  %stale_start = sext i1 %is_stale to i64
   br label %loop
 loop:
   %registers = phi ptr [ %start, %entry ], [ %registers_after, %loop ]
   %latched = phi ptr [ %other, %entry ], [ %latched_after, %loop ]
   %before = phi i64 [ 0, %entry ], [ %count, %loop ]
+  %stale = phi i64 [ %stale_start, %entry ], [ %stale_after, %loop ]
   %count = add i64 %before, 1
-  %found = call i32 @cycle({ARGUMENTS})
+  %found = call i32 @cycle({ARGUMENTS}, i64 %stale)
   %is_refused = icmp ugt i32 %found, {Event.ASSERTION.value}
   %registers_after = select i1 %is_refused, ptr %registers, ptr %latched
   %latched_after = select i1 %is_refused, ptr %latched, ptr %registers
+  %stale_after = sext i1 %is_refused to i64
   %is_quiet = icmp eq i32 %found, 0
   %is_left = icmp ult i64 %count, %limit
   %goes_on = and i1 %is_quiet, %is_left
@@ -82,36 +96,39 @@ end:
   %latched_cycles = add i64 %before, %last
   %total_after = add i64 %total, %latched_cycles
   store i64 %total_after, ptr %total_at
+  store i64 %stale_after, ptr %stale_at
   store i32 %found, ptr %progress
   ret i64 %count
 }}
 """
 
 
-def make_module_text(netlist: Netlist, layout: Layout, groups: Sequence[Group]) -> str:
+def make_module_text(netlist: Netlist, layout: Layout, grouping: Grouping) -> str:
     """LLVM IR with the functions `group<n>`, `cycle` and `run`, without any name of the block."""
-    inline = "alwaysinline" if len(groups) == 1 else "noinline"
-    functions = []
-    for index, group in enumerate(groups):
-        lines = "\n".join(_Values(netlist, layout).emit_group(group))
-        head = f"define internal void @group{index}({PARAMETERS}) {inline}"
+    inline = "alwaysinline" if len(grouping.groups) == 1 else "noinline"
+    functions = [make_comparison(layout.place_words)] if grouping.is_skipping else []
+    for index, group in enumerate(grouping.groups):
+        lines = "\n".join(_Values(netlist, layout, grouping).emit_group(group.nets))
+        head = f"define internal void @group{index}({PARAMETERS}) {inline} nounwind"
         functions.append(f"{head} {{\n{lines}\n}}")
-    lines = "\n".join(_Cycle(netlist, layout).emit(len(groups)))
-    functions.append(f"define internal i32 @cycle({PARAMETERS}) noinline {{\n{lines}\n}}")
-    return "\n".join((*functions, make_loop(layout.registers.num_words)))
+    lines = "\n".join(_Cycle(netlist, layout, grouping).emit())
+    head = f"define internal i32 @cycle({PARAMETERS}, i64 %stale) noinline nounwind"
+    functions.append(f"{head} {{\n{lines}\n}}")
+    return "\n".join((*functions, make_loop(layout.place_words)))
 
 
 class _Values:
     """Operands of one function: computed in it, or loaded where they are first used."""
 
-    def __init__(self, netlist: Netlist, layout: Layout) -> None:
-        self.netlist, self.layout = netlist, layout
+    def __init__(self, netlist: Netlist, layout: Layout, grouping: Grouping) -> None:
+        self.netlist, self.layout, self.grouping = netlist, layout, grouping
         self.code = Code()
         self.values: dict[pyrtl.WireVector, Value] = {}
 
-    def emit_group(self, group: Group) -> list[str]:
+    def emit_group(self, nets: Sequence[pyrtl.LogicNet]) -> list[str]:
         """The lines that compute some nets and keep what must be kept."""
-        for net in group:
+        self.code.known = {}
+        for net in nets:
             args = [self.get(wire) for wire in net.args]
             if net.op == "m":
                 value = self._read(self.layout.memories[net.op_param[1].id], args[0])
@@ -129,7 +146,15 @@ class _Values:
         """A wire; loads stand where the function begins to need them."""
         if isinstance(wire, pyrtl.Const):
             return make_constant(int(wire.val), wire.bitwidth)
-        if wire not in self.values:
+        moved, origin = [], wire
+        while origin not in self.values and origin in self.grouping.moved:
+            moved.append(self.grouping.moved[origin])
+            origin = moved[-1].args[0]
+        if moved:
+            value = self.get(origin)
+            for net in reversed(moved):
+                value = self.values[net.dests[0]] = emit_net(self.code, net, [value])
+        elif wire not in self.values:
             self.values[wire] = self._load(wire)
         return self.values[wire]
 
@@ -196,10 +221,16 @@ class _Values:
 class _Cycle(_Values):
     """One cycle: compute all groups, check, keep, write, latch."""
 
-    def emit(self, num_groups: int) -> list[str]:
+    def emit(self) -> list[str]:
         """The lines of the function."""
-        for index in range(num_groups):
-            self.code.add(f"call void @group{index}({ARGUMENTS})")
+        if self.grouping.is_skipping:
+            watch_sources(self.code, self.layout)
+        for index, group in enumerate(self.grouping.groups):
+            call = f"call void @group{index}({ARGUMENTS})"
+            if group.sources is None:
+                self.code.add(call)
+            else:
+                skip_unless(self.code, find_changed(self.code, self.layout, group.sources), call)
         self._stop_if(self._find_missing(), Event.NO_DATA)
         self._stop_if(self._find_conflicts(), Event.CONFLICT)
         self._write()
@@ -259,6 +290,8 @@ class _Cycle(_Values):
             self.code.add(f"{write}:")
             pointer = self.point_to_element(place, address)
             self.put(pointer, word, count_limb_bytes(place))
+            if place.memory.id in self.layout.versions:
+                count_write(self.code, self.layout.versions[place.memory.id])
             self.code.add(f"br label %{skip}")
             self.code.add(f"{skip}:")
 

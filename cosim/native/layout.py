@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pyrtl
+from numpy.typing import NDArray
 
 from fastcar.cosim.native.netlist import Netlist
+from fastcar.cosim.native.sources import Source
 
 WORD_BITS = 64
 WORD_BYTES = 8
@@ -15,7 +18,7 @@ LIMIT_BYTES = 1 << 30
 """Of all memories together: they are dense, an address that is never used takes its place too."""
 
 STARTS_BYTES = 64
-"""Memories start at multiples of a cache line."""
+"""Memories, and places of registers, start at multiples of a cache line."""
 
 
 def count_words(bits: int) -> int:
@@ -35,7 +38,7 @@ class Slots:
 
     Attributes:
         offsets: in words, by wire.
-        num_words: of all.
+        num_words: where the last one ends.
     """
 
     offsets: dict[pyrtl.WireVector, int]
@@ -72,6 +75,9 @@ class Layout:
     Attributes:
         inputs: slots that the caller fills.
         registers: slots that persist, in each of their two places.
+        copies: slots behind them, of inputs as they were; none if no group is ever skipped.
+        versions: words behind those, by number of the memory: how often it was written.
+        place_words: all words of one place.
         destinations: the registers that take over a wire.
         kept: slots of other wires as they were in the last cycle.
         memories: by number of the memory.
@@ -80,6 +86,9 @@ class Layout:
 
     inputs: Slots
     registers: Slots
+    copies: Slots
+    versions: dict[int, int]
+    place_words: int
     destinations: dict[pyrtl.WireVector, list[pyrtl.Register]]
     kept: Slots
     memories: dict[int, MemoryPlace]
@@ -87,7 +96,10 @@ class Layout:
 
 
 def make_layout(
-    netlist: Netlist, kept: Iterable[pyrtl.WireVector], incomplete: Collection[int]
+    netlist: Netlist,
+    kept: Iterable[pyrtl.WireVector],
+    incomplete: Collection[int],
+    watched: Sequence[Source] | None = None,
 ) -> Layout:
     """Give every value its place.
 
@@ -95,6 +107,8 @@ def make_layout(
         netlist: what is simulated.
         kept: wires, neither inputs nor registers, that can be read after a cycle.
         incomplete: numbers of read-only memories that have no data at some addresses.
+        watched: what groups depend on, those that are skipped where it did not change; sources
+            that are used together lie together. None: no group is skipped.
 
     Raises:
         pyrtl.PyrtlError: the memories take more than 1 GiB.
@@ -104,9 +118,19 @@ def make_layout(
     for register, source in netlist.registers:
         if source is not None:
             destinations.setdefault(source, []).append(register)
+    registers = _place(_sort_by_use([register for register, _ in netlist.registers], watched or ()))
+    copies = _place(() if watched is None else netlist.inputs, registers.num_words)
+    written = {net.op_param[1].id for net in netlist.writes} if watched is not None else set()
+    versions = {number: copies.num_words + place for place, number in enumerate(sorted(written))}
+    place_words = copies.num_words + len(versions)
+    if watched is not None:
+        place_words = _align(place_words)
     return Layout(
         inputs=_place(netlist.inputs),
-        registers=_place(register for register, _ in netlist.registers),
+        registers=registers,
+        copies=copies,
+        versions=versions,
+        place_words=place_words,
         destinations=destinations,
         kept=_place(kept),
         memories=places,
@@ -123,8 +147,17 @@ def check_memory_sizes(netlist: Netlist) -> None:
     _place_memories(netlist, ())
 
 
-def _place(wires: Iterable[pyrtl.WireVector]) -> Slots:
-    offsets, num_words = {}, 0
+def _sort_by_use(
+    registers: Sequence[pyrtl.Register], watched: Sequence[Source]
+) -> list[pyrtl.Register]:
+    ranks: dict[Source, int] = {}
+    for source in watched:
+        ranks.setdefault(source, len(ranks))
+    return sorted(registers, key=lambda register: ranks.get(register, len(ranks)))
+
+
+def _place(wires: Iterable[pyrtl.WireVector], first: int = 0) -> Slots:
+    offsets, num_words = {}, first
     for wire in wires:
         offsets[wire] = num_words
         num_words += count_words(wire.bitwidth)
@@ -149,6 +182,14 @@ def _place_memories(
             )
         places[memory.id] = MemoryPlace(memory, offset_bytes, element_bytes, presence_bytes)
     return places, end
+
+
+def allocate(num_words: int) -> NDArray[np.uint64]:
+    """Words, all 0, that start where a cache line does."""
+    spare = STARTS_BYTES // WORD_BYTES
+    words = np.zeros(num_words + spare, np.uint64)
+    start = -int(words.ctypes.data) % STARTS_BYTES // WORD_BYTES
+    return words[start : start + num_words]
 
 
 def _align(end: int) -> int:

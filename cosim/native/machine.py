@@ -14,7 +14,7 @@ from fastcar.cosim.native.contents import RomContents, compute_register_values, 
 from fastcar.cosim.native.cycle import Event, make_module_text
 from fastcar.cosim.native.groups import find_crossing, split_nets
 from fastcar.cosim.native.kept import list_kept
-from fastcar.cosim.native.layout import check_memory_sizes, make_layout
+from fastcar.cosim.native.layout import allocate, check_memory_sizes, make_layout
 from fastcar.cosim.native.machine_code import MachineCode
 from fastcar.cosim.native.netlist import Netlist
 from fastcar.cosim.native.state import MemoryContents, SlotValues
@@ -42,12 +42,16 @@ class Start:
 
 
 class Progress(ctypes.Structure):
-    """What the machine code tells of itself: the last event, the registers' place, all cycles."""
+    """What the machine code tells of itself: the last event, the registers' place, all cycles.
+
+    `is_stale` is not 0 where the next cycle must compute all groups.
+    """
 
     _fields_ = (
         ("event", ctypes.c_uint32),
         ("place", ctypes.c_uint32),
         ("num_cycles", ctypes.c_uint64),
+        ("is_stale", ctypes.c_uint64),
     )
 
 
@@ -71,19 +75,19 @@ class Machine:
             if isinstance(memory, pyrtl.RomBlock)
         }
         incomplete = {number for number, rom in roms.items() if not rom.is_complete}
-        groups = split_nets(netlist)
+        grouping = split_nets(netlist, kept)
         placed = {*netlist.inputs, *(register for register, _ in netlist.registers)}
-        kept = find_crossing(netlist, groups).union(kept) - placed
-        self._layout = make_layout(netlist, list_kept(kept), incomplete)
+        kept = find_crossing(netlist, grouping).union(kept) - placed
+        self._layout = make_layout(netlist, list_kept(kept), incomplete, grouping.list_watched())
         self.inputs = SlotValues(self._layout.inputs)
         self.kept = SlotValues(self._layout.kept)
-        words = np.zeros((2, max(1, self._layout.registers.num_words)), np.uint64)
+        words = allocate(2 * max(1, self._layout.place_words)).reshape(2, -1)
         self._register_words = words
         self._registers = [SlotValues(self._layout.registers, place) for place in words]
         self._fill(netlist, start)
         given = _map_memories(netlist.block, start.memories)
         self._memories = fill_memories(self._layout, roms, given, start.default_value)
-        self._progress = Progress()
+        self._progress = Progress(is_stale=1)
         self._progress_words = (ctypes.c_uint32 * 2).from_buffer(self._progress)
         self._arguments = (
             self.inputs.address,
@@ -92,7 +96,7 @@ class Machine:
             self.kept.address,
             ctypes.addressof(self._progress),
         )
-        self._code = MachineCode(make_module_text(netlist, self._layout, groups))
+        self._code = MachineCode(make_module_text(netlist, self._layout, grouping))
 
     def _fill(self, netlist: Netlist, start: Start) -> None:
         """Registers in both places, and what other wires show before the first cycle."""
@@ -152,7 +156,11 @@ class Machine:
         place = self._layout.memories.get(memory.id)
         if place is None:
             raise pyrtl.PyrtlError(f'the block has no memory "{memory.name}"')
-        return MemoryContents(self._memories, place)
+        return MemoryContents(self._memories, place, self.compute_anew)
+
+    def compute_anew(self) -> None:
+        """Leave nothing out in the next cycle: something was changed that no cycle looks at."""
+        self._progress.is_stale = 1
 
 
 def _map_memories(block: pyrtl.Block, values: MemoryValues) -> MemoryValues:

@@ -31,7 +31,14 @@ KEPT_FILES = 256
 """A tenth of a megabyte each, as a rule; the longest unused go first."""
 
 OPTIMISATION = 1
-"""-O1: for ten thousand nets the code of -O2 is not faster, and takes twice as long."""
+"""Of the code generator, -O1: for ten thousand nets that of -O2 is not faster, and takes longer."""
+
+PASSES = "always_inliner", "instruction_combine"
+"""All of -O1 take three times as long over the same nets, and their code is not faster."""
+
+_NEAR, _FAR = "small", "jitdefault"
+"""Code models: calls by their distance, or by addresses that are loaded, which takes longer. Only
+code that needs nothing outside itself, and no constants in memory, may be of the first kind."""
 
 Run = Callable[[int, int, int, int, int, int], int]
 """Addresses of inputs, registers, memories, kept wires and the event, and the limit of cycles."""
@@ -80,7 +87,14 @@ def get_object_code(text: str) -> bytes:
 def compute_key(text: str) -> bytes:
     """Digest of everything that decides about the machine code."""
     versions = (llvmlite.__version__, ".".join(map(str, llvm.llvm_version_info)))
-    parts = (text, *_describe_processor(), *versions, str(OPTIMISATION), llvm.get_process_triple())
+    parts = (
+        text,
+        *_describe_processor(),
+        *versions,
+        str(OPTIMISATION),
+        *PASSES,
+        llvm.get_process_triple(),
+    )
     digest = hashlib.sha256()
     for part in parts:
         digest.update(part.encode() + b"\0")
@@ -89,15 +103,22 @@ def compute_key(text: str) -> bytes:
 
 def compile_text(text: str) -> bytes:
     """Object code for this processor."""
-    machine = _get_machine()
+    machine = _get_machine(_NEAR if llvm.get_object_format() == "ELF" else _FAR)
     module = llvm.parse_assembly(text)
     module.triple = llvm.get_process_triple()
     module.data_layout = str(machine.target_data)
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=OPTIMISATION)
     builder = llvm.create_pass_builder(machine, options)
-    builder.getModulePassManager().run(module, builder)
-    return bytes(machine.emit_object(module))
+    manager = llvm.create_new_module_pass_manager()
+    for name in PASSES:
+        getattr(manager, f"add_{name}_pass")()
+    manager.run(module, builder)
+    code = bytes(machine.emit_object(module))
+    names = [one.name() or b"" for one in llvm.ObjectFileRef.from_data(code).sections()]
+    if any(name.startswith(b".rel") and name.endswith(b".text") for name in names):
+        code = bytes(_get_machine(_FAR).emit_object(module))
+    return code
 
 
 def _read(path: Path, key: bytes) -> bytes | None:
@@ -118,7 +139,7 @@ def _read(path: Path, key: bytes) -> bytes | None:
 
 
 def _load(code: bytes) -> llvm.ExecutionEngine:
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _make_machine())
+    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _make_machine(_FAR))
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return engine
@@ -134,15 +155,15 @@ def _describe_processor() -> tuple[str, str]:
 
 
 @cache
-def _get_machine() -> llvm.TargetMachine:
-    return _make_machine()
+def _get_machine(code_model: str) -> llvm.TargetMachine:
+    return _make_machine(code_model)
 
 
-def _make_machine() -> llvm.TargetMachine:
+def _make_machine(code_model: str) -> llvm.TargetMachine:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     name, features = _describe_processor()
     target = llvm.Target.from_triple(llvm.get_process_triple())
     return target.create_target_machine(
-        cpu=name, features=features, opt=OPTIMISATION, jit=True, codemodel="jitdefault"
+        cpu=name, features=features, opt=OPTIMISATION, jit=True, codemodel=code_model
     )

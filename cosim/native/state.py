@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
 
 import numpy as np
 import pyrtl
@@ -64,10 +64,13 @@ class MemoryContents(MutableMapping[int, int]):
     Args:
         content: bytes of all memories.
         place: of this one.
+        on_change: called where a word is assigned.
     """
 
-    def __init__(self, content: NDArray[np.uint8], place: MemoryPlace) -> None:
-        self._content, self._place = content, place
+    def __init__(
+        self, content: NDArray[np.uint8], place: MemoryPlace, on_change: Callable[[], None]
+    ) -> None:
+        self._content, self._place, self._on_change = content, place, on_change
 
     def __len__(self) -> int:
         return self._place.num_addresses
@@ -88,6 +91,7 @@ class MemoryContents(MutableMapping[int, int]):
         if isinstance(self._place.memory, pyrtl.RomBlock):
             raise pyrtl.PyrtlError(f'memory "{self._place.memory.name}" is read-only')
         write_word(self._content, self._place, address, word)
+        self._on_change()
 
     def __delitem__(self, address: int) -> None:
         raise pyrtl.PyrtlError(f'memory "{self._place.memory.name}": no address can be removed')

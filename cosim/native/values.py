@@ -77,10 +77,18 @@ def make_constant(number: int, bits: int) -> Value:
 
 @dataclass
 class Code:
-    """Lines of a function, and the names given in it."""
+    """Lines of a function, and the names given in it.
+
+    Attributes:
+        lines: in their order.
+        num_names: given so far.
+        known: results by their instruction, where none is computed twice: in a function without
+            branches that stores nothing it loads.
+    """
 
     lines: list[str] = field(default_factory=list)
     num_names: int = 0
+    known: dict[str, Limb] | None = None
 
     def add(self, line: str) -> None:
         """A line without a result."""
@@ -93,8 +101,12 @@ class Code:
 
     def emit(self, instruction: str, bits: int) -> Limb:
         """An instruction with a result."""
+        if self.known is not None and instruction in self.known:
+            return self.known[instruction]
         limb = Limb(f"%{self.name()}", bits)
         self.lines.append(f"{limb.text} = {instruction}")
+        if self.known is not None:
+            self.known[instruction] = limb
         return limb
 
     def fit(self, limb: Limb, bits: int) -> Limb:

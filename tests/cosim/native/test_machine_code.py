@@ -127,7 +127,7 @@ def test_the_code_that_was_not_used_for_longest_goes(
     assert names == {machine_code.compute_key(TEXT.replace("42", str(n))).hex() for n in (1, 2)}
 
 
-@pytest.mark.parametrize("what", ["processor", "features", "version", "optimisation"])
+@pytest.mark.parametrize("what", ["processor", "features", "version", "optimisation", "passes"])
 def test_the_key_holds_all_that_decides(what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     before = machine_code.compute_key(TEXT)
     assert machine_code.compute_key(TEXT + " ") != before
@@ -136,7 +136,19 @@ def test_the_key_holds_all_that_decides(what: str, monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr("llvmlite.__version__", "0")
     elif what == "optimisation":
         monkeypatch.setattr(machine_code, "OPTIMISATION", 9)
+    elif what == "passes":
+        monkeypatch.setattr(machine_code, "PASSES", ("always_inliner",))
     else:
         pair = ("other", features) if what == "processor" else (name, "+other")
         monkeypatch.setattr(machine_code, "_describe_processor", lambda: pair)
     assert machine_code.compute_key(TEXT) != before
+
+
+def test_code_with_constants_in_memory_runs() -> None:
+    """Constants may lie too far away to be reached by their distance."""
+    text = (
+        "@table = internal constant [2 x i64] [i64 7, i64 42]\n"
+        "define i64 @run(i64 %n) {\n %at = getelementptr i64, ptr @table, i64 %n\n"
+        " %more = getelementptr i64, ptr %at, i64 1\n %v = load i64, ptr %more\n ret i64 %v\n}\n"
+    )
+    assert call(text) == 42
