@@ -76,13 +76,12 @@ loop:
   %registers = phi ptr [ %start, %entry ], [ %registers_after, %loop ]
   %latched = phi ptr [ %other, %entry ], [ %latched_after, %loop ]
   %before = phi i64 [ 0, %entry ], [ %count, %loop ]
-  %stale = phi i64 [ %stale_start, %entry ], [ %stale_after, %loop ]
+  %stale = phi i64 [ %stale_start, %entry ], [ 0, %loop ]
   %count = add i64 %before, 1
   %found = call i32 @cycle({ARGUMENTS}, i64 %stale)
   %is_refused = icmp ugt i32 %found, {Event.ASSERTION.value}
   %registers_after = select i1 %is_refused, ptr %registers, ptr %latched
   %latched_after = select i1 %is_refused, ptr %latched, ptr %registers
-  %stale_after = sext i1 %is_refused to i64
   %is_quiet = icmp eq i32 %found, 0
   %is_left = icmp ult i64 %count, %limit
   %goes_on = and i1 %is_quiet, %is_left
@@ -96,6 +95,7 @@ end:
   %latched_cycles = add i64 %before, %last
   %total_after = add i64 %total, %latched_cycles
   store i64 %total_after, ptr %total_at
+  %stale_after = sext i1 %is_refused to i64
   store i64 %stale_after, ptr %stale_at
   store i32 %found, ptr %progress
   ret i64 %count

@@ -34,7 +34,10 @@ OPTIMISATION = 1
 """Of the code generator, -O1: for ten thousand nets that of -O2 is not faster, and takes longer."""
 
 PASSES = "always_inliner", "instruction_combine"
-"""All of -O1 take three times as long over the same nets, and their code is not faster."""
+"""Of long texts: all of -O1 take three times as long over the same nets, and are of no use."""
+
+LONG_TEXT = 500_000
+"""Characters; thousands of nets. A short text gets all of -O1, which its loop gains from."""
 
 _NEAR, _FAR = "small", "jitdefault"
 """Code models: calls by their distance, or by addresses that are loaded, which takes longer. Only
@@ -110,9 +113,12 @@ def compile_text(text: str) -> bytes:
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=OPTIMISATION)
     builder = llvm.create_pass_builder(machine, options)
-    manager = llvm.create_new_module_pass_manager()
-    for name in PASSES:
-        getattr(manager, f"add_{name}_pass")()
+    if len(text) < LONG_TEXT:
+        manager = builder.getModulePassManager()
+    else:
+        manager = llvm.create_new_module_pass_manager()
+        for name in PASSES:
+            getattr(manager, f"add_{name}_pass")()
     manager.run(module, builder)
     code = bytes(machine.emit_object(module))
     names = [one.name() or b"" for one in llvm.ObjectFileRef.from_data(code).sections()]
