@@ -56,7 +56,7 @@ class LayerProgram:
     settings: RunSettings
 
 
-class _Recorder:
+class ProgramRecorder:
     """A back end that keeps what it is given."""
 
     def __init__(self, backend: Backend) -> None:
@@ -84,7 +84,7 @@ class _Recorder:
 def record_layers(request: CosimRequest) -> list[LayerProgram]:
     """Layer steps of the shipped model, half of their decisions replayed."""
     cosim, decoder = prepare_cosim(request, load_clip_model(SHIPPED_MODEL))
-    recorder = _Recorder(cosim.engine.hardware.backend)
+    recorder = ProgramRecorder(cosim.engine.hardware.backend)
     cosim.engine.hardware.backend = recorder
     run_cosim(cosim, decoder)
     return recorder.programs

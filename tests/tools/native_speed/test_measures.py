@@ -7,6 +7,7 @@ import pytest
 
 from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.cosim.request import CosimRequest
+from fastcar.cosim.whole.request import DecoderRequest
 from fastcar.rtl.config import AcceleratorConfig
 from tools.native_speed.accelerator import (
     FAST,
@@ -19,6 +20,7 @@ from tools.native_speed.accelerator import (
 from tools.native_speed.designs import DESIGNS, Design, draw_inputs, make_aes, make_fifo
 from tools.native_speed.measures import TURN_SECONDS, Json, count_cycles
 from tools.native_speed.page import make_claims, make_tables
+from tools.native_speed.resting import measure_resting
 from tools.native_speed.simulators import CONTENDERS, RUN, STEP, Contender
 
 
@@ -80,7 +82,17 @@ def make_report() -> Json:
         for cores, lanes in SIZES
     ]
     video = {"tokens": 1023, "cycles": 10, "native_seconds": 60.0, "verilator_seconds": 60.0}
-    return {"rows": rows, "loops": loops, "builds": builds, "video": video}
+    resting = [
+        {
+            "accelerator": name,
+            "nets": 12345,
+            "all_microseconds": 5.0,
+            "skipping_microseconds": 5.0 / times,
+            "times": times,
+        }
+        for name, times in (("small", 1.0), ("large", 1.2))
+    ]
+    return {"rows": rows, "loops": loops, "builds": builds, "video": video, "resting": resting}
 
 
 def list_false(report: Json) -> list[int]:
@@ -105,6 +117,8 @@ def test_claims_fail_where_the_native_one_is_slower() -> None:
         ("builds", 3, "native_seconds", 16.0),
         ("builds", 2, "native_cached_seconds", 0.9),
         ("video", "", "native_seconds", 120.1),
+        ("resting", 0, "times", 1.06),
+        ("resting", 1, "times", 1.05),
     ],
 )
 def test_a_target_missed_or_reached_otherwise_than_told_is_a_false_claim(
@@ -118,16 +132,21 @@ def test_a_target_missed_or_reached_otherwise_than_told_is_a_false_claim(
 
 def test_the_tables_have_a_line_for_each_row() -> None:
     tables = make_tables(make_report())
-    assert [len(tables[name].splitlines()) for name in ("speed", "loops", "builds", "video")] == [
-        6,
-        5,
-        7,
-        3,
-    ]
+    num_lines = {name: len(text.splitlines()) for name, text in tables.items()}
+    assert num_lines == {"speed": 6, "loops": 5, "builds": 7, "resting": 4, "video": 3}
     cells = [cell.strip() for cell in tables["speed"].splitlines()[2].split("|")]
     assert cells[2:-1] == ["Simulation", "1.3", "1", "2.0"]
     cells = [cell.strip() for cell in tables["loops"].splitlines()[3].split("|")]
     assert cells[1:-1] == ["native", "12,346", "150.0", "1.000"]
+
+
+@pytest.mark.slow
+def test_what_rests_is_left_out_with_equal_results() -> None:
+    """Of both designs every result is compared, before anything is timed."""
+    request = DecoderRequest(batch=1, cores=1, first_token=0, num_tokens=1)
+    rows = measure_resting(request, rounds=1, num_layers=1)
+    assert [row["accelerator"] for row in rows] == ["MLP phase", "whole decoder"]
+    assert all(row["times"] > 0 < row["cycles"] for row in rows)
 
 
 @pytest.mark.slow
