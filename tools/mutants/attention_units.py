@@ -71,7 +71,7 @@ _WEIGHTS = (
     ),
     _bug(
         "exponential",
-        "weights come back after 16 octaves",
+        "weights come back after 32 octaves",
         "~pyrtl.or_all_bits(distance_q[OCTAVE_BITS:])",
         "~distance_q[OCTAVE_BITS]",
         "exponential",
