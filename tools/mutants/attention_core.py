@@ -30,6 +30,7 @@ _WALK = (
         "rows of matrices meet activations without a sign",
         "is_one_of(fields, (Opcode.CONTEXT,)), f",
         "is_one_of(fields, (Opcode.CONTEXT, Opcode.GEMV)), f",
+        DECODE,
     ),
     _bug(
         "attention/block_walk",
