@@ -29,7 +29,7 @@ class MemoryKind(StrEnum):
     """What a memory is for, which says what it has to map to."""
 
     SCRATCHPAD = "scratchpad"
-    """Buffer of a core, or accumulators of its contexts: block RAM."""
+    """Buffer of a core, accumulators of its contexts, reciprocals of its heads: block RAM."""
     TABLE = "table"
     """Read-only memory: block RAM."""
     QUEUE = "queue"
@@ -43,9 +43,10 @@ ENDINGS = {
         *(f"_buffer_{buffer.name.lower()}" for buffer in Buffer),
         "_score_buffer",
         "_accumulators",
+        "_reciprocal_results",
     ),
     MemoryKind.QUEUE: ("_queue_memory", "_measures"),
-    MemoryKind.STATE: ("_exponents", "_totals", "_results", "_tokens"),
+    MemoryKind.STATE: ("_exponents", "_totals", "_tokens"),
 }
 """How the names of memories that can be written end."""
 

@@ -2,9 +2,9 @@
 
 Each function does one run in a folder of its own. Two attributes are set from outside. `ram_style`
 asks for block RAM on every scratchpad and table: left alone, Yosys puts the few words of a
-scratchpad into LUTs. `no_rw_check` on scratchpads says what `rtl/vector_memory.py` and
-`rtl/attention/context.py` promise: no instruction uses a word that it reads while it is written, so
-nothing has to be built for that case.
+scratchpad into LUTs. `no_rw_check` on scratchpads says what `rtl/vector_memory.py`,
+`rtl/attention/context.py` and `rtl/attention/softmax.py` promise: no instruction uses a word that
+it reads while it is written, so nothing has to be built for that case.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 python -m tools.hardware.decoder             # measure, about 20 minutes of one core
 python -m tools.hardware.decoder --quick     # two frames of four slots
+python -m tools.hardware.decoder --area      # what a core takes alone; the other numbers stay
 python -m tools.hardware.decoder --rewrite   # the page from the numbers as they stand
 """
 
@@ -19,14 +20,14 @@ from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.reference.clips import quantize_whole_clip_model
 from fastcar.reference.video.model import VideoModel, load_video_model
 from fastcar.rtl.config import AcceleratorConfig
-from tools.hardware.decoder.area import measure_area
+from tools.hardware.decoder.area import measure_area, read_config
 from tools.hardware.decoder.claims import PAGE
 from tools.hardware.decoder.decisions import calibrate
 from tools.hardware.decoder.lockstep import Lockstep
 from tools.hardware.decoder.measure import Bench, cost_scores, count_runs, make_measured
 from tools.hardware.decoder.settings import MODES, DecoderSettings, Json
 from tools.hardware.run import show
-from tools.page_command import PageCommand, make_parser, write_numbers
+from tools.page_command import PageCommand, make_parser, read_numbers, write_numbers
 
 REPORT_NAME = "decoder_hardware.json"
 QUICK = DecoderSettings(
@@ -81,6 +82,9 @@ def write_report(report: Json, directory: Path) -> list[str]:
 
 def measure(arguments: argparse.Namespace) -> Json:
     """The content of decoder_hardware.json."""
+    if arguments.area:
+        report: Json = read_numbers(arguments.out / REPORT_NAME)
+        return report | {"area": measure_area(read_config(report["config"]))}
     settings = QUICK if arguments.quick else DecoderSettings()
     return make_report(load_video_model(arguments.checkpoint), settings, NativeBackend)
 
@@ -88,6 +92,7 @@ def measure(arguments: argparse.Namespace) -> Json:
 def main() -> int:
     """Command line; the exit code."""
     parser = make_parser(__doc__, quick="two frames of four slots")
+    parser.add_argument("--area", action="store_true", help="what a core takes, nothing else")
     command = PageCommand("decoder", (REPORT_NAME, PAGE.name), measure, write_report)
     return command.run(parser.parse_args())
 

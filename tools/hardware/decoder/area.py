@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 
+from fastcar.rtl.attention.config import AttentionConfig
 from fastcar.rtl.config import AcceleratorConfig
 from tools.hardware.decoder.settings import Json
 from tools.synthesis.design import make_design
@@ -12,6 +13,14 @@ from tools.synthesis.netlist import count_xilinx
 from tools.synthesis.runs import run_ecp5, run_whole
 
 ECP5_CELLS = {"lut": "LUT4", "ff": "TRELLIS_FF", "dsp": "MULT18X18D", "bram": "DP16KD"}
+
+
+def read_config(sizes: dict[str, int]) -> AcceleratorConfig:
+    """The accelerator with an attention phase that has these `AcceleratorConfig.sizes`."""
+    names = {field.name for field in fields(AttentionConfig)}
+    own = {name: size for name, size in sizes.items() if name not in names}
+    attention = AttentionConfig(**{name: sizes[name] for name in names})
+    return AcceleratorConfig(**own, attention=attention)
 
 
 def measure_area(config: AcceleratorConfig) -> Json:
