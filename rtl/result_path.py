@@ -212,28 +212,28 @@ def make_result_path(
 
 @dataclass(frozen=True)
 class _Source:
-    """Where elements come from, each a tuple of what opcodes take instead.
+    """Where elements come from, as numbers of what opcodes take instead of each other.
 
     Of two: any other opcode, NORM. With attention of four: these, ROPE, CONTEXT; as multiplier in
     the place of ROPE that of the instruction, for SCORES, too.
 
     Attributes:
-        number: register, which of the values, shifts and flags.
-        multiplier_number: register, which of the multipliers.
+        number: which of the values, shifts and flags; stays the same while elements are under way.
+        multiplier_number: which of the multipliers, likewise.
     """
 
-    number: pyrtl.Register
-    multiplier_number: pyrtl.Register
+    number: pyrtl.WireVector
+    multiplier_number: pyrtl.WireVector
 
 
 def _make_source(name: str, inputs: ResultPathInputs) -> _Source:
-    """Number an opcode's sources while its first elements are on their way."""
-    number = multiplier_number = inputs.is_norm
-    if (attention := inputs.attention) is not None:
-        is_context = attention.is_context
-        is_lower, is_upper = inputs.is_norm | is_context, attention.is_turn | is_context
-        number = pyrtl.concat(is_upper, is_lower)
-        multiplier_number = pyrtl.concat(is_upper | attention.is_scores, is_lower)
+    """Number an opcode's sources; with attention while its first elements are on their way."""
+    if (attention := inputs.attention) is None:
+        return _Source(inputs.is_norm, inputs.is_norm)
+    is_context = attention.is_context
+    is_lower, is_upper = inputs.is_norm | is_context, attention.is_turn | is_context
+    number = pyrtl.concat(is_upper, is_lower)
+    multiplier_number = pyrtl.concat(is_upper | attention.is_scores, is_lower)
     return _Source(
         latch(number, f"{name}_source"), latch(multiplier_number, f"{name}_multiplier_source")
     )

@@ -126,6 +126,12 @@ _CONTEXT = (
 
 _RESULTS = (
     _bug(
+        "result_path",
+        "a context is not divided",
+        "(own, attention.reciprocal)",
+        "(own, own)",
+    ),
+    _bug(
         "attention/turn",
         "a turned pair adds twice",
         "second_q[: len(first)] ^ is_even.sign_extended(len(first))",

@@ -187,6 +187,12 @@ _FLOW = (
         "latency",
     ),
     _bug(
+        "result_path",
+        "NORM takes the shift of the instruction",
+        '[inputs.fields["shift"], inputs.norm.shift]',
+        '[inputs.fields["shift"], inputs.fields["shift"]]',
+    ),
+    _bug(
         "result_collector",
         "lane not cleared",
         "drive(lane_q, (valid, following), clear=clear)",
