@@ -168,7 +168,7 @@ def _format_range(num_bits: int) -> str:
 def _list_body(block: pyrtl.Block) -> Iterator[str]:
     """Everything between PyRTL's port declarations and its endmodule."""
     text, widths = io.StringIO(), _find_used_bits(block)
-    with _declaring_operands(block, widths):
+    with declaring_operands(block, widths):
         pyrtl.output_to_verilog(text, add_reset=False, block=block)
     lines = _renumber(_narrow(text.getvalue(), widths)).split("\n")
     first = next(place for place, line in enumerate(lines) if line.startswith("module "))
@@ -207,11 +207,15 @@ def _find_used_bits(block: pyrtl.Block) -> dict[str, int]:
 
 
 @contextmanager
-def _declaring_operands(block: pyrtl.Block, widths: dict[str, int]) -> Iterator[None]:
+def declaring_operands(block: pyrtl.Block, widths: dict[str, int]) -> Iterator[None]:
     """Let PyRTL declare what a wider result is computed from, by a name that it has meanwhile.
 
     Written inside of a sum, an operand would be computed with the width of the sum: a complement
     would get other upper bits, and linters mind what a condition chooses from.
+
+    Args:
+        block: to be exported meanwhile.
+        widths: of results that are narrower than in the block, by name.
     """
     sources, _ = block.net_connections()
     renamed = {

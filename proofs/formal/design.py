@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 import pyrtl
 
+from fastcar.cosim.verilog.verilog import declaring_operands
 from fastcar.reference.errors import ArgumentError
 
 _UNIT_MODULE = "toplevel"
@@ -23,7 +24,8 @@ _USERS = ("fastcar.rtl.", "fastcar.cosim.", "fastcar.proofs.formal.")
 def export_unit(block: pyrtl.Block, name: str) -> str:
     """Verilog of a block as a module `name`, by PyRTL; for units that are proven alone."""
     text = io.StringIO()
-    pyrtl.output_to_verilog(text, add_reset=False, block=block)
+    with declaring_operands(block, {}):
+        pyrtl.output_to_verilog(text, add_reset=False, block=block)
     return replace_once(text.getvalue(), f"module {_UNIT_MODULE}(", f"module {name}(")
 
 

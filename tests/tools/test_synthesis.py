@@ -150,8 +150,8 @@ def test_memories_of_attention_are_known_by_their_names(decoder: Design) -> None
         "scoring_softmax_weighing_exponential_table": MemoryKind.TABLE,
         "scoring_softmax_comparison_maximum_exponents": MemoryKind.STATE,
         "scoring_softmax_sum_totals": MemoryKind.STATE,
-        "scoring_softmax_reciprocal_results": MemoryKind.STATE,
-        "weighting_context_accumulators": MemoryKind.STATE,
+        "scoring_softmax_reciprocal_results": MemoryKind.SCRATCHPAD,
+        "weighting_context_accumulators": MemoryKind.SCRATCHPAD,
         "embed_tokens": MemoryKind.STATE,
     }
 
@@ -270,6 +270,15 @@ def test_results_are_computed_once(cache_folder: Path) -> None:
     assert load_or_run(digest, run) == load_or_run(digest, fail) == {"lut": 3}
     assert (cache_folder / digest / "kept").is_file()
     assert compute_digest("text", "other") != digest != compute_digest("textscript")
+
+
+def test_the_result_of_a_faster_process_stays(cache_folder: Path) -> None:
+    def lose(folder: Path) -> dict[str, int]:
+        assert load_or_run("0123", lambda _: {"lut": 3}) == {"lut": 3}
+        return {"lut": 4}
+
+    assert load_or_run("0123", lose) == {"lut": 3}
+    assert [one.name for one in cache_folder.iterdir()] == ["0123"]
 
 
 def test_an_interrupted_run_leaves_nothing(cache_folder: Path) -> None:

@@ -51,8 +51,17 @@ def load_or_run(digest: str, run: Callable[[Path], Json]) -> Json:
         try:
             numbers = json.dumps(run(partial))
             (partial / RESULT_FILE).write_text(numbers, encoding="utf-8")
-            partial.rename(kept)
+            _keep(partial, kept)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
     result: Json = json.loads((kept / RESULT_FILE).read_text(encoding="utf-8"))
     return result
+
+
+def _keep(partial: Path, kept: Path) -> None:
+    """Another process may have kept the same meanwhile; then its result stays."""
+    try:
+        partial.rename(kept)
+    except OSError:
+        if not kept.is_dir():
+            raise
