@@ -99,6 +99,21 @@ always @(posedge clk) begin
         && one_out_weights[31:16] != 0);
 end
 """
+MASK_BUGS = (
+    UnitBug(
+        "every lane has a weight",
+        "fastcar.rtl.attention.exponential",
+        "is_counted_q = latch(is_visible & is_near,",
+        "is_counted_q = latch(is_near,",
+    ),
+    UnitBug(
+        "the first lane always counts",
+        "fastcar.rtl.attention.comparison",
+        'visible=delay(is_visible, num_waits, f"{name}_visible"),',
+        'visible=delay(is_visible | counter.is_first, num_waits, f"{name}_visible"),',
+    ),
+)
+"""Of what says which keys count; the weights see them, too."""
 BUGS = (
     UnitBug(
         "the first key that is not visible counts",
@@ -118,18 +133,7 @@ BUGS = (
         "return pyrtl.select(is_visible, octave, lowest)",
         "return octave",
     ),
-    UnitBug(
-        "every lane has a weight",
-        "fastcar.rtl.attention.exponential",
-        "is_counted_q = latch(is_visible & is_near,",
-        "is_counted_q = latch(is_near,",
-    ),
-    UnitBug(
-        "the first lane always counts",
-        "fastcar.rtl.attention.comparison",
-        'visible=delay(is_visible, num_waits, f"{name}_visible"),',
-        'visible=delay(is_visible | counter.is_first, num_waits, f"{name}_visible"),',
-    ),
+    *MASK_BUGS,
 )
 
 

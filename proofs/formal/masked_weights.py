@@ -19,6 +19,7 @@ from fastcar.proofs.formal.masked_keys import (
     CONSTANTS,
     EXPONENTIAL,
     LANES,
+    MASK_BUGS,
     SOFTMAX,
     UNIT,
 )
@@ -68,18 +69,7 @@ end
 """
 """Names for registers of all stages, and what is so of the counters of blocks."""
 BUGS = (
-    UnitBug(
-        "every lane has a weight",
-        "fastcar.rtl.attention.exponential",
-        "is_counted_q = latch(is_visible & is_near,",
-        "is_counted_q = latch(is_near,",
-    ),
-    UnitBug(
-        "the first lane always counts",
-        "fastcar.rtl.attention.comparison",
-        'visible=delay(is_visible, num_waits, f"{name}_visible"),',
-        'visible=delay(is_visible | counter.is_first, num_waits, f"{name}_visible"),',
-    ),
+    *MASK_BUGS,
     UnitBug(
         "weights are collected the wrong way round",
         "fastcar.rtl.attention.softmax",
