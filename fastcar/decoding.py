@@ -6,8 +6,9 @@ from functools import partial
 
 from fastcar.reference.arrays import TokenIds
 from fastcar.reference.gates import Gate
-from fastcar.reference.generate import DecodeResult, generate
+from fastcar.reference.generate import generate
 from fastcar.reference.progress import StageProgress
+from fastcar.reference.records import DecodeResult
 from fastcar.reference.video.model import VideoModel
 from fastcar.request import GenerationRequest, VideoSources
 

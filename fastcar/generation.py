@@ -11,8 +11,8 @@ from fastcar.decoding import decode_videos
 from fastcar.frame_size import check_frame_size
 from fastcar.gate_choice import GateChoice, choose_gate
 from fastcar.reference.arguments import check_argument
-from fastcar.reference.generate import DecodeResult
 from fastcar.reference.progress import StageProgress
+from fastcar.reference.records import DecodeResult
 from fastcar.reference.video.model import VideoModel
 from fastcar.request import GenerationRequest, VideoSources, get_sources
 

@@ -9,13 +9,13 @@ from fastcar.reference.calibration import Calibration, calibrate_uniform
 from fastcar.reference.clip_model import ClipModel, TokenRows
 from fastcar.reference.gate_factory import calibrate_thresholds
 from fastcar.reference.gates import ThresholdGate
-from fastcar.reference.generate import DecodeOptions, DecodeResult, generate
+from fastcar.reference.generate import DecodeOptions, generate
 from fastcar.reference.integer.model import IntegerModel
 from fastcar.reference.integer.quantization import quantize_checkpoint
 from fastcar.reference.integer.whole.model import WholeModel
 from fastcar.reference.integer.whole.quantization import quantize_whole_checkpoint
 from fastcar.reference.progress import Progress, StageProgress
-from fastcar.reference.records import ReplayRecord
+from fastcar.reference.records import DecodeResult, ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.sparse_attention import SparseAttention

@@ -89,8 +89,8 @@ class Decoder:
         self.kv_cache = KVCache(config, rows, capacity_tokens, dtype, cache_storage)
         self.mlp = ReplayMLP(config, replay, gate, rows, dtype, self.float_engine)
         self.prompt_tokens = 0
+        self.rotary = make_rotary_table(config, dtype, capacity_tokens)
         self._fed = FedTokens(self.kv_cache.padding_tokens, 0)
-        self._rotary = make_rotary_table(config, dtype, capacity_tokens)
         self._fused = fused
 
     @property
@@ -126,8 +126,8 @@ class Decoder:
         check_stream(x, None, "embedding", self._fed)
         for layer_index, layer in enumerate(self.weights.layers):
             query, key, value = self._project(layer, x)
-            query = engine.rotate(self._rotary, query, positions)
-            key = engine.rotate(self._rotary, key, positions)
+            query = engine.rotate(self.rotary, query, positions)
+            key = engine.rotate(self.rotary, key, positions)
             self._store(layer_index, 0, key, value)
             keys = cache.get_keys(layer_index, 0, length)
             values = cache.get_values(layer_index, 0, length)
@@ -222,8 +222,8 @@ class Decoder:
         entry = cache.num_entries - 1
         plain_query, key, value = self._project(layer, x)
         positions = entry - cache.padding_tokens  # [B]
-        query = engine.rotate(self._rotary, plain_query, positions)
-        key = engine.rotate(self._rotary, key, positions)
+        query = engine.rotate(self.rotary, plain_query, positions)
+        key = engine.rotate(self.rotary, key, positions)
         self._store(layer_index, entry, key[:, None], value[:, None])
         is_paper = self.replay.semantics is Semantics.PAPER
         is_tapped = is_paper and self._is_scored(layer_index, token_index)

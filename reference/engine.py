@@ -8,7 +8,7 @@ compiled kernels, each within a derived distance of the function here, integers 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,9 @@ from fastcar.reference.rotary import RotaryTable
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.swiglu import Activations, compute_activations, compute_swiglu
+
+if TYPE_CHECKING:
+    from fastcar.reference.token_loop import TokenLoop, TokenRunner
 
 
 class Engine(Protocol):
@@ -100,6 +103,10 @@ class Engine(Protocol):
         """One token id per row of logits [R, K], each row from its own stream."""
         ...
 
+    def make_runner(self, loop: TokenLoop) -> TokenRunner | None:
+        """What decodes many tokens in one call; None where only steps do."""
+        ...
+
 
 class NumpyEngine:
     """The spec: every operation is the function that defines it."""
@@ -171,6 +178,10 @@ class NumpyEngine:
     ) -> NDArray[np.int64]:
         """`Sampling.draw`, row by row."""
         return np.array([sampling.draw(*pair) for pair in zip(logits, streams, strict=True)])
+
+    def make_runner(self, loop: TokenLoop) -> TokenRunner | None:
+        """None: the spec is a step."""
+        return None
 
 
 def _get_unpadded(cache: KVCache) -> BoolArray:

@@ -22,6 +22,7 @@ import numpy as np
 
 from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.config import ModelConfig
+from fastcar.reference.distances import compute_distance
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.mlp_evaluation import MlpEvaluation
 from fastcar.reference.swiglu import Activations
@@ -161,6 +162,9 @@ class InputGate(ThresholdGate):
     n_last is the input of the last *computed* token in that place, so the distance bounds the
     error of what is replayed even in a chain: a certificate can derive delta from a guaranteed
     output error (D-07).
+
+    Attributes:
+        last_inputs: [L, B, N, D], n_last of every place; NaN before the first token.
     """
 
     name = "input"
@@ -172,18 +176,17 @@ class InputGate(ThresholdGate):
         """Allocate one frame of inputs per layer and row."""
         super().reset(config, rows, tokens_per_frame, dtype)
         shape = (config.num_hidden_layers, rows, tokens_per_frame, config.hidden_size)
-        self._last_inputs = np.full(shape, np.nan, dtype)
+        self.last_inputs: FloatArray = np.full(shape, np.nan, dtype)
 
     def measure(self, query: GateQuery) -> Measures:
         """Distance to the last computed input; NaN where none exists yet."""
-        last = self._last_inputs[query.layer_index, :, query.location_index]
-        gap = query.mlp_input.astype(np.float64) - last
-        return np.asarray(np.sqrt((gap * gap).sum(axis=-1)))
+        last = self.last_inputs[query.layer_index, :, query.location_index]
+        return compute_distance(query.mlp_input, last)
 
     def update(self, query: GateQuery, measures: Measures, replayed: BoolArray) -> None:
         """Remember the inputs of the rows that computed."""
         super().update(query, measures, replayed)
-        last = self._last_inputs[query.layer_index, :, query.location_index]
+        last = self.last_inputs[query.layer_index, :, query.location_index]
         last[~replayed] = query.mlp_input[~replayed]
 
 
@@ -195,11 +198,32 @@ class OracleGate(ThresholdGate):
 
     def measure(self, query: GateQuery) -> Measures:
         """True error that a replay would make in this layer."""
-        gap = query.fresh_output.astype(np.float64) - query.cached_output
-        return np.asarray(np.sqrt((gap * gap).sum(axis=-1)))
+        return compute_distance(query.fresh_output, query.cached_output)
 
 
-class RandomGate(Gate):
+class PlannedGate(Gate):
+    """A gate whose decisions need no look at the token, so they can be made ahead."""
+
+    def reset(
+        self, config: ModelConfig, rows: int, tokens_per_frame: int, dtype: np.dtype[np.floating]
+    ) -> None:
+        """Note the sizes."""
+        self._layers, self._rows = config.num_hidden_layers, rows
+        self._tokens_per_frame = tokens_per_frame
+
+    @abstractmethod
+    def plan(self, tokens: range) -> tuple[Measures, BoolArray]:
+        """What `measure` and `decide` would give for these tokens, the next ones of the run.
+
+        Args:
+            tokens: generated indices j.
+
+        Returns:
+            Measures and decisions, both [tokens, L, B]; for every layer that is active.
+        """
+
+
+class RandomGate(PlannedGate):
     """Replays each eligible token with a given probability; each row has its own stream."""
 
     name = "random"
@@ -215,6 +239,7 @@ class RandomGate(Gate):
         self, config: ModelConfig, rows: int, tokens_per_frame: int, dtype: np.dtype[np.floating]
     ) -> None:
         """Start the streams again, so that equal runs give equal decisions."""
+        super().reset(config, rows, tokens_per_frame, dtype)
         self._streams = [np.random.default_rng([self.seed, row]) for row in range(rows)]
 
     def measure(self, query: GateQuery) -> Measures:
@@ -225,8 +250,14 @@ class RandomGate(Gate):
         """Replay where the draw is below the ratio."""
         return np.asarray(measures < self.ratio)
 
+    def plan(self, tokens: range) -> tuple[Measures, BoolArray]:
+        """The next draws of every stream, layer after layer."""
+        shape = len(tokens), self._layers
+        measures = np.stack([stream.random(shape) for stream in self._streams], axis=-1)
+        return measures, measures < self.ratio
 
-class PeriodicGate(Gate):
+
+class PeriodicGate(PlannedGate):
     """Replays at a fixed rhythm: of k = frame + location, the share `ratio`, evenly spread (D-09).
 
     The location shifts the rhythm, so in every frame some places compute and none waits longer
@@ -245,6 +276,16 @@ class PeriodicGate(Gate):
 
     def decide(self, query: GateQuery, measures: Measures) -> BoolArray:
         """Replay iff floor((k + 1) ratio) > floor(k ratio)."""
-        beat = query.frame_index + query.location_index
-        is_replay = np.floor((beat + 1) * self.ratio) > np.floor(beat * self.ratio)
-        return np.full(len(query.eligible), bool(is_replay))
+        is_replay = self._is_beat(query.token_index, query.tokens_per_frame)
+        return np.full(len(query.eligible), is_replay)
+
+    def plan(self, tokens: range) -> tuple[Measures, BoolArray]:
+        """The rhythm, the same in every layer and row."""
+        shape = len(tokens), self._layers, self._rows
+        beats = [self._is_beat(token, self._tokens_per_frame) for token in tokens]
+        decisions = np.broadcast_to(np.array(beats, bool)[:, None, None], shape)
+        return np.full(shape, np.nan), decisions.copy()
+
+    def _is_beat(self, token_index: int, tokens_per_frame: int) -> bool:
+        beat = sum(divmod(token_index, tokens_per_frame))
+        return bool(np.floor((beat + 1) * self.ratio) > np.floor(beat * self.ratio))

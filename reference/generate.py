@@ -10,24 +10,23 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
+from fastcar.reference.arrays import TokenIds
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.finite_check import check_guided
 from fastcar.reference.gates import Gate
-from fastcar.reference.guidance import check_scale, combine_logits, make_guided_rows
+from fastcar.reference.guidance import check_scale, make_guided_rows
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.laps import Laps
 from fastcar.reference.matrix import DecoderWeights, get_dtype
 from fastcar.reference.progress import Progress
-from fastcar.reference.records import ReplayRecord
+from fastcar.reference.records import DecodeResult, ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling, make_streams
 from fastcar.reference.sparse_attention import SparseAttention
+from fastcar.reference.token_loop import StepRunner, TokenLoop
 
 
 @dataclass(frozen=True)
@@ -76,25 +75,6 @@ class Prompts:
         return make_guided_rows(self.conditional, self.unconditional)
 
 
-@dataclass
-class DecodeResult:
-    """What a run produced; S = tokens fed = frames * N - 1 (the last one need not be fed).
-
-    Attributes:
-        token_ids: [videos, frames * N] int64.
-        record: decisions and scores of every row (conditional rows first).
-        nats: [S + 1, videos] float64, -log likelihood of each token under the guided logits.
-        top_1: [S + 1, videos] bool, whether it was the most likely visual code.
-        seconds: decode time by part, prefill left out.
-    """
-
-    token_ids: TokenIds
-    record: ReplayRecord
-    nats: NDArray[np.float64]
-    top_1: BoolArray
-    seconds: dict[str, float] = field(default_factory=dict)
-
-
 def generate(
     config: ModelConfig,
     weights: DecoderWeights,
@@ -122,7 +102,7 @@ def generate(
         seed: of the sampling streams, one stream per video.
         given_ids: [videos, G] tokens that are fed instead of drawn: true first frames. With
             G = frames * N the run is teacher-forced.
-        progress: called after every token.
+        progress: called after every token, or every few where an engine decodes ahead.
         make_decoder: takes the arguments of `Decoder`, for example a partial of `IntegerDecoder`.
 
     Returns:
@@ -152,46 +132,31 @@ def generate(
         cache_storage=options.cache_storage,
         laps=laps,
     )
-    record = ReplayRecord(config, total - 1, len(rows), get_dtype(weights))
     result = DecodeResult(
         np.empty((num_videos, total), np.int64),
-        record,
+        ReplayRecord(config, total - 1, len(rows), get_dtype(weights)),
         np.empty((total, num_videos)),
         np.empty((total, num_videos), bool),
         laps.seconds,
     )
-    streams = make_streams(seed, num_videos)
-    logits = decoder.prefill(rows)[:, -1]
-    for token_index in range(total):
-        with laps.account("other"):
-            guided = logits
-            if options.guidance is not None:
-                guided = combine_logits(logits, options.guidance)
-                check_guided(guided, token_index)
-            visual = guided[:, :num_codes]  # [videos, K]
-            if token_index < given.shape[1]:
-                chosen = given[:, token_index]
-            else:
-                chosen = options.engine.draw(sampling, visual, streams)
-            result.token_ids[:, token_index] = chosen
-            result.nats[token_index] = compute_nats(guided, chosen)
-            result.top_1[token_index] = visual.argmax(axis=-1) == chosen
-        if token_index < total - 1:
-            per_row = chosen if options.guidance is None else np.tile(chosen, 2)
-            logits = decoder.step(per_row, record.observe)
-            if progress is not None:
-                progress(token_index + 1, total - 1)
+    loop = TokenLoop(
+        decoder,
+        result,
+        options.engine,
+        sampling,
+        make_streams(seed, num_videos),
+        given,
+        num_codes,
+        options.guidance,
+        decoder.prefill(rows)[:, -1],
+    )
+    runner = options.engine.make_runner(loop) or StepRunner(loop)
+    token_index = 0
+    while token_index < total:
+        before, token_index = token_index, runner.run(token_index)
+        if progress is not None and before < total - 1:
+            progress(min(token_index, total - 1), total - 1)
     return result
-
-
-def compute_nats(logits: FloatArray, chosen: TokenIds) -> NDArray[np.float64]:
-    """-log softmax(logits)[chosen] of every row; logits [R, V], chosen [R], result [R]."""
-    wide = logits.astype(np.float64)
-    peak = wide.max(axis=-1)
-    with np.errstate(over="ignore"):  # a distance beyond the range has no likelihood left
-        log_total = peak + np.log(np.exp(wide - peak[:, None]).sum(axis=-1))
-    nats: NDArray[np.float64] = log_total - wide[np.arange(len(wide)), chosen]
-    return nats
 
 
 def _check_request(

@@ -1,11 +1,13 @@
-"""Records of a run: what every layer did with every generated token."""
+"""Records of a run: what every layer did with every generated token, and what came of it."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.arrays import BoolArray, FloatArray
+from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.observation import LayerObservation
 
@@ -59,3 +61,22 @@ class ReplayRecord:
     def eligible_ratio(self) -> float:
         """Replayed share of the eligible tokens and layers."""
         return float(self.replayed[self.eligible].mean()) if self.eligible.any() else 0.0
+
+
+@dataclass
+class DecodeResult:
+    """What a run produced; S = tokens fed = frames * N - 1 (the last one need not be fed).
+
+    Attributes:
+        token_ids: [videos, frames * N] int64.
+        record: decisions and scores of every row (conditional rows first).
+        nats: [S + 1, videos] float64, -log likelihood of each token under the guided logits.
+        top_1: [S + 1, videos] bool, whether it was the most likely visual code.
+        seconds: decode time by part, prefill left out.
+    """
+
+    token_ids: TokenIds
+    record: ReplayRecord
+    nats: NDArray[np.float64]
+    top_1: BoolArray
+    seconds: dict[str, float] = field(default_factory=dict)

@@ -40,7 +40,7 @@ def compute_score_heads(query: FloatArray, aligned_key: FloatArray) -> FloatArra
     """
     rows, heads, head_dim = query.shape
     grouped = query.reshape(rows, aligned_key.shape[1], -1, head_dim)  # [B, H_kv, G, d]
-    products = (grouped * aligned_key[:, :, None]).sum(axis=-1)
+    products = _add_up(grouped * aligned_key[:, :, None])
     scores: FloatArray = products / products.dtype.type(head_dim**0.5)
     return scores.reshape(rows, heads)
 
@@ -62,10 +62,15 @@ def aggregate_heads(
             limit = f"one weight for each of {score_heads.shape[-1]} heads"
             raise ArgumentError("head weights", aggregation.shape, limit)
         # A matrix product would sum in an order that depends on the number of rows (D-05).
-        weighted: FloatArray = (score_heads * aggregation.astype(score_heads.dtype)).sum(axis=-1)
-        return weighted
+        return _add_up(score_heads * aggregation.astype(score_heads.dtype))
     if aggregation is HeadAggregation.MAX:
         score: FloatArray = score_heads.max(axis=-1)
     else:
-        score = score_heads.mean(axis=-1)
+        score = _add_up(score_heads) / score_heads.dtype.type(score_heads.shape[-1])
     return score
+
+
+def _add_up(terms: FloatArray) -> FloatArray:
+    """Sum along the last axis, term by term, so that every engine gives its bits."""
+    total: FloatArray = np.cumsum(terms, axis=-1, dtype=terms.dtype)[..., -1]
+    return total

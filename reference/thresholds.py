@@ -95,6 +95,11 @@ class AdaptiveThresholds:
         target_ratio: share of the eligible decisions that shall replay, in [0, 1].
         higher_is_safer: orientation of the gate's measure.
         gain: step in units of the spread, above 0.
+
+    Attributes:
+        values: [L, B], current thresholds; NaN until the first measure.
+        spreads: [L, B], running mean distances of the measures.
+        sign: 1 where a higher measure is safer, else -1.
     """
 
     def __init__(
@@ -106,7 +111,7 @@ class AdaptiveThresholds:
         self._num_layers = num_layers
         self.target_ratio = target_ratio
         self.gain = gain
-        self._sign = 1.0 if higher_is_safer else -1.0
+        self.sign = 1.0 if higher_is_safer else -1.0
         self.reset(0)
 
     @property
@@ -120,26 +125,26 @@ class AdaptiveThresholds:
 
     def get(self, layer_index: int) -> Measures:
         """Current thresholds of a layer, [B]; NaN (which never replays) until the first measure."""
-        thresholds: Measures = self._thresholds[layer_index]
+        thresholds: Measures = self.values[layer_index]
         return thresholds
 
     def reset(self, rows: int) -> None:
         """Forget what was learned."""
-        self._thresholds = np.full((self._num_layers, rows), np.nan)
-        self._spreads = np.zeros((self._num_layers, rows))
+        self.values = np.full((self._num_layers, rows), np.nan)
+        self.spreads = np.zeros((self._num_layers, rows))
 
     def update(
         self, layer_index: int, measures: Measures, eligible: BoolArray, replayed: BoolArray
     ) -> None:
         """One step of the quantile estimate for every eligible row."""
-        threshold, spread = self._thresholds[layer_index], self._spreads[layer_index]
+        threshold, spread = self.values[layer_index], self.spreads[layer_index]
         first = eligible & np.isnan(threshold)
         threshold[first] = measures[first]
         moved = eligible & ~first
         distance = np.abs(measures - threshold)[moved]
         spread[moved] += 0.05 * (distance - spread[moved])
         surplus = replayed[moved] - self.target_ratio
-        threshold[moved] += self._sign * self.gain * spread[moved] * surplus
+        threshold[moved] += self.sign * self.gain * spread[moved] * surplus
 
 
 def spread_thresholds(

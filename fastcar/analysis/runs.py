@@ -24,7 +24,8 @@ from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.clips import decode_rows
 from fastcar.reference.gate_factory import THRESHOLD_GATES, make_ratio_gate, make_threshold_gate
 from fastcar.reference.gates import Gate
-from fastcar.reference.generate import DecodeOptions, DecodeResult
+from fastcar.reference.generate import DecodeOptions
+from fastcar.reference.records import DecodeResult
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.temporal_attention_score import HeadAggregation, HeadWeights

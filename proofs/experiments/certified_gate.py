@@ -21,8 +21,8 @@ from fastcar.reference.clips import decode_rows
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.gate_factory import calibrate_thresholds, make_measuring_gate
 from fastcar.reference.gates import Gate, GateQuery
-from fastcar.reference.generate import DecodeOptions, DecodeResult
-from fastcar.reference.records import ReplayRecord
+from fastcar.reference.generate import DecodeOptions
+from fastcar.reference.records import DecodeResult, ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.thresholds import Measures
 

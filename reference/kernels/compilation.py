@@ -107,6 +107,11 @@ def bare_device(function: Function) -> Any:
     return _njit(nogil=True, _nrt=False, forceinline=True)(function)
 
 
+def shared_device(function: Function) -> Any:
+    """A bare device that is called from several places: it stays a function of its own."""
+    return _njit(nogil=True, _nrt=False)(function)
+
+
 def choose_by_types(function: Function) -> Callable[[Function], Any]:
     """What kernels that call `function` run, of a function from argument types to a function."""
     return numba.extending.overload(function)

@@ -8,18 +8,20 @@ costs more than it saves.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.reference.arrays import Float, FloatArray
-from fastcar.reference.bfloat16_matrix import BFloat16Matrix
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.int8_matrix import Int8Matrix
 from fastcar.reference.kernels.attention import attend
 from fastcar.reference.kernels.compilation import announce_compilation, check_numba
+from fastcar.reference.kernels.frame.plan_maker import can_plan
+from fastcar.reference.kernels.frame.runner import FrameRunner
+from fastcar.reference.kernels.matrix_arrays import get_storage
 from fastcar.reference.kernels.products import multiply, project
 from fastcar.reference.kernels.rms_norm import normalize_rows
 from fastcar.reference.kernels.rotary import rotate
@@ -33,6 +35,9 @@ from fastcar.reference.rotary import RotaryTable
 from fastcar.reference.sampling import Sampling, check_logits
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.swiglu import Activations
+
+if TYPE_CHECKING:
+    from fastcar.reference.token_loop import TokenLoop, TokenRunner
 
 PARALLEL_BYTES, PARALLEL_MULTIPLICATIONS = 1 << 20, 1 << 21
 """Work from which on threads share it, by either measure: thirty to fifty microseconds on one.
@@ -61,7 +66,7 @@ class NumbaEngine:
         rows = _get_rows(x)
         out = np.empty((len(rows), weight.shape[0]), np.float32)
         threads = _count_threads(weight.nbytes, out.size * rows.shape[1])
-        multiply.get(threads)(_get_storage(weight), rows, out, threads)
+        multiply.get(threads)(get_storage(weight), rows, out, threads)
         return out.reshape(*x.shape[:-1], weight.shape[0])
 
     def rms_norm(self, x: FloatArray, gain: FloatArray, eps: float) -> FloatArray:
@@ -77,7 +82,7 @@ class NumbaEngine:
         _check(layer.q_proj)
         rows = _get_rows(x)
         outs = tuple(np.empty((len(rows), weight.shape[0]), np.float32) for weight in weights)
-        operands = (rows, layer.attention_norm, eps, *map(_get_storage, weights), *outs)
+        operands = (rows, layer.attention_norm, eps, *map(get_storage, weights), *outs)
         num_bytes = sum(weight.nbytes for weight in weights)
         threads = _count_threads(num_bytes, sum(out.size for out in outs) * rows.shape[1])
         project.get(threads)(*operands, threads)
@@ -145,8 +150,8 @@ class NumbaEngine:
         _check(gate_proj)
         gate, up, hidden = np.empty((3, len(normed), gate_proj.shape[0]), np.float32)
         operands = (
-            _get_storage(gate_proj),
-            _get_storage(up_proj),
+            get_storage(gate_proj),
+            get_storage(up_proj),
             np.ascontiguousarray(normed),
             gate,
             up,
@@ -165,7 +170,7 @@ class NumbaEngine:
         _check(layer.down_proj)
         num_bytes = sum(weight.nbytes for weight in weights)
         size = len(normed) * sum(weight.shape[0] * weight.shape[1] for weight in weights)
-        operands = (*map(_get_storage, weights), np.ascontiguousarray(normed))
+        operands = (*map(get_storage, weights), np.ascontiguousarray(normed))
         threads = _count_threads(num_bytes, size)
         output: FloatArray = compute_mlp.get(threads)(*operands, threads)
         return output
@@ -188,18 +193,17 @@ class NumbaEngine:
         )
         return token_ids
 
+    def make_runner(self, loop: TokenLoop) -> TokenRunner | None:
+        """The kernel of whole frames, where it knows all that the decoder does."""
+        if not can_plan(loop.decoder):
+            return None
+        return FrameRunner(loop, 1)
+
 
 def _count_threads(num_bytes: int, multiplications: int) -> int:
     """Threads that share the work."""
     is_large = num_bytes >= PARALLEL_BYTES or multiplications >= PARALLEL_MULTIPLICATIONS
     return int(numba.get_num_threads()) if is_large else 1
-
-
-def _get_storage(weight: Matrix) -> tuple[NDArray[Any], ...]:
-    """The arrays that kernels read of a matrix."""
-    if isinstance(weight, Int8Matrix):
-        return weight.values, weight.scales
-    return (weight.bits if isinstance(weight, BFloat16Matrix) else weight,)
 
 
 def _get_rows(x: FloatArray) -> FloatArray:

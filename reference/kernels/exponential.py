@@ -22,15 +22,21 @@ EXP_ROUNDINGS = 4
 SMALLEST = -87.0
 """Below it the result is 0; the exponential there is below 1.7e-38 (D-28)."""
 
+LOG2_E = np.float32(1 / math.log(2))
+LN2_HIGH = np.float32(math.log(2))
+LN2_LOW = np.float32(math.log(2) - float(LN2_HIGH))
+"""Two floats that together are ln 2."""
+ROUNDER = np.float32(1.5 * 2**23)
+"""Added and subtracted, it rounds to whole numbers, ties to even."""
+ROUNDER_BITS = int(ROUNDER.view(np.int32))
+BIAS = 127
+"""Of the exponent of a float32."""
+COEFFICIENTS = tuple(np.float32(1 / math.factorial(k)) for k in range(7, -1, -1))
+"""Of the Taylor polynomial, the highest power first."""
+
 _SMALLEST = np.float32(SMALLEST)
-_LOG2_E = np.float32(1 / math.log(2))
-_LN2_HIGH = np.float32(math.log(2))
-_LN2_LOW = np.float32(math.log(2) - float(_LN2_HIGH))
-_ROUNDER = np.float32(1.5 * 2**23)
-_ROUNDER_BITS = int(_ROUNDER.view(np.int32))
-_BIAS = 127
-_C7, _C6, _C5, _C4, _C3, _C2 = (np.float32(1 / math.factorial(k)) for k in range(7, 1, -1))
-_ONE, _ZERO = np.float32(1), np.float32(0)
+_C7, _C6, _C5, _C4, _C3, _C2, _ONE, _ = COEFFICIENTS
+_ZERO = np.float32(0)
 
 Float32 = Any
 
@@ -39,10 +45,10 @@ Float32 = Any
 def compute_exp(x: Float32) -> Float32:
     """exp(x) of a float32 x <= 0; 0 below `SMALLEST`; NaN of NaN."""
     clamped = _SMALLEST if x < _SMALLEST else x
-    shifted = fused_multiply_add(clamped, _LOG2_E, _ROUNDER)
-    whole = shifted - _ROUNDER
-    rest = fused_multiply_add(-whole, _LN2_HIGH, clamped)
-    rest = fused_multiply_add(-whole, _LN2_LOW, rest)
+    shifted = fused_multiply_add(clamped, LOG2_E, ROUNDER)
+    whole = shifted - ROUNDER
+    rest = fused_multiply_add(-whole, LN2_HIGH, clamped)
+    rest = fused_multiply_add(-whole, LN2_LOW, rest)
     series = fused_multiply_add(_C7, rest, _C6)
     series = fused_multiply_add(series, rest, _C5)
     series = fused_multiply_add(series, rest, _C4)
@@ -50,6 +56,6 @@ def compute_exp(x: Float32) -> Float32:
     series = fused_multiply_add(series, rest, _C2)
     series = fused_multiply_add(series, rest, _ONE)
     series = fused_multiply_add(series, rest, _ONE)
-    exponent = get_bits(shifted) - np.int32(_ROUNDER_BITS - _BIAS)
+    exponent = get_bits(shifted) - np.int32(ROUNDER_BITS - BIAS)
     power = series * make_float(np.int32(exponent << 23))
     return _ZERO if x < _SMALLEST else power

@@ -153,8 +153,8 @@ def prefetch(builder: Builder, address: Value) -> None:
     _call(builder, "llvm.prefetch.p0i8", ir.VoidType(), byte, read, second_cache, is_data)
 
 
-def add_lanes(builder: Builder, vectors: Sequence[Value]) -> list[Value]:
-    """Sum of all lanes of each vector: upper half onto lower half, until one is left.
+def add_lanes(builder: Builder, vectors: Sequence[Value]) -> Value:
+    """Sum of all lanes of each vector, one lane each: upper half onto lower half, until one is left.
 
     Sums of two vectors share one addition, then those of four and so on; the order of each stays.
     """
@@ -172,16 +172,31 @@ def add_lanes(builder: Builder, vectors: Sequence[Value]) -> list[Value]:
             for start in (0, lanes)
         ]
         pairs = list(zip_longest(merged[::2], merged[1::2], fillvalue=merged[-1]))
-        merged = [add(*(_pick(builder, *pair, half) for half in halves)) for pair in pairs]
-    places = [divmod(index, merged[0].type.count) for index in range(len(vectors))]
-    return [builder.extract_element(merged[vector], INT32(lane)) for vector, lane in places]
+        merged = [add(*(pick_lanes(builder, *pair, half) for half in halves)) for pair in pairs]
+    return pick_lanes(builder, *join_pair(builder, merged), range(len(vectors)))
+
+
+def join_pair(builder: Builder, vectors: Sequence[Value]) -> tuple[Value, Value]:
+    """Two equally long vectors that hold the lanes of all of these, in order; at most LANES."""
+    joined = list(vectors)
+    while len(joined) > 2:
+        pairs = zip_longest(joined[::2], joined[1::2], fillvalue=joined[-1])
+        every = range(2 * joined[0].type.count)
+        joined = [pick_lanes(builder, *pair, every) for pair in pairs]
+    return joined[0], joined[-1]
+
+
+def join_lanes(builder: Builder, vectors: Sequence[Value]) -> Value:
+    """One vector of the lanes of all of these, in order."""
+    every = range(len(vectors) * vectors[0].type.count)
+    return pick_lanes(builder, *join_pair(builder, vectors), every)
 
 
 def _shuffle(builder: Builder, vector: Value, chosen: range) -> Value:
-    return _pick(builder, vector, ir.Constant(vector.type, ir.Undefined), chosen)
+    return pick_lanes(builder, vector, ir.Constant(vector.type, ir.Undefined), chosen)
 
 
-def _pick(builder: Builder, first: Value, second: Value, chosen: Sequence[int]) -> Value:
+def pick_lanes(builder: Builder, first: Value, second: Value, chosen: Sequence[int]) -> Value:
     """Lanes of two vectors, those of the second counted behind those of the first."""
     mask = ir.Constant(ir.VectorType(INT32, len(chosen)), list(chosen))
     return builder.shuffle_vector(first, second, mask)

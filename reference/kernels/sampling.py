@@ -6,19 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from fastcar.reference.kernels.compilation import device, kernel
+from fastcar.reference.kernels.compilation import bare_device, kernel
 
 Array = Any
 
 
-@device
-def draw_sorted(logits: Array, temperature: float, top_k: int, top_p: float, uniform: float) -> int:
-    """Place of the drawn token among logits that fall; see `Sampling.compute_probabilities`."""
-    count = min(top_k, len(logits))
-    masses = np.empty(count, np.float64)
+@bare_device
+def draw_sorted(
+    logits: Array, masses: Array, temperature: float, top_k: int, top_p: float, uniform: float
+) -> int:
+    """Place of the drawn token among logits that fall; see `Sampling.compute_probabilities`.
+
+    Masses [K] float64 are written.
+    """
+    count, total = min(top_k, len(logits)), 0.0
     for place in range(count):
-        masses[place] = np.exp((np.float64(logits[place]) - np.float64(logits[0])) / temperature)
-    limit = top_p * masses.sum()
+        mass = np.exp((np.float64(logits[place]) - np.float64(logits[0])) / temperature)
+        masses[place] = mass
+        total += mass
+    limit = top_p * total
     kept, total = 0, 0.0
     while kept < count and (total < limit or kept == 0):
         total += masses[kept]
@@ -41,5 +47,6 @@ def draw_tokens(
         else:
             order = np.argsort(-logits[row], kind="mergesort")
             ranked = logits[row][order]
-            place = draw_sorted(ranked, temperature, top_k, top_p, uniforms[row])
+            masses = np.empty(len(ranked), np.float64)
+            place = draw_sorted(ranked, masses, temperature, top_k, top_p, uniforms[row])
             token_ids[row] = order[place]

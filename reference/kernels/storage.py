@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastcar.reference.kernels.compilation import device, kernel
+from fastcar.reference.kernels.compilation import bare_device, device, kernel
 from fastcar.reference.kernels.lanes import get_bits
 
 Array = Any
@@ -15,6 +15,18 @@ _HALF_BELOW = 0x7FFF
 """What rounds up all but the lower half, ties apart."""
 _INFINITY_BITS, _WIDE_INFINITY_BITS = 0x7F80, 0x7F800000
 """The exponent bits of bfloat16 and of float32."""
+NOT_FINITE = -1
+
+
+@bare_device
+def round_number(x: float) -> int:
+    """Bits of the nearest bfloat16 number, ties to even; `NOT_FINITE` if that is none."""
+    bits = np.int64(np.uint32(get_bits(x)))
+    rounded = (bits + _HALF_BELOW + ((bits >> 16) & 1)) >> 16
+    is_finite = (rounded & _INFINITY_BITS) != _INFINITY_BITS
+    # a NaN whose bits are all ones was carried over to zero
+    is_finite &= (bits & _WIDE_INFINITY_BITS) != _WIDE_INFINITY_BITS
+    return rounded if is_finite else np.int64(NOT_FINITE)
 
 
 @device
@@ -26,11 +38,8 @@ def round_tokens(given: Array, stored: Array, start: int) -> bool:
         for token in range(tokens):
             for head in range(heads):
                 for place in range(head_dim):
-                    bits = np.int64(np.uint32(get_bits(given[row, token, head, place])))
-                    rounded = (bits + _HALF_BELOW + ((bits >> 16) & 1)) >> 16
-                    is_finite &= (rounded & _INFINITY_BITS) != _INFINITY_BITS
-                    # a NaN whose bits are all ones was carried over to zero
-                    is_finite &= (bits & _WIDE_INFINITY_BITS) != _WIDE_INFINITY_BITS
+                    rounded = round_number(given[row, token, head, place])
+                    is_finite &= rounded != NOT_FINITE
                     stored[row, head, start + token, place] = np.uint16(rounded)
     return is_finite
 

@@ -22,9 +22,11 @@ from fastcar.reference.kernels.lanes import (
     Builder,
     Value,
     add_lanes,
+    join_lanes,
     load_lanes,
     multiply_add,
     multiply_add_bytes,
+    pick_lanes,
     prefetch,
     splat,
     spread,
@@ -42,13 +44,18 @@ INTEGER_CHAINS = 4
 _SIGN_BIT = ir.Constant(INT8, RAISED - 256)
 
 
-def make_tile(num_outputs: int, num_rows: int) -> Any:
+def make_tile(num_outputs: int, num_rows: int, *, is_near: bool = False) -> Any:
     """A function that kernels call for num_outputs x num_rows inner products.
 
     `tile(weight, output, x, row, out, out_column)` writes, for o < num_outputs, r < num_rows,
     out[row + r, out_column + o] = <weight[output + o], x[row + r]>. All arrays are C-contiguous:
     weight [outputs, in] float32 or bfloat16 bits (uint16), x [rows, in] and out float32; or weight
     and x int8 and out int32: then sums are exact modulo 2^32, of weights `RAISED` by 128.
+
+    Args:
+        num_outputs: rows of the weights.
+        num_rows: rows of x.
+        is_near: the weights are in a cache; nothing is asked for ahead.
     """
 
     @intrinsic
@@ -62,14 +69,14 @@ def make_tile(num_outputs: int, num_rows: int) -> Any:
                 target.make_array(signature.args[place])(target, builder, values[place])
                 for place in (0, 2, 4)
             ]
-            weights = _get_rows(builder, arrays[0], values[1], num_outputs)
-            rows = _get_rows(builder, arrays[1], values[3], num_rows)
-            width = _get_width(builder, arrays[1])
-            sums = _emit_products(builder, weights, rows, width)
-            targets = _get_rows(builder, arrays[2], values[3], num_rows)
-            for (row, output), value in sums.items():
-                place = builder.add(values[5], INDEX(output))
-                builder.store(value, builder.gep(targets[row], [place]))
+            weights = get_rows(builder, arrays[0], values[1], num_outputs)
+            rows = get_rows(builder, arrays[1], values[3], num_rows)
+            width = get_width(builder, arrays[1])
+            sums = _emit_products(builder, weights, rows, width, is_near)
+            targets = get_rows(builder, arrays[2], values[3], num_rows)
+            for row, address in enumerate(targets):
+                own = range(row * num_outputs, (row + 1) * num_outputs)
+                store_lanes(builder, pick_lanes(builder, sums, sums, own), address, values[5])
             return target.get_dummy_value()
 
         return signature, generate
@@ -77,50 +84,52 @@ def make_tile(num_outputs: int, num_rows: int) -> Any:
     return tile
 
 
-def _get_width(builder: Builder, array: Any) -> Value:
+def get_width(builder: Builder, array: Any) -> Value:
+    """Columns of an array of two dimensions."""
     return cgutils.unpack_tuple(builder, array.shape)[1]
 
 
-def _get_rows(builder: Builder, array: Any, first: Value, count: int) -> list[Value]:
+def get_rows(builder: Builder, array: Any, first: Value, count: int) -> list[Value]:
     """Addresses of rows first, first + 1, ..."""
-    width = _get_width(builder, array)
+    width = get_width(builder, array)
     indices = [builder.add(first, INDEX(offset)) for offset in range(count)]
     return [builder.gep(array.data, [builder.mul(index, width)]) for index in indices]
 
 
 def _emit_products(
-    builder: Builder, weights: list[Value], rows: list[Value], width: Value
-) -> dict[tuple[int, int], Value]:
-    """Inner products of the rows at these addresses, by (row, output)."""
+    builder: Builder, weights: list[Value], rows: list[Value], width: Value, is_near: bool
+) -> Value:
+    """Inner products of the rows at these addresses: a lane per row and output, rows outermost."""
     pairs = list(product(range(len(rows)), range(len(weights))))
     emit = _emit_integer_lanes if weights[0].type.pointee == INT8 else _emit_float_lanes
-    step, lanes = emit(builder, weights, rows, width)
+    step, lanes = emit(builder, weights, rows, width, is_near)
     whole = builder.and_(width, INDEX(-step))
-    added = add_lanes(builder, [lanes[pair] for pair in pairs])
-    sums = {
-        pair: cgutils.alloca_once_value(builder, total)
-        for pair, total in zip(pairs, added, strict=True)
-    }
-    with _emit_loop(builder, whole, width, 1) as (place, _):
-        for row, output in pairs:
-            weight = builder.load(builder.gep(weights[output], [place]))
-            activation = builder.load(builder.gep(rows[row], [place]))
-            total = sums[row, output]
-            builder.store(_add_term(builder, weight, activation, builder.load(total)), total)
-    return {pair: builder.load(sums[pair]) for pair in pairs}
+    sums = cgutils.alloca_once_value(builder, add_lanes(builder, [lanes[pair] for pair in pairs]))
+    with emit_loop(builder, whole, width, 1) as (place, _):
+        columns = [
+            [load_lanes(builder, address, place, 1) for address in side] for side in (weights, rows)
+        ]
+        loaded = [join_lanes(builder, column) for column in columns]
+        chosen = [pair[1] for pair in pairs], [pair[0] for pair in pairs]
+        terms = [
+            pick_lanes(builder, side, side, lane) for side, lane in zip(loaded, chosen, strict=True)
+        ]
+        builder.store(_add_term(builder, *terms, builder.load(sums)), sums)
+    return builder.load(sums)
 
 
 def _emit_float_lanes(
-    builder: Builder, weights: list[Value], rows: list[Value], width: Value
+    builder: Builder, weights: list[Value], rows: list[Value], width: Value, is_near: bool
 ) -> tuple[int, dict[tuple[int, int], Value]]:
     """Elements of a step, and the lanes after all whole steps: one sum per pair, in order."""
     pairs = product(range(len(rows)), range(len(weights)))
     zero = spread(ir.Constant(FLOAT, 0.0))
     totals = {pair: cgutils.alloca_once_value(builder, zero) for pair in pairs}
-    with _emit_loop(builder, INDEX(0), builder.and_(width, INDEX(-LANES)), LANES) as (place, _):
+    with emit_loop(builder, INDEX(0), builder.and_(width, INDEX(-LANES)), LANES) as (place, _):
         loaded = [load_lanes(builder, address, place, LANES) for address in rows]
         for output, address in enumerate(weights):
-            _prefetch_next(builder, weights, output, len(rows), place, width)
+            if not is_near:
+                _prefetch_next(builder, weights, output, len(rows), place, width)
             vector = widen_floats(builder, load_lanes(builder, address, place, LANES))
             for row, activations in enumerate(loaded):
                 total = totals[row, output]
@@ -130,7 +139,7 @@ def _emit_float_lanes(
 
 
 def _emit_integer_lanes(
-    builder: Builder, weights: list[Value], rows: list[Value], width: Value
+    builder: Builder, weights: list[Value], rows: list[Value], width: Value, is_near: bool
 ) -> tuple[int, dict[tuple[int, int], Value]]:
     """The same for integers, whose order is free: a small tile sums in several chains at once."""
     pairs = list(product(range(len(rows)), range(len(weights))))
@@ -144,12 +153,13 @@ def _emit_integer_lanes(
     for vectors in sorted({chains, 1}, reverse=True):
         step = 4 * LANES * vectors
         stop = builder.and_(width, INDEX(-step))
-        with _emit_loop(builder, start, stop, step) as (first, _):
+        with emit_loop(builder, start, stop, step) as (first, _):
             for chain in range(vectors):
                 place = builder.add(first, INDEX(4 * LANES * chain))
                 loaded = [load_lanes(builder, address, place, 4 * LANES) for address in rows]
                 for output, address in enumerate(weights):
-                    _prefetch_next(builder, weights, output, len(rows), place, width)
+                    if not is_near:
+                        _prefetch_next(builder, weights, output, len(rows), place, width)
                     vector = load_lanes(builder, address, place, 4 * LANES)
                     vector = builder.xor(vector, spread(_SIGN_BIT, 4 * LANES))
                     for row, activations in enumerate(loaded):
@@ -182,15 +192,17 @@ def _prefetch_next(
     prefetch(builder, builder.gep(weights[output], [builder.add(place, ahead)]))
 
 
-def _emit_loop(builder: Builder, start: Value, stop: Value, step: int) -> Any:
+def emit_loop(builder: Builder, start: Value, stop: Value, step: int) -> Any:
+    """A loop over start, start + step, ..; whole steps only, below `stop`."""
     return cgutils.for_range_slice(builder, start, stop, INDEX(step), inc=True)
 
 
 def _add_term(builder: Builder, weight: Value, activation: Value, total: Value) -> Value:
-    """One more element of an inner product."""
-    if weight.type == INT8:
-        raised = builder.zext(builder.xor(weight, _SIGN_BIT), INT32)
-        return builder.add(builder.mul(raised, builder.sext(activation, INT32)), total)
+    """One more element of inner products; all are vectors."""
+    if weight.type.element == INT8:
+        raised = builder.xor(weight, spread(_SIGN_BIT, weight.type.count))
+        wide = builder.zext(raised, total.type), builder.sext(activation, total.type)
+        return builder.add(builder.mul(*wide), total)
     return multiply_add(builder, widen_floats(builder, weight), activation, total)
 
 
@@ -210,22 +222,22 @@ def add_weighted_rows(
             target.make_array(signature.args[place])(target, builder, values[place])
             for place in (0, 3, 5)
         ]
-        width = _get_width(builder, arrays[0])
-        factors = _get_rows(builder, arrays[1], values[4], 1)[0]
-        result = _get_rows(builder, arrays[2], values[4], 1)[0]
-        source = _get_rows(builder, arrays[0], values[1], 1)[0]
+        width = get_width(builder, arrays[0])
+        factors = get_rows(builder, arrays[1], values[4], 1)[0]
+        result = get_rows(builder, arrays[2], values[4], 1)[0]
+        source = get_rows(builder, arrays[0], values[1], 1)[0]
         start = INDEX(0)
         for vectors in (8, 4, 2, 1):
             step = vectors * LANES
             rest = builder.sub(width, start)
             stop = builder.add(start, builder.and_(rest, INDEX(-step)))
-            with _emit_loop(builder, start, stop, step) as (place, _):
+            with emit_loop(builder, start, stop, step) as (place, _):
                 places = [builder.add(place, INDEX(k * LANES)) for k in range(vectors)]
                 _emit_weighted_sum(
                     builder, source, width, values[2], factors, result, places, LANES
                 )
             start = stop
-        with _emit_loop(builder, start, width, 1) as (place, _):
+        with emit_loop(builder, start, width, 1) as (place, _):
             _emit_weighted_sum(builder, source, width, values[2], factors, result, [place], 1)
         return target.get_dummy_value()
 
@@ -247,7 +259,7 @@ def _emit_weighted_sum(
         cgutils.alloca_once_value(builder, load_lanes(builder, result, place, lanes))
         for place in places
     ]
-    with _emit_loop(builder, INDEX(0), count, 1) as (entry, _):
+    with emit_loop(builder, INDEX(0), count, 1) as (entry, _):
         factor = load_lanes(builder, factors, entry, 1)
         row = builder.gep(source, [builder.mul(entry, width)])
         for place, total in zip(places, totals, strict=True):

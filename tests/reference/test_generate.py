@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.generate import DecodeOptions, DecodeResult, Prompts, compute_nats, generate
+from fastcar.reference.generate import DecodeOptions, Prompts, generate
+from fastcar.reference.likelihood import compute_nats
+from fastcar.reference.records import DecodeResult
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.weights import make_random_weights

@@ -22,13 +22,14 @@ from fastcar.reference.clips import calibrate_on_rows, quantize_clip_model
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.gate_factory import make_threshold_gate
 from fastcar.reference.gates import Gate
-from fastcar.reference.generate import DecodeOptions, compute_nats, generate
+from fastcar.reference.generate import DecodeOptions, generate
 from fastcar.reference.integer.decoder import IntegerDecoder
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.fixed_point import MAX_ACTIVATION
 from fastcar.reference.integer.layer import IntegerActivations
 from fastcar.reference.integer.mlp_engine import MlpRequest, MlpResult
 from fastcar.reference.integer.model import IntegerModel
+from fastcar.reference.likelihood import compute_nats
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling

@@ -192,8 +192,8 @@ _GATES = (
     _bug(
         "thresholds",
         "adaptive threshold moves the wrong way",
-        "self._sign * self.gain",
-        "-self._sign * self.gain",
+        "self.sign * self.gain",
+        "-self.sign * self.gain",
     ),
     _bug(
         "thresholds",

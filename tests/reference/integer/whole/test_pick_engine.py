@@ -12,9 +12,10 @@ from fastcar.reference.arrays import TokenIds
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates import TemporalAttentionScoreGate
-from fastcar.reference.generate import DecodeOptions, DecodeResult, Prompts, generate
+from fastcar.reference.generate import DecodeOptions, Prompts, generate
 from fastcar.reference.integer.whole.decoder import WholeDecoder
 from fastcar.reference.integer.whole.pick_engine import PickEngine
+from fastcar.reference.records import DecodeResult
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.thresholds import FixedThresholds

@@ -1,0 +1,50 @@
+"""The newest token's key and value, turned and written; the numbers of `rotary` and `storage`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastcar.reference.kernels.compilation import bare_device, choose_by_types
+from fastcar.reference.kernels.storage import NOT_FINITE, round_number
+
+Array = Any
+
+
+@bare_device
+def rotate_head(x: Array, first: int, head_dim: int, cosines: Array, sines: Array) -> None:
+    """Turn x[first:first + d] in place; cosines and sines [d / 2] of its position."""
+    half = head_dim // 2
+    for place in range(half):
+        low, high = x[first + place], x[first + place + half]
+        cosine, sine = cosines[place], sines[place]
+        x[first + place] = low * cosine - high * sine
+        x[first + place + half] = high * cosine + low * sine
+
+
+def write_entry(stored: Array, entry: int, x: Array, first: int) -> bool:
+    """Kernels call it: keep x[first:first + d] in an entry of stored [capacity, d].
+
+    Returns:
+        Whether all numbers are finite as they are stored.
+    """
+    raise NotImplementedError
+
+
+@choose_by_types(write_entry)
+def _choose_write(stored: Array, entry: int, x: Array, first: int) -> Any:
+    def write_exact(stored: Array, entry: int, x: Array, first: int) -> bool:
+        for place in range(stored.shape[1]):
+            stored[entry, place] = x[first + place]
+        return True
+
+    def write_rounded(stored: Array, entry: int, x: Array, first: int) -> bool:
+        is_finite = True
+        for place in range(stored.shape[1]):
+            rounded = round_number(x[first + place])
+            is_finite &= rounded != NOT_FINITE
+            stored[entry, place] = np.uint16(rounded)
+        return is_finite
+
+    return write_exact if stored.dtype.bitwidth == 32 else write_rounded

@@ -1,0 +1,212 @@
+"""Who replays: scores, distances and thresholds; the numbers of `reference/gates.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastcar.reference.kernels.compilation import bare_device, choose_by_types, shared_device
+from fastcar.reference.kernels.frame.plan import Own, Plan
+from fastcar.reference.kernels.lanes import LANES, make_float
+
+Array = Any
+
+NO_GATE, SCORE, INPUT, ORACLE, PLANNED = range(5)
+"""What a gate looks at; planned decisions were made before the call."""
+MEAN, MAX, WEIGHTED = range(3)
+"""How the scores of heads become one."""
+NO_TAP = -1
+BAD_SCORE = 2
+"""Of `step`."""
+
+
+@bare_device
+def copy_numbers(source: Array, target: Array) -> None:
+    """target = source, vectors of one length."""
+    for place in range(len(source)):
+        target[place] = source[place]
+
+
+@bare_device
+def is_frame_warm(plan: Plan, token: int) -> bool:
+    """Whether generated token j may replay at all."""
+    frame = token // plan.sizes.tokens_per_frame
+    return plan.rule.kind != NO_GATE and frame >= plan.rule.warmup_frames
+
+
+@bare_device
+def is_scored(plan: Plan, layer: int, token: int) -> bool:
+    """Whether the gate looks at the score of this token."""
+    return plan.rule.takes_score and plan.rule.active[layer] and is_frame_warm(plan, token)
+
+
+def read_key(keys: Array, layer: int, row: int, head: int, entry: int, place: int) -> float:
+    """Kernels call it: a number of a key as float32."""
+    raise NotImplementedError
+
+
+@choose_by_types(read_key)
+def _choose_read(keys: Array, layer: int, row: int, head: int, entry: int, place: int) -> Any:
+    def read_exact(keys: Array, layer: int, row: int, head: int, entry: int, place: int) -> float:
+        return keys[layer, row, head, entry, place]
+
+    def read_bits(keys: Array, layer: int, row: int, head: int, entry: int, place: int) -> float:
+        return make_float(np.int32(np.uint32(keys[layer, row, head, entry, place]) << 16))
+
+    return read_exact if keys.dtype.bitwidth == 32 else read_bits
+
+
+@bare_device
+def multiply_aligned(plan: Plan, query: Array, layer: int, token: int) -> None:
+    """Scores of heads by a product with the aligned key, as `compute_score_heads`."""
+    sizes, keys = plan.sizes, plan.memory.keys
+    entry = sizes.prompt_tokens + token - sizes.tokens_per_frame
+    group, width = sizes.heads // sizes.key_heads, sizes.head_dim
+    scale = np.float32(np.sqrt(width))
+    for row in range(sizes.rows):
+        for head in range(sizes.heads):
+            total = np.float32(-0.0)
+            for place in range(width):
+                key = read_key(keys, layer, row, head // group, entry, place)
+                total += query[row, head * width + place] * key
+            plan.shared.tapped[row, head] = total / scale
+
+
+@bare_device
+def aggregate(plan: Plan, layer: int, row: int) -> Any:
+    """One score of the heads' scores, as `aggregate_heads`."""
+    heads, weights = plan.shared.tapped[row], plan.rule.head_weights[layer]
+    largest, total, weighted = heads[0], np.float32(-0.0), np.float32(-0.0)
+    for head in range(len(heads)):
+        largest = max(largest, heads[head])
+        total += heads[head]
+        weighted += heads[head] * weights[head]
+    if plan.rule.aggregation == MAX:
+        return largest
+    return weighted if plan.rule.aggregation == WEIGHTED else total / np.float32(len(heads))
+
+
+@shared_device
+def measure_distance(x: Array, other: Array, lanes: Array) -> float:
+    """Euclidean distance of two vectors of float32, as `distances.compute_distance`."""
+    for lane in range(LANES):
+        lanes[lane] = 0.0
+    whole = len(x) - len(x) % LANES
+    for start in range(0, whole, LANES):
+        for lane in range(LANES):
+            gap = np.float64(x[start + lane]) - np.float64(other[start + lane])
+            lanes[lane] += gap * gap
+    count = LANES
+    while count > 1:
+        count //= 2
+        for lane in range(count):
+            lanes[lane] += lanes[lane + count]
+    total = lanes[0]
+    for place in range(whole, len(x)):
+        gap = np.float64(x[place]) - np.float64(other[place])
+        total += gap * gap
+    return np.sqrt(total)
+
+
+@bare_device
+def is_safe(plan: Plan, layer: int, row: int, measure: float) -> bool:
+    """Whether a measure is on the safe side of its threshold; NaN is not."""
+    threshold = plan.rule.thresholds[layer, row]
+    if not plan.rule.higher_is_safer:
+        measure, threshold = threshold, measure
+    return measure > threshold if plan.rule.is_strict else measure >= threshold
+
+
+@bare_device
+def adapt(plan: Plan, layer: int, row: int, measure: float, replays: bool) -> None:
+    """One step of the threshold of an eligible row, as `AdaptiveThresholds.update`."""
+    rule = plan.rule
+    threshold = rule.thresholds[layer, row]
+    if np.isnan(threshold):
+        rule.thresholds[layer, row] = measure
+        return
+    spread = rule.spreads[layer, row]
+    spread += 0.05 * (abs(measure - threshold) - spread)
+    rule.spreads[layer, row] = spread
+    surplus = (1.0 if replays else 0.0) - rule.target
+    rule.thresholds[layer, row] = threshold + rule.gain * spread * surplus
+
+
+@bare_device
+def get_tap_entry(plan: Plan, layer: int, token: int) -> int:
+    """Entry whose logits attention hands out; -1 = none, also where it has left the window."""
+    sizes = plan.sizes
+    entry = sizes.prompt_tokens + token
+    aligned = entry - sizes.tokens_per_frame
+    is_visible = aligned >= max(0, entry + 1 - plan.memory.window)
+    is_wanted = is_scored(plan, layer, token) and not plan.rule.is_published
+    return aligned if is_wanted and is_visible else NO_TAP
+
+
+@bare_device
+def take_scores(plan: Plan, layer: int, token: int) -> bool:
+    """Aggregated scores of all rows, and their records; whether they are finite."""
+    sizes, shared, records = plan.sizes, plan.shared, plan.records
+    if get_tap_entry(plan, layer, token) == NO_TAP:
+        query = shared.plain_query if plan.rule.is_published else shared.query
+        multiply_aligned(plan, query, layer, token)
+        records.extra_scores[0] += 1
+    is_finite = True
+    for row in range(sizes.rows):
+        score = aggregate(plan, layer, row)
+        is_finite &= np.isfinite(score)
+        shared.score[row] = score
+        records.scores[token, layer, row] = score
+        for head in range(sizes.heads):
+            is_finite &= np.isfinite(shared.tapped[row, head])
+            records.score_heads[token, layer, row, head] = shared.tapped[row, head]
+    return is_finite
+
+
+@bare_device
+def measure(plan: Plan, own: Own, layer: int, token: int, index: int, row: int) -> float:
+    """What the gate looks at of one row; NaN where it looks at nothing."""
+    rule, shared = plan.rule, plan.shared
+    location = token % plan.sizes.tokens_per_frame
+    if rule.takes_score:
+        is_taken = is_frame_warm(plan, token)
+        return np.float64(shared.score[row]) if is_taken else np.nan
+    if rule.kind == INPUT:
+        last = rule.last_inputs[layer, row, location]
+        return measure_distance(own.normed[row], last, shared.lanes)
+    if rule.kind == ORACLE:
+        cached = rule.cached[layer, row, location]
+        return measure_distance(shared.added[row], cached, shared.lanes)
+    return rule.planned_measures[index, layer, row]
+
+
+@bare_device
+def decide(plan: Plan, own: Own, layer: int, token: int, index: int) -> None:
+    """Which rows of a token compute, to `Shared.computing`; one thread does it."""
+    rule, shared, records = plan.rule, plan.shared, plan.records
+    location, count = token % plan.sizes.tokens_per_frame, 0
+    if is_scored(plan, layer, token) and not take_scores(plan, layer, token):
+        shared.status[0], shared.status[1] = BAD_SCORE, layer
+    for row in range(plan.sizes.rows):
+        chain = rule.chains[layer, row, location]
+        is_eligible = is_frame_warm(plan, token) and (rule.max_chain < 0 or chain < rule.max_chain)
+        measured = measure(plan, own, layer, token, index, row)
+        if rule.kind == PLANNED:
+            replays = is_eligible and rule.planned[index, layer, row]
+        else:
+            replays = is_eligible and is_safe(plan, layer, row, measured)
+        if is_eligible and rule.is_adaptive:
+            adapt(plan, layer, row, measured, replays)
+        if not replays:
+            shared.computing[count] = row
+            count += 1
+            if rule.kind == INPUT:
+                copy_numbers(own.normed[row], rule.last_inputs[layer, row, location])
+        chain = np.int32(chain + 1 if replays else 0)
+        rule.chains[layer, row, location] = chain
+        records.chains[token, layer, row] = chain
+        records.measures[token, layer, row] = measured
+        records.eligible[token, layer, row] = is_eligible
+        records.replayed[token, layer, row] = replays
+    shared.status[2] = count

@@ -1,0 +1,93 @@
+"""Products of the frame kernel: tiles for weights that stay in a core's second cache.
+
+Weights that come from memory are multiplied as `kernels.products` does, which asks for them ahead.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastcar.reference.kernels import products
+from fastcar.reference.kernels.compilation import bare_device, choose_by_types, shared_device
+from fastcar.reference.kernels.products import Matrix, Operand, quantize, scale_sums
+from fastcar.reference.kernels.tiles import make_tile
+
+Array = Any
+
+_tile_1x1, _tile_4x1, _tile_8x1, _tile_4x2, _tile_4x3, _tile_4x4 = (
+    make_tile(outputs, rows, is_near=True)
+    for outputs, rows in ((1, 1), (4, 1), (8, 1), (4, 2), (4, 3), (4, 4))
+)
+
+
+@bare_device
+def fill_near(weight: Array, x: Array, out: Array, start: int, stop: int) -> None:
+    """Columns start to stop of out = x @ weight.T; the number of rows is looked at once."""
+    rows = len(x)
+    tiled, whole = stop - (stop - start) % 4, rows - rows % 4
+    if whole:
+        for output in range(start, tiled, 4):
+            for row in range(0, whole, 4):
+                _tile_4x4(weight, output, x, row, out, output)
+    if rows - whole == 3:
+        for output in range(start, tiled, 4):
+            _tile_4x3(weight, output, x, whole, out, output)
+    elif rows - whole == 2:
+        for output in range(start, tiled, 4):
+            _tile_4x2(weight, output, x, whole, out, output)
+    elif rows - whole == 1:
+        paired = stop - (stop - start) % 8
+        for output in range(start, paired, 8):
+            _tile_8x1(weight, output, x, whole, out, output)
+        for output in range(paired, tiled, 4):
+            _tile_4x1(weight, output, x, whole, out, output)
+    for output in range(tiled, stop):
+        for row in range(rows):
+            _tile_1x1(weight, output, x, row, out, output)
+
+
+@shared_device
+def fill(weight: Array, x: Array, out: Array, start: int, stop: int) -> None:
+    """Columns start to stop of out = x @ weight.T, of any kind that tiles take."""
+    if weight.size * weight.itemsize > products.RESIDENT_BYTES:
+        products.fill(weight, x, out, start, stop)
+    else:
+        fill_near(weight, x, out, start, stop)
+
+
+def prepare(matrix: Matrix, x: Array, scratch: Operand) -> Operand:
+    """Kernels call it: rows as products with this matrix take them; integers into `scratch`."""
+    raise NotImplementedError
+
+
+@choose_by_types(prepare)
+def _choose_prepare(matrix: Matrix, x: Array, scratch: Operand) -> Any:
+    def prepare_float(matrix: Matrix, x: Array, scratch: Operand) -> Operand:
+        return (x,)
+
+    def prepare_int8(matrix: Matrix, x: Array, scratch: Operand) -> Operand:
+        rows = len(x)
+        values, sums, scales = scratch[0][:rows], scratch[1][:rows], scratch[2][:rows]
+        quantize(x, values, sums, scales)
+        return values, sums, scales
+
+    return prepare_int8 if len(matrix) > 1 else prepare_float
+
+
+def multiply(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
+    """Kernels call it: columns start to stop of out = x @ matrix.T, of any kind of matrix."""
+    raise NotImplementedError
+
+
+@choose_by_types(multiply)
+def _choose_multiply(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> Any:
+    def multiply_float(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
+        fill(matrix[0], x[0], out, start, stop)
+
+    def multiply_int8(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
+        fill(matrix[0], x[0], out.view(np.int32), start, stop)
+        scale_sums(x[1], x[2], matrix[1], out, start, stop)
+
+    return multiply_int8 if len(matrix) > 1 else multiply_float
