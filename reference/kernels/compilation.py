@@ -107,6 +107,11 @@ def bare_device(function: Function) -> Any:
     return _njit(nogil=True, _nrt=False, forceinline=True)(function)
 
 
+def inlined_device(function: Function) -> Any:
+    """A bare device that becomes part of its caller before types are known, without a library."""
+    return _njit(nogil=True, _nrt=False, inline="always")(function)
+
+
 def shared_device(function: Function) -> Any:
     """A bare device that is called from several places: it stays a function of its own."""
     return _njit(nogil=True, _nrt=False)(function)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from fastcar.reference.kernels.attention import BLOCK_KEYS
-from fastcar.reference.kernels.compilation import bare_device
+from fastcar.reference.kernels.compilation import inlined_device, shared_device
 from fastcar.reference.kernels.exponential import compute_exp
 from fastcar.reference.kernels.frame.exponentials import exponentiate_block, scale_block
 from fastcar.reference.kernels.frame.key_tiles import fill_logits, make_weighted_sum
@@ -34,7 +34,7 @@ _add_one, _add_four = make_weighted_sum(1), make_weighted_sum(GROUP)
 _ZERO, _MINUS_INFINITY = np.float32(0), np.float32(-np.inf)
 
 
-@bare_device
+@inlined_device
 def compute_logits(
     query: Array, head: int, keys: Array, base: int, start: int, count: int, logits: Array
 ) -> None:
@@ -51,7 +51,7 @@ def compute_logits(
                 _tile(keys, base + start + place, query, head, logits, LEAD + place)
 
 
-@bare_device
+@inlined_device
 def attend_block(
     plan: Plan,
     own: Own,
@@ -89,7 +89,7 @@ def attend_block(
             _add_one(values, start, stride, group, count, logits, LEAD, index, context)
 
 
-@bare_device
+@shared_device
 def attend_heads(
     plan: Plan,
     own: Own,

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from fastcar.reference.kernels.compilation import bare_device, choose_by_types
+from fastcar.reference.kernels.compilation import choose_by_types, inlined_device
 from fastcar.reference.kernels.storage import NOT_FINITE, round_number
 
 Array = Any
 
 
-@bare_device
+@inlined_device
 def rotate_head(x: Array, first: int, head_dim: int, cosines: Array, sines: Array) -> None:
     """Turn x[first:first + d] in place; cosines and sines [d / 2] of its position."""
     half = head_dim // 2

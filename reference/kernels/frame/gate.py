@@ -6,39 +6,53 @@ from typing import Any
 
 import numpy as np
 
-from fastcar.reference.kernels.compilation import bare_device, choose_by_types, shared_device
-from fastcar.reference.kernels.frame.plan import Own, Plan
+from fastcar.reference.kernels.compilation import choose_by_types, inlined_device, shared_device
+from fastcar.reference.kernels.frame.mlp import compute_mlp, normalize
+from fastcar.reference.kernels.frame.plan import (
+    BAD_SCORE,
+    INPUT,
+    MAX,
+    MLP_NORM,
+    NO_GATE,
+    ORACLE,
+    PLANNED,
+    WEIGHTED,
+    Own,
+    Plan,
+)
+from fastcar.reference.kernels.frame.team import wait_for_all
+from fastcar.reference.kernels.frame.views import view_vector
 from fastcar.reference.kernels.lanes import LANES, make_float
 
 Array = Any
 
-NO_GATE, SCORE, INPUT, ORACLE, PLANNED = range(5)
-"""What a gate looks at; planned decisions were made before the call."""
-MEAN, MAX, WEIGHTED = range(3)
-"""How the scores of heads become one."""
 NO_TAP = -1
-BAD_SCORE = 2
-"""Of `step`."""
 
 
-@bare_device
+@inlined_device
+def is_gated(plan: Plan, layer: int) -> bool:
+    """Whether a layer may ever replay."""
+    return plan.rule.kind != NO_GATE and plan.rule.active[layer]
+
+
+@inlined_device
 def copy_numbers(source: Array, target: Array) -> None:
     """target = source, vectors of one length."""
     for place in range(len(source)):
         target[place] = source[place]
 
 
-@bare_device
+@inlined_device
 def is_frame_warm(plan: Plan, token: int) -> bool:
     """Whether generated token j may replay at all."""
     frame = token // plan.sizes.tokens_per_frame
     return plan.rule.kind != NO_GATE and frame >= plan.rule.warmup_frames
 
 
-@bare_device
+@inlined_device
 def is_scored(plan: Plan, layer: int, token: int) -> bool:
     """Whether the gate looks at the score of this token."""
-    return plan.rule.takes_score and plan.rule.active[layer] and is_frame_warm(plan, token)
+    return plan.rule.takes_score and is_gated(plan, layer) and is_frame_warm(plan, token)
 
 
 def read_key(keys: Array, layer: int, row: int, head: int, entry: int, place: int) -> float:
@@ -57,7 +71,7 @@ def _choose_read(keys: Array, layer: int, row: int, head: int, entry: int, place
     return read_exact if keys.dtype.bitwidth == 32 else read_bits
 
 
-@bare_device
+@inlined_device
 def multiply_aligned(plan: Plan, query: Array, layer: int, token: int) -> None:
     """Scores of heads by a product with the aligned key, as `compute_score_heads`."""
     sizes, keys = plan.sizes, plan.memory.keys
@@ -73,7 +87,7 @@ def multiply_aligned(plan: Plan, query: Array, layer: int, token: int) -> None:
             plan.shared.tapped[row, head] = total / scale
 
 
-@bare_device
+@inlined_device
 def aggregate(plan: Plan, layer: int, row: int) -> Any:
     """One score of the heads' scores, as `aggregate_heads`."""
     heads, weights = plan.shared.tapped[row], plan.rule.head_weights[layer]
@@ -109,7 +123,7 @@ def measure_distance(x: Array, other: Array, lanes: Array) -> float:
     return np.sqrt(total)
 
 
-@bare_device
+@inlined_device
 def is_safe(plan: Plan, layer: int, row: int, measure: float) -> bool:
     """Whether a measure is on the safe side of its threshold; NaN is not."""
     threshold = plan.rule.thresholds[layer, row]
@@ -118,7 +132,7 @@ def is_safe(plan: Plan, layer: int, row: int, measure: float) -> bool:
     return measure > threshold if plan.rule.is_strict else measure >= threshold
 
 
-@bare_device
+@inlined_device
 def adapt(plan: Plan, layer: int, row: int, measure: float, replays: bool) -> None:
     """One step of the threshold of an eligible row, as `AdaptiveThresholds.update`."""
     rule = plan.rule
@@ -133,7 +147,7 @@ def adapt(plan: Plan, layer: int, row: int, measure: float, replays: bool) -> No
     rule.thresholds[layer, row] = threshold + rule.gain * spread * surplus
 
 
-@bare_device
+@inlined_device
 def get_tap_entry(plan: Plan, layer: int, token: int) -> int:
     """Entry whose logits attention hands out; -1 = none, also where it has left the window."""
     sizes = plan.sizes
@@ -144,7 +158,7 @@ def get_tap_entry(plan: Plan, layer: int, token: int) -> int:
     return aligned if is_wanted and is_visible else NO_TAP
 
 
-@bare_device
+@inlined_device
 def take_scores(plan: Plan, layer: int, token: int) -> bool:
     """Aggregated scores of all rows, and their records; whether they are finite."""
     sizes, shared, records = plan.sizes, plan.shared, plan.records
@@ -164,7 +178,7 @@ def take_scores(plan: Plan, layer: int, token: int) -> bool:
     return is_finite
 
 
-@bare_device
+@inlined_device
 def measure(plan: Plan, own: Own, layer: int, token: int, index: int, row: int) -> float:
     """What the gate looks at of one row; NaN where it looks at nothing."""
     rule, shared = plan.rule, plan.shared
@@ -181,7 +195,7 @@ def measure(plan: Plan, own: Own, layer: int, token: int, index: int, row: int) 
     return rule.planned_measures[index, layer, row]
 
 
-@bare_device
+@shared_device
 def decide(plan: Plan, own: Own, layer: int, token: int, index: int) -> None:
     """Which rows of a token compute, to `Shared.computing`; one thread does it."""
     rule, shared, records = plan.rule, plan.shared, plan.records
@@ -210,3 +224,18 @@ def decide(plan: Plan, own: Own, layer: int, token: int, index: int) -> None:
         records.eligible[token, layer, row] = is_eligible
         records.replayed[token, layer, row] = replays
     shared.status[2] = count
+
+
+@inlined_device
+def run_gate(plan: Plan, own: Own, layer: int, token: int, index: int) -> None:
+    """What the gate looks at, then the decisions, to `Shared.computing`."""
+    shared, model, kind = plan.shared, plan.model, plan.rule.kind
+    if kind == INPUT or kind == ORACLE:
+        gain = view_vector(model.norm, model.addresses[layer, MLP_NORM, 0], plan.sizes.width)
+        normalize(shared.x, gain, model.eps, own.normed, own.squares)
+    if kind == ORACLE:
+        compute_mlp(plan, own, layer, own.normed)
+        wait_for_all(shared.barrier, own.threads)
+    if own.index == 0:
+        decide(plan, own, layer, token, index)
+    wait_for_all(shared.barrier, own.threads)

@@ -25,6 +25,24 @@ WEIGHTS = (
     "down_proj",
 )
 """Of a layer, in the order of `Model.addresses`."""
+(
+    ATTENTION_NORM,
+    Q_PROJ,
+    K_PROJ,
+    V_PROJ,
+    O_PROJ,
+    MLP_NORM,
+    GATE_PROJ,
+    UP_PROJ,
+    DOWN_PROJ,
+) = range(len(WEIGHTS))
+
+FINE, BAD_STREAM, BAD_SCORE, BAD_ENTRY, BAD_LOGITS, BAD_GUIDED = range(6)
+"""What may be beyond the range (D-37): what `Shared.status` begins with."""
+NO_GATE, SCORE_GATE, INPUT, ORACLE, PLANNED = range(5)
+"""What a gate looks at; planned decisions were made before the call."""
+MEAN, MAX, WEIGHTED = range(3)
+"""How the scores of heads become one."""
 
 
 class Sizes(NamedTuple):

@@ -17,7 +17,7 @@ from fastcar.reference.gates import (
     ThresholdGate,
 )
 from fastcar.reference.kernels.attention import BLOCK_KEYS
-from fastcar.reference.kernels.frame import gate as gates
+from fastcar.reference.kernels.frame import plan as plans
 from fastcar.reference.kernels.frame.attention import LEAD
 from fastcar.reference.kernels.frame.plan import (
     WEIGHTS,
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 KINDS: dict[type[Gate], int] = {
-    TemporalAttentionScoreGate: gates.SCORE,
-    InputGate: gates.INPUT,
-    OracleGate: gates.ORACLE,
+    TemporalAttentionScoreGate: plans.SCORE_GATE,
+    InputGate: plans.INPUT,
+    OracleGate: plans.ORACLE,
 }
 """Gates whose measures the kernel knows; what a subclass measures it does not."""
 
@@ -208,17 +208,17 @@ def make_rule(decoder: Decoder, slice_tokens: int) -> Rule:
 def get_kind(gate: Gate | None) -> int:
     """What a gate looks at."""
     if gate is None:
-        return gates.NO_GATE
-    return gates.PLANNED if isinstance(gate, PlannedGate) else KINDS[type(gate)]
+        return plans.NO_GATE
+    return plans.PLANNED if isinstance(gate, PlannedGate) else KINDS[type(gate)]
 
 
 def make_aggregation(decoder: Decoder) -> tuple[int, Array]:
     """How scores of heads become one, and the weights [L, H] float32 if that takes any."""
     config, aggregation = decoder.config, decoder.replay.aggregation
     if isinstance(aggregation, np.ndarray):
-        return gates.WEIGHTED, np.ascontiguousarray(aggregation, np.float32)
+        return plans.WEIGHTED, np.ascontiguousarray(aggregation, np.float32)
     ones = np.ones((config.num_hidden_layers, config.num_attention_heads), np.float32)
-    return gates.MAX if aggregation is HeadAggregation.MAX else gates.MEAN, ones
+    return plans.MAX if aggregation is HeadAggregation.MAX else plans.MEAN, ones
 
 
 def make_shared(sizes: Sizes) -> Shared:

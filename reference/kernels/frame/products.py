@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastcar.reference.kernels import products
-from fastcar.reference.kernels.compilation import bare_device, choose_by_types, shared_device
+from fastcar.reference.kernels.compilation import choose_by_types, inlined_device, shared_device
 from fastcar.reference.kernels.products import Matrix, Operand, quantize, scale_sums
 from fastcar.reference.kernels.tiles import make_tile
 
@@ -22,7 +22,7 @@ _tile_1x1, _tile_4x1, _tile_8x1, _tile_4x2, _tile_4x3, _tile_4x4 = (
 )
 
 
-@bare_device
+@inlined_device
 def fill_near(weight: Array, x: Array, out: Array, start: int, stop: int) -> None:
     """Columns start to stop of out = x @ weight.T; the number of rows is looked at once."""
     rows = len(x)

@@ -17,8 +17,9 @@ from fastcar.reference.finite_check import (
     name_stored,
 )
 from fastcar.reference.gates import PlannedGate
-from fastcar.reference.kernels.frame import sampling, step
-from fastcar.reference.kernels.frame.plan import Own, Plan
+from fastcar.reference.kernels.frame import plan as plans
+from fastcar.reference.kernels.frame.handles import Handle
+from fastcar.reference.kernels.frame.plan import Plan
 from fastcar.reference.kernels.frame.plan_maker import make_own, make_plan
 from fastcar.reference.kernels.frame.run import decode
 from fastcar.reference.laps import PARTS
@@ -48,7 +49,8 @@ class FrameRunner:
         self._most = max(1, min(frame, GUIDED_BYTES // (4 * videos * vocab_size)))
         self._paced = 1
         self._plan: Plan = make_plan(loop, self._most)
-        self._team: list[Own] = [make_own(self._plan, index, threads) for index in range(threads)]
+        self._handle = Handle(self._plan)
+        self._team = [Handle(make_own(self._plan, index, threads)) for index in range(threads)]
         self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
         self._plan.shared.logits[:] = loop.logits
 
@@ -95,11 +97,11 @@ class FrameRunner:
         last = self._loop.num_tokens - 1
         others = [] if self._pool is None else self._team[1:]
         waited = [
-            self._pool.submit(decode, self._plan, own, start, stop, last)
+            self._pool.submit(decode, self._handle, own, start, stop, last)
             for own in others
             if self._pool is not None
         ]
-        reached = int(decode(self._plan, self._team[0], start, stop, last))
+        reached = int(decode(self._handle, self._team[0], start, stop, last))
         for future in waited:
             future.result()
         return reached
@@ -111,7 +113,7 @@ class FrameRunner:
         cache.num_entries = self._decoder.prompt_tokens + fed
         loop.result.record.num_extra_scores += int(plan.records.extra_scores[0])
         plan.records.extra_scores[0] = 0
-        if plan.shared.status[0] != step.FINE:
+        if plan.shared.status[0] != plans.FINE:
             self._refuse(reached, reached - start)
         loop.write_down(start, plan.records.guided[: stop - start])
         loop.logits = plan.shared.logits
@@ -122,13 +124,13 @@ class FrameRunner:
         kind, layer = int(shared.status[0]), int(shared.status[1])
         cache = self._decoder.kv_cache
         fed = FedTokens(cache.padding_tokens, sizes.prompt_tokens, token_index)
-        if kind == sampling.BAD_GUIDED:
+        if kind == plans.BAD_GUIDED:
             check_guided(self._plan.records.guided[index], token_index)
-        elif kind == step.BAD_LOGITS:
+        elif kind == plans.BAD_LOGITS:
             check_logits(shared.logits, fed)
-        elif kind == step.BAD_SCORE:
+        elif kind == plans.BAD_SCORE:
             check_scores(shared.tapped, shared.score, layer, fed)
-        elif kind == step.BAD_ENTRY:
+        elif kind == plans.BAD_ENTRY:
             heads = sizes.rows, 1, sizes.key_heads, sizes.head_dim
             key, value = shared.key.reshape(heads), shared.value.reshape(heads)
             try:

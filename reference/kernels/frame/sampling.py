@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from fastcar.reference.kernels.compilation import bare_device, shared_device
+from fastcar.reference.kernels.compilation import inlined_device, shared_device
 from fastcar.reference.kernels.frame.exponentials import add_masses
-from fastcar.reference.kernels.frame.plan import Own, Plan
+from fastcar.reference.kernels.frame.plan import BAD_GUIDED, Own, Plan
 from fastcar.reference.kernels.lanes import LANES, get_bits
 from fastcar.reference.kernels.sampling import draw_sorted
 
@@ -26,12 +26,10 @@ SELECTIONS = 48
 FEWEST_LOGITS = 64
 """With fewer, sorting is as quick."""
 NOT_DRAWN = -1
-BAD_GUIDED = 5
-"""Logits that guidance made infinite; beside those of `step`."""
 _ZERO, _MINUS_INFINITY = np.float32(0), np.float32(-np.inf)
 
 
-@bare_device
+@inlined_device
 def sift(keys: Array, start: int, stop: int) -> None:
     """Let a key sink until no key below it in the heap keys[:stop] is larger."""
     parent = start
@@ -55,7 +53,7 @@ def sort_keys(keys: Array) -> None:
         sift(keys, 0, stop)
 
 
-@bare_device
+@inlined_device
 def sort(logits: Array, order: Array, ranked: Array) -> None:
     """Ids in the order of falling logits, the lower id first at ties; and the logits in it."""
     for code in range(len(logits)):
@@ -68,7 +66,7 @@ def sort(logits: Array, order: Array, ranked: Array) -> None:
         ranked[place] = logits[order[place]]
 
 
-@bare_device
+@inlined_device
 def find_largest(logits: Array) -> int:
     """The first place of the largest logit."""
     found = 0
@@ -78,7 +76,7 @@ def find_largest(logits: Array) -> int:
     return found
 
 
-@bare_device
+@inlined_device
 def estimate_total(ranked: Array, peak: float, temperature: float) -> float:
     """About the sum of exp((logit - peak) / temperature)."""
     count = ranked.shape[1]
@@ -89,7 +87,7 @@ def estimate_total(ranked: Array, peak: float, temperature: float) -> float:
     return total
 
 
-@bare_device
+@inlined_device
 def select(logits: Array, temperature: float, uniform: float, ranked: Array) -> int:
     """The drawn token without filters; `NOT_DRAWN` where the estimated sum leaves it open."""
     for code in range(len(logits)):
@@ -109,7 +107,7 @@ def select(logits: Array, temperature: float, uniform: float, ranked: Array) -> 
     return NOT_DRAWN
 
 
-@bare_device
+@inlined_device
 def draw(plan: Plan, own: Own, logits: Array, uniform: float) -> int:
     """One token of logits [K]; greedy at temperature 0."""
     draws, count = plan.draws, len(logits)
@@ -126,7 +124,7 @@ def draw(plan: Plan, own: Own, logits: Array, uniform: float) -> int:
     return own.order[place]
 
 
-@bare_device
+@inlined_device
 def guide(plan: Plan, index: int) -> bool:
     """Logits that tokens are chosen of, to `Records.guided`; whether all are finite."""
     draws, logits, is_finite = plan.draws, plan.shared.logits, True
@@ -142,7 +140,7 @@ def guide(plan: Plan, index: int) -> bool:
     return is_finite
 
 
-@bare_device
+@shared_device
 def choose(plan: Plan, own: Own, token: int, index: int) -> None:
     """Generated token j of every video, given or drawn, to the records and to `Shared.ids`."""
     draws, records = plan.draws, plan.records

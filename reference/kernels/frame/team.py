@@ -9,7 +9,7 @@ from typing import Any
 
 from numba import types
 
-from fastcar.reference.kernels.compilation import bare_device, cgutils, intrinsic, ir
+from fastcar.reference.kernels.compilation import cgutils, inlined_device, intrinsic, ir
 from fastcar.reference.kernels.lanes import INT32, Builder, Value
 
 Array = Any
@@ -62,7 +62,7 @@ def yield_processor(context: Any) -> Any:
     return types.void(), generate
 
 
-@bare_device
+@inlined_device
 def wait_for_all(barrier: Array, threads: int) -> None:
     """Return when all threads have called it as often as this one."""
     if threads == 1:
@@ -79,7 +79,7 @@ def wait_for_all(barrier: Array, threads: int) -> None:
             yield_processor()
 
 
-@bare_device
+@inlined_device
 def get_share(outputs: int, index: int, threads: int) -> tuple[int, int]:
     """First and last output of a thread's share."""
     if threads == 1:
