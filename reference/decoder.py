@@ -243,7 +243,8 @@ class Decoder:
         try:
             self.float_engine.store(self.kv_cache, layer_index, start, key, value)
         except ArgumentError as error:
-            raise name_stored(error, key, value, layer_index, self._fed) from error
+            storage = self.kv_cache.storage
+            raise name_stored(error, storage, key, value, layer_index, self._fed) from error
 
     @accounted("score")
     def _take_score(self, layer_index: int, token_index: int, attended: Attended) -> Score:

@@ -16,12 +16,10 @@ from numpy.typing import NDArray
 
 from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.errors import ArgumentError, NonFiniteError
+from fastcar.reference.kv_cache import STORED_LIMITS, CacheStorage
 
 allow_overflow = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 """Decorates what looks for infinities itself; NumPy would warn of them beside the refusal."""
-
-BFLOAT16_LIMIT = (2 - 2**-8) * 2.0**127
-"""From here on a number is rounded to an infinite bfloat16."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +154,16 @@ def check_guided(logits: FloatArray, token_index: int) -> None:
 
 
 def name_stored(
-    error: ArgumentError, keys: FloatArray, values: FloatArray, layer_index: int, fed: FedTokens
+    error: ArgumentError,
+    storage: CacheStorage,
+    keys: FloatArray,
+    values: FloatArray,
+    layer_index: int,
+    fed: FedTokens,
 ) -> NonFiniteError:
-    """A refusal of the bfloat16 cache with layer and token; keys and values [B, T, H_kv, d]."""
+    """A refusal of a cache with layer and token; keys and values [B, T, H_kv, d]."""
     sizes = np.maximum(np.abs(keys), np.abs(values)).max(axis=(2, 3))  # [B, T]
-    index = _find_first(sizes < BFLOAT16_LIMIT)  # NaN is not
+    index = _find_first(sizes < STORED_LIMITS[storage])  # NaN is not
     place = f"in layer {layer_index}, {fed.describe(index)}"
     return NonFiniteError(error.argument, error.value, place, error.limit)
 

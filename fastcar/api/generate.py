@@ -97,7 +97,7 @@ def generate(
         dtype: "float32" or "float64", of the arithmetic, where `model` is a directory; None =
             float32.
         engine: "numpy", or "numba" for compiled kernels (float32).
-        kv_cache: keys and values "exact" or rounded to "bfloat16" (float32 arithmetic).
+        kv_cache: keys and values "exact" or rounded to "bfloat16" or "int8" (float32 arithmetic).
         repeats: timed runs of each kind.
         progress: called with stage, tokens done, tokens in all.
 

@@ -61,7 +61,7 @@ def trace(
         dtype: "float32" or "float64", of arithmetic and trace, where `checkpoint` is a directory;
             None = float32.
         engine: "numpy", or "numba" for compiled kernels (float32).
-        kv_cache: keys and values "exact" or rounded to "bfloat16" (float32 arithmetic).
+        kv_cache: keys and values "exact" or rounded to "bfloat16" or "int8" (float32 arithmetic).
 
     Returns:
         Logits, scores, decisions and outputs of every step, see `fastcar.Trace` for the shapes.

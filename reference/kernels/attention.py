@@ -16,6 +16,7 @@ from numba import prange
 from fastcar.reference.kernels.compilation import compile_twins, device
 from fastcar.reference.kernels.exponential import compute_exp
 from fastcar.reference.kernels.lanes import get_bits, make_float
+from fastcar.reference.kernels.row_prefetch import prefetch_row
 from fastcar.reference.kernels.tiles import add_weighted_rows, make_tile
 
 Array = Any
@@ -32,15 +33,41 @@ _MINUS_INFINITY = np.float32(-np.inf)
 
 
 @device
+def multiply_block(block: Array, head: int, scales: Array, start: int, count: int) -> None:
+    """Multiply the numbers of a head by the scales of their entries, if the cache has scales."""
+    if len(scales):
+        for place in range(count):
+            block[head, place] *= scales[start + place]
+
+
+@device
 def compute_logits(
-    query: Array, head: int, keys: Array, start: int, count: int, scale: float, logits: Array
+    query: Array,
+    head: int,
+    keys: Array,
+    values: Array,
+    key_scales: Array,
+    start: int,
+    count: int,
+    scale: float,
+    logits: Array,
 ) -> None:
-    """One block of logits [BLOCK_KEYS] of a query head; -inf behind the last key."""
+    """One block of logits [BLOCK_KEYS] of a query head; -inf behind the last key.
+
+    Beside each key of one stream the values of its entry and the key a block later are asked for.
+    Of 16 heads of width 128 and 2048 entries, one thread then takes 0.93 to 0.97 of the time with
+    float32, 0.72 with bfloat16 and 0.64 to 0.70 with int8; asked for a block at once, as long as
+    without, or longer.
+    """
     tiled = count - count % 4 if query.shape[1] < STREAMED_WIDTH else 0
     for place in range(0, tiled, 4):
         _tile_4x1(keys, start + place, query, head, logits, place)
     for place in range(tiled, count):
+        if head == 0:
+            prefetch_row(keys, start + place + BLOCK_KEYS)
+            prefetch_row(values, start + place)
         _tile_1x1(keys, start + place, query, head, logits, place)
+    multiply_block(logits, head, key_scales, start, count)
     for place in range(count):
         logits[head, place] /= scale
     for place in range(count, BLOCK_KEYS):
@@ -62,6 +89,8 @@ def attend_range(
     query: Array,
     keys: Array,
     values: Array,
+    key_scales: Array,
+    value_scales: Array,
     first: int,
     last: int,
     tap_entry: int,
@@ -77,7 +106,7 @@ def attend_range(
     for start in range(first, last, BLOCK_KEYS):
         count = min(BLOCK_KEYS, last - start)
         for head in range(heads):
-            compute_logits(query, head, keys, start, count, scale, logits)
+            compute_logits(query, head, keys, values, key_scales, start, count, scale, logits)
             if start <= tap_entry < start + count:
                 tapped[head] = logits[head, tap_entry - start]
             old_peak = running[0, head]
@@ -90,6 +119,7 @@ def attend_range(
             running[1, head] = running[1, head] * rescale + running[2, head]
             for place in range(head_dim):
                 weighted[head, place] *= rescale
+            multiply_block(logits, head, value_scales, start, count)
             add_weighted_rows(values, start, count, logits, head, weighted)
 
 
@@ -98,6 +128,8 @@ def attend_task(
     query: Array,
     keys: Array,
     values: Array,
+    key_scales: Array,
+    value_scales: Array,
     padding: int,
     sink_stop: int,
     window_start: int,
@@ -117,6 +149,8 @@ def attend_task(
         query,
         keys,
         values,
+        key_scales,
+        value_scales,
         padding,
         min(sink_stop, window_start),
         tap_entry,
@@ -129,6 +163,8 @@ def attend_task(
         query,
         keys,
         values,
+        key_scales,
+        value_scales,
         first,
         num_entries,
         tap_entry,
@@ -149,6 +185,8 @@ def attend_head(
     query: Array,
     keys: Array,
     values: Array,
+    key_scales: Array,
+    value_scales: Array,
     padding: Array,
     num_sinks: int,
     window_start: int,
@@ -162,6 +200,8 @@ def attend_head(
         query[row, head],
         keys[row, head],
         values[row, head],
+        key_scales[row, head],
+        value_scales[row, head],
         padding[row],
         padding[row] + num_sinks,
         window_start,
@@ -177,6 +217,8 @@ def attend(
     query: Array,
     keys: Array,
     values: Array,
+    key_scales: Array,
+    value_scales: Array,
     padding: Array,
     num_sinks: int,
     window_start: int,
@@ -189,8 +231,10 @@ def attend(
 
     Args:
         query: [B, H_kv, G, d].
-        keys: [B, H_kv, capacity, d], float32 or bfloat16 bits (uint16).
+        keys: [B, H_kv, capacity, d], float32, bfloat16 bits (uint16) or int8.
         values: [B, H_kv, capacity, d], likewise.
+        key_scales: [B, H_kv, capacity] float32 of int8 keys, otherwise [B, H_kv, 0].
+        value_scales: of values, likewise.
         padding: [B] int64, padded entries at the left.
         num_sinks: oldest entries that stay visible.
         window_start: first entry of the window.
@@ -207,6 +251,8 @@ def attend(
             query,
             keys,
             values,
+            key_scales,
+            value_scales,
             padding,
             num_sinks,
             window_start,

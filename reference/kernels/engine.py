@@ -28,7 +28,7 @@ from fastcar.reference.kernels.rotary import rotate
 from fastcar.reference.kernels.sampling import draw_tokens
 from fastcar.reference.kernels.storage import store_tokens
 from fastcar.reference.kernels.swiglu import activate, compute_mlp
-from fastcar.reference.kv_cache import KVCache
+from fastcar.reference.kv_cache import CacheStorage, KVCache
 from fastcar.reference.linear import check_int8_width
 from fastcar.reference.matrix import DecoderLayer, Matrix
 from fastcar.reference.rotary import RotaryTable
@@ -100,10 +100,10 @@ class NumbaEngine:
         self, cache: KVCache, layer_index: int, start: int, keys: FloatArray, values: FloatArray
     ) -> None:
         """Twin of `KVCache.update`."""
-        stored_keys, stored_values = cache.keys[layer_index], cache.values[layer_index]
-        if stored_keys.dtype == np.uint16:
+        if cache.storage is not CacheStorage.EXACT:
+            arrays = cache.keys, cache.values, cache.key_scales, cache.value_scales
             given = np.ascontiguousarray(keys), np.ascontiguousarray(values)
-            if store_tokens(*given, stored_keys, stored_values, start):
+            if store_tokens(*given, *(array[layer_index] for array in arrays), start):
                 return
         cache.update(layer_index, start, keys, values)
 
@@ -133,6 +133,8 @@ class NumbaEngine:
             grouped,
             keys,
             values,
+            cache.key_scales[layer_index],
+            cache.value_scales[layer_index],
             cache.padding_tokens,
             sinks,
             start,

@@ -70,11 +70,16 @@ def get_size_bytes(element: Any) -> int:
 
 
 def widen_floats(builder: Builder, loaded: Value) -> Value:
-    """Float32, or the float32 whose upper half a bfloat16 (16 bits) is; vector or single."""
+    """Float32; of 16 bits, a bfloat16, the float32 of that upper half; of int8, that number."""
     is_vector = isinstance(loaded.type, ir.VectorType)
     element = loaded.type.element if is_vector else loaded.type
     if element == FLOAT:
         return loaded
+    if element == INT8:
+        integers, floats = INT32, FLOAT
+        if is_vector:
+            integers, floats = (ir.VectorType(kind, loaded.type.count) for kind in (INT32, FLOAT))
+        return builder.sitofp(builder.sext(loaded, integers), floats)
     shift = ir.Constant(INT32, 16)
     if is_vector:
         lanes = loaded.type.count

@@ -49,8 +49,8 @@ def make_tile(num_outputs: int, num_rows: int, *, is_near: bool = False) -> Any:
 
     `tile(weight, output, x, row, out, out_column)` writes, for o < num_outputs, r < num_rows,
     out[row + r, out_column + o] = <weight[output + o], x[row + r]>. All arrays are C-contiguous:
-    weight [outputs, in] float32 or bfloat16 bits (uint16), x [rows, in] and out float32; or weight
-    and x int8 and out int32: then sums are exact modulo 2^32, of weights `RAISED` by 128.
+    weight [outputs, in] float32, bfloat16 bits (uint16) or int8, x [rows, in] and out float32; or
+    weight and x int8 and out int32: then sums are exact modulo 2^32, of weights `RAISED` by 128.
 
     Args:
         num_outputs: rows of the weights.
@@ -101,7 +101,7 @@ def _emit_products(
 ) -> Value:
     """Inner products of the rows at these addresses: a lane per row and output, rows outermost."""
     pairs = list(product(range(len(rows)), range(len(weights))))
-    emit = _emit_integer_lanes if weights[0].type.pointee == INT8 else _emit_float_lanes
+    emit = _emit_integer_lanes if rows[0].type.pointee == INT8 else _emit_float_lanes
     step, lanes = emit(builder, weights, rows, width, is_near)
     whole = builder.and_(width, INDEX(-step))
     sums = cgutils.alloca_once_value(builder, add_lanes(builder, [lanes[pair] for pair in pairs]))
@@ -129,7 +129,7 @@ def _emit_float_lanes(
         loaded = [load_lanes(builder, address, place, LANES) for address in rows]
         for output, address in enumerate(weights):
             if not is_near:
-                _prefetch_next(builder, weights, output, len(rows), place, width)
+                _prefetch_next(builder, weights, output, rows, place, width)
             vector = widen_floats(builder, load_lanes(builder, address, place, LANES))
             for row, activations in enumerate(loaded):
                 total = totals[row, output]
@@ -159,7 +159,7 @@ def _emit_integer_lanes(
                 loaded = [load_lanes(builder, address, place, 4 * LANES) for address in rows]
                 for output, address in enumerate(weights):
                     if not is_near:
-                        _prefetch_next(builder, weights, output, len(rows), place, width)
+                        _prefetch_next(builder, weights, output, rows, place, width)
                     vector = load_lanes(builder, address, place, 4 * LANES)
                     vector = builder.xor(vector, spread(_SIGN_BIT, 4 * LANES))
                     for row, activations in enumerate(loaded):
@@ -176,17 +176,22 @@ def _emit_integer_lanes(
 
 
 def _prefetch_next(
-    builder: Builder, weights: list[Value], output: int, num_rows: int, place: Value, width: Value
+    builder: Builder,
+    weights: list[Value],
+    output: int,
+    rows: list[Value],
+    place: Value,
+    width: Value,
 ) -> None:
     """Ask for weights of later tiles; beyond the last row this does nothing, it never faults.
 
     Several outputs are streams that the machine does not foresee. One stream it does, but not far
-    enough for bytes, which are multiplied faster than they come.
+    enough for products of bytes, which are faster than they come.
     """
     if len(weights) > 1:
         ahead = builder.mul(width, INDEX(len(weights)))
-    elif weights[0].type.pointee == INT8:
-        ahead = INDEX(STREAM_AHEAD_BYTES[num_rows])
+    elif rows[0].type.pointee == INT8:
+        ahead = INDEX(STREAM_AHEAD_BYTES[len(rows)])
     else:
         return
     prefetch(builder, builder.gep(weights[output], [builder.add(place, ahead)]))
@@ -199,7 +204,7 @@ def emit_loop(builder: Builder, start: Value, stop: Value, step: int) -> Any:
 
 def _add_term(builder: Builder, weight: Value, activation: Value, total: Value) -> Value:
     """One more element of inner products; all are vectors."""
-    if weight.type.element == INT8:
+    if activation.type.element == INT8:
         raised = builder.xor(weight, spread(_SIGN_BIT, weight.type.count))
         wide = builder.zext(raised, total.type), builder.sext(activation, total.type)
         return builder.add(builder.mul(*wide), total)
@@ -212,8 +217,9 @@ def add_weighted_rows(
 ) -> Any:
     """Kernels call it: out[head] += sum over s < count of weights[head, s] values[first + s].
 
-    Arrays are C-contiguous: values [entries, d] float32 or bfloat16 bits (uint16), weights
-    [heads, block] and out [heads, d] float32. Each sum runs over s in order, one rounding per term.
+    Arrays are C-contiguous: values [entries, d] float32, bfloat16 bits (uint16) or int8,
+    weights [heads, block] and out [heads, d] float32. Each sum runs over s in order, one rounding
+    per term.
     """
     signature = types.void(values, types.intp, types.intp, weights, types.intp, out)
 

@@ -129,6 +129,7 @@ def test_options_reach_the_decoder(capsys: Capture, tmp_path: Path, official_vec
         "window": (*plain, "--window", 8),
         "sinks": (*plain, "--window", 8, "--sinks", 0),
         "rounded": (*plain, "--kv-cache", "bfloat16"),
+        "int8": (*plain, "--kv-cache", "int8"),
     }
     traces = {}
     for name, options in runs.items():
@@ -146,8 +147,10 @@ def test_options_reach_the_decoder(capsys: Capture, tmp_path: Path, official_vec
     assert traces["warm"]["replayed"][32:].all()
     assert not np.allclose(traces["window"]["logits"], traces["plain"]["logits"])
     assert not np.allclose(traces["window"]["logits"], traces["sinks"]["logits"])
-    difference = np.abs(traces["rounded"]["logits"] - traces["plain"]["logits"]).max()
-    assert 0 < difference < 0.05 * np.abs(traces["plain"]["logits"]).max()
+    plain_logits = traces["plain"]["logits"]
+    for name in ("rounded", "int8"):
+        difference = np.abs(traces[name]["logits"] - plain_logits).max()
+        assert 0 < difference < 0.05 * np.abs(plain_logits).max()
 
 
 def make_hostile_files() -> dict[str, bytes]:
@@ -325,8 +328,12 @@ def test_tokens_beyond_the_model_are_refused(
         (("--tokens-per-frame", "0"), ("tokens_per_frame", "0", "at least 1")),
         (("--semantics", "other"), ("--semantics", "'other'", "published")),
         (("--dtype", "int8"), ("--dtype", "'int8'")),
-        (("--kv-cache", "int8"), ("--kv-cache", "'int8'", "bfloat16")),
+        (("--kv-cache", "int4"), ("--kv-cache", "'int4'", "bfloat16", "int8")),
         (("--kv-cache", "bfloat16", "--dtype", "float64"), ("kv_cache", "exact with float64")),
+        (
+            ("--kv-cache", "int8", "--dtype", "float64"),
+            ("'int8'", "exact with float64"),
+        ),
         (("--window", "0"), ("window", "0", "at least 1")),
         (("--sinks", "1"), ("sinks", "1", "window")),
         (("--max-chain", "-1"), ("max_chain", "-1")),

@@ -35,16 +35,17 @@ def test_float64_is_refused_by_numba(capsys: Capture, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-def test_a_bfloat16_cache_reaches_the_decoder_and_is_refused_with_float64(
-    capsys: Capture, tmp_path: Path
+@pytest.mark.parametrize("storage", ["bfloat16", "int8"])
+def test_a_rounded_cache_reaches_the_decoder_and_is_refused_with_float64(
+    capsys: Capture, tmp_path: Path, storage: str
 ) -> None:
-    arguments = ("--prompt", "3 up", "--kv-cache", "bfloat16", *QUICK, "--out", tmp_path / "out")
+    arguments = ("--prompt", "3 up", "--kv-cache", storage, *QUICK, "--out", tmp_path / "out")
     outcome = run_command(capsys, "generate", *arguments, "--dtype", "float64")
-    check_refused(outcome, ("kv_cache", "bfloat16", "exact with float64"))
+    check_refused(outcome, ("kv_cache", storage, "exact with float64"))
     assert not (tmp_path / "out").exists()
     outcome = run_command(capsys, "generate", *arguments, "--json")
     assert outcome.status == 0, outcome.err
-    assert json.loads(outcome.out)["request"]["kv_cache"] == "bfloat16"
+    assert json.loads(outcome.out)["request"]["kv_cache"] == storage
 
 
 def test_an_unknown_engine_is_refused(capsys: Capture, tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ CONTRADICTIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("generate", ("--frames", "2", "--frames", "99"), ("frames", "99")),
     ("generate", ("--dtype", "float64", "--engine", "numba"), ("dtype", "float64")),
     ("generate", ("--dtype", "float64", "--kv-cache", "bfloat16"), ("cache", "float64")),
+    ("generate", ("--dtype", "float64", "--kv-cache", "int8"), ("cache", "int8", "float64")),
     ("trace", ("--sinks", "2"), ("sinks", "2", "window")),
     ("trace", ("--tau", "0.5", "--thresholds", "0.5"), ("thresholds", "0.5")),
     ("trace", ("--dtype", "float64", "--engine", "numba"), ("dtype", "float64")),

@@ -30,32 +30,39 @@ def compute_gamma(num_roundings: int, dtype: DTypeLike) -> float:
     return product / (1 - product)
 
 
-def compute_score_bound(query: FloatArray, keys: FloatArray) -> float:
+def compute_score_bound(query: FloatArray, keys: FloatArray, scale_roundings: int = 0) -> float:
     """Largest error of any logit <q, k> / sqrt(d): gamma_{d+2} |q| . |k| / sqrt(d).
 
-    d roundings of the inner product, one of the root, one of the division.
+    d roundings of the inner product, one of the root, one of the division; and those of scales,
+    one where keys are integers with scales: of each product of both, or of the sum with its scale.
     """
     grouped = np.abs(query).reshape(len(query), keys.shape[1], -1, query.shape[-1])
     sizes = grouped.astype(np.float64) @ np.abs(keys).astype(np.float64).swapaxes(-1, -2)
     head_dim = query.shape[-1]
-    return compute_gamma(head_dim + 2, query.dtype) * float(sizes.max()) / float(np.sqrt(head_dim))
+    gamma = compute_gamma(head_dim + 2 + scale_roundings, query.dtype)
+    return gamma * float(sizes.max()) / float(np.sqrt(head_dim))
 
 
 def compute_attention_bound(
-    query: FloatArray, keys: FloatArray, values: FloatArray, visible: BoolArray | None
+    query: FloatArray,
+    keys: FloatArray,
+    values: FloatArray,
+    visible: BoolArray | None,
+    scale_roundings: int = 0,
 ) -> float:
     """Largest error of any entry of the context, for the plain and for the online softmax.
 
     A logit is off by delta: `compute_score_bound`, and 2 u max|z| for each subtraction of a peak,
     of which the online softmax makes one per block, at most S in all. So an exponential is off by
     the factor exp(delta), a probability by exp(2 delta), apart from the roundings of exponential,
-    sum, product, quotient and rescaling: at most 2 S + (S + 1) (EXP_ROUNDINGS + 1) + 4 in all.
+    sum, product, quotient and rescaling: at most 2 S + (S + 1) (EXP_ROUNDINGS + 1) + 4 in all; and
+    those of scales, one where values are integers with scales: of value or of probability.
     """
     num_keys = keys.shape[2]
-    bound = compute_score_bound(query, keys)
-    peak = bound / compute_gamma(query.shape[-1] + 2, query.dtype)
+    bound = compute_score_bound(query, keys, scale_roundings)
+    peak = bound / compute_gamma(query.shape[-1] + 2 + scale_roundings, query.dtype)
     delta = bound + 2 * get_unit_roundoff(query.dtype) * peak * num_keys
-    roundings = 2 * num_keys + (num_keys + 1) * (EXP_ROUNDINGS + 1) + 4
+    roundings = 2 * num_keys + (num_keys + 1) * (EXP_ROUNDINGS + 1) + 4 + scale_roundings
     relative = np.expm1(2 * delta) + np.exp(2 * delta) * compute_gamma(roundings, query.dtype)
     seen = values if visible is None else np.where(visible[:, None, :, None], values, 0)
     return float(relative * np.abs(seen).max())

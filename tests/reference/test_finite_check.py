@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 
 from fastcar.reference.errors import ArgumentError, FastCarError, NonFiniteError
-from fastcar.reference.finite_check import FedTokens, check_guided, check_logits, check_stream
+from fastcar.reference.finite_check import (
+    FedTokens,
+    check_guided,
+    check_logits,
+    check_stream,
+    name_stored,
+)
 from fastcar.reference.generate import DecodeOptions, Prompts, generate
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.replay import ReplayConfig, Semantics
@@ -119,14 +125,27 @@ def test_a_score_that_overflows_is_refused_before_a_gate_sees_it() -> None:
     assert re.match(r"attention score = -?(inf|nan) in layer 1, generated token 2 \(pos", text)
 
 
-def test_a_key_beyond_bfloat16_is_refused_with_its_token() -> None:
+@pytest.mark.parametrize("storage", [CacheStorage.BFLOAT16, CacheStorage.INT8])
+def test_a_key_beyond_its_storage_is_refused_with_its_token(storage: CacheStorage) -> None:
     run = scale_layer(make_run(0), 1, 1e38, "k_proj")
     gain = np.full_like(run.weights.layers[1].attention_norm, 10)
     layers = (run.weights.layers[0], replace(run.weights.layers[1], attention_norm=gain))
     run = replace(run, weights=replace(run.weights, layers=layers))
-    text = get_refusal(run, cache_storage=CacheStorage.BFLOAT16)
-    pattern = r"key or value = .* in layer 1, prompt token 0, row 0: must be finite as bfloat16"
-    assert re.fullmatch(pattern, text)
+    text = get_refusal(run, cache_storage=storage)
+    place = "in layer 1, prompt token 0, row 0"
+    assert re.match(f"key or value = .* {place}: must be finite as {storage.value}", text)
+
+
+@pytest.mark.parametrize(("storage", "token"), [(CacheStorage.BFLOAT16, 0), (CacheStorage.INT8, 1)])
+def test_the_token_named_is_the_first_that_its_storage_cannot_hold(
+    storage: CacheStorage, token: int
+) -> None:
+    keys = np.zeros((1, 3, 2, 4), np.float32)
+    keys[0, 0], keys[0, 1], keys[0, 2] = 3.4e38, np.inf, np.nan
+    fed = FedTokens(np.zeros(1, np.int64), 3)
+    error = ArgumentError("key or value", 1.0, "finite")
+    text = str(name_stored(error, storage, keys, np.zeros_like(keys), 2, fed))
+    assert text == f"key or value = 1.0 in layer 2, prompt token {token}, row 0: must be finite"
 
 
 def test_guidance_that_overflows_is_refused() -> None:

@@ -84,38 +84,120 @@ def test_a_bfloat16_cache_gives_back_the_nearest_bfloat16(seed: int) -> None:
         assert not read(0, 0, 8).any()
 
 
-def test_a_bfloat16_cache_takes_float32_only() -> None:
-    with pytest.raises(ArgumentError, match="kv_cache = 'bfloat16': must be exact with float64"):
-        KVCache(CONFIG, 2, 8, np.dtype(np.float64), CacheStorage.BFLOAT16)
+@given(st.integers(0, 2**16), st.sampled_from([-44, -38, 0, 37]))
+def test_an_int8_cache_gives_back_integers_times_the_scale_of_their_vector(
+    seed: int, exponent: int
+) -> None:
+    """No number is off by more than half a scale, which is a 127th of the largest."""
+    cache = KVCache(CONFIG, 2, 8, DTYPE, CacheStorage.INT8)
+    shape = 2, 3, CONFIG.num_key_value_heads, CONFIG.head_dim
+    rng = np.random.default_rng(seed)
+    keys, values = (rng.uniform(-9, 9, (2, *shape)) * 10.0**exponent).astype(DTYPE)
+    keys[0, 1] = 0
+    cache.update(1, 4, keys, values)
+    for read, stored, scales, given_ in (
+        (cache.get_keys, cache.keys, cache.key_scales, keys),
+        (cache.get_values, cache.values, cache.value_scales, values),
+    ):
+        integers = stored[1, :, :, 4:7].swapaxes(1, 2).astype(np.float64)
+        scale = scales[1, :, :, 4:7].swapaxes(1, 2)[..., None]
+        peaks = np.abs(given_).max(axis=-1, keepdims=True)
+        smallest = np.finfo(DTYPE).tiny
+        assert np.array_equal(scale, np.maximum(peaks / DTYPE.type(127), smallest))
+        assert np.abs(integers).max() <= 127
+        error = np.abs(integers * scale - given_)
+        assert (error <= scale * (0.5 + 127 * 2.0**-24)).all()
+        assert np.array_equal(read(1, 4, 7).swapaxes(1, 2), (integers * scale).astype(DTYPE))
+        assert not read(0, 0, 8).any()
 
 
-def test_what_bfloat16_cannot_hold_is_refused_by_name() -> None:
-    cache = KVCache(CONFIG, 1, 8, DTYPE, CacheStorage.BFLOAT16)
+def test_an_int8_cache_is_a_quarter_of_float32_and_a_scale_for_each_vector() -> None:
+    exact, cache = (KVCache(CONFIG, 2, 8, DTYPE, CacheStorage(name)) for name in ("exact", "int8"))
+    assert cache.keys.nbytes == cache.values.nbytes == exact.keys.nbytes // 4
+    assert cache.key_scales.shape == cache.value_scales.shape == cache.keys.shape[:-1]
+    assert cache.key_scales.dtype == cache.value_scales.dtype == DTYPE
+    assert exact.key_scales.nbytes == exact.value_scales.nbytes == 0
+
+
+@pytest.mark.parametrize("storage", [CacheStorage.BFLOAT16, CacheStorage.INT8])
+def test_a_rounded_cache_takes_float32_only(storage: CacheStorage) -> None:
+    text = f"kv_cache = '{storage.value}': must be exact with float64"
+    with pytest.raises(ArgumentError, match=text):
+        KVCache(CONFIG, 2, 8, np.dtype(np.float64), storage)
+
+
+LARGEST = np.finfo(np.float32).max
+
+
+@pytest.mark.parametrize(
+    ("storage", "number"),
+    [
+        (CacheStorage.BFLOAT16, 3.4e38),
+        (CacheStorage.INT8, -LARGEST),
+        (CacheStorage.INT8, np.inf),
+        (CacheStorage.INT8, np.nan),
+    ],
+)
+def test_what_a_storage_cannot_hold_is_refused_by_name(
+    storage: CacheStorage, number: float
+) -> None:
+    cache = KVCache(CONFIG, 1, 8, DTYPE, storage)
     token = np.ones((1, 1, CONFIG.num_key_value_heads, CONFIG.head_dim), DTYPE)
-    with pytest.raises(ArgumentError, match="key or value"):
-        cache.update(0, 0, token, token * 3.4e38)
+    wrong = token.copy()
+    wrong[0, 0, 1, 2] = number
+    with pytest.raises(ArgumentError, match=f"^key or value = .* finite as {storage.value}"):
+        cache.update(0, 0, token, wrong)
+
+
+def test_the_number_below_the_largest_is_read_as_finite_from_int8() -> None:
+    cache = KVCache(CONFIG, 1, 8, DTYPE, CacheStorage.INT8)
+    shape = 1, 1, CONFIG.num_key_value_heads, CONFIG.head_dim
+    token = np.full(shape, np.nextafter(LARGEST, DTYPE.type(0)))
+    cache.update(0, 0, token, token)
+    assert np.isfinite(cache.get_values(0, 0, 1)).all()
+
+
+def round_to_bfloat16_numbers(numbers: FloatArray) -> FloatArray:
+    """What a cache of bfloat16 keeps."""
+    return widen_bits(round_bits(numbers))
+
+
+def round_to_int8_numbers(numbers: FloatArray) -> FloatArray:
+    """What a cache of int8 keeps of vectors [..., d], by its definition (D-50)."""
+    peaks = np.abs(numbers).max(axis=-1, keepdims=True)
+    scales = np.maximum(peaks / np.float32(127), np.finfo(np.float32).tiny)
+    rounded: FloatArray = np.rint(numbers / scales) * scales
+    return rounded
+
+
+ROUND = {
+    CacheStorage.BFLOAT16: round_to_bfloat16_numbers,
+    CacheStorage.INT8: round_to_int8_numbers,
+}
 
 
 @examples(30)
-@given(runs(dtypes=(np.float32,)), gate_specs, attention_options)
-def test_decoding_with_bfloat16_is_decoding_with_rounded_keys_and_values(
-    run: Run, spec: GateSpec, options: dict[str, Any]
+@given(runs(dtypes=(np.float32,)), gate_specs, attention_options, st.sampled_from(list(ROUND)))
+def test_decoding_with_a_rounded_cache_is_decoding_with_rounded_keys_and_values(
+    run: Run, spec: GateSpec, options: dict[str, Any], storage: CacheStorage
 ) -> None:
-    """Prompt, attention and score all read what was rounded; nothing else changes (D-32)."""
+    """Prompt, attention and score all read what was rounded; nothing else changes (D-32, D-50)."""
     layers = run.config.num_hidden_layers
-    rounded = decode(run, spec.make(layers), cache_storage=CacheStorage.BFLOAT16, **options)
+    rounded = decode(run, spec.make(layers), cache_storage=storage, **options)
     update = KVCache.update
+    kept: list[FloatArray] = []
 
     def update_rounded(
         cache: KVCache, layer: int, start: int, keys: FloatArray, values: FloatArray
     ) -> None:
-        update(cache, layer, start, *(widen_bits(round_bits(part)) for part in (keys, values)))
+        kept[:] = ROUND[storage](keys), ROUND[storage](values)
+        update(cache, layer, start, *kept)
 
     def attend_rounded(
         query: FloatArray, keys: FloatArray, values: FloatArray, visible: BoolArray
     ) -> FloatArray:
-        """The prompt's attention, whatever it takes for keys and values."""
-        keys, values = (widen_bits(round_bits(part)) for part in (keys, values))
+        """The prompt's attention to what was kept last, whatever it takes for keys and values."""
+        keys, values = (np.ascontiguousarray(part.swapaxes(1, 2)) for part in kept)
         return compute_prompt_attention(query, keys, values, visible)
 
     with pytest.MonkeyPatch.context() as patch:

@@ -119,8 +119,36 @@ INT8_MUTANTS = (
     _cache_bug(
         "kv_cache",
         "keys and values exchanged",
-        "((self.keys, keys), (self.values, values))",
-        "((self.keys, values), (self.values, keys))",
+        "self._write(keys, self.keys[entries]",
+        "self._write(values, self.keys[entries]",
+    ),
+    _cache_bug(
+        "kv_cache",
+        "int8 values read by the scales of keys",
+        "return self._read(self.values[entries], self.value_scales[entries])",
+        "return self._read(self.values[entries], self.key_scales[entries])",
+    ),
+    _cache_bug(
+        "kv_cache",
+        "one int8 scale for all heads of a token",
+        "quantize_rows(vectors.reshape(-1, vectors.shape[-1]))\n"
+        "    return rows.values.reshape(vectors.shape), rows.scales.reshape(vectors.shape[:-1])",
+        "quantize_rows(vectors.reshape(len(vectors) * vectors.shape[1], -1))\n"
+        "    scales = np.repeat(rows.scales, vectors.shape[2]).reshape(vectors.shape[:-1])\n"
+        "    return rows.values.reshape(vectors.shape), scales",
+    ),
+    _cache_bug(
+        "kv_cache",
+        "int8 takes what it reads as infinite",
+        "CacheStorage.INT8: float(np.finfo(np.float32).max),",
+        "CacheStorage.INT8: np.inf,",
+    ),
+    Mutant(
+        "cache: a refusal of int8 names the token that bfloat16 would refuse",
+        "reference/finite_check.py",
+        "sizes < STORED_LIMITS[storage]",
+        "sizes < STORED_LIMITS[CacheStorage.BFLOAT16]",
+        ("tests/reference/test_finite_check.py",),
     ),
 )
 """All of them."""

@@ -153,6 +153,56 @@ KERNEL_MUTANTS = (
         "return are_values_finite",
     ),
     _bug(
+        "storage",
+        "infinite keys are kept as int8",
+        "return np.isfinite(scales[:, :, start:stop] * _MAX_INT8).all()",
+        "return True",
+    ),
+    _bug(
+        "storage",
+        "an int8 token in the entry of the first",
+        "scales[row, head, start:stop])",
+        "scales[row, head, :tokens])",
+    ),
+    _bug(
+        "lanes",
+        "int8 taken for unsigned",
+        "builder.sitofp(builder.sext(loaded, integers), floats)",
+        "builder.sitofp(builder.zext(loaded, integers), floats)",
+    ),
+    _bug(
+        "tiles",
+        "int8 keys and float queries multiplied as integers",
+        "emit = _emit_integer_lanes if rows[0].type.pointee == INT8",
+        "emit = _emit_integer_lanes if weights[0].type.pointee == INT8",
+        "lanes",
+    ),
+    _bug(
+        "attention",
+        "values multiplied by the scales of keys",
+        "multiply_block(logits, head, value_scales, start, count)",
+        "multiply_block(logits, head, key_scales, start, count)",
+    ),
+    _bug(
+        "attention",
+        "scales of the first block for all blocks",
+        "block[head, place] *= scales[start + place]",
+        "block[head, place] *= scales[place]",
+    ),
+    _bug(
+        "attention",
+        "scaled values change the sum of probabilities",
+        "            _tile_1x1(ones, 0, logits, head, running[2:].reshape(-1, 1), 0)\n",
+        "            multiply_block(logits, head, value_scales, start, count)\n"
+        "            _tile_1x1(ones, 0, logits, head, running[2:].reshape(-1, 1), 0)\n",
+    ),
+    _bug(
+        "row_prefetch",
+        "nothing is asked for",
+        "            prefetch(builder, builder.gep(first, [place]))\n",
+        "            builder.gep(first, [place])\n",
+    ),
+    _bug(
         "attention",
         "sum not rescaled by a larger peak",
         "running[1, head] * rescale + running[2, head]",

@@ -27,8 +27,8 @@ pytestmark = pytest.mark.slow
 
 ENGINE = NumbaEngine()
 CAPACITY = 3 * BLOCK_KEYS
-NAN_BITS = 0x7FC0
-"""Of a bfloat16."""
+NOTHING = {CacheStorage.EXACT: np.nan, CacheStorage.BFLOAT16: 0x7FC0, CacheStorage.INT8: -128}
+"""What no cache keeps: NaN, its bits, an integer without a negative."""
 sparsities = st.none() | st.builds(SparseAttention, st.integers(1, 90), st.integers(0, 5))
 
 
@@ -67,21 +67,23 @@ class Case:
             visible &= in_window | (entries < padding + self.sparse.sink_tokens)
         return visible
 
+    def get_exact(self) -> tuple[FloatArray, FloatArray, int]:
+        """Keys and values [B, H_kv, S, d] before any rounding, and roundings by their scales."""
+        cache, used = self.cache, self.cache.num_entries
+        if cache.storage is not CacheStorage.INT8:
+            return cache.get_keys(0, 0, used), cache.get_values(0, 0, used), 0
+        keys = cache.keys.astype(np.float64) * cache.key_scales[..., None]
+        values = cache.values.astype(np.float64) * cache.value_scales[..., None]
+        return keys[0, :, :, :used], values[0, :, :, :used], 1
+
     def take_rows(self, rows: list[int]) -> Case:
         """Some of the rows."""
-        cache = KVCache(
-            self.config, len(rows), CAPACITY, np.dtype(np.float32), get_storage(self.cache)
-        )
-        cache.keys[:], cache.values[:] = self.cache.keys[:, rows], self.cache.values[:, rows]
+        cache = KVCache(self.config, len(rows), CAPACITY, np.dtype(np.float32), self.cache.storage)
+        for name in ("keys", "values", "key_scales", "value_scales"):
+            getattr(cache, name)[:] = getattr(self.cache, name)[:, rows]
         cache.padding_tokens[:] = self.cache.padding_tokens[rows]
         cache.num_entries = self.cache.num_entries
         return replace(self, query=self.query[rows], cache=cache)
-
-
-def get_storage(cache: KVCache) -> CacheStorage:
-    """How a cache keeps its numbers."""
-    is_rounded = cache.keys.dtype == np.uint16
-    return CacheStorage.BFLOAT16 if is_rounded else CacheStorage.EXACT
 
 
 @st.composite
@@ -112,7 +114,8 @@ def test_context_is_that_of_the_spec_within_the_bound(case: Case, parallel: bool
     arrays = (case.query, keys, values, case.get_visible())
     expected, _ = compute_attention(*arrays)
     dropped = 2 * case.cache.num_entries * np.exp(SMALLEST) * np.abs(values).max()
-    bound = 2 * compute_attention_bound(*arrays) + dropped
+    *exact, roundings = case.get_exact()
+    bound = 2 * compute_attention_bound(case.query, *exact, arrays[-1], roundings) + dropped
     assert np.abs(context - expected).max() <= bound
     spec, _ = NumpyEngine().attend(case.query, case.cache, 0, None, case.sparse, True)
     assert np.abs(context - spec).max() <= bound
@@ -127,8 +130,9 @@ def test_every_entry_in_view_can_be_tapped(case: Case, data: st.DataObject) -> N
     assert np.array_equal(context, case.attend()[0])
     assert len(tapped) == (expected is not None)
     if expected is not None:
-        keys = case.cache.get_keys(0, 0, case.cache.num_entries)
-        assert np.abs(tapped[0] - expected).max() <= 2 * compute_score_bound(case.query, keys)
+        keys, _, roundings = case.get_exact()
+        bound = 2 * compute_score_bound(case.query, keys, roundings)
+        assert np.abs(tapped[0] - expected).max() <= bound
 
 
 @given(cases())
@@ -148,8 +152,9 @@ def test_keys_and_values_out_of_view_are_not_read(case: Case) -> None:
     before = case.attend()
     hidden = np.ones((len(case.query), CAPACITY), bool)
     hidden[:, : case.cache.num_entries] = ~case.get_visible()
-    nothing = NAN_BITS if get_storage(case.cache) is CacheStorage.BFLOAT16 else np.nan
+    cache, nothing = case.cache, NOTHING[case.cache.storage]
     for row, entries in enumerate(hidden):
-        case.cache.keys[0, row, :, entries] = nothing
-        case.cache.values[0, row, :, entries] = nothing
+        cache.keys[0, row, :, entries] = cache.values[0, row, :, entries] = nothing
+        if cache.storage is CacheStorage.INT8:
+            cache.key_scales[0, row, :, entries] = cache.value_scales[0, row, :, entries] = np.nan
     assert np.array_equal(before[0], case.attend()[0])

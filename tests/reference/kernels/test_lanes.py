@@ -27,8 +27,10 @@ def test_no_term_passes_more_roundings_than_there_are_terms(length: int) -> None
     assert 1 <= count_roundings(length) <= length
 
 
-@given(st.integers(0, 2**16), st.integers(1, 70))
-def test_lanes_are_added_by_halves_and_the_rest_in_order(seed: int, width: int) -> None:
+@given(st.integers(0, 2**16), st.integers(1, 70), st.sampled_from([np.float32, np.int8]))
+def test_lanes_are_added_by_halves_and_the_rest_in_order(
+    seed: int, width: int, dtype: type[Any]
+) -> None:
     """With a weight of one, fused multiply-add is addition, which NumPy rounds alike."""
     x = np.random.default_rng(seed).standard_normal((1, width)).astype(np.float32)
     whole = width - width % LANES
@@ -42,8 +44,19 @@ def test_lanes_are_added_by_halves_and_the_rest_in_order(seed: int, width: int) 
     for term in x[0, whole:]:
         expected += term
     out = np.empty((1, 1), np.float32)
-    compute_one_product(np.ones_like(x), x, out)
+    compute_one_product(np.ones(x.shape, dtype), x, out)
     assert out[0, 0] == expected
+
+
+@pytest.mark.parametrize("place", [0, 15, 17])
+def test_bytes_times_floats_are_signed_in_a_vector_and_behind_it(place: int) -> None:
+    weight, x = np.ones((1, LANES + 2), np.int8), np.zeros((1, LANES + 2), np.float32)
+    x[0, place] = 0.375
+    out = np.empty((1, 1), np.float32)
+    for number in range(-128, 128):
+        weight[0, place] = number
+        compute_one_product(weight, x, out)
+        assert out[0, 0] == 0.375 * number
 
 
 def test_a_product_is_rounded_once_with_its_sum() -> None:

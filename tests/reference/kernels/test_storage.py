@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -42,19 +44,41 @@ def test_every_bit_is_that_of_the_spec(
     engines: list[Engine] = [NumpyEngine(), NumbaEngine()]
     for engine, cache in zip(engines, caches, strict=True):
         engine.store(cache, 1, start, keys, values)
-    assert np.array_equal(caches[0].keys, caches[1].keys)
-    assert np.array_equal(caches[0].values, caches[1].values)
+    for name in ("keys", "values", "key_scales", "value_scales"):
+        assert np.array_equal(*(getattr(cache, name) for cache in caches))
     assert caches[1].keys[1].any()
+
+
+def test_integers_are_rounded_to_nearest_with_ties_to_even() -> None:
+    cache = make_cache(CacheStorage.INT8, 1)
+    heads, _, head_dim = cache.keys.shape[2:]
+    keys = np.zeros((1, 1, heads, head_dim), np.float32)
+    keys[..., :4] = 254, 1, 3, -5  # halves of the scale, which is 2
+    values = -np.full_like(keys, np.finfo(np.float32).smallest_subnormal)
+    NumbaEngine().store(cache, 0, 2, keys, values)
+    assert cache.keys[0, 0, :, 2, :4].tolist() == [[127, 0, 2, -2]] * heads
+    assert (cache.key_scales[0, 0, :, 2] == 2).all()
+    assert not cache.values.any()
+    assert (cache.value_scales[0, 0, :, 2] == np.finfo(np.float32).tiny).all()
 
 
 @pytest.mark.parametrize("which", [0, 1])
 @pytest.mark.parametrize(
-    "number", [np.nan, np.inf, -3.4e38, np.uint32(0x7FFFFFFF).view(np.float32)]
+    ("storage", "number"),
+    [
+        *product(
+            (CacheStorage.BFLOAT16, CacheStorage.INT8),
+            (np.nan, np.inf, np.uint32(0x7FFFFFFF).view(np.float32)),
+        ),
+        (CacheStorage.BFLOAT16, -3.4e38),
+        (CacheStorage.INT8, -np.finfo(np.float32).max),
+    ],
 )
-def test_what_does_not_fit_is_refused(which: int, number: float) -> None:
-    cache = make_cache(CacheStorage.BFLOAT16, 2)
+def test_what_does_not_fit_is_refused(storage: CacheStorage, number: float, which: int) -> None:
+    cache = make_cache(storage, 2)
     heads, _, head_dim = cache.keys.shape[2:]
     given = np.ones((2, 2, 1, heads, head_dim), np.float32)
     given[which, 1, 0, -1, -1] = number
-    with pytest.raises(ArgumentError, match=r"^key or value = .*: must be finite as bfloat16$"):
+    text = f"^key or value = .*: must be finite as {storage.value}"
+    with pytest.raises(ArgumentError, match=text):
         NumbaEngine().store(cache, 0, 0, *given)

@@ -223,6 +223,7 @@ def test_controls_decide_as_in_float() -> None:
             "semantics = 'published': must be paper",
         ),
         ({"cache_storage": CacheStorage.BFLOAT16}, "kv_cache = 'bfloat16': must be exact"),
+        ({"cache_storage": CacheStorage.INT8}, "kv_cache = 'int8': must be exact"),
         ({"num_lanes": 6}, "num_lanes = 6: must be a power of two"),
     ],
 )
