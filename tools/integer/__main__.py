@@ -1,6 +1,6 @@
 """Write docs/integer_quality.md and .json: integer decoders against float on the shipped model.
 
-python -m tools.integer             # measure, about four minutes
+python -m tools.integer             # measure, about five minutes
 python -m tools.integer --rewrite   # the page from the numbers as they stand
 """
 
@@ -13,8 +13,9 @@ from pathlib import Path
 
 from fastcar.analysis.report import describe_model
 from fastcar.reference.video.model import VideoModel, load_video_model
+from tools.integer.caches import measure_caches
 from tools.integer.measures import IntegerSettings, Json, measure_model
-from tools.integer.page import PAGE, format_forced
+from tools.integer.page import PAGE, format_caches, format_forced
 from tools.integer.whole import measure_whole
 from tools.page_command import PageCommand, make_parser, write_numbers
 
@@ -26,7 +27,14 @@ def make_report(model: VideoModel, settings: IntegerSettings) -> Json:
     described = {"model": describe_model(model), "settings": asdict(settings)}
     measured = measure_model(model, settings)
     thresholds = {name: gate["thresholds"] for name, gate in measured["gates"].items()}
-    return described | measured | {"whole": measure_whole(model, settings, thresholds)}
+    return (
+        described
+        | measured
+        | {
+            "whole": measure_whole(model, settings, thresholds),
+            "caches": measure_caches(model, settings, thresholds),
+        }
+    )
 
 
 def write_report(report: Json, directory: Path) -> list[str]:
@@ -39,6 +47,7 @@ def measure(arguments: argparse.Namespace) -> Json:
     report = make_report(load_video_model(arguments.checkpoint), IntegerSettings())
     print(format_forced(report["gates"]))
     print(format_forced(report["whole"]))
+    print(format_caches(report["caches"]))
     return report
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from fastcar.analysis.report import describe_model
 from fastcar.reference.video.model import load_video_model
@@ -19,10 +20,18 @@ from tools.integer.measures import (
     measure_errors,
     run_forced,
 )
-from tools.integer.page import PAGE, TOP_1_TARGET, WHOLE_TARGETS, find_misses
+from tools.integer.page import (
+    PAGE,
+    TOP_1_TARGET,
+    WHOLE_TARGETS,
+    find_cache_misses,
+    find_misses,
+)
 from tools.page import fill
 from tools.paths import DOCS
 
+TINY_VECTOR_BYTES = 8 * 4, 8 * 2, 8 + 4
+"""Of a key of the tiny model: exact, bfloat16, int8."""
 TINY = IntegerSettings(2, 2, 2, frames=4, ratio=0.3, sampled_every_tokens=2)
 
 
@@ -44,6 +53,7 @@ def test_targets_are_met() -> None:
         for step in entry["steps"].values():
             assert step["largest_ratio"] <= 1
     assert find_misses(report["whole"]) == []
+    assert find_cache_misses(report["caches"]) == []
 
 
 def test_each_missed_target_of_the_whole_decoder_is_named() -> None:
@@ -56,6 +66,16 @@ def test_each_missed_target_of_the_whole_decoder_is_named() -> None:
             else:
                 forced[key] = limit - 1e-6
             assert find_misses(whole | {name: {"forced": forced}}) == [f"{name}: {key}"]
+
+
+@pytest.mark.parametrize(
+    ("key", "number"), [("top_1_agreement", 0.99899), ("nats_integer", 9.0), ("nats_float", 9.0)]
+)
+@pytest.mark.parametrize("storage", ["bfloat16", "int8"])
+def test_a_cache_that_misses_a_target_is_named(storage: str, key: str, number: float) -> None:
+    caches = load_report()["caches"]
+    caches[storage]["gates"]["dense"]["forced"][key] = number
+    assert find_cache_misses(caches) == [storage]
 
 
 def test_measures_of_a_tiny_model(tmp_path: Path) -> None:
@@ -71,6 +91,14 @@ def test_measures_of_a_tiny_model(tmp_path: Path) -> None:
     assert whole["dense"]["forced"]["top_1_agreement"] > 0.8
     assert 0.1 < whole["input"]["forced"]["ratio_integer"] < 0.6
     assert whole["tas"]["free"]["same_tokens"] > 0.2
+    caches = report["caches"]
+    sizes = [caches[name]["bytes_per_token"] for name in ("exact", "bfloat16", "int8")]
+    num_vectors = 2 * model.config.num_hidden_layers * model.config.num_key_value_heads
+    assert sizes == [num_vectors * bytes_ for bytes_ in TINY_VECTOR_BYTES]
+    for name in ("bfloat16", "int8"):
+        forced = caches[name]["gates"]["dense"]["forced"]
+        assert forced["nats_float"] == report["gates"]["dense"]["forced"]["nats_float"]
+        assert 0 < abs(forced["nats_integer"] - forced["nats_float"]) < 0.01
     write_report(report, tmp_path)
     assert json.loads((tmp_path / REPORT_NAME).read_text()) == report
     page = (tmp_path / PAGE.name).read_text()
