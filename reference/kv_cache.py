@@ -29,7 +29,7 @@ class CacheStorage(Enum):
     """Integers with one scale for each vector [d]: a quarter of the bytes, and 4 / d of it."""
 
 
-STORED_DTYPES = {
+STORED_DTYPES: dict[CacheStorage, np.dtype[Any]] = {
     CacheStorage.BFLOAT16: np.dtype(np.uint16),
     CacheStorage.INT8: np.dtype(np.int8),
 }
@@ -82,7 +82,7 @@ class KVCache:
             config.head_dim,
         )
         self.storage = storage
-        stored = STORED_DTYPES.get(storage, dtype)
+        stored: np.dtype[Any] = STORED_DTYPES.get(storage, dtype)
         self.keys: NDArray[Any] = np.zeros(shape, stored)
         self.values: NDArray[Any] = np.zeros(shape, stored)
         num_scales = capacity_tokens if storage is CacheStorage.INT8 else 0

@@ -155,8 +155,8 @@ KERNEL_MUTANTS = (
     _bug(
         "storage",
         "infinite keys are kept as int8",
-        "return np.isfinite(scales[:, :, start:stop] * _MAX_INT8).all()",
-        "return True",
+        "are_finite: bool = np.isfinite(scales[:, :, start:stop] * _MAX_INT8).all()",
+        "are_finite: bool = True",
     ),
     _bug(
         "storage",

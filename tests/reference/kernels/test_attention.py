@@ -114,8 +114,9 @@ def test_context_is_that_of_the_spec_within_the_bound(case: Case, parallel: bool
     arrays = (case.query, keys, values, case.get_visible())
     expected, _ = compute_attention(*arrays)
     dropped = 2 * case.cache.num_entries * np.exp(SMALLEST) * np.abs(values).max()
-    *exact, roundings = case.get_exact()
-    bound = 2 * compute_attention_bound(case.query, *exact, arrays[-1], roundings) + dropped
+    exact_keys, exact_values, roundings = case.get_exact()
+    exact = case.query, exact_keys, exact_values, arrays[-1]
+    bound = 2 * compute_attention_bound(*exact, roundings) + dropped
     assert np.abs(context - expected).max() <= bound
     spec, _ = NumpyEngine().attend(case.query, case.cache, 0, None, case.sparse, True)
     assert np.abs(context - spec).max() <= bound
