@@ -12,7 +12,12 @@ from typing import Any
 import numpy as np
 from numba import prange
 
-from fastcar.reference.kernels.compilation import choose_by_types, compile_twins, device
+from fastcar.reference.kernels.compilation import (
+    bare_device,
+    choose_by_types,
+    compile_twins,
+    device,
+)
 from fastcar.reference.kernels.lanes import get_bits, make_float
 from fastcar.reference.kernels.rms_norm import normalize
 from fastcar.reference.kernels.tiles import RAISED, make_tile
@@ -33,7 +38,7 @@ STREAMED_ITEM_BYTES = 2
 _tile_1x1, _tile_1x2 = make_tile(1, 1), make_tile(1, 2)
 _tile_4x1, _tile_4x2, _tile_4x3, _tile_4x4 = (make_tile(4, rows) for rows in (1, 2, 3, 4))
 
-_MAX_INT8 = np.float32(127)
+MAX_INT8 = np.float32(127)
 _MIN_SCALE = np.finfo(np.float32).tiny
 _INFINITY_BITS = np.int32(0x7F800000)
 _MAGNITUDE_BITS = np.int32(0x7FFFFFFF)
@@ -108,21 +113,25 @@ def scale_sums(
 @device
 def quantize(x: Array, values: Array, x_sums: Array, scales: Array) -> None:
     """Rows of x to int8 values, their sums and one scale per row; NaN where not finite."""
-    rows, width = x.shape
-    for row in range(rows):
-        peak_bits = np.int32(0)
-        for place in range(width):
-            peak_bits = max(peak_bits, np.int32(get_bits(x[row, place]) & _MAGNITUDE_BITS))
-        is_finite = peak_bits < _INFINITY_BITS
-        scale = max(make_float(peak_bits) / _MAX_INT8, _MIN_SCALE)
-        scales[row] = scale if is_finite else np.float32(np.nan)
-        total = np.int32(0)
-        for place in range(width):
-            quotient = x[row, place] / scale if is_finite else np.float32(0)
-            value = np.int32((quotient + _ROUNDER) - _ROUNDER)
-            values[row, place] = value
-            total = np.int32(total + value)
-        x_sums[row] = total
+    for row in range(len(x)):
+        x_sums[row], scales[row] = quantize_row(x[row], values[row])
+
+
+@bare_device
+def quantize_row(x: Array, values: Array) -> tuple[int, float]:
+    """One row [in] to int8 values; their sum and their scale, NaN where not finite."""
+    peak_bits = np.int32(0)
+    for place in range(len(x)):
+        peak_bits = max(peak_bits, np.int32(get_bits(x[place]) & _MAGNITUDE_BITS))
+    is_finite = peak_bits < _INFINITY_BITS
+    scale = max(make_float(peak_bits) / MAX_INT8, _MIN_SCALE)
+    total = np.int32(0)
+    for place in range(len(x)):
+        quotient = x[place] / scale if is_finite else np.float32(0)
+        value = np.int32((quotient + _ROUNDER) - _ROUNDER)
+        values[place] = value
+        total = np.int32(total + value)
+    return total, scale if is_finite else np.float32(np.nan)
 
 
 def prepare(matrix: Matrix, x: Array) -> Operand:

@@ -169,10 +169,28 @@ def _emit_integer_lanes(
                         )
                         builder.store(summed, total)
         start = stop
-    return 4 * LANES, {
+    stop = builder.and_(width, INDEX(-LANES))
+    with emit_loop(builder, start, stop, LANES) as (place, _):
+        loaded = [_load_filled(builder, address, place) for address in rows]
+        for output, address in enumerate(weights):
+            vector = _load_filled(builder, address, place)
+            vector = builder.xor(vector, spread(_SIGN_BIT, 4 * LANES))
+            for row, activations in enumerate(loaded):
+                total = totals[row, output, 0]
+                builder.store(
+                    multiply_add_bytes(builder, vector, activations, builder.load(total)), total
+                )
+    return LANES, {
         pair: reduce(builder.add, [builder.load(totals[(*pair, chain)]) for chain in range(chains)])
         for pair in pairs
     }
+
+
+def _load_filled(builder: Builder, address: Value, place: Value) -> Value:
+    """A quarter of a vector of bytes, zeros behind it."""
+    quarter = load_lanes(builder, address, place, LANES)
+    zeros = spread(ir.Constant(INT8, 0), LANES)
+    return pick_lanes(builder, quarter, zeros, [min(lane, LANES) for lane in range(4 * LANES)])
 
 
 def _prefetch_next(

@@ -52,9 +52,18 @@ def compute_logits(
 
 
 @inlined_device
+def multiply_block(scales: Array, start: int, count: int, logits: Array, head: int) -> None:
+    """Multiply a block by the scales of its entries, if the cache has any."""
+    if len(scales):
+        for place in range(count):
+            logits[head, LEAD + place] *= scales[start + place]
+
+
+@inlined_device
 def attend_block(
     plan: Plan,
     own: Own,
+    layer: int,
     row: int,
     head: int,
     num_heads: int,
@@ -72,6 +81,9 @@ def attend_block(
     scale = np.float32(np.sqrt(sizes.head_dim))
     for index in range(head, head + num_heads):
         compute_logits(query, index, keys, index // group * stride, start, count, logits)
+        multiply_block(
+            plan.memory.key_scales[layer, row, index // group], start, count, logits, index
+        )
         old_peak = running[0, index]
         peak = max(old_peak, scale_block(logits, index, LEAD, scale, count))
         if start <= tap_entry < start + count:
@@ -82,6 +94,9 @@ def attend_block(
         running[1, index] = running[1, index] * rescale + total
         for place in range(sizes.head_dim):
             context[index, place] *= rescale
+        multiply_block(
+            plan.memory.value_scales[layer, row, index // group], start, count, logits, index
+        )
     if num_heads == GROUP:
         _add_four(values, start, stride, group, count, logits, LEAD, head, context)
     else:
@@ -122,6 +137,7 @@ def attend_heads(
             attend_block(
                 plan,
                 own,
+                layer,
                 row,
                 head,
                 num_heads,

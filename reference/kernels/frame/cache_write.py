@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastcar.reference.kernels.compilation import choose_by_types, inlined_device
+from fastcar.reference.kernels.products import MAX_INT8, quantize_row
 from fastcar.reference.kernels.storage import NOT_FINITE, round_number
 
 Array = Any
@@ -23,7 +24,7 @@ def rotate_head(x: Array, first: int, head_dim: int, cosines: Array, sines: Arra
         x[first + place + half] = high * cosine + low * sine
 
 
-def write_entry(stored: Array, entry: int, x: Array, first: int) -> bool:
+def write_entry(stored: Array, scales: Array, entry: int, x: Array, first: int) -> bool:
     """Kernels call it: keep x[first:first + d] in an entry of stored [capacity, d].
 
     Returns:
@@ -33,13 +34,13 @@ def write_entry(stored: Array, entry: int, x: Array, first: int) -> bool:
 
 
 @choose_by_types(write_entry)
-def _choose_write(stored: Array, entry: int, x: Array, first: int) -> Any:
-    def write_exact(stored: Array, entry: int, x: Array, first: int) -> bool:
+def _choose_write(stored: Array, scales: Array, entry: int, x: Array, first: int) -> Any:
+    def write_exact(stored: Array, scales: Array, entry: int, x: Array, first: int) -> bool:
         for place in range(stored.shape[1]):
             stored[entry, place] = x[first + place]
         return True
 
-    def write_rounded(stored: Array, entry: int, x: Array, first: int) -> bool:
+    def write_rounded(stored: Array, scales: Array, entry: int, x: Array, first: int) -> bool:
         is_finite = True
         for place in range(stored.shape[1]):
             rounded = round_number(x[first + place])
@@ -47,4 +48,8 @@ def _choose_write(stored: Array, entry: int, x: Array, first: int) -> Any:
             stored[entry, place] = np.uint16(rounded)
         return is_finite
 
-    return write_exact if stored.dtype.bitwidth == 32 else write_rounded
+    def write_int8(stored: Array, scales: Array, entry: int, x: Array, first: int) -> bool:
+        scales[entry] = quantize_row(x[first : first + stored.shape[1]], stored[entry])[1]
+        return np.isfinite(scales[entry] * MAX_INT8)
+
+    return {32: write_exact, 16: write_rounded, 8: write_int8}[stored.dtype.bitwidth]

@@ -55,34 +55,39 @@ def is_scored(plan: Plan, layer: int, token: int) -> bool:
     return plan.rule.takes_score and is_gated(plan, layer) and is_frame_warm(plan, token)
 
 
-def read_key(keys: Array, layer: int, row: int, head: int, entry: int, place: int) -> float:
-    """Kernels call it: a number of a key as float32."""
+def read_key(keys: Array, scales: Array, entry: int, place: int) -> float:
+    """Kernels call it: a number of a key [capacity, d] as float32."""
     raise NotImplementedError
 
 
 @choose_by_types(read_key)
-def _choose_read(keys: Array, layer: int, row: int, head: int, entry: int, place: int) -> Any:
-    def read_exact(keys: Array, layer: int, row: int, head: int, entry: int, place: int) -> float:
-        return keys[layer, row, head, entry, place]
+def _choose_read(keys: Array, scales: Array, entry: int, place: int) -> Any:
+    def read_exact(keys: Array, scales: Array, entry: int, place: int) -> float:
+        return keys[entry, place]
 
-    def read_bits(keys: Array, layer: int, row: int, head: int, entry: int, place: int) -> float:
-        return make_float(np.int32(np.uint32(keys[layer, row, head, entry, place]) << 16))
+    def read_bits(keys: Array, scales: Array, entry: int, place: int) -> float:
+        return make_float(np.int32(np.uint32(keys[entry, place]) << 16))
 
-    return read_exact if keys.dtype.bitwidth == 32 else read_bits
+    def read_int8(keys: Array, scales: Array, entry: int, place: int) -> float:
+        return np.float32(keys[entry, place]) * scales[entry]
+
+    return {32: read_exact, 16: read_bits, 8: read_int8}[keys.dtype.bitwidth]
 
 
 @inlined_device
 def multiply_aligned(plan: Plan, query: Array, layer: int, token: int) -> None:
     """Scores of heads by a product with the aligned key, as `compute_score_heads`."""
-    sizes, keys = plan.sizes, plan.memory.keys
+    sizes, memory = plan.sizes, plan.memory
     entry = sizes.prompt_tokens + token - sizes.tokens_per_frame
     group, width = sizes.heads // sizes.key_heads, sizes.head_dim
     scale = np.float32(np.sqrt(width))
     for row in range(sizes.rows):
         for head in range(sizes.heads):
+            keys = memory.keys[layer, row, head // group]
+            scales = memory.key_scales[layer, row, head // group]
             total = np.float32(-0.0)
             for place in range(width):
-                key = read_key(keys, layer, row, head // group, entry, place)
+                key = read_key(keys, scales, entry, place)
                 total += query[row, head * width + place] * key
             plan.shared.tapped[row, head] = total / scale
 

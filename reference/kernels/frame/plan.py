@@ -91,6 +91,8 @@ class Memory(NamedTuple):
     Attributes:
         keys: [L, B, H_kv, capacity, d] as stored.
         values: likewise.
+        key_scales: [L, B, H_kv, capacity] of int8 keys; else without entries.
+        value_scales: likewise.
         padding: [B] int64.
         sinks: oldest entries that stay visible.
         window: newest ones; the capacity without a window.
@@ -98,6 +100,8 @@ class Memory(NamedTuple):
 
     keys: Array
     values: Array
+    key_scales: Array
+    value_scales: Array
     padding: Array
     sinks: int
     window: int

@@ -83,7 +83,8 @@ def make_plan(loop: TokenLoop, slice_tokens: int) -> Plan:
     decoder, result = loop.decoder, loop.result
     sizes = make_sizes(loop)
     record = result.record
-    keys, values = decoder.kv_cache.keys, decoder.kv_cache.values
+    cache = decoder.kv_cache
+    keys, values = cache.keys, cache.values
     window, sinks = keys.shape[3], 0
     if decoder.sparse is not None:
         window, sinks = decoder.sparse.window_tokens, decoder.sparse.sink_tokens
@@ -91,7 +92,9 @@ def make_plan(loop: TokenLoop, slice_tokens: int) -> Plan:
     return Plan(
         sizes,
         make_model(decoder),
-        Memory(keys, values, decoder.kv_cache.padding_tokens, sinks, window),
+        Memory(
+            keys, values, cache.key_scales, cache.value_scales, cache.padding_tokens, sinks, window
+        ),
         make_rule(decoder, slice_tokens),
         Draws(
             loop.num_codes,

@@ -72,8 +72,10 @@ def place_token(plan: Plan, own: Own, layer: int, entry: int) -> None:
         cosines, sines = model.cosines[position], model.sines[position]
         rotate_head(shared.key[row], head * width, width, cosines, sines)
         keys, values = memory.keys[layer, row, head], memory.values[layer, row, head]
-        is_finite = write_entry(keys, entry, shared.key[row], head * width)
-        is_finite &= write_entry(values, entry, shared.value[row], head * width)
+        key_scales = memory.key_scales[layer, row, head]
+        value_scales = memory.value_scales[layer, row, head]
+        is_finite = write_entry(keys, key_scales, entry, shared.key[row], head * width)
+        is_finite &= write_entry(values, value_scales, entry, shared.value[row], head * width)
         if not is_finite:
             shared.status[0] = BAD_ENTRY
     for task in range(own.index, sizes.rows * sizes.heads, own.threads):
