@@ -8,8 +8,6 @@ from enum import Enum
 
 from fastcar.cosim.backends.backend import Backend, RunSettings
 from fastcar.cosim.backends.memory_model import ChannelSettings
-from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
-from fastcar.cosim.backends.verilator_backend import VerilatorBackend
 from fastcar.cosim.calibrated_model import GATES
 from fastcar.reference.arguments import check_fields
 from fastcar.reference.budget import compute_budget_ratio, count_gate_multiplications
@@ -24,7 +22,7 @@ from fastcar.rtl.config import MIN_LANES, AcceleratorConfig
 
 
 def _make_native(config: AcceleratorConfig) -> Backend:
-    """Imported where it is used: the environment may forbid Numba to compile.
+    """Imported where it is used, as all are: the environment may forbid Numba to compile.
 
     Raises:
         ArgumentError: it does.
@@ -34,10 +32,22 @@ def _make_native(config: AcceleratorConfig) -> Backend:
     return NativeBackend(config)
 
 
+def _make_pyrtl(config: AcceleratorConfig) -> Backend:
+    from fastcar.cosim.backends.pyrtl_backend import PyrtlBackend
+
+    return PyrtlBackend(config)
+
+
+def _make_verilator(config: AcceleratorConfig) -> Backend:
+    from fastcar.cosim.backends.verilator_backend import VerilatorBackend
+
+    return VerilatorBackend(config)
+
+
 BACKENDS: dict[str, Callable[[AcceleratorConfig], Backend]] = {
     "native": _make_native,
-    "pyrtl": PyrtlBackend,
-    "verilator": VerilatorBackend,
+    "pyrtl": _make_pyrtl,
+    "verilator": _make_verilator,
 }
 DEFAULT_TOKENS = 64
 """A frame of the shipped model; fewer in smaller frames, and where a row ends earlier."""

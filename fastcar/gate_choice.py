@@ -14,7 +14,7 @@ from functools import partial
 import numpy as np
 
 from fastcar.decoding import decode_videos
-from fastcar.proofs.certificate import CERTIFICATES, make_certificate
+from fastcar.proofs.certificate_names import CERTIFICATES
 from fastcar.reference.calibration import (
     RatioCurve,
     calibrate_per_layer,
@@ -96,6 +96,8 @@ def choose_gate(
     """
     num_layers, ceiling = model.config.num_hidden_layers, request.get_ceiling(model)
     if request.max_error is not None:
+        from fastcar.proofs.certificate import make_certificate  # and all that it is proved with
+
         max_errors = spread_thresholds("max_error", request.max_error, num_layers)
         certificate = make_certificate(request.certificate or CERTIFICATES[0], model.weights)
         return GateChoice(CertifiedGate(certificate, max_errors), "certified", max_errors, ceiling)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from skimage.metrics import structural_similarity
 
 from fastcar.frame_size import SSIM_WINDOW_PIXELS, check_frame_size
 from fastcar.reference.errors import ArgumentError
@@ -69,6 +68,9 @@ def compute_ssim(frames: Pixels, truth: Pixels) -> Values:
     _check_shapes(frames, truth)
     height, width = frames.shape[-2:]
     check_frame_size(height, width)
+    # brings SciPy, which takes longer to import than all the rest of a short run
+    from skimage.metrics import structural_similarity
+
     pairs = zip(frames.reshape(-1, height, width), truth.reshape(-1, height, width), strict=True)
     values = [
         structural_similarity(  # type: ignore[no-untyped-call]

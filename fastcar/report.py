@@ -11,7 +11,7 @@ import numpy as np
 from fastcar import statistics
 from fastcar.generation import Generation, Pixels
 from fastcar.metrics import Values, cap_psnr, compute_psnr, compute_ssim
-from fastcar.proofs.certificate import CERTIFICATES
+from fastcar.proofs.certificate_names import CERTIFICATES
 from fastcar.provenance import describe_provenance
 from fastcar.reference.certified_gate import CertifiedGate
 from fastcar.reference.files.json_file import to_json_number

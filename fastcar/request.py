@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fastcar.proofs.certificate import CERTIFICATES
+from fastcar.proofs.certificate_names import CERTIFICATES
 from fastcar.reference.arguments import check_fields
 from fastcar.reference.arrays import TokenIds
 from fastcar.reference.budget import compute_budget_ratio, count_gate_multiplications
@@ -55,8 +55,8 @@ class GenerationRequest:
         tau: thresholds, one or one per layer, None = the layer never replays.
         max_error: guaranteed error of a replayed MLP output (Euclidean norm), one or one per layer,
             None = the layer never replays; with the input gate, in place of `tau`.
-        certificate: of `fastcar.proofs.certificate.CERTIFICATES`, what guarantees `max_error`;
-            None = distance.
+        certificate: of `fastcar.proofs.certificate_names.CERTIFICATES`, what guarantees
+            `max_error`; None = distance.
         target_ratio: replayed share of all fed tokens and layers that `tau` is calibrated to.
         budget: share of the dense MLP multiplications, the gate's own included, in place of
             `target_ratio` (D-41).

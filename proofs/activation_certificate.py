@@ -29,6 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.proofs.certificate_names import ACTIVATION
 from fastcar.proofs.spectral_norm import SMALLEST, compute_gamma, compute_root_above
 from fastcar.reference.arrays import BoolArray, Float, FloatArray
 from fastcar.reference.errors import ArgumentError
@@ -150,7 +151,7 @@ class ActivationCertificate:
         rank: k, directions of the down projection that are followed exactly; at least 0.
     """
 
-    name = "activation"
+    name = ACTIVATION
 
     def __init__(self, weights: ModelWeights, rank: int = DEFAULT_RANK) -> None:
         if rank < 0:

@@ -23,6 +23,7 @@ import numpy as np
 from fastcar.proofs import activation_certificate, distance_bound, distance_certificate
 from fastcar.proofs.aligned_token import draw_replay, get_chain
 from fastcar.proofs.arithmetic import Array, compute_norm, is_ball_array, to_balls, to_floats
+from fastcar.proofs.certificate_names import CERTIFICATES
 from fastcar.proofs.decoded_run import DecodedPair
 from fastcar.proofs.statement import UNIT_ROUNDOFF, Sides, Statement, make_finite_hypothesis
 from fastcar.reference.arrays import FloatArray
@@ -30,12 +31,6 @@ from fastcar.reference.certified_gate import Certificate
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.swiglu import compute_activations, compute_swiglu
 from fastcar.reference.weights import LayerWeights, ModelWeights
-
-CERTIFICATES = (
-    distance_certificate.DistanceCertificate.name,
-    activation_certificate.ActivationCertificate.name,
-)
-"""Names of the certificates, the cheapest first (D-19)."""
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fastcar.proofs.certificate_names import DISTANCE
 from fastcar.proofs.distance_bound import (
     DEGREE,
     DistanceState,
@@ -31,7 +32,7 @@ class DistanceCertificate:
         weights: of the model that is decoded.
     """
 
-    name = "distance"
+    name = DISTANCE
 
     def __init__(self, weights: ModelWeights) -> None:
         self._constants = [make_constants(layer) for layer in weights.layers]

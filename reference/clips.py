@@ -1,8 +1,12 @@
-"""Rows of tokens fed to the decoders of their model: to calibrate and to measure."""
+"""Rows of tokens fed to the decoders of their model: to calibrate and to measure.
+
+Integer arithmetic computes tables when it is imported; decoding in float does without.
+"""
 
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from fastcar.reference.arrays import TokenIds
 from fastcar.reference.calibration import Calibration, calibrate_uniform
@@ -10,15 +14,15 @@ from fastcar.reference.clip_model import ClipModel, TokenRows
 from fastcar.reference.gate_factory import calibrate_thresholds
 from fastcar.reference.gates import ThresholdGate
 from fastcar.reference.generate import DecodeOptions, generate
-from fastcar.reference.integer.model import IntegerModel
-from fastcar.reference.integer.quantization import quantize_checkpoint
-from fastcar.reference.integer.whole.model import WholeModel
-from fastcar.reference.integer.whole.quantization import quantize_whole_checkpoint
 from fastcar.reference.progress import Progress, StageProgress
 from fastcar.reference.records import DecodeResult, ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.sparse_attention import SparseAttention
+
+if TYPE_CHECKING:
+    from fastcar.reference.integer.model import IntegerModel
+    from fastcar.reference.integer.whole.model import WholeModel
 
 
 def decode_rows(
@@ -70,6 +74,8 @@ def quantize_clip_model(
     Raises:
         ArgumentError: more rows than there are.
     """
+    from fastcar.reference.integer.quantization import quantize_checkpoint
+
     prompt_ids, token_ids = _take_calibration(model, num_clips, num_frames)
     tell = None if progress is None else partial(progress, "quantize")
     return quantize_checkpoint(model.config, model.weights, prompt_ids, token_ids, progress=tell)
@@ -82,6 +88,8 @@ def quantize_whole_clip_model(
     progress: StageProgress | None = None,
 ) -> WholeModel:
     """Integer constants of the whole decoder; arguments and errors as above."""
+    from fastcar.reference.integer.whole.quantization import quantize_whole_checkpoint
+
     prompt_ids, token_ids = _take_calibration(model, num_clips, num_frames)
     tell = None if progress is None else partial(progress, "quantize")
     return quantize_whole_checkpoint(

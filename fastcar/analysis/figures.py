@@ -1,16 +1,17 @@
 """Figures without a display, all in one style.
 
 The figures are made without `pyplot`, which keeps global state and may pick a window system.
+Matplotlib is imported when the first is drawn: a report without figures does without.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 PANEL_INCHES = (5.2, 4.0)
 DOTS_PER_INCH = 110
@@ -39,6 +40,9 @@ NATS_LABEL = "nats per token"
 
 def make_panels(columns: int, rows: int = 1) -> tuple[Figure, list[Axes]]:
     """A figure with panels side by side, row by row."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     width, height = PANEL_INCHES
     size = width * columns, height * rows
     figure = Figure(figsize=size, dpi=DOTS_PER_INCH, layout="constrained")
@@ -66,6 +70,8 @@ def add_legend(figure: Figure, panel: Axes, columns: int = 4) -> None:
 
 def use_whole_numbers(panel: Axes) -> None:
     """No tick between two frames."""
+    from matplotlib.ticker import MaxNLocator
+
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 

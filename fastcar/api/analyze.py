@@ -8,6 +8,7 @@ from fastcar.analysis.report import analyze as run_analysis
 from fastcar.analysis.report import write_report
 from fastcar.analysis.settings import AnalysisSettings, choose_settings
 from fastcar.api.types import PathLike, Report, load_clips
+from fastcar.extras import check_installed
 from fastcar.folder_output import check_writable_directory, write_directory_atomically
 from fastcar.reference.arguments import check_argument
 from fastcar.reference.progress import StageProgress
@@ -77,8 +78,11 @@ def analyze(
     is_forced = check_argument("force", force, bool)
     directory = check_argument("out", out, PathLike | None)
     if directory is not None:
+        check_installed("matplotlib")  # the figures come last
         check_writable_directory(directory, is_forced)
     model = load_clips(checkpoint, tokens, tokens_per_frame)
+    if model.has_pixels:
+        check_installed("skimage")
     chosen = choose_settings(model, clips, seed, quick, settings)
     if directory is None:
         return run_analysis(model, chosen, processes, progress)

@@ -17,6 +17,7 @@ from fastcar.cli.options import (
     tokens_options,
 )
 from fastcar.ending import end_at_once_inside
+from fastcar.extras import check_installed
 from fastcar.folder_output import check_writable_directory, write_directory_atomically
 from fastcar.reference.token_model import load_clip_model
 from fastcar.workers import check_processes, get_process_count
@@ -69,8 +70,8 @@ def analyze(
       fastcar analyze --clips 32 --out out/findings
       fastcar analyze --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --out out/mine
     """  # noqa: D301 - click reads \b as "keep these lines"
-    # what measures and draws takes a second to import: --help does without, a run starts with it
     with end_at_once_inside():
+        check_installed("matplotlib", "skimage")  # imported where figures and frames are there
         from fastcar.analysis.report import analyze as run_analysis
         from fastcar.analysis.report import write_report
         from fastcar.analysis.training import describe_untrained

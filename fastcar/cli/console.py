@@ -6,12 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from fastcar.reference.progress import StageProgress
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 LINE_SECONDS = 10.0
 """Where stderr is no terminal, a line says so often how far the work has come."""
@@ -38,6 +40,8 @@ def show_progress(unit: str = "tokens", is_one_bar: bool = False) -> Iterator[St
     Yields:
         To be told of progress; a total of 0 is a stage whose length nobody knows.
     """
+    from rich.console import Console
+
     console = Console(stderr=True)
     shown = _show_bars(console, unit, is_one_bar) if console.is_terminal else _print_lines(unit)
     with shown as update:
@@ -46,6 +50,8 @@ def show_progress(unit: str = "tokens", is_one_bar: bool = False) -> Iterator[St
 
 @contextmanager
 def _show_bars(console: Console, unit: str, is_one_bar: bool) -> Iterator[StageProgress]:
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
     columns = (
         TextColumn("{task.description:>15}"),
         BarColumn(),

@@ -216,9 +216,10 @@ def cosim(
       fastcar cosim --scope decoder --frames 3 --batch 2 --temperature 0.7
       fastcar cosim --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --tau 0.3
     """  # noqa: D301 - click reads \b as "keep these lines"
-    with end_at_once_inside():
-        from fastcar.decoder_pictures import draw_decoder  # Matplotlib: --help does without
-        from fastcar.hardware_pictures import draw_cosim
+    if out is not None:
+        with end_at_once_inside():
+            from fastcar.decoder_pictures import draw_decoder  # Matplotlib: only a file needs it
+            from fastcar.hardware_pictures import draw_cosim
 
     is_renamed = tokens is not None and is_number_of_tokens(tokens)
     if is_renamed:

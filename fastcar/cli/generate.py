@@ -25,10 +25,11 @@ from fastcar.cli.options import (
 )
 from fastcar.cli.path_type import PATH
 from fastcar.ending import end_at_once_inside
+from fastcar.extras import check_installed
 from fastcar.folder_output import check_writable_directory, write_directory_atomically
 from fastcar.gate_choice import DEFAULT_CALIBRATION_CLIPS, DEFAULT_CLOSED_LOOP_RUNS
 from fastcar.generation import run_generation
-from fastcar.proofs.certificate import CERTIFICATES
+from fastcar.proofs.certificate_names import CERTIFICATES
 from fastcar.reference.gate_factory import GATE_NAMES
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.replay import Semantics
@@ -165,9 +166,9 @@ def generate(**options: Any) -> None:
       fastcar generate --prompt "3 right-down" --out out/three
       fastcar generate --continue held_out:0-3 --tau 0.2 --out out/clips
     """  # noqa: D301 - click reads \b as "keep these lines"
-    # what measures and draws takes a second to import: --help does without, a run starts with it
+    # what draws takes long to import: --help does without, a run starts with it
     with end_at_once_inside():
-        from fastcar.cli.tables import print_report
+        check_installed("skimage")  # imported where frames are compared
         from fastcar.gallery import write_results
         from fastcar.report import build_report
 
@@ -186,6 +187,8 @@ def generate(**options: Any) -> None:
     if is_json:
         click.echo(json.dumps(report, allow_nan=False))
     else:
+        from fastcar.cli.tables import print_report
+
         print_report(report, directory)
 
 

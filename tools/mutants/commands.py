@@ -14,6 +14,20 @@ def _bug(path: str, name: str, old: str, new: str, test: str = "") -> Mutant:
 
 COMMAND_MUTANTS = (
     _bug(
+        "fastcar/metrics",
+        "whoever compares no frames waits for SciPy",
+        "\nfrom fastcar.frame_size import",
+        "\nfrom skimage.metrics import structural_similarity\n\nfrom fastcar.frame_size import",
+        "fastcar/imports",
+    ),
+    _bug(
+        "fastcar/cli/generate",
+        "that what compares frames is missing is said after the run",
+        '        check_installed("skimage")',
+        "        check_installed()",
+        "fastcar/imports",
+    ),
+    _bug(
         "fastcar/ownership",
         "a file of ours that the user changed is taken for ours",
         "return is_same_size and record == _describe(path)",
