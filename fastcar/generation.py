@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.decode_plan import list_decodes, list_request_kernels
 from fastcar.decoding import decode_videos
 from fastcar.frame_size import check_frame_size
 from fastcar.gate_choice import GateChoice, choose_gate
 from fastcar.reference.arguments import check_argument
+from fastcar.reference.engine_choice import NUMBA, EngineChoice
+from fastcar.reference.engine_factory import select_engine
+from fastcar.reference.kernel_marks import leave_mark
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.records import DecodeResult
 from fastcar.reference.video.model import VideoModel
@@ -33,6 +37,7 @@ class Generation:
         replay: first run with the gate.
         dense_seconds: decode time by part of every dense run.
         replay_seconds: likewise with replay.
+        engine: what computed, and why (D-51).
     """
 
     request: GenerationRequest
@@ -44,6 +49,7 @@ class Generation:
     replay: DecodeResult
     dense_seconds: tuple[dict[str, float], ...]
     replay_seconds: tuple[dict[str, float], ...]
+    engine: EngineChoice
 
     @property
     def dense_pixels(self) -> Pixels:
@@ -85,13 +91,19 @@ def run_generation(
     check_frame_size(model.geometry.canvas_pixels, model.geometry.canvas_pixels)
     frames = request.get_frames(model)
     sources = get_sources(request, model)
-    choice = choose_gate(request, model, progress, sources)
+    decodes = list_decodes(request, model, sources)
+    kernels = list_request_kernels(request, model, decodes)
+    _, engine = select_engine(request.engine, model.config, model.weights, decodes, kernels)
+    decided = replace(request, engine=engine.name)
+    choice = choose_gate(decided, model, progress, sources)
     dense: list[DecodeResult] = []
     replay: list[DecodeResult] = []
     for number in range(1, request.repeats + 1):
         for kind, gate, results in (("dense", None, dense), ("replay", choice.gate, replay)):
             stage = f"{kind} {number}/{request.repeats}"
-            results.append(decode_videos(model, request, sources, gate, stage, progress))
+            results.append(decode_videos(model, decided, sources, gate, stage, progress))
+    if engine.name == NUMBA:
+        leave_mark(kernels)
     return Generation(
         request,
         model,
@@ -102,4 +114,5 @@ def run_generation(
         replay[0],
         tuple(result.seconds for result in dense),
         tuple(result.seconds for result in replay),
+        engine,
     )

@@ -49,6 +49,8 @@ def build_report(generation: Generation) -> Report:
         "fastcar_version": version("fastcar"),
         "provenance": describe_provenance(generation.model.directory),
         "request": _describe_request(generation),
+        "engine": generation.engine.name,
+        "engine_reason": generation.engine.reason,
         "model": {
             "directory": str(generation.model.directory),
             "dtype": str(generation.model.weights.dtype),

@@ -12,7 +12,9 @@ from fastcar.reference.arguments import check_fields
 from fastcar.reference.arrays import TokenIds
 from fastcar.reference.budget import compute_budget_ratio, count_gate_multiplications
 from fastcar.reference.calibration import compute_ceiling
-from fastcar.reference.engine_factory import ENGINE_NAMES, make_engine
+from fastcar.reference.engine import NumpyEngine
+from fastcar.reference.engine_choice import AUTO, check_asked
+from fastcar.reference.engine_factory import make_engine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import GATE_NAMES, THRESHOLD_GATES
 from fastcar.reference.gates import Gate, InputGate
@@ -74,7 +76,7 @@ class GenerationRequest:
         semantics: the paper's rule or the published code's.
         aggregation: of the heads' scores.
         fused: attention by online softmax.
-        engine: numpy or numba, what computes; also the calibration.
+        engine: numpy or numba, what computes, also the calibration; auto = what suits (D-51).
         kv_cache: how keys and values are kept.
         repeats: timed runs of each kind, dense and replay in turn; at least 1.
     """
@@ -104,7 +106,7 @@ class GenerationRequest:
     semantics: Semantics = Semantics.PAPER
     aggregation: HeadAggregation = HeadAggregation.MEAN
     fused: bool = False
-    engine: str = ENGINE_NAMES[0]
+    engine: str = AUTO
     kv_cache: CacheStorage = CacheStorage.EXACT
     repeats: int = 2
 
@@ -123,8 +125,7 @@ class GenerationRequest:
                 raise ArgumentError(name, getattr(self, name), f"at most {limit}")
         if self.gate not in GATE_NAMES:
             raise ArgumentError("gate", self.gate, f"one of {', '.join(GATE_NAMES)}")
-        if self.engine not in ENGINE_NAMES:
-            raise ArgumentError("engine", self.engine, f"one of {', '.join(ENGINE_NAMES)}")
+        check_asked(self.engine)
         if self.guidance is not None:
             check_scale(self.guidance)
         make_sparse_attention(self.window, self.sinks)
@@ -195,12 +196,15 @@ class GenerationRequest:
         return compute_ceiling(steps, model.tokens_per_frame, self.warmup_frames)
 
     def make_decode_options(self, tokens_per_frame: int, gate: Gate | None) -> DecodeOptions:
-        """How the decoder runs with a gate, or dense with None."""
+        """How the decoder runs with a gate, or dense with None.
+
+        In NumPy where the engine is still open: `fastcar.generation` decides first.
+        """
         replay = ReplayConfig(
             tokens_per_frame, self.semantics, self.warmup_frames, self.max_chain, self.aggregation
         )
         sparse = make_sparse_attention(self.window, self.sinks)
-        engine = make_engine(self.engine)
+        engine = NumpyEngine() if self.engine == AUTO else make_engine(self.engine)
         return DecodeOptions(replay, gate, sparse, self.fused, self.guidance, engine, self.kv_cache)
 
     def get_frames(self, model: VideoModel) -> int:

@@ -1,12 +1,27 @@
-"""Engines by name."""
+"""Engines by name, and the one that is chosen where the name is left open."""
 
 from __future__ import annotations
 
-from fastcar.reference.engine import Engine, NumpyEngine
-from fastcar.reference.errors import ArgumentError
+from collections.abc import Sequence
+from importlib.util import find_spec
 
-ENGINE_NAMES = ("numpy", "numba")
-"""The spec, which is the default (D-27), and the compiled kernels."""
+from fastcar.reference.config import ModelConfig
+from fastcar.reference.engine import Engine, NumpyEngine
+from fastcar.reference.engine_choice import (
+    AUTO,
+    NUMBA,
+    NUMPY,
+    Decode,
+    EngineChoice,
+    choose_engine,
+    estimate_seconds,
+)
+from fastcar.reference.errors import ArgumentError
+from fastcar.reference.kernel_marks import is_warm
+from fastcar.reference.matrix import DecoderWeights, get_dtype
+
+ENGINE_NAMES = (NUMPY, NUMBA)
+"""The spec and the compiled kernels."""
 
 
 def make_engine(name: str) -> Engine:
@@ -18,3 +33,47 @@ def make_engine(name: str) -> Engine:
     from fastcar.reference.kernels.engine import NumbaEngine
 
     return NumbaEngine()
+
+
+def select_engine(
+    asked: str,
+    config: ModelConfig,
+    weights: DecoderWeights,
+    decodes: Sequence[Decode],
+    kernels: frozenset[str],
+) -> tuple[Engine, EngineChoice]:
+    """The engine that is asked for; of "auto" the one that suits the work (D-51).
+
+    Args:
+        asked: of `fastcar.reference.engine_choice.ENGINE_CHOICES`.
+        config: sizes.
+        weights: of the type of the arithmetic.
+        decodes: all that shall be computed.
+        kernels: names of those that it calls (`fastcar.reference.kernel_list`).
+
+    Raises:
+        ArgumentError: an unknown name, or "numba" where Numba cannot be used.
+    """
+    if asked != AUTO:
+        return make_engine(asked), EngineChoice(asked, "asked for")
+    seconds = estimate_seconds(config, decodes)
+    choice = choose_engine(get_dtype(weights), seconds, is_warm(kernels), find_obstacle())
+    try:
+        return make_engine(choice.name), choice
+    except (ArgumentError, ImportError, OSError) as error:  # what only Numba itself can tell
+        obstacle = " ".join(str(error).split()) or type(error).__name__
+        choice = choose_engine(get_dtype(weights), seconds, False, obstacle)
+        return make_engine(choice.name), choice
+
+
+def find_obstacle() -> str | None:
+    """Why Numba cannot be used, as far as it can be told without importing it; None = it can."""
+    if find_spec("numba") is None:
+        return "numba is not installed"
+    try:
+        from fastcar.reference.kernels.environment import check_environment
+
+        check_environment()
+    except ArgumentError as error:
+        return str(error)
+    return None

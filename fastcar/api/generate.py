@@ -8,7 +8,7 @@ from typing import Any
 from fastcar.api.types import DType, PathLike, Texts, Thresholds, get_dtype, make
 from fastcar.generation import Generation, run_generation
 from fastcar.reference.arguments import check_argument
-from fastcar.reference.engine_factory import ENGINE_NAMES
+from fastcar.reference.engine_choice import AUTO
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.progress import StageProgress
@@ -51,7 +51,7 @@ def generate(
     aggregation: str | HeadAggregation = HeadAggregation.MEAN,
     fused: bool = False,
     dtype: DType | None = None,
-    engine: str = ENGINE_NAMES[0],
+    engine: str = AUTO,
     kv_cache: str | CacheStorage = CacheStorage.EXACT,
     repeats: int = 2,
     progress: StageProgress | None = None,
@@ -96,14 +96,15 @@ def generate(
         fused: attention by online softmax.
         dtype: "float32" or "float64", of the arithmetic, where `model` is a directory; None =
             float32.
-        engine: "numpy", or "numba" for compiled kernels (float32).
+        engine: "numpy", the specification; "numba", compiled kernels (float32), equal but for
+            rounding; "auto" = what suits the work and the machine (D-51).
         kv_cache: keys and values "exact" or rounded to "bfloat16" or "int8" (float32 arithmetic).
         repeats: timed runs of each kind.
         progress: called with stage, tokens done, tokens in all.
 
     Returns:
         Token ids [videos, T * N], pixels [videos, T, H, W] in [0, 1], decisions and scores of both
-        runs, the gate and how it was found, seconds by part.
+        runs, the gate and how it was found, the engine and why, seconds by part.
 
     Raises:
         ArgumentError: an argument of the wrong type or outside its limits, or two that contradict

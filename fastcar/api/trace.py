@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from fastcar.api.types import DType, PathLike, Thresholds, get_dtype, make
 from fastcar.reference.arguments import check_argument
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.engine_factory import ENGINE_NAMES, make_engine
+from fastcar.reference.engine_choice import AUTO, check_asked
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.files.tokens_file import GivenTokens
@@ -20,7 +20,8 @@ from fastcar.reference.prompt_check import read_mask, read_token_ids
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import make_sparse_attention
 from fastcar.reference.temporal_attention_score import HeadAggregation, HeadWeights
-from fastcar.reference.trace import Trace, make_score_gate, run_trace
+from fastcar.reference.trace import Trace, make_score_gate
+from fastcar.tracing import run_given_trace
 
 
 def trace(
@@ -39,7 +40,7 @@ def trace(
     sinks: int | None = None,
     fused: bool = False,
     dtype: DType | None = None,
-    engine: str = ENGINE_NAMES[0],
+    engine: str = AUTO,
     kv_cache: str | CacheStorage = CacheStorage.EXACT,
 ) -> Trace:
     """Decode given tokens with any Llama and record all decisions and outputs.
@@ -60,7 +61,8 @@ def trace(
         fused: attention by online softmax.
         dtype: "float32" or "float64", of arithmetic and trace, where `checkpoint` is a directory;
             None = float32.
-        engine: "numpy", or "numba" for compiled kernels (float32).
+        engine: "numpy", the specification; "numba", compiled kernels (float32), equal but for
+            rounding; "auto" = what suits the work and the machine (D-51).
         kv_cache: keys and values "exact" or rounded to "bfloat16" or "int8" (float32 arithmetic).
 
     Returns:
@@ -91,7 +93,7 @@ def trace(
     sparse = make_sparse_attention(window, sinks)
     is_fused = check_argument("fused", fused, bool)
     storage = check_argument("kv_cache", kv_cache, CacheStorage)
-    float_engine = make_engine(check_argument("engine", engine, str))
+    check_asked(check_argument("engine", engine, str))
     given = GivenTokens(
         read_token_ids("prompt_ids", prompt_ids),
         read_token_ids("forced_ids", forced_ids),
@@ -102,19 +104,10 @@ def trace(
     gate = make_score_gate(
         (None,) if tau is None else thresholds, config.num_hidden_layers, replay.semantics
     )
-    return run_trace(
-        config,
-        weights,
-        given.prompt_ids,
-        given.forced_ids,
-        replay,
-        gate,
-        given.prompt_mask,
-        sparse,
-        is_fused,
-        float_engine,
-        storage,
+    found, _ = run_given_trace(
+        config, weights, given, replay, gate, sparse, is_fused, engine, storage
     )
+    return found
 
 
 def _get_weights(

@@ -5,15 +5,16 @@ from __future__ import annotations
 import click
 
 from fastcar.cli.options import NearestChoice
-from fastcar.reference.engine_factory import ENGINE_NAMES
+from fastcar.reference.engine_choice import AUTO, ENGINE_CHOICES
 from fastcar.reference.kv_cache import CacheStorage
 
 engine_option = click.option(
     "--engine",
-    type=NearestChoice(ENGINE_NAMES),
-    default=ENGINE_NAMES[0],
+    type=NearestChoice(ENGINE_CHOICES),
+    default=AUTO,
     show_default=True,
-    help="NumPy, or kernels that Numba compiles at their first use: faster, float32 only.",
+    help="numpy, the specification; numba, kernels compiled at their first use: faster, float32 "
+    "only; auto, these where they are compiled already or the work is long, else numpy.",
 )
 cache_option = click.option(
     "--kv-cache",

@@ -59,6 +59,7 @@ def _describe_run(report: Report) -> Iterable[str]:
     videos, frames = len(report["videos"]), request["frames"]
     tokens = report["model"]["tokens_per_frame"]
     yield f"{videos} video(s) of {frames} frames x {tokens} tokens, seed {request['seed']}"
+    yield f"engine {report['engine']}: {report['engine_reason']}"
     thresholds = ", ".join(_format_threshold(value) for value in gate["thresholds"])
     yield f"gate {gate['name']}, {gate['method']}" + (f": {thresholds}" if thresholds else "")
     if gate["target_ratio"] is not None:

@@ -24,7 +24,6 @@ from fastcar.cli.options import (
 from fastcar.cli.path_type import PATH
 from fastcar.cli.shares import format_share
 from fastcar.output import check_no_input, check_writable, write_atomically
-from fastcar.reference.engine_factory import make_engine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.files.config_file import load_config
@@ -35,7 +34,8 @@ from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import SparseAttention, make_sparse_attention
 from fastcar.reference.thresholds import spread_thresholds
-from fastcar.reference.trace import Trace, make_score_gate, run_trace
+from fastcar.reference.trace import Trace, make_score_gate
+from fastcar.tracing import run_given_trace
 
 _OPTIONS = (
     click.option(
@@ -114,28 +114,24 @@ def trace(
     config, weights = load_checkpoint(checkpoint, DTYPES[dtype])
     given.check_model(config)
     gate = make_score_gate(tau, config.num_hidden_layers, replay.semantics)
-    result = run_trace(
-        config,
-        weights,
-        given.prompt_ids,
-        given.forced_ids,
-        replay,
-        gate,
-        given.prompt_mask,
-        sparse,
-        options["fused"],
-        make_engine(engine),
-        CacheStorage(kv_cache),
+    is_fused, storage = options["fused"], CacheStorage(kv_cache)
+    result, choice = run_given_trace(
+        config, weights, given, replay, gate, sparse, is_fused, engine, storage
     )
     with write_atomically(out) as partial, partial.open("wb") as file:
         np.savez(file, **vars(result))
     chosen = spread_thresholds("tau", tau, config.num_hidden_layers)
     summary = summarise(result, chosen)
+    summary |= {"engine": choice.name, "engine_reason": choice.reason}
     if thresholds is not None:
         note("--thresholds is now --tau")
     for line in summary["warnings"]:
         warn(line)
-    click.echo(json.dumps(summary) if is_json else format_summary(summary, out))
+    if is_json:
+        click.echo(json.dumps(summary))
+        return
+    click.echo(f"engine {choice.name}: {choice.reason}")
+    click.echo(format_summary(summary, out))
 
 
 def _make_settings(

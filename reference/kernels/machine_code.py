@@ -37,6 +37,10 @@ PACKAGE = Path(__file__).parent
 KEPT_FOLDERS = 8
 """Of older sources and other versions: they go, the longest unused first."""
 
+_used: set[Path] = set()
+_lost: set[str] = set()
+"""Files that this process loaded or kept kernels of this package in; kernels that none holds."""
+
 _caching: Any = numba.core.caching
 _serialize: Any = numba.core.serialize
 _config: Any = numba.config
@@ -68,6 +72,11 @@ def list_folders(package: Path | None = None) -> list[Path]:
     return [place / name for place in places]
 
 
+def list_used_files() -> list[Path] | None:
+    """Files of all kernels that this process has called; None if some could not be kept."""
+    return None if _lost else sorted(_used)
+
+
 class _Implementation(_caching.CompileResultCacheImpl):  # type: ignore[misc]
     """How compiled functions become bytes, without Numba's search for a place."""
 
@@ -91,6 +100,7 @@ class MachineCodeCache(_caching.FunctionCache):  # type: ignore[misc]
         self._py_func = function
         self._impl = _Implementation(function)
         self._folders = list_folders(package)
+        self._is_ours = package is None
         self._cache_path = str(self._folders[0])
         code = function.__code__
         source = Path(code.co_filename)
@@ -119,6 +129,7 @@ class MachineCodeCache(_caching.FunctionCache):  # type: ignore[misc]
                 stored, reduced = pickle.loads(payload)
                 if stored == key:
                     touch(folder)
+                    self._note(path)
                     return self._impl.rebuild(target_context, reduced)
             except DamagedCacheError as error:
                 warn_once(f"{path}: {error}; the kernel is compiled anew")
@@ -129,6 +140,7 @@ class MachineCodeCache(_caching.FunctionCache):  # type: ignore[misc]
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled function in the first place that takes it."""
         if not self._enabled or not self._impl.check_cachable(data):
+            self._note(None)
             return
         key = self._make_key(sig, data.codegen)
         payload = _serialize.dumps((key, self._impl.reduce(data)))
@@ -140,11 +152,20 @@ class MachineCodeCache(_caching.FunctionCache):  # type: ignore[misc]
             except OSError as error:
                 reasons.append(f"{folder.parent}: {(error.strerror or str(error)).lower()}")
                 continue
+            self._note(folder / self._name_file(key))
             if is_new:
                 keep_newest(folder.parent, "kernels-*", KEPT_FOLDERS)
             return
+        self._note(None)
         places = "; ".join(dict.fromkeys(reasons))
         warn_once(f"kernels cannot be kept, the next run compiles them again: {places}")
+
+    def _note(self, path: Path | None) -> None:
+        """Where a kernel of this package lies, for `list_used_files`; None: nowhere."""
+        if self._is_ours and path is not None:
+            _used.add(path)
+        elif self._is_ours:
+            _lost.add(self._stem)
 
     def _make_key(self, sig: Any, codegen: Any) -> tuple[Any, ...]:
         return (*self._index_key(sig, codegen), self._source)

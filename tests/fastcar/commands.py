@@ -14,7 +14,10 @@ from fastcar.cli.main import run
 
 A_DAY_SECONDS = 86_400.0
 
-QUICK = ("--frames", "2", "--repeats", "1", "--calibration-clips", "1")
+SPEC = ("--engine", "numpy")
+"""The specification; without it what is compiled on this machine decides what computes (D-51)."""
+
+QUICK = ("--frames", "2", "--repeats", "1", "--calibration-clips", "1", *SPEC)
 """Options that make `fastcar generate` short."""
 
 

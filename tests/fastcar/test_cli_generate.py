@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fastcar.reference.video.model import SHIPPED_MODEL
-from tests.fastcar.commands import QUICK, check_refused, list_files, run_command
+from tests.fastcar.commands import QUICK, SPEC, check_refused, list_files, run_command
 
 Capture = pytest.CaptureFixture[str]
 
@@ -38,7 +38,7 @@ def test_prompt_gives_pictures_report_and_tables(capsys: Capture, tmp_path: Path
 
 
 def test_json_is_the_report_and_the_only_output(capsys: Capture, tmp_path: Path) -> None:
-    arguments = ("generate", "--continue", "held_out:0-1", "--frames", 3, "--repeats", 1)
+    arguments = ("generate", "--continue", "held_out:0-1", "--frames", 3, "--repeats", 1, *SPEC)
     outcome = run_command(capsys, *arguments, "--tau", "0.5", "--json", "--out", tmp_path)
     assert outcome.status == 0, outcome.err
     report = json.loads(outcome.out)

@@ -10,7 +10,7 @@ from fastcar.reference.files.checkpoint import load_checkpoint, save_checkpoint
 from fastcar.reference.files.int8_checkpoint import load_int8_checkpoint
 from fastcar.reference.video.model import load_video_model
 from tests.checkpoint_files import CONFIG, make_tensors, write_shards
-from tests.fastcar.commands import QUICK, check_refused, list_files, run_command
+from tests.fastcar.commands import QUICK, SPEC, check_refused, list_files, run_command
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 
 Capture = pytest.CaptureFixture[str]
@@ -110,7 +110,7 @@ def test_quantised_weights_are_not_quantised_again(
 
 
 COMMANDS = (
-    ("generate", "--prompt", "3 up", "--tau", "0", "--frames", "2", "--repeats", "1", "--out"),
+    ("generate", "--prompt", "3 up", "--tau", "0", *QUICK, "--out"),
     ("generate", "--continue", "held_out:0", "--calibration-clips", "1", *QUICK, "--out"),
     ("prove", "--statement", "P-04", "--instances", "1", "--processes", "1", "--out"),
 )
@@ -136,7 +136,7 @@ def test_a_trace_is_that_of_the_floats_the_integers_stand_for(
     save_checkpoint(floats, config, weights)
     prompt_ids, forced_ids = np.array([[1, 2]]), np.array([[3, 4, 5, 6, 7]])
     np.savez(tmp_path / "tokens.npz", prompt_ids=prompt_ids, forced_ids=forced_ids)
-    options = ("--tokens", tmp_path / "tokens.npz", "--tokens-per-frame", "2")
+    options = ("--tokens", tmp_path / "tokens.npz", "--tokens-per-frame", "2", *SPEC)
     for checkpoint, name in ((int8_model, "int8.npz"), (floats, "floats.npz")):
         arguments = ("trace", "--checkpoint", checkpoint, *options, "--out", tmp_path / name)
         assert run_command(capsys, *arguments).status == 0

@@ -19,7 +19,7 @@ from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.trace import run_trace as run_trace_in_python
 from fastcar.reference.weights import make_random_weights
 from tests.checkpoint_files import LFS_POINTER
-from tests.fastcar.commands import Outcome, check_refused, list_files, run_command
+from tests.fastcar.commands import SPEC, Outcome, check_refused, list_files, run_command
 from tests.fastcar.tiny_video_model import TINY_CONFIG
 
 Capture = pytest.CaptureFixture[str]
@@ -33,7 +33,7 @@ def run_trace(
     capsys: Capture, checkpoint: Path, tokens: Path, out: Path, *options: object
 ) -> Outcome:
     arguments = ("--checkpoint", checkpoint, "--tokens", tokens, "--out", out)
-    return run_command(capsys, "trace", *arguments, "--tokens-per-frame", 16, *options)
+    return run_command(capsys, "trace", *arguments, "--tokens-per-frame", 16, *SPEC, *options)
 
 
 def save_tokens(path: Path, **arrays: Any) -> Path:

@@ -20,7 +20,7 @@ from safetensors.numpy import load_file, save_file
 from fastcar.cli.main import COMMANDS
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.files.checkpoint import load_checkpoint, save_checkpoint
-from tests.fastcar.commands import check_refused, list_files, run_command
+from tests.fastcar.commands import SPEC, check_refused, list_files, run_command
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 
 WAIT_SECONDS = 120
@@ -29,7 +29,7 @@ WAIT_SECONDS = 120
 
 def start_generation(out: Path) -> subprocess.Popen[str]:
     """A generation of the longest videos, far from done when its signal comes."""
-    options = ["--prompt", "3 up", "--frames", "32", "--batch", "8", "--tau", "0"]
+    options = ["--prompt", "3 up", "--frames", "32", "--batch", "8", "--tau", "0", *SPEC]
     return subprocess.Popen(
         [sys.executable, "-m", "fastcar", "generate", *options, "--out", str(out)],
         stdout=subprocess.PIPE,
@@ -80,7 +80,7 @@ def test_interrupted_run_leaves_no_file(
 
 def make_run(folder: Path) -> list[str]:
     """A short command that gets as far as importing what it needs: frames are compared last."""
-    short = ("--frames", "2", "--repeats", "1", "--tau", "0", "--engine", "numpy")
+    short = ("--frames", "2", "--repeats", "1", "--tau", "0", *SPEC)
     return ["generate", "--prompt", "3 up", *short, "--out", str(folder / "out")]
 
 
@@ -255,8 +255,8 @@ def test_help_tells_what_every_command_says_of_itself(capsys: pytest.CaptureFixt
 
 
 FROM_CLIPS = (
-    ("generate", "--continue", "held_out:0", "--tau", "0", "--out"),
-    ("generate", "--prompt", "3 up", "--calibration-clips", "2", "--out"),
+    ("generate", "--continue", "held_out:0", "--tau", "0", *SPEC, "--out"),
+    ("generate", "--prompt", "3 up", "--calibration-clips", "2", *SPEC, "--out"),
     ("analyze", "--quick", "--clips", "2", "--processes", "1", "--out"),
     ("prove", "--statement", "P-04", "--processes", "1", "--out"),
     ("cosim", "--calibration-clips", "2", "--out"),
@@ -301,7 +301,7 @@ def save_overflowing_model(directory: Path, dtype: type[np.float32 | np.float64]
     return model
 
 
-TRACE = ("trace", "--tokens-per-frame", "2", "--tokens")
+TRACE = ("trace", "--tokens-per-frame", "2", *SPEC, "--tokens")
 
 
 @pytest.mark.parametrize("arguments", [*FROM_CLIPS, TRACE], ids=lambda arguments: arguments[0])

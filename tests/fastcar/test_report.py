@@ -17,7 +17,7 @@ from fastcar.reference.decoder import Decoder
 from fastcar.reference.video.model import load_video_model
 from fastcar.report import build_report, compare_frames
 from fastcar.request import GenerationRequest, get_sources
-from tests.fastcar.commands import check_refused, run_command
+from tests.fastcar.commands import SPEC, check_refused, run_command
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 
 SCHEMA = Path(__file__).parents[2] / "docs" / "report_schema.md"
@@ -44,7 +44,12 @@ JSON_TYPES: dict[str, tuple[type, ...]] = {
 @pytest.fixture(scope="module")
 def generation() -> Generation:
     request = GenerationRequest(
-        clips=("held_out:0-1",), frames=4, target_ratio=0.4, calibration_clips=1, repeats=2
+        clips=("held_out:0-1",),
+        frames=4,
+        target_ratio=0.4,
+        calibration_clips=1,
+        repeats=2,
+        engine="numpy",
     )
     return run_generation(load_video_model(), request)
 
@@ -116,7 +121,8 @@ def test_given_frames_are_the_truth_and_do_not_count(
 
 
 def test_repeated_runs_are_the_same_run(generation: Generation) -> None:
-    request = GenerationRequest(clips=("held_out:0-1",), frames=4, tau=(None,), repeats=1)
+    clips = ("held_out:0-1",)
+    request = GenerationRequest(clips=clips, frames=4, tau=(None,), repeats=1, engine="numpy")
     again = run_generation(generation.model, request)
     assert (again.dense.token_ids == generation.dense.token_ids).all()
     assert (again.replay.token_ids == generation.dense.token_ids).all()
@@ -160,7 +166,7 @@ def test_a_video_of_one_token_has_a_report_of_nothing(
         for name, array in clips.items()
     }
     save_file(one_token, model / "clips.safetensors")
-    options = ("--prompt", "3 up", "--checkpoint", model, "--repeats", "1", *gate)
+    options = ("--prompt", "3 up", "--checkpoint", model, "--repeats", "1", *gate, *SPEC)
     outcome = run_command(capsys, "generate", *options, "--out", tmp_path / "out")
     note = "replay did nothing: no token was fed behind the prompt"
     assert (outcome.status, outcome.err) == (0, f"fastcar: warning: {note}\n")

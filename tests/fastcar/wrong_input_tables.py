@@ -7,9 +7,9 @@ _ROWS = ("--tokens", "{tokens}", "--tokens-per-frame", "4")
 BASES: dict[str, tuple[str, ...]] = {
     "generate": (
         *("--prompt", "3 up", "--checkpoint", "{video}", "--frames", "2", "--repeats", "1"),
-        *("--calibration-clips", "1", "--out", "{out}"),
+        *("--calibration-clips", "1", "--engine", "numpy", "--out", "{out}"),
     ),
-    "trace": ("--checkpoint", "{llama}", *_ROWS, "--out", "{out}.npz"),
+    "trace": ("--checkpoint", "{llama}", *_ROWS, "--engine", "numpy", "--out", "{out}.npz"),
     "analyze": (
         *("--checkpoint", "{llama}", *_ROWS, "--quick", "--processes", "1", "--out", "{out}"),
     ),

@@ -156,6 +156,7 @@ def test_trace_takes_lists_rows_and_loaded_weights(example: Example) -> None:
         np.array([[False, True]]),
     )
     options: dict[str, Any] = {"tokens_per_frame": np.int8(2), "semantics": "published"}
+    options["engine"] = "numpy"
     options["prompt_mask"] = [0, 1]
     found = [
         fastcar.trace(str(example.checkpoint), prompt, forced, tau=0.1, **options),
@@ -176,7 +177,7 @@ def test_trace_takes_lists_rows_and_loaded_weights(example: Example) -> None:
         {"batch": 2, "seed": 3, "frames": 2, "gate": "input", "tau": [None, 1, 2], "window": 9,
          "sinks": 2, "guidance": 1.5, "temperature": 0.5, "top_k": 3, "top_p": 0.9, "max_chain": 2,
          "warmup_frames": 1, "semantics": "published", "aggregation": "max", "fused": True,
-         "kv_cache": "bfloat16", "repeats": 1},
+         "engine": "numpy", "kv_cache": "bfloat16", "repeats": 1},
         {"frames": 3, "target_ratio": 0.25, "per_layer": True, "closed_loop_runs": 1,
          "calibration_clips": 2, "repeats": 1},
         {"frames": 2, "budget": 0.8, "repeats": 1, "calibration_clips": 1},

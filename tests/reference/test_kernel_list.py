@@ -1,0 +1,73 @@
+"""Names of the kernels that a decode calls."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastcar.reference.engine_choice import Decode
+from fastcar.reference.kernel_list import (
+    SHARED_BYTES,
+    SHARED_MULTIPLICATIONS,
+    list_kernels,
+)
+from fastcar.reference.kernels.engine import PARALLEL_BYTES, PARALLEL_MULTIPLICATIONS
+from fastcar.reference.kv_cache import CacheStorage
+from fastcar.reference.matrix import compress_weights
+from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
+from fastcar.reference.weights import make_random_weights
+from fastcar.strategies import make_config
+
+ONE = Decode(1, 5, 100)
+MODEL = load_video_model(SHIPPED_MODEL)
+
+
+def list_shipped(*decodes: Decode) -> frozenset[str]:
+    return list_kernels(MODEL.config, MODEL.weights, decodes)
+
+
+def test_the_bounds_are_the_engines() -> None:
+    assert (SHARED_BYTES, SHARED_MULTIPLICATIONS) == (PARALLEL_BYTES, PARALLEL_MULTIPLICATIONS)
+
+
+def test_short_decodes_of_one_row_stay_on_one_thread() -> None:
+    kernels = list_shipped(ONE)
+    assert {"draw", "rms_norm", "rotate", "store exact", "attend exact one"} < kernels
+    assert not any(name.endswith("several") for name in kernels)
+
+
+@pytest.mark.parametrize(
+    ("decode", "operation"),
+    [(Decode(1, 5, 1023), "attend"), (Decode(16, 1, 1), "mlp"), (Decode(43, 1, 1), "project")],
+)
+def test_larger_work_calls_both_twins(decode: Decode, operation: str) -> None:
+    """Attention of one row over 1024 tokens reads 1 MiB; 2^21 products need 16 rows, or 43."""
+    twins = {name.split()[-1] for name in list_shipped(decode) if name.startswith(operation)}
+    assert twins == {"one", "several"}
+    rows, steps = (decode.rows, 1000) if operation == "attend" else (decode.rows - 1, 1)
+    fewer = list_shipped(Decode(rows, decode.prompt_tokens, steps))
+    assert not any(name.startswith(operation) and "several" in name for name in fewer)
+
+
+def test_a_list_holds_those_of_all_its_decodes() -> None:
+    many = Decode(64, 5, 1023)
+    assert list_shipped(ONE, many) == list_shipped(ONE) | list_shipped(many)
+
+
+def test_kinds_of_weights_and_caches_have_kernels_of_their_own() -> None:
+    config = make_config()
+    weights = make_random_weights(config, np.random.default_rng(0))
+    read_only = make_random_weights(config, np.random.default_rng(0))
+    for layer in read_only.layers:
+        layer.gate_proj.flags.writeable = False
+    lists = [
+        list_kernels(config, weights, [ONE]),
+        list_kernels(config, read_only, [ONE]),
+        list_kernels(config, compress_weights(weights, "int8"), [ONE]),
+        list_kernels(config, compress_weights(weights, "bfloat16"), [ONE]),
+        list_kernels(config, weights, [ONE], CacheStorage.BFLOAT16),
+        list_kernels(config, weights, [ONE], is_certified=True),
+    ]
+    for index, kernels in enumerate(lists):
+        assert all(not other >= kernels for other in lists[:index])
+    assert list_kernels(config, weights, [ONE], draws=False) == lists[0] - {"draw"}
