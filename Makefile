@@ -40,8 +40,8 @@ help: ## list every target with an example | make help
 	/^## -- / { sub(/^## -- /, ""); printf "\n%s\n", $$0 } \
 	/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-13s %-57s  %s\n", $$1, $$2, $$3 }' Makefile
 demo: $(VENV)/stamp-cli ## videos of the shipped model, dense and with replay | make demo
-	$(BIN)/fastcar generate $(DEMO_ARGS) --gate tas --out out/demo/tas
-	$(BIN)/fastcar generate $(DEMO_ARGS) --gate input --out out/demo/input
+	$(BIN)/fastcar generate --engine numba $(DEMO_ARGS) --gate tas --out out/demo/tas
+	$(BIN)/fastcar generate --engine numba $(DEMO_ARGS) --gate input --out out/demo/input
 setup: $(VENV)/stamp-cli $(VENV)/stamp-test $(VENV)/stamp-lint ## .venv with command line, tests and lint | make setup
 
 ## -- tests

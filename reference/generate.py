@@ -39,7 +39,7 @@ class DecodeOptions:
         sparse: sinks and window; None = full attention.
         fused: attention by online softmax.
         guidance: scale; None = one row per video, no guidance.
-        engine: computes; its results are those of NumPy but for rounding.
+        engine: computes; its results are those of NumPy, the default (D-27), but for rounding.
         cache_storage: of keys and values.
     """
 

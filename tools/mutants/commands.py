@@ -14,6 +14,19 @@ def _bug(path: str, name: str, old: str, new: str, test: str = "") -> Mutant:
 
 COMMAND_MUTANTS = (
     _bug(
+        "fastcar/generation",
+        "an engine that was left open is always NumPy",
+        "results.append(decode_videos(model, decided,",
+        "results.append(decode_videos(model, request,",
+        "fastcar/generation",
+    ),
+    _bug(
+        "fastcar/decode_plan",
+        "corrective runs are not counted",
+        "decodes += [one] * (DEFAULT_CLOSED_LOOP_RUNS if runs is None else runs)",
+        "decodes += [one]",
+    ),
+    _bug(
         "fastcar/metrics",
         "whoever compares no frames waits for SciPy",
         "\nfrom fastcar.frame_size import",

@@ -381,5 +381,38 @@ _CONFIG = (
     ),
 )
 
-MUTANTS = (*_SCORE_RULE, *_REPLAY_RULE, *_GATES, *_ATTENTION, *_CONFIG)
+_ENGINES = (
+    _bug(
+        "engine_choice",
+        "short work is compiled for",
+        "if numpy_seconds * SAVED_SHARE > COMPILATION_SECONDS:",
+        "if numpy_seconds > COMPILATION_SECONDS:",
+    ),
+    _bug(
+        "engine_factory",
+        "what only Numba can tell refuses the engine that was left open",
+        "except (ArgumentError, ImportError, OSError) as error:",
+        "except (ImportError, OSError) as error:",
+    ),
+    _bug(
+        "kernel_list",
+        "attention stays on one thread",
+        "for count in (1, most)",
+        "for count in (1, 1)",
+    ),
+    _bug(
+        "kernel_marks",
+        "a mark is believed without its files",
+        "if kernels <= marked and _are_there(files):",
+        "if kernels <= marked:",
+    ),
+    _bug(
+        "kernel_marks",
+        "a mark of other settings of Numba is believed",
+        "        sorted(settings.items()),\n",
+        "",
+    ),
+)
+
+MUTANTS = (*_SCORE_RULE, *_REPLAY_RULE, *_GATES, *_ATTENTION, *_CONFIG, *_ENGINES)
 """Every planted bug."""
