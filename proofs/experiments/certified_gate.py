@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.proofs.certificate import CERTIFICATES, make_certificate
+from fastcar.proofs.certificate import make_certificate
+from fastcar.proofs.certificate_names import CERTIFICATES
 from fastcar.reference.arrays import BoolArray
 from fastcar.reference.certified_gate import CertifiedGate
 from fastcar.reference.clip_model import ClipModel

@@ -13,11 +13,11 @@ from hypothesis.extra.numpy import arrays as float_arrays
 from fastcar.proofs import activation_certificate, distance_bound
 from fastcar.proofs.attack import attack
 from fastcar.proofs.certificate import (
-    CERTIFICATES,
     STATEMENT,
     CertifiedPair,
     make_certificate,
 )
+from fastcar.proofs.certificate_names import CERTIFICATES
 from fastcar.proofs.counterexamples.certificate import get_counterexamples
 from fastcar.proofs.statement import Verdict
 from fastcar.reference.certified_gate import CertifiedGate

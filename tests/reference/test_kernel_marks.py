@@ -117,7 +117,7 @@ def test_a_mark_of_other_circumstances_is_not_believed(
     if changed == "setting":
         monkeypatch.setenv("NUMBA_CPU_NAME", "generic")
     elif changed == "version":
-        monkeypatch.setattr(kernel_marks.metadata, "version", lambda name: "0.0")
+        monkeypatch.setattr("importlib.metadata.version", lambda name: "0.0")
     elif changed == "processor":
         monkeypatch.setattr(kernel_marks, "_describe_processor", lambda: "another")
     elif changed == "processors":

@@ -46,7 +46,7 @@ ARGUMENT_MUTANTS = (
     ),
     Mutant(
         "the mask of a prompt is forgotten",
-        "fastcar/api/trace.py",
+        "fastcar/tracing.py",
         "given.prompt_mask,",
         "None,",
         _FUNCTIONS,
