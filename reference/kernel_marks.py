@@ -16,7 +16,6 @@ import os
 import platform
 import sys
 from contextlib import suppress
-from importlib import metadata
 from pathlib import Path
 
 from fastcar.reference.cache_files import (
@@ -115,6 +114,8 @@ def _digest_circumstances() -> str:
 
 
 def _get_version(name: str) -> str | None:
+    from importlib import metadata  # a tenth of what a named engine needs to import
+
     with suppress(metadata.PackageNotFoundError):
         return metadata.version(name)
     return None
