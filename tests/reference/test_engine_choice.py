@@ -47,10 +47,15 @@ def test_kept_machine_code_is_used_whatever_the_work(seconds: float) -> None:
     assert choose_engine(FLOAT32, seconds, True, None).name == NUMBA
 
 
-@given(SECONDS)
-def test_work_is_compiled_for_where_that_saves_more_than_it_costs(seconds: float) -> None:
-    is_worth_it = choose_engine(FLOAT32, seconds, False, None).name == NUMBA
-    assert is_worth_it == (seconds * SAVED_SHARE > COMPILATION_SECONDS)
+BREAK_EVEN_SECONDS = COMPILATION_SECONDS / SAVED_SHARE
+NEAR = st.floats(0, 4 * BREAK_EVEN_SECONDS)
+
+
+@given(NEAR.filter(lambda seconds: abs(seconds - BREAK_EVEN_SECONDS) > 1e-6))
+def test_work_is_compiled_for_where_that_ends_earlier(seconds: float) -> None:
+    with_kernels = COMPILATION_SECONDS + seconds - SAVED_SHARE * seconds
+    chosen = choose_engine(FLOAT32, seconds, False, None).name
+    assert chosen == (NUMBA if with_kernels < seconds else NUMPY)
 
 
 def test_the_reason_says_how_long_the_work_is() -> None:
