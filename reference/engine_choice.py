@@ -97,14 +97,14 @@ def estimate_seconds(config: ModelConfig, decodes: Iterable[Decode]) -> float:
 
 
 def choose_engine(
-    dtype: np.dtype[Float], numpy_seconds: float, is_warm: bool, obstacle: str | None
+    dtype: np.dtype[Float], numpy_seconds: float, are_kept: bool, obstacle: str | None
 ) -> EngineChoice:
     """The decision of `auto`.
 
     Args:
         dtype: of the arithmetic.
         numpy_seconds: estimate for NumPy.
-        is_warm: machine code of the kernels is kept.
+        are_kept: machine code of the kernels is kept.
         obstacle: why Numba cannot be used; None = it can.
 
     >>> choose_engine(np.dtype(np.float32), 3.0, False, None)
@@ -116,7 +116,7 @@ def choose_engine(
         return EngineChoice(NUMPY, f"compiled kernels do not know {dtype}")
     if obstacle is not None:
         return EngineChoice(NUMPY, f"no compiled kernels: {obstacle}")
-    if is_warm:
+    if are_kept:
         return EngineChoice(NUMBA, "machine code of the kernels is kept from an earlier run")
     work = f"about {numpy_seconds:.0f} s of work" if numpy_seconds >= 1 else "less than 1 s of work"
     if numpy_seconds * SAVED_SHARE > COMPILATION_SECONDS:

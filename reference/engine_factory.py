@@ -17,7 +17,7 @@ from fastcar.reference.engine_choice import (
     estimate_seconds,
 )
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.kernel_marks import is_warm
+from fastcar.reference.kernel_marks import are_kept
 from fastcar.reference.matrix import DecoderWeights, get_dtype
 
 ENGINE_NAMES = (NUMPY, NUMBA)
@@ -57,7 +57,7 @@ def select_engine(
     if asked != AUTO:
         return make_engine(asked), EngineChoice(asked, "asked for")
     seconds = estimate_seconds(config, decodes)
-    choice = choose_engine(get_dtype(weights), seconds, is_warm(kernels), find_obstacle())
+    choice = choose_engine(get_dtype(weights), seconds, are_kept(kernels), find_obstacle())
     try:
         return make_engine(choice.name), choice
     except (ArgumentError, ImportError, OSError) as error:  # what only Numba itself can tell

@@ -2,7 +2,7 @@
 
 Importing Numba takes a second, and the names of its files come out of it. So a run that used
 kernels leaves a mark: the names of the kernels it called (`fastcar.reference.kernel_list`) and the
-files their machine code lies in. A later run is *warm* if a mark names all its kernels, every file
+files their machine code lies in. Those of a later run are kept if a mark names them all, every file
 is there in its size, and nothing has changed that the machine code depends on: sources, versions,
 processor, Numba's settings. A mark that is wrong costs a compilation, never a result: the kernels
 check what they load (`fastcar.reference.kernels.machine_code`).
@@ -36,7 +36,7 @@ _CPU_LINES = ("model name", "flags", "Features", "CPU implementer", "CPU part")
 _CPU_BYTES = 8192
 
 
-def is_warm(kernels: frozenset[str]) -> bool:
+def are_kept(kernels: frozenset[str]) -> bool:
     """Whether machine code of all kernels, by their names, is kept where this process finds it."""
     for path in _list_marks():
         marked, files = _read(path)
@@ -55,7 +55,7 @@ def leave_mark(kernels: frozenset[str]) -> None:
     from fastcar.reference.kernels.machine_code import list_used_files
 
     used = list_used_files()
-    if not used or is_warm(kernels):
+    if not used or are_kept(kernels):
         return
     with suppress(OSError):
         files = {str(path.absolute()): path.stat().st_size for path in used}
@@ -66,7 +66,7 @@ def leave_mark(kernels: frozenset[str]) -> None:
             content = {"kernels": sorted(kernels | marked), "files": {**older, **files}}
             with suppress(OSError):
                 write_checked(path, json.dumps(content).encode())
-                keep_newest(path.parent, "warm-*.mark", KEPT_MARKS)
+                keep_newest(path.parent, "kept-*.mark", KEPT_MARKS)
                 return
 
 
@@ -76,7 +76,7 @@ def _list_marks() -> list[Path]:
     places = [KERNELS / "__pycache__", *([user] if user is not None else [])]
     if chosen:
         places = [Path(chosen)]
-    return [place / f"warm-{_digest_circumstances()}.mark" for place in places]
+    return [place / f"kept-{_digest_circumstances()}.mark" for place in places]
 
 
 def _read(path: Path) -> tuple[frozenset[str], dict[str, int]]:

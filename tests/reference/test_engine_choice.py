@@ -33,12 +33,12 @@ OBSTACLES = st.sampled_from([None, "NUMBA_DISABLE_JIT = '1'"])
 
 @given(SECONDS, st.booleans(), OBSTACLES)
 def test_what_numba_cannot_do_is_done_in_numpy(
-    seconds: float, is_warm: bool, obstacle: str | None
+    seconds: float, are_kept: bool, obstacle: str | None
 ) -> None:
-    wide = choose_engine(FLOAT64, seconds, is_warm, obstacle)
+    wide = choose_engine(FLOAT64, seconds, are_kept, obstacle)
     assert (wide.name, "float64" in wide.reason) == (NUMPY, True)
     if obstacle is not None:
-        blocked = choose_engine(FLOAT32, seconds, is_warm, obstacle)
+        blocked = choose_engine(FLOAT32, seconds, are_kept, obstacle)
         assert (blocked.name, obstacle in blocked.reason) == (NUMPY, True)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from fastcar.reference import kernel_marks
-from fastcar.reference.kernel_marks import is_warm, leave_mark
+from fastcar.reference.kernel_marks import are_kept, leave_mark
 from fastcar.reference.kernels import machine_code
 from fastcar.reference.kernels.compilation import kernel
 
@@ -42,14 +42,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_run_that_left_its_mark_is_warm_the_next_time(folder: Path) -> None:
-    assert not is_warm(KERNELS)
+def test_kernels_of_a_run_that_left_its_mark_are_kept(folder: Path) -> None:
+    assert not are_kept(KERNELS)
     use_kernel()
-    assert not is_warm(KERNELS)
+    assert not are_kept(KERNELS)
     leave_mark(KERNELS)
-    assert is_warm(KERNELS)
-    assert is_warm(KERNELS - {"draw"})
-    assert not is_warm(KERNELS | {"attend one"})
+    assert are_kept(KERNELS)
+    assert are_kept(KERNELS - {"draw"})
+    assert not are_kept(KERNELS | {"attend one"})
     assert len(list(folder.glob("*.mark"))) == 1
 
 
@@ -60,19 +60,19 @@ def test_what_was_loaded_counts_like_what_was_compiled(
     monkeypatch.setattr(machine_code, "_used", set())
     use_kernel()
     leave_mark(KERNELS)
-    assert is_warm(KERNELS)
+    assert are_kept(KERNELS)
 
 
 def test_marks_add_up(folder: Path) -> None:
     use_kernel()
     leave_mark(KERNELS)
     leave_mark(frozenset({"attend one"}))
-    assert is_warm(KERNELS | {"attend one"})
+    assert are_kept(KERNELS | {"attend one"})
 
 
 def test_a_process_that_used_no_kernel_leaves_no_mark(folder: Path) -> None:
     leave_mark(KERNELS)
-    assert not is_warm(KERNELS)
+    assert not are_kept(KERNELS)
     assert list(folder.iterdir()) == []
 
 
@@ -101,10 +101,10 @@ def test_a_mark_without_its_files_is_not_believed(
     use_kernel()
     leave_mark(KERNELS)
     change(folder)
-    assert not is_warm(KERNELS)
+    assert not are_kept(KERNELS)
     if change is not spoil_mark:
         leave_mark(frozenset({"rotate"}))
-        assert not is_warm(KERNELS | {"rotate"})
+        assert not are_kept(KERNELS | {"rotate"})
 
 
 @pytest.mark.parametrize("changed", ["setting", "version", "processor", "processors", "sources"])
@@ -113,7 +113,7 @@ def test_a_mark_of_other_circumstances_is_not_believed(
 ) -> None:
     use_kernel()
     leave_mark(KERNELS)
-    assert is_warm(KERNELS)
+    assert are_kept(KERNELS)
     if changed == "setting":
         monkeypatch.setenv("NUMBA_CPU_NAME", "generic")
     elif changed == "version":
@@ -126,7 +126,7 @@ def test_a_mark_of_other_circumstances_is_not_believed(
     else:
         (tmp_path / "kernel.py").write_text("pass")
         monkeypatch.setattr(kernel_marks, "KERNELS", tmp_path)
-    assert not is_warm(KERNELS)
+    assert not are_kept(KERNELS)
 
 
 def test_a_kernel_that_could_not_be_kept_leaves_no_mark(
@@ -137,7 +137,7 @@ def test_a_kernel_that_could_not_be_kept_leaves_no_mark(
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(folder / "file"))
     use_kernel()
     leave_mark(KERNELS)
-    assert not is_warm(KERNELS)
+    assert not are_kept(KERNELS)
 
 
 def test_a_place_that_takes_no_mark_is_no_error(
@@ -147,7 +147,7 @@ def test_a_place_that_takes_no_mark_is_no_error(
     (folder / "file").write_text("no folder")
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(folder / "file"))
     leave_mark(KERNELS)
-    assert not is_warm(KERNELS)
+    assert not are_kept(KERNELS)
 
 
 def test_the_processor_is_told_by_what_does_not_change(tmp_path: Path) -> None:
@@ -161,10 +161,10 @@ def test_the_processor_is_told_by_what_does_not_change(tmp_path: Path) -> None:
     assert kernel_marks._describe_processor(tmp_path / "none")
 
 
-def test_whether_a_run_is_warm_is_told_without_numba() -> None:
+def test_whether_kernels_are_kept_is_told_without_numba() -> None:
     program = (
-        "import sys; from fastcar.reference.kernel_marks import is_warm; "
-        "is_warm(frozenset()); print('numba' in sys.modules)"
+        "import sys; from fastcar.reference.kernel_marks import are_kept; "
+        "are_kept(frozenset()); print('numba' in sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
