@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 import pytest
+from numba.core.config import reload_config
 
 from fastcar.reference import kernel_marks
 from fastcar.reference.kernel_marks import are_kept, leave_mark
@@ -33,13 +34,19 @@ def use_kernel() -> None:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the user's choice, and a process that has used nothing yet."""
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A cache of the user's choice, and a process that has used nothing yet.
+
+    Numba reads a changed environment anew when it compiles: it shall see the old one before the
+    next test sets something in its configuration.
+    """
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
     monkeypatch.setattr(machine_code, "_used", set())
     monkeypatch.setattr(machine_code, "_lost", set())
-    return tmp_path
+    yield tmp_path
+    monkeypatch.undo()
+    reload_config()
 
 
 def test_kernels_of_a_run_that_left_its_mark_are_kept(folder: Path) -> None:
