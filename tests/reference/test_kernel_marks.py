@@ -9,14 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numba.core.config
 import numpy as np
 import pytest
-from numba.core.config import reload_config
 
 from fastcar.reference import kernel_marks
 from fastcar.reference.kernel_marks import are_kept, leave_mark
 from fastcar.reference.kernels import machine_code
 from fastcar.reference.kernels.compilation import kernel
+
+config: Any = numba.core.config
+"""Without types."""
 
 KERNELS = frozenset({"mlp one", "draw"})
 
@@ -46,7 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(machine_code, "_lost", set())
     yield tmp_path
     monkeypatch.undo()
-    reload_config()
+    config.reload_config()
 
 
 def test_kernels_of_a_run_that_left_its_mark_are_kept(folder: Path) -> None:
