@@ -235,7 +235,7 @@ def decide(plan: Plan, own: Own, layer: int, token: int, index: int) -> None:
 def run_gate(plan: Plan, own: Own, layer: int, token: int, index: int) -> None:
     """What the gate looks at, then the decisions, to `Shared.computing`."""
     shared, model, kind = plan.shared, plan.model, plan.rule.kind
-    if kind == INPUT or kind == ORACLE:
+    if kind in (INPUT, ORACLE):
         gain = view_vector(model.norm, model.addresses[layer, MLP_NORM, 0], plan.sizes.width)
         normalize(shared.x, gain, model.eps, own.normed, own.squares)
     if kind == ORACLE:
