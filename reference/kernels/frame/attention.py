@@ -18,6 +18,7 @@ from fastcar.reference.kernels.frame.key_tiles import fill_logits, make_weighted
 from fastcar.reference.kernels.frame.plan import Own, Plan
 from fastcar.reference.kernels.frame.views import view
 from fastcar.reference.kernels.lanes import LANES
+from fastcar.reference.kernels.row_prefetch import prefetch_row
 from fastcar.reference.kernels.tiles import make_tile
 
 Array = Any
@@ -36,11 +37,26 @@ _ZERO, _MINUS_INFINITY = np.float32(0), np.float32(-np.inf)
 
 @inlined_device
 def compute_logits(
-    query: Array, head: int, keys: Array, base: int, start: int, count: int, logits: Array
+    query: Array,
+    head: int,
+    keys: Array,
+    values: Array,
+    base: int,
+    start: int,
+    count: int,
+    logits: Array,
+    is_asking: bool,
 ) -> None:
-    """Inner products of a head's query with entries start .. start + count behind `base`."""
+    """Inner products of a head's query with entries start .. start + count behind `base`.
+
+    If asked to, it asks for the values of these entries and for the keys of the next block.
+    """
     whole = count - count % LANES
     for place in range(0, whole, LANES):
+        if is_asking:
+            for key in range(base + start + place, base + start + place + LANES):
+                prefetch_row(keys, key + BLOCK_KEYS)
+                prefetch_row(values, key)
         fill_logits(keys, base + start + place, query, head, logits, LEAD + place)
     if whole < count:
         overlap = count - LANES
@@ -80,7 +96,9 @@ def attend_block(
     stride, group = plan.memory.keys.shape[3], sizes.heads // sizes.key_heads
     scale = np.float32(np.sqrt(sizes.head_dim))
     for index in range(head, head + num_heads):
-        compute_logits(query, index, keys, index // group * stride, start, count, logits)
+        base = index // group * stride
+        is_asking = sizes.head_dim >= WIDE_HEAD and (index == head or index % group == 0)
+        compute_logits(query, index, keys, values, base, start, count, logits, is_asking)
         multiply_block(
             plan.memory.key_scales[layer, row, index // group], start, count, logits, index
         )
