@@ -1,4 +1,4 @@
-"""The tokens of a generation: chosen of logits, written down, fed; one by one or by an engine ahead."""
+"""The tokens of a generation: chosen, written down, fed; one by one, or by an engine ahead."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class TokenLoop:
             self.logits = self.decoder.step(per_row, self.result.record.observe)
 
     def write_down(self, start: int, guided: FloatArray) -> None:
-        """Likelihoods of tokens start, start + 1, .. whose ids are known; guided [tokens, videos, V]."""
+        """Likelihoods of tokens from `start` on, of known ids; guided [tokens, videos, V]."""
         tokens, videos, vocab_size = guided.shape
         stop, result = start + tokens, self.result
         chosen = result.token_ids[:, start:stop].T

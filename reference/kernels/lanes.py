@@ -159,7 +159,7 @@ def prefetch(builder: Builder, address: Value) -> None:
 
 
 def add_lanes(builder: Builder, vectors: Sequence[Value]) -> Value:
-    """Sum of all lanes of each vector, one lane each: upper half onto lower half, until one is left.
+    """Sums of the lanes of vectors, one lane each: upper half onto lower half, until one is left.
 
     Sums of two vectors share one addition, then those of four and so on; the order of each stays.
     """

@@ -118,7 +118,7 @@ def quantize(x: Array, values: Array, x_sums: Array, scales: Array) -> None:
 
 
 @bare_device
-def quantize_row(x: Array, values: Array) -> tuple[int, float]:
+def quantize_row(x: Array, values: Array) -> tuple[Any, Any]:
     """One row [in] to int8 values; their sum and their scale, NaN where not finite."""
     peak_bits = np.int32(0)
     for place in range(len(x)):

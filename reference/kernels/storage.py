@@ -22,7 +22,7 @@ NOT_FINITE = -1
 
 
 @bare_device
-def round_number(x: float) -> int:
+def round_number(x: float) -> Any:
     """Bits of the nearest bfloat16 number, ties to even; `NOT_FINITE` if that is none."""
     bits = np.int64(np.uint32(get_bits(x)))
     rounded = (bits + _HALF_BELOW + ((bits >> 16) & 1)) >> 16

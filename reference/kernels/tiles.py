@@ -111,10 +111,10 @@ def _emit_products(
         ]
         loaded = [join_lanes(builder, column) for column in columns]
         chosen = [pair[1] for pair in pairs], [pair[0] for pair in pairs]
-        terms = [
+        weight, activation = (
             pick_lanes(builder, side, side, lane) for side, lane in zip(loaded, chosen, strict=True)
-        ]
-        builder.store(_add_term(builder, *terms, builder.load(sums)), sums)
+        )
+        builder.store(_add_term(builder, weight, activation, builder.load(sums)), sums)
     return builder.load(sums)
 
 

@@ -50,6 +50,7 @@ def _choose_write(stored: Array, scales: Array, entry: int, x: Array, first: int
 
     def write_int8(stored: Array, scales: Array, entry: int, x: Array, first: int) -> bool:
         scales[entry] = quantize_row(x[first : first + stored.shape[1]], stored[entry])[1]
-        return np.isfinite(scales[entry] * MAX_INT8)
+        is_finite: bool = np.isfinite(scales[entry] * MAX_INT8)
+        return is_finite
 
     return {32: write_exact, 16: write_rounded, 8: write_int8}[stored.dtype.bitwidth]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numba import types
 
 from fastcar.reference.kernels import exponential
@@ -32,7 +33,7 @@ BLOCK_VECTORS = 4
 _MAGNITUDE_BITS = 2**31 - 1
 
 
-def spread_float(number: float) -> Value:
+def spread_float(number: float | np.float32) -> Value:
     """A float32 in every lane."""
     return spread(ir.Constant(FLOAT, float(number)))
 

@@ -62,13 +62,13 @@ def read_key(keys: Array, scales: Array, entry: int, place: int) -> float:
 
 @choose_by_types(read_key)
 def _choose_read(keys: Array, scales: Array, entry: int, place: int) -> Any:
-    def read_exact(keys: Array, scales: Array, entry: int, place: int) -> float:
+    def read_exact(keys: Array, scales: Array, entry: int, place: int) -> Any:
         return keys[entry, place]
 
-    def read_bits(keys: Array, scales: Array, entry: int, place: int) -> float:
+    def read_bits(keys: Array, scales: Array, entry: int, place: int) -> Any:
         return make_float(np.int32(np.uint32(keys[entry, place]) << 16))
 
-    def read_int8(keys: Array, scales: Array, entry: int, place: int) -> float:
+    def read_int8(keys: Array, scales: Array, entry: int, place: int) -> Any:
         return np.float32(keys[entry, place]) * scales[entry]
 
     return {32: read_exact, 16: read_bits, 8: read_int8}[keys.dtype.bitwidth]
@@ -125,13 +125,14 @@ def measure_distance(x: Array, other: Array, lanes: Array) -> float:
     for place in range(whole, len(x)):
         gap = np.float64(x[place]) - np.float64(other[place])
         total += gap * gap
-    return np.sqrt(total)
+    distance: float = np.sqrt(total)
+    return distance
 
 
 @inlined_device
 def is_safe(plan: Plan, layer: int, row: int, measure: float) -> bool:
     """Whether a measure is on the safe side of its threshold; NaN is not."""
-    threshold = plan.rule.thresholds[layer, row]
+    threshold: float = plan.rule.thresholds[layer, row]
     if not plan.rule.higher_is_safer:
         measure, threshold = threshold, measure
     return measure > threshold if plan.rule.is_strict else measure >= threshold
@@ -184,7 +185,7 @@ def take_scores(plan: Plan, layer: int, token: int) -> bool:
 
 
 @inlined_device
-def measure(plan: Plan, own: Own, layer: int, token: int, index: int, row: int) -> float:
+def measure(plan: Plan, own: Own, layer: int, token: int, index: int, row: int) -> Any:
     """What the gate looks at of one row; NaN where it looks at nothing."""
     rule, shared = plan.rule, plan.shared
     location = token % plan.sizes.tokens_per_frame

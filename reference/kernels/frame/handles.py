@@ -15,7 +15,6 @@ import numpy as np
 from numba import types
 from numba.core import datamodel, imputils, pythonapi
 from numba.core.typing import templates
-from numba.extending import NativeValue
 
 from fastcar.reference.kernels.compilation import intrinsic, kernel
 from fastcar.reference.kernels.lanes import INT32, Builder, Value
@@ -31,7 +30,7 @@ _templates: Any = templates
 _extending: Any = numba.extending
 
 
-class HandleType(types.Type):  # type: ignore[misc]
+class HandleType(types.Type):
     """Of a named tuple that lies in memory.
 
     Attributes:
@@ -65,7 +64,8 @@ class Handle(Generic[Fields]):
 def _count_words(fields: Any) -> int:
     """Words of 8 bytes that hold a tuple, with room to spare for how its numbers are aligned."""
     if isinstance(fields, types.BaseTuple):
-        return sum(map(_count_words, fields.types))
+        members: Any = fields
+        return sum(_count_words(member) for member in members.types)
     return 5 + 2 * fields.ndim if isinstance(fields, types.Array) else 1
 
 
@@ -84,7 +84,7 @@ def _write(value: Any, memory: Any) -> None:
     _store(value, memory)
 
 
-@_extending.typeof_impl.register(Handle)
+@_extending.typeof_impl.register(Handle)  # type: ignore[untyped-decorator]
 def _get_type(handle: Handle[Any], context: Any) -> HandleType:
     return handle.numba_type
 
@@ -98,13 +98,13 @@ class _HandleModel(_datamodel.models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, handle_type, fields.as_pointer())
 
 
-@_pythonapi.unbox(HandleType)
-def _unbox(handle_type: HandleType, handle: Value, unboxing: Any) -> NativeValue:
+@_pythonapi.unbox(HandleType)  # type: ignore[untyped-decorator]
+def _unbox(handle_type: HandleType, handle: Value, unboxing: Any) -> Any:
     number = unboxing.pyapi.object_getattr_string(handle, "address")
     address = unboxing.pyapi.long_as_longlong(number)
     unboxing.pyapi.decref(number)
     pointer = unboxing.context.get_value_type(handle_type)
-    return NativeValue(unboxing.builder.inttoptr(address, pointer))
+    return _extending.NativeValue(unboxing.builder.inttoptr(address, pointer))
 
 
 @_templates.infer_getattr
@@ -122,7 +122,7 @@ class _HandleAttribute(_templates.AttributeTemplate):  # type: ignore[misc]
         return HandleType(field) if isinstance(field, types.BaseNamedTuple) else field
 
 
-@_imputils.lower_getattr_generic(HandleType)
+@_imputils.lower_getattr_generic(HandleType)  # type: ignore[untyped-decorator]
 def _load_field(
     context: Any, builder: Builder, handle_type: HandleType, handle: Value, name: str
 ) -> Value:

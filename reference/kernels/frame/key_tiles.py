@@ -71,8 +71,8 @@ def make_weighted_sum(num_heads: int) -> Any:
     """A function that kernels call for the weighted values of several query heads at once.
 
     `add(values, first, stride, group, count, weights, start, head, out)`: for each h below
-    num_heads, with key head k = (head + h) // group,
-    out[head + h] += sum over s < count of weights[head + h, start + s] values[k * stride + first + s].
+    num_heads, with key head k = (head + h) // group and s below count,
+    out[head + h] += sum of weights[head + h, start + s] values[k * stride + first + s].
     Arrays are C-contiguous: values [H_kv * stride, d] float32 or bfloat16 bits, weights and
     out [heads, d] float32. Each sum runs over s in order, one rounding per term.
     """

@@ -29,7 +29,9 @@ def _choose_matrix(model: Model, layer: int, index: int, outputs: int, inputs: i
         scales = view_vector(model.matrix[1], model.addresses[layer, index, 1], outputs)
         return values, scales
 
-    return get_scaled if len(model.fields.types[1]) > 1 else get_plain
+    handle_type: Any = model
+    matrix = handle_type.fields.types[Model._fields.index("matrix")]
+    return get_scaled if len(matrix) > 1 else get_plain
 
 
 def take_row(matrix: Matrix, index: int, out: Array) -> None:

@@ -22,7 +22,7 @@ _tile = make_tile(1, 1, is_near=True)
 
 @shared_device
 def normalize(x: Array, gain: Array, eps: float, out: Array, squares: Array) -> bool:
-    """Rows of x over their root mean square, as `rms_norm.normalize`; whether squares are finite."""
+    """Rows of x over their root mean square, as `rms_norm.normalize`; if squares are finite."""
     width = x.shape[1]
     is_finite = True
     for row in range(len(x)):

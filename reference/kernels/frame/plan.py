@@ -270,7 +270,7 @@ class Own(NamedTuple):
         masses: [K] float64.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]
     threads: int
     normed: Array
     gathered: Array

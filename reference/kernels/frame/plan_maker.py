@@ -181,7 +181,7 @@ def make_rule(decoder: Decoder, slice_tokens: int) -> Rule:
         else:
             for index in np.flatnonzero(active):
                 thresholds[index] = gate.thresholds.get(int(index))
-    is_input = isinstance(gate, InputGate)
+    nothing = np.zeros((0, 0, 0, 0), np.float32)
     planned = (slice_tokens if isinstance(gate, PlannedGate) else 0, layers, rows)
     aggregation, head_weights = make_aggregation(decoder)
     return Rule(
@@ -198,7 +198,7 @@ def make_rule(decoder: Decoder, slice_tokens: int) -> Rule:
         np.zeros(planned, bool),
         np.full(planned, np.nan),
         mlp.cached_outputs,
-        gate.last_inputs if is_input else np.zeros((0, 0, 0, 0), np.float32),
+        gate.last_inputs if isinstance(gate, InputGate) else nothing,
         mlp.rule.chains,
         replay.warmup_frames,
         -1 if replay.max_chain is None else replay.max_chain,
@@ -233,8 +233,17 @@ def make_shared(sizes: Sizes) -> Shared:
     query, key = sizes.heads * sizes.head_dim, sizes.key_heads * sizes.head_dim
     return Shared(
         np.zeros(sizes.rows, np.int64),
-        *map(make, (sizes.width, sizes.width, query, key, key, query, query)),
-        *map(make, (sizes.width, sizes.hidden, sizes.hidden, sizes.heads)),
+        make(sizes.width),
+        make(sizes.width),
+        make(query),
+        make(key),
+        make(key),
+        make(query),
+        make(query),
+        make(sizes.width),
+        make(sizes.hidden),
+        make(sizes.hidden),
+        make(sizes.heads),
         np.zeros(sizes.rows, np.float32),
         np.zeros(sizes.rows, np.int64),
         make(sizes.vocab),

@@ -23,6 +23,23 @@ _tile_1x1, _tile_4x1, _tile_8x1, _tile_4x2, _tile_4x3, _tile_4x4 = (
 
 
 @inlined_device
+def fill_last_rows(weight: Array, x: Array, out: Array, start: int, stop: int, first: int) -> None:
+    """Columns start to stop, a multiple of four, of the one to three rows from `first` on."""
+    if len(x) - first == 3:
+        for output in range(start, stop, 4):
+            _tile_4x3(weight, output, x, first, out, output)
+    elif len(x) - first == 2:
+        for output in range(start, stop, 4):
+            _tile_4x2(weight, output, x, first, out, output)
+    else:
+        paired = stop - (stop - start) % 8
+        for output in range(start, paired, 8):
+            _tile_8x1(weight, output, x, first, out, output)
+        for output in range(paired, stop, 4):
+            _tile_4x1(weight, output, x, first, out, output)
+
+
+@inlined_device
 def fill_near(weight: Array, x: Array, out: Array, start: int, stop: int) -> None:
     """Columns start to stop of out = x @ weight.T; the number of rows is looked at once."""
     rows = len(x)
@@ -31,18 +48,8 @@ def fill_near(weight: Array, x: Array, out: Array, start: int, stop: int) -> Non
         for output in range(start, tiled, 4):
             for row in range(0, whole, 4):
                 _tile_4x4(weight, output, x, row, out, output)
-    if rows - whole == 3:
-        for output in range(start, tiled, 4):
-            _tile_4x3(weight, output, x, whole, out, output)
-    elif rows - whole == 2:
-        for output in range(start, tiled, 4):
-            _tile_4x2(weight, output, x, whole, out, output)
-    elif rows - whole == 1:
-        paired = stop - (stop - start) % 8
-        for output in range(start, paired, 8):
-            _tile_8x1(weight, output, x, whole, out, output)
-        for output in range(paired, tiled, 4):
-            _tile_4x1(weight, output, x, whole, out, output)
+    if whole < rows:
+        fill_last_rows(weight, x, out, start, tiled, whole)
     for output in range(tiled, stop):
         for row in range(rows):
             _tile_1x1(weight, output, x, row, out, output)

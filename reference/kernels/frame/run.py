@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastcar.reference.kernels.compilation import kernel
+from fastcar.reference.kernels.compilation import inlined_device, kernel
 from fastcar.reference.kernels.frame import step
 from fastcar.reference.kernels.frame.clock import read_ticks
 from fastcar.reference.kernels.frame.gate import get_tap_entry, is_gated, run_gate
@@ -13,6 +13,26 @@ from fastcar.reference.kernels.frame.sampling import choose
 from fastcar.reference.kernels.frame.team import wait_for_all
 
 PACKAGE = Path(__file__).parent
+
+
+@inlined_device
+def run_attention(plan: Plan, own: Own, layer: int, token: int) -> bool:
+    """Attention of a layer, added to the residual stream; whether all was within the range."""
+    barrier, threads, entry = plan.shared.barrier, own.threads, plan.sizes.prompt_tokens + token
+    if not step.project(plan, own, layer):
+        step.fail(plan, own, BAD_STREAM, layer)
+        return False
+    wait_for_all(barrier, threads)
+    step.place_token(plan, own, layer, entry)
+    wait_for_all(barrier, threads)
+    if plan.shared.status[0]:
+        step.fail(plan, own, BAD_ENTRY, layer)
+        return False
+    step.attend(plan, own, layer, entry, get_tap_entry(plan, layer, token))
+    wait_for_all(barrier, threads)
+    step.add_context(plan, own, layer)
+    wait_for_all(barrier, threads)
+    return True
 
 
 @kernel(is_bare=True, package=PACKAGE)
@@ -32,8 +52,7 @@ def decode(plan: Plan, own: Own, start: int, stop: int, last: int) -> int:
     barrier, status, threads = plan.shared.barrier, plan.shared.status, own.threads
     now = read_ticks()
     for token in range(start, stop):
-        if own.index == 0:
-            choose(plan, own, token, token - start)
+        choose(plan, own, token, token - start)
         wait_for_all(barrier, threads)
         if status[0]:
             return token
@@ -41,22 +60,10 @@ def decode(plan: Plan, own: Own, start: int, stop: int, last: int) -> int:
             return stop
         step.embed(plan, own)
         wait_for_all(barrier, threads)
-        entry = plan.sizes.prompt_tokens + token
         now = step.account(plan, own, step.OTHER, now)
         for layer in range(plan.sizes.layers):
-            if not step.project(plan, own, layer):
-                step.fail(plan, own, BAD_STREAM, layer)
+            if not run_attention(plan, own, layer, token):
                 return token
-            wait_for_all(barrier, threads)
-            step.place_token(plan, own, layer, entry)
-            wait_for_all(barrier, threads)
-            if status[0]:
-                step.fail(plan, own, BAD_ENTRY, layer)
-                return token
-            step.attend(plan, own, layer, entry, get_tap_entry(plan, layer, token))
-            wait_for_all(barrier, threads)
-            step.add_context(plan, own, layer)
-            wait_for_all(barrier, threads)
             now = step.account(plan, own, step.ATTENTION, now)
             if is_gated(plan, layer):
                 run_gate(plan, own, layer, token, token - start)

@@ -6,7 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from fastcar.reference.errors import NonFiniteError
+from fastcar.reference.errors import ArgumentError, NonFiniteError
 from fastcar.reference.finite_check import (
     FedTokens,
     check_guided,
@@ -46,7 +46,7 @@ class FrameRunner:
         self._decoder = decoder = loop.decoder
         videos, vocab_size = len(loop.result.token_ids), loop.logits.shape[1]
         frame = decoder.replay.tokens_per_frame
-        self._most = max(1, min(frame, GUIDED_BYTES // (4 * videos * vocab_size)))
+        self._most: int = max(1, min(frame, GUIDED_BYTES // (4 * videos * vocab_size)))
         self._paced = 1
         self._plan: Plan = make_plan(loop, self._most)
         self._handle = Handle(self._plan)
@@ -135,8 +135,8 @@ class FrameRunner:
             key, value = shared.key.reshape(heads), shared.value.reshape(heads)
             try:
                 cache.update(layer, cache.num_entries, key, value)
-            except Exception as error:
-                raise name_stored(error, key, value, layer, fed) from error
+            except ArgumentError as error:
+                raise name_stored(error, cache.storage, key, value, layer, fed) from error
         elif layer == 0:
             check_stream(shared.x, None, "embedding", fed)
         else:

@@ -97,13 +97,13 @@ def select(logits: Array, temperature: float, uniform: float, ranked: Array) -> 
     total = estimate_total(ranked, peak, temperature)
     goal, below = uniform * total, 0.0
     for _ in range(SELECTIONS):
-        code = find_largest(left)
-        below += np.exp((np.float64(left[code]) - peak) / temperature)
+        largest: int = find_largest(left)
+        below += np.exp((np.float64(left[largest]) - peak) / temperature)
         if abs(below - goal) <= GUARD * total:
             return NOT_DRAWN
         if below > goal:
-            return code
-        left[code] = _MINUS_INFINITY
+            return largest
+        left[largest] = _MINUS_INFINITY
     return NOT_DRAWN
 
 
@@ -112,16 +112,18 @@ def draw(plan: Plan, own: Own, logits: Array, uniform: float) -> int:
     """One token of logits [K]; greedy at temperature 0."""
     draws, count = plan.draws, len(logits)
     if draws.temperature == 0:
-        return find_largest(logits)
+        greedy: int = find_largest(logits)
+        return greedy
     if draws.top_k >= count and draws.top_p >= 1 and count >= FEWEST_LOGITS:
-        code = select(logits, draws.temperature, uniform, own.ranked)
-        if code != NOT_DRAWN:
-            return code
+        selected: int = select(logits, draws.temperature, uniform, own.ranked)
+        if selected != NOT_DRAWN:
+            return selected
     sort(logits, own.order, own.ranked[0])
     place = draw_sorted(
         own.ranked[0], own.masses, draws.temperature, draws.top_k, draws.top_p, uniform
     )
-    return own.order[place]
+    drawn: int = own.order[place]
+    return drawn
 
 
 @inlined_device
@@ -142,8 +144,10 @@ def guide(plan: Plan, index: int) -> bool:
 
 @shared_device
 def choose(plan: Plan, own: Own, token: int, index: int) -> None:
-    """Generated token j of every video, given or drawn, to the records and to `Shared.ids`."""
+    """Generated token j of every video, to the records and to `Shared.ids`; one thread does it."""
     draws, records = plan.draws, plan.records
+    if own.index:
+        return
     if not guide(plan, index):
         plan.shared.status[0] = BAD_GUIDED
         return

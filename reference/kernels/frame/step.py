@@ -44,7 +44,7 @@ def project(plan: Plan, own: Own, layer: int) -> bool:
     """Query, key and value of the residual stream; whether it is within the range."""
     sizes, shared, model = plan.sizes, plan.shared, plan.model
     gain = view_vector(model.norm, model.addresses[layer, ATTENTION_NORM, 0], sizes.width)
-    is_finite = normalize(shared.x, gain, model.eps, own.normed, own.squares)
+    is_finite: bool = normalize(shared.x, gain, model.eps, own.normed, own.squares)
     rows = prepare(model.matrix, own.normed, own.narrow)
     outputs, key_outputs = sizes.heads * sizes.head_dim, sizes.key_heads * sizes.head_dim
     start, stop = get_share(outputs, own.index, own.threads)
@@ -196,7 +196,7 @@ def run_mlp(plan: Plan, own: Own, layer: int) -> None:
 def compute_logits(plan: Plan, own: Own) -> bool:
     """Logits of the residual stream; whether that is within the range."""
     sizes, shared, model = plan.sizes, plan.shared, plan.model
-    is_finite = normalize(shared.x, model.norm, model.eps, own.normed, own.squares)
+    is_finite: bool = normalize(shared.x, model.norm, model.eps, own.normed, own.squares)
     rows = prepare(model.head, own.normed, own.narrow)
     start, stop = get_share(sizes.vocab, own.index, own.threads)
     multiply(model.head, rows, shared.logits, start, stop)
@@ -218,7 +218,7 @@ def fail(plan: Plan, own: Own, kind: int, layer: int) -> None:
 @inlined_device
 def account(plan: Plan, own: Own, part: int, since: int) -> int:
     """Ticks since then belong to a part; gives those of now."""
-    now = read_ticks()
+    now: int = read_ticks()
     if own.index == 0:
         plan.records.ticks[part] += now - since
     return now
