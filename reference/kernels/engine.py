@@ -19,7 +19,7 @@ from fastcar.reference.errors import ArgumentError
 from fastcar.reference.int8_matrix import Int8Matrix
 from fastcar.reference.kernels.attention import attend
 from fastcar.reference.kernels.compilation import announce_compilation, check_numba
-from fastcar.reference.kernels.frame.plan_maker import can_plan
+from fastcar.reference.kernels.frame.plan_maker import PROJECTIONS, can_plan
 from fastcar.reference.kernels.frame.runner import FrameRunner
 from fastcar.reference.kernels.matrix_arrays import get_storage
 from fastcar.reference.kernels.products import multiply, project
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 PARALLEL_BYTES, PARALLEL_MULTIPLICATIONS = 1 << 20, 1 << 21
 """Work from which on threads share it, by either measure: thirty to fifty microseconds on one.
 Below, a core that another program holds would cost more than the second thread saves."""
+
+TEAM_BYTES, TEAM_MULTIPLICATIONS = 1 << 22, 1 << 23
+"""Weights of a layer, or work of a step on them, from which on threads go through whole frames."""
 
 NO_TAP = -1
 
@@ -199,7 +202,12 @@ class NumbaEngine:
         """The kernel of whole frames, where it knows all that the decoder does."""
         if not can_plan(loop.decoder):
             return None
-        return FrameRunner(loop, 1)
+        layer, rows = loop.decoder.weights.layers[0], loop.decoder.num_rows
+        matrices = [getattr(layer, name) for name in PROJECTIONS]
+        size = sum(matrix.shape[0] * matrix.shape[1] for matrix in matrices)
+        is_large = sum(matrix.nbytes for matrix in matrices) >= TEAM_BYTES
+        is_large |= rows * size >= TEAM_MULTIPLICATIONS
+        return FrameRunner(loop, int(numba.get_num_threads()) if is_large else 1)
 
 
 def _count_threads(num_bytes: int, multiplications: int) -> int:

@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 Array = NDArray[Any]
 
+PROJECTIONS = tuple(name for name in WEIGHTS if name.endswith("_proj"))
+GAINS = tuple(name for name in WEIGHTS if name not in PROJECTIONS)
 KINDS: dict[type[Gate], int] = {
     TemporalAttentionScoreGate: plans.SCORE_GATE,
     InputGate: plans.INPUT,
@@ -61,16 +63,18 @@ def can_plan(decoder: Decoder) -> bool:
         if type(gate.thresholds) not in (FixedThresholds, AdaptiveThresholds):
             return False
     weights = decoder.weights
-    matrices = [
-        getattr(layer, name) for layer in weights.layers for name in WEIGHTS if "proj" in name
+    matrices = [getattr(layer, name) for layer in weights.layers for name in PROJECTIONS]
+    gains = [getattr(layer, name) for layer in weights.layers for name in GAINS]
+    kinds = {tuple(array.dtype for array in get_storage(matrix)) for matrix in matrices}
+    others = [
+        array for matrix in (weights.embedding, weights.head) for array in get_storage(matrix)
     ]
-    arrays = [
-        array
-        for matrix in (*matrices, weights.embedding, weights.head)
-        for array in get_storage(matrix)
-    ]
-    is_one_kind = len({tuple(array.dtype for array in get_storage(m)) for m in matrices}) == 1
-    return is_one_kind and all(array.flags.c_contiguous for array in arrays)
+    arrays = [*gains, *others, *(array for matrix in matrices for array in get_storage(matrix))]
+    return (
+        len(kinds) == 1
+        and all(gain.dtype == np.float32 for gain in gains)
+        and all(array.flags.c_contiguous and array.dtype.isnative for array in arrays)
+    )
 
 
 def make_plan(loop: TokenLoop, slice_tokens: int) -> Plan:

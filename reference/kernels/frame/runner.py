@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -33,6 +34,21 @@ GUIDED_BYTES = 1 << 20
 """Most logits that are kept until a call ends."""
 
 
+def start_pool(helpers: int) -> ThreadPoolExecutor | None:
+    """Threads that are there, because a team waits for all of its members; None without any."""
+    if not helpers:
+        return None
+    pool, met = ThreadPoolExecutor(helpers), threading.Barrier(helpers)
+    try:
+        for future in [pool.submit(met.wait) for _ in range(helpers)]:
+            future.result()
+    except RuntimeError:  # no more threads may be started
+        met.abort()
+        pool.shutdown(wait=False)
+        return None
+    return pool
+
+
 class FrameRunner:
     """Takes a generation on by whole frames; or by less, where that takes long.
 
@@ -50,8 +66,9 @@ class FrameRunner:
         self._paced = 1
         self._plan: Plan = make_plan(loop, self._most)
         self._handle = Handle(self._plan)
-        self._team = [Handle(make_own(self._plan, index, threads)) for index in range(threads)]
-        self._pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
+        self._pool = start_pool(threads - 1)
+        size = 1 if self._pool is None else threads
+        self._team = [Handle(make_own(self._plan, index, size)) for index in range(size)]
         self._plan.shared.logits[:] = loop.logits
 
     def run(self, token_index: int) -> int:
