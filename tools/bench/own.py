@@ -23,8 +23,10 @@ from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.kv_cache import CacheStorage, KVCache
 from fastcar.reference.matrix import DecoderWeights, compress_weights
-from fastcar.reference.observation import LayerObservation
+from fastcar.reference.records import DecodeResult, ReplayRecord
 from fastcar.reference.replay import ReplayConfig
+from fastcar.reference.sampling import Sampling, make_streams
+from fastcar.reference.token_loop import StepRunner, TokenLoop
 from tools.bench.gate import EvenGate
 from tools.bench.plan import (
     ENGINES,
@@ -101,7 +103,6 @@ class OwnPlayer:
                 fill_cache(decoder, context)
                 caches[storage] = decoder.kv_cache
             decoder.kv_cache = caches[storage]
-            decoder.prompt_tokens = context - TOKENS_PER_FRAME
             decoder.mlp.reset()
         self._context = context
         self._gates = {
@@ -190,27 +191,48 @@ def count_cache_bytes(decoder: Decoder, context: int) -> int:
 
 
 def run_turn(decoder: Decoder, tokens: int) -> Answer:
-    """One token untimed, then `tokens` timed ones.
+    """One token untimed, then `tokens` timed ones, as generation feeds them.
 
     Returns:
         seconds of the timed tokens, `parts` of them by lap, and how often 0, 1, .. B rows
         computed in a layer.
     """
-    rows, vocab_size = decoder.num_rows, decoder.config.vocab_size
-    counts = [0] * (rows + 1)
-
-    def observe(observation: LayerObservation) -> None:
-        counts[rows - int(observation.decision.replayed.sum())] += 1
-
-    rng = np.random.default_rng(tokens)
-    token_ids: NDArray[np.int64] = rng.integers(vocab_size, size=(tokens + 1, rows))
-    decoder.step(token_ids[0])
+    loop = make_loop(decoder, tokens + 1)
+    runner = decoder.float_engine.make_runner(loop) or StepRunner(loop)
+    index = runner.run(TOKENS_PER_FRAME)
+    timed = index
     before = dict(decoder.laps.seconds)
     start = time.perf_counter()
-    for per_row in token_ids[1:]:
-        decoder.step(per_row, observe)
+    while index < loop.num_tokens:
+        index = runner.run(index)
     seconds = time.perf_counter() - start
+    computing = decoder.num_rows - loop.result.record.replayed[timed:].sum(axis=-1)
+    counts = np.bincount(computing.reshape(-1), minlength=decoder.num_rows + 1).tolist()
     return {"seconds": seconds, "parts": get_parts(decoder, before), "row_counts": counts}
+
+
+def make_loop(decoder: Decoder, tokens: int) -> TokenLoop:
+    """A generation that is given `tokens` random tokens behind what the cache holds.
+
+    They follow the first frame, so that they may replay, and the last one more is not fed.
+    """
+    decoder.prompt_tokens = decoder.kv_cache.num_entries - TOKENS_PER_FRAME
+    rows, vocab_size = decoder.num_rows, decoder.config.vocab_size
+    total = TOKENS_PER_FRAME + tokens + 1
+    given: NDArray[np.int64] = np.random.default_rng(tokens).integers(
+        vocab_size, size=(rows, total)
+    )
+    result = DecodeResult(
+        np.zeros((rows, total), np.int64),
+        ReplayRecord(decoder.config, total - 1, rows, decoder.dtype),
+        np.zeros((total, rows)),
+        np.zeros((total, rows), bool),
+        decoder.laps.seconds,
+    )
+    logits = np.zeros((rows, vocab_size), decoder.dtype)
+    streams = make_streams(0, rows)
+    engine, sampling = decoder.float_engine, Sampling()
+    return TokenLoop(decoder, result, engine, sampling, streams, given, vocab_size, None, logits)
 
 
 def get_parts(decoder: Decoder, before: Mapping[str, float]) -> dict[str, float]:
