@@ -3,21 +3,22 @@
 A name says what decides the machine code: the operation, the kind of its weights or of the cache,
 and which of its twins runs, the one for one thread or the one for several. It follows
 `fastcar.reference.kernels.engine`; what it misses is compiled when it is called.
+
+A generation feeds its prompt operation by operation and then decodes whole frames, a kernel of its
+own. Steps take one operation after the other: of a trace, of a gate that the frame kernel does not
+know, of weights that it does not take.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-from numpy.typing import NDArray
+import numpy as np
 
-from fastcar.reference.bfloat16_matrix import BFloat16Matrix
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.engine_choice import Decode
-from fastcar.reference.int8_matrix import Int8Matrix
 from fastcar.reference.kv_cache import CacheStorage
-from fastcar.reference.matrix import DecoderWeights, Matrix
+from fastcar.reference.matrix import DecoderLayer, DecoderWeights, Matrix, list_arrays
 
 SHARED_BYTES, SHARED_MULTIPLICATIONS = 1 << 20, 1 << 21
 """Work from which on several threads share it; the engine's own bounds, which a test compares."""
@@ -41,11 +42,15 @@ def list_kernels(
         weights: float32, or compressed.
         decodes: rows, prompts and steps.
         storage: of keys and values.
-        draws: tokens are drawn; False = all are given.
-        is_certified: a gate looks at the activations of the MLP.
+        draws: tokens are drawn, by a generation; False = all are given, to a trace.
+        is_certified: a gate, which the frame kernel does not know, looks at activations of MLPs.
     """
+    by_frames = draws and takes_frames(weights)
+    by_steps = not by_frames or is_certified
     names = {"rms_norm", "rotate", f"store {storage.value}"}
-    if draws:
+    if by_frames:
+        names.add(_name_frame(weights, storage))
+    if by_steps and draws:
         names.add("draw")
     for decode in decodes:
         rows = decode.rows * max(1, decode.prompt_tokens)
@@ -53,10 +58,40 @@ def list_kernels(
             kinds = " ".join(_describe(matrix) for matrix in matrices)
             num_bytes = sum(matrix.nbytes for matrix in matrices)
             size = sum(matrix.shape[0] * matrix.shape[1] for matrix in matrices)
-            for count in (1, rows):
+            for count in (1, rows) if by_steps else (rows,):
                 names.add(f"{operation} {kinds} {_name_twin(num_bytes, count * size)}")
-        names |= _list_attention(config, decode, storage)
+        if by_steps:
+            names |= _list_attention(config, decode, storage)
     return frozenset(names)
+
+
+def takes_frames(weights: DecoderWeights) -> bool:
+    """Whether the kernel of whole frames takes such weights.
+
+    It finds those of all layers by their addresses, so they are of one kind, each C-contiguous.
+    """
+    matrices = [matrix for layer in weights.layers for matrix in _list_matrices(layer)]
+    kinds = {tuple(array.dtype for array in list_arrays(matrix)) for matrix in matrices}
+    norms = [norm for layer in weights.layers for norm in (layer.attention_norm, layer.mlp_norm)]
+    others: list[Matrix] = [weights.embedding, weights.head, weights.norm, *norms]
+    arrays = [array for matrix in matrices + others for array in list_arrays(matrix)]
+    return (
+        len(kinds) == 1
+        and all(norm.dtype == np.float32 for norm in norms)
+        and all(array.flags.c_contiguous and array.dtype.isnative for array in arrays)
+    )
+
+
+def _list_matrices(layer: DecoderLayer) -> list[Matrix]:
+    attention: list[Matrix] = [layer.q_proj, layer.k_proj, layer.v_proj, layer.o_proj]
+    return [*attention, layer.gate_proj, layer.up_proj, layer.down_proj]
+
+
+def _name_frame(weights: DecoderWeights, storage: CacheStorage) -> str:
+    """The kernel knows the arrays of layers by the types of their numbers alone."""
+    kind = ",".join(str(array.dtype) for array in list_arrays(weights.layers[0].q_proj))
+    others = " ".join(map(_describe, (weights.embedding, weights.norm, weights.head)))
+    return f"frame {kind} {others} {storage.value}"
 
 
 def _list_products(
@@ -97,13 +132,8 @@ def _name_twin(num_bytes: int, multiplications: int) -> str:
 
 def _describe(matrix: Matrix) -> str:
     """What Numba's type of a matrix depends on."""
-    arrays: tuple[NDArray[Any], ...]
-    if isinstance(matrix, Int8Matrix):
-        arrays = matrix.values, matrix.scales
-    else:
-        arrays = (matrix.bits if isinstance(matrix, BFloat16Matrix) else matrix,)
     return ",".join(
         f"{array.dtype}{'C' if array.flags.c_contiguous else 'A'}"
         f"{'' if array.flags.writeable else 'r'}{'' if array.flags.aligned else 'u'}"
-        for array in arrays
+        for array in list_arrays(matrix)
     )

@@ -97,8 +97,8 @@ def _are_there(files: dict[str, int]) -> bool:
 def _digest_circumstances() -> str:
     """Of all that machine code depends on beside the types of its arguments."""
     digest = hashlib.sha256()
-    for path in sorted(KERNELS.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    for path in sorted(KERNELS.rglob("*.py")):
+        digest.update(str(path.relative_to(KERNELS)).encode() + b"\0" + path.read_bytes() + b"\0")
     settings = {name: value for name, value in os.environ.items() if name.startswith("NUMBA_")}
     with suppress(OSError):
         digest.update(Path(CONFIG_FILE).read_bytes())

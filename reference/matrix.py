@@ -148,6 +148,13 @@ def compress_weights(weights: ModelWeights, kind: str) -> CompressedWeights:
     return CompressedWeights(embedding, layers, weights.norm.astype(np.float32), head)
 
 
+def list_arrays(matrix: Matrix) -> tuple[NDArray[Any], ...]:
+    """Values and scales of an int8 matrix; else the floats, or the bits of bfloat16, alone."""
+    if isinstance(matrix, Int8Matrix):
+        return matrix.values, matrix.scales
+    return (matrix.bits if isinstance(matrix, BFloat16Matrix) else matrix,)
+
+
 def get_dtype(weights: DecoderWeights) -> np.dtype[Float]:
     """Type of the arithmetic: that of the float weights; float32 where they are compressed."""
     return weights.norm.dtype

@@ -21,7 +21,6 @@ from fastcar.reference.kernels.attention import attend
 from fastcar.reference.kernels.compilation import announce_compilation, check_numba
 from fastcar.reference.kernels.frame.plan_maker import PROJECTIONS, can_plan
 from fastcar.reference.kernels.frame.runner import FrameRunner
-from fastcar.reference.kernels.matrix_arrays import get_storage
 from fastcar.reference.kernels.products import multiply, project
 from fastcar.reference.kernels.rms_norm import normalize_rows
 from fastcar.reference.kernels.rotary import rotate
@@ -30,7 +29,7 @@ from fastcar.reference.kernels.storage import store_tokens
 from fastcar.reference.kernels.swiglu import activate, compute_mlp
 from fastcar.reference.kv_cache import CacheStorage, KVCache
 from fastcar.reference.linear import check_int8_width
-from fastcar.reference.matrix import DecoderLayer, Matrix
+from fastcar.reference.matrix import DecoderLayer, Matrix, list_arrays
 from fastcar.reference.rotary import RotaryTable
 from fastcar.reference.sampling import Sampling, check_logits
 from fastcar.reference.sparse_attention import SparseAttention
@@ -69,7 +68,7 @@ class NumbaEngine:
         rows = _get_rows(x)
         out = np.empty((len(rows), weight.shape[0]), np.float32)
         threads = _count_threads(weight.nbytes, out.size * rows.shape[1])
-        multiply.get(threads)(get_storage(weight), rows, out, threads)
+        multiply.get(threads)(list_arrays(weight), rows, out, threads)
         return out.reshape(*x.shape[:-1], weight.shape[0])
 
     def rms_norm(self, x: FloatArray, gain: FloatArray, eps: float) -> FloatArray:
@@ -85,7 +84,7 @@ class NumbaEngine:
         _check(layer.q_proj)
         rows = _get_rows(x)
         outs = tuple(np.empty((len(rows), weight.shape[0]), np.float32) for weight in weights)
-        operands = (rows, layer.attention_norm, eps, *map(get_storage, weights), *outs)
+        operands = (rows, layer.attention_norm, eps, *map(list_arrays, weights), *outs)
         num_bytes = sum(weight.nbytes for weight in weights)
         threads = _count_threads(num_bytes, sum(out.size for out in outs) * rows.shape[1])
         project.get(threads)(*operands, threads)
@@ -155,8 +154,8 @@ class NumbaEngine:
         _check(gate_proj)
         gate, up, hidden = np.empty((3, len(normed), gate_proj.shape[0]), np.float32)
         operands = (
-            get_storage(gate_proj),
-            get_storage(up_proj),
+            list_arrays(gate_proj),
+            list_arrays(up_proj),
             np.ascontiguousarray(normed),
             gate,
             up,
@@ -175,7 +174,7 @@ class NumbaEngine:
         _check(layer.down_proj)
         num_bytes = sum(weight.nbytes for weight in weights)
         size = len(normed) * sum(weight.shape[0] * weight.shape[1] for weight in weights)
-        operands = (*map(get_storage, weights), np.ascontiguousarray(normed))
+        operands = (*map(list_arrays, weights), np.ascontiguousarray(normed))
         threads = _count_threads(num_bytes, size)
         output: FloatArray = compute_mlp.get(threads)(*operands, threads)
         return output

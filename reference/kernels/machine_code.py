@@ -39,7 +39,9 @@ KEPT_FOLDERS = 8
 
 _used: set[Path] = set()
 _lost: set[str] = set()
-"""Files that this process loaded or kept kernels of this package in; kernels that none holds."""
+"""Files that this process loaded or kept kernels of this package in; kernels that none holds.
+
+Of this package are those of packages in it."""
 
 _caching: Any = numba.core.caching
 _serialize: Any = numba.core.serialize
@@ -100,7 +102,7 @@ class MachineCodeCache(_caching.FunctionCache):  # type: ignore[misc]
         self._py_func = function
         self._impl = _Implementation(function)
         self._folders = list_folders(package)
-        self._is_ours = package is None
+        self._is_ours = package is None or package.is_relative_to(PACKAGE)
         self._cache_path = str(self._folders[0])
         code = function.__code__
         source = Path(code.co_filename)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -22,8 +24,9 @@ ONE = Decode(1, 5, 100)
 MODEL = load_video_model(SHIPPED_MODEL)
 
 
-def list_shipped(*decodes: Decode) -> frozenset[str]:
-    return list_kernels(MODEL.config, MODEL.weights, decodes)
+def list_shipped(*decodes: Decode, draws: bool = False) -> frozenset[str]:
+    """Of traces, which go step by step, unless tokens are drawn."""
+    return list_kernels(MODEL.config, MODEL.weights, decodes, draws=draws)
 
 
 def test_the_bounds_are_the_engines() -> None:
@@ -31,9 +34,38 @@ def test_the_bounds_are_the_engines() -> None:
 
 
 def test_short_decodes_of_one_row_stay_on_one_thread() -> None:
-    kernels = list_shipped(ONE)
-    assert {"draw", "rms_norm", "rotate", "store exact", "attend exact one"} < kernels
-    assert not any(name.endswith("several") for name in kernels)
+    for draws in (False, True):
+        kernels = list_shipped(ONE, draws=draws)
+        assert {"rms_norm", "rotate", "store exact"} < kernels
+        assert ("attend exact one" in kernels) != draws
+        assert not any(name.endswith("several") for name in kernels)
+
+
+def test_a_generation_takes_the_kernel_of_whole_frames_after_its_prompt() -> None:
+    frames, steps = list_shipped(ONE, draws=True), list_shipped(ONE)
+    (frame,) = frames - steps
+    assert frame.startswith("frame float32 ")
+    assert {name.split()[0] for name in steps - frames} == {"attend"}
+    prompt, step = (list_shipped(Decode(rows, 4, 9), draws=True) for rows in (64, 1))
+    assert not any(name.endswith(" one") for name in prompt if name.startswith("mlp"))
+    assert not any(name.endswith(" several") for name in step)
+
+
+def test_steps_are_taken_where_the_kernel_of_whole_frames_is_not() -> None:
+    config = make_config()
+    weights = make_random_weights(config, np.random.default_rng(0), np.float32)
+    certified = list_kernels(config, weights, [ONE], is_certified=True)
+    steps = {"draw", "attend exact one"}
+    assert steps < certified
+    assert any(name.startswith("frame") for name in certified)
+    layer = weights.layers[1]
+    for name in ("up_proj", "mlp_norm"):
+        array = getattr(layer, name)
+        spread = np.repeat(array, 2, axis=-1)[..., ::2]
+        layers = weights.layers[0], replace(layer, **{name: spread})
+        kernels = list_kernels(config, replace(weights, layers=layers), [ONE])
+        assert steps < kernels
+        assert not any(kernel.startswith("frame") for kernel in kernels)
 
 
 @pytest.mark.parametrize(
@@ -70,4 +102,5 @@ def test_kinds_of_weights_and_caches_have_kernels_of_their_own() -> None:
     ]
     for index, kernels in enumerate(lists):
         assert all(not other >= kernels for other in lists[:index])
-    assert list_kernels(config, weights, [ONE], draws=False) == lists[0] - {"draw"}
+    steps = [list_kernels(config, weights, [ONE], storage, draws=False) for storage in CacheStorage]
+    assert len(set(steps)) == len(CacheStorage)

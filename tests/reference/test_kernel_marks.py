@@ -139,6 +139,18 @@ def test_a_mark_of_other_circumstances_is_not_believed(
     assert not are_kept(KERNELS)
 
 
+def test_sources_of_packages_in_the_package_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernel_marks, "KERNELS", tmp_path)
+    (tmp_path / "frame").mkdir()
+    digests = set()
+    for text in ("old", "new"):
+        (tmp_path / "frame" / "kernel.py").write_text(text)
+        digests.add(kernel_marks._digest_circumstances())
+    assert len(digests) == 2
+
+
 def test_a_kernel_that_could_not_be_kept_leaves_no_mark(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

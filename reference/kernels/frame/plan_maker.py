@@ -16,6 +16,7 @@ from fastcar.reference.gates import (
     TemporalAttentionScoreGate,
     ThresholdGate,
 )
+from fastcar.reference.kernel_list import takes_frames
 from fastcar.reference.kernels.attention import BLOCK_KEYS
 from fastcar.reference.kernels.frame import plan as plans
 from fastcar.reference.kernels.frame.attention import LEAD
@@ -32,7 +33,7 @@ from fastcar.reference.kernels.frame.plan import (
     Sizes,
 )
 from fastcar.reference.kernels.lanes import LANES
-from fastcar.reference.kernels.matrix_arrays import get_storage
+from fastcar.reference.matrix import list_arrays
 from fastcar.reference.replay import Semantics
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 Array = NDArray[Any]
 
 PROJECTIONS = tuple(name for name in WEIGHTS if name.endswith("_proj"))
-GAINS = tuple(name for name in WEIGHTS if name not in PROJECTIONS)
 KINDS: dict[type[Gate], int] = {
     TemporalAttentionScoreGate: plans.SCORE_GATE,
     InputGate: plans.INPUT,
@@ -62,19 +62,7 @@ def can_plan(decoder: Decoder) -> bool:
             return False
         if type(gate.thresholds) not in (FixedThresholds, AdaptiveThresholds):
             return False
-    weights = decoder.weights
-    matrices = [getattr(layer, name) for layer in weights.layers for name in PROJECTIONS]
-    gains = [getattr(layer, name) for layer in weights.layers for name in GAINS]
-    kinds = {tuple(array.dtype for array in get_storage(matrix)) for matrix in matrices}
-    others = [
-        array for matrix in (weights.embedding, weights.head) for array in get_storage(matrix)
-    ]
-    arrays = [*gains, *others, *(array for matrix in matrices for array in get_storage(matrix))]
-    return (
-        len(kinds) == 1
-        and all(gain.dtype == np.float32 for gain in gains)
-        and all(array.flags.c_contiguous and array.dtype.isnative for array in arrays)
-    )
+    return takes_frames(decoder.weights)
 
 
 def make_plan(loop: TokenLoop, slice_tokens: int) -> Plan:
@@ -150,17 +138,17 @@ def make_model(decoder: Decoder) -> Model:
     addresses = np.zeros((len(weights.layers), len(WEIGHTS), 2), np.int64)
     for layer_index, layer in enumerate(weights.layers):
         for index, name in enumerate(WEIGHTS):
-            for part, array in enumerate(get_storage(getattr(layer, name))):
+            for part, array in enumerate(list_arrays(getattr(layer, name))):
                 addresses[layer_index, index, part] = array.ctypes.data
     kind = tuple(
-        np.zeros((0,) * array.ndim, array.dtype) for array in get_storage(weights.layers[0].q_proj)
+        np.zeros((0,) * array.ndim, array.dtype) for array in list_arrays(weights.layers[0].q_proj)
     )
     return Model(
-        get_storage(weights.embedding),
+        list_arrays(weights.embedding),
         kind,
         addresses,
         weights.norm,
-        get_storage(weights.head),
+        list_arrays(weights.head),
         float(decoder.config.rms_norm_eps),
         decoder.rotary.cos,
         decoder.rotary.sin,

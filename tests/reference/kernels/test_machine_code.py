@@ -207,3 +207,17 @@ def test_any_source_of_the_package_changes_the_digest(
         digests.add(get_digest())
     get_digest.cache_clear()
     assert len(digests) == 3
+
+
+@pytest.mark.parametrize("is_ours", [True, False])
+def test_kernels_of_packages_in_this_one_count_as_used(
+    is_ours: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: set[Path] = set()
+    monkeypatch.setattr(machine_code, "_used", used)
+    monkeypatch.setattr(machine_code, "_lost", set())
+    package = (machine_code.PACKAGE if is_ours else machine_code.PACKAGE.parent) / "frame"
+    kernel(package=package)(add_one)(np.ones(1))
+    files = set(folder.parent.glob("kernels-*/*.kernel"))
+    assert len(files) == 1
+    assert used == (files if is_ours else set())
