@@ -15,6 +15,8 @@ from fastcar.reference.engine import Engine
 from fastcar.reference.gates import Gate
 from fastcar.reference.generate import DecodeOptions, Prompts, generate
 from fastcar.reference.kernels.engine import NumbaEngine
+from fastcar.reference.kernels.frame.plan_maker import can_plan
+from fastcar.reference.kernels.frame.runner import FrameRunner
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.matrix import DecoderWeights, compress_weights
 from fastcar.reference.records import DecodeResult
@@ -31,6 +33,41 @@ class StepEngine(NumbaEngine):
 
     def make_runner(self, loop: TokenLoop) -> None:
         """Steps only."""
+
+
+class FrameEngine(NumbaEngine):
+    """The kernel of whole frames, by any number of threads, or an error.
+
+    Args:
+        threads: as in `FrameRunner`.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        super().__init__()
+        self._threads = threads
+
+    def make_runner(self, loop: TokenLoop) -> FrameRunner:
+        """Never steps."""
+        assert can_plan(loop.decoder)
+        return FrameRunner(loop, self._threads)
+
+
+class DecoderKeeper:
+    """Makes one decoder, and gives it again and again."""
+
+    def __init__(self) -> None:
+        self._kept: list[Decoder] = []
+
+    @property
+    def decoder(self) -> Decoder:
+        """The one that was made."""
+        return self._kept[0]
+
+    def make(self, *arguments: Any, **options: Any) -> Decoder:
+        """For `generate`."""
+        if not self._kept:
+            self._kept.append(Decoder(*arguments, **options))
+        return self._kept[0]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.sparse_attention import SparseAttention
@@ -15,6 +14,7 @@ from tests.examples import examples
 from tests.reference.kernels.frame.generation import (
     PAIRS,
     SHAPES,
+    FrameEngine,
     Generation,
     StepEngine,
     compare,
@@ -56,4 +56,4 @@ generations = st.builds(
 @examples(120)
 @given(generations)
 def test_a_frame_is_its_steps(generation: Generation) -> None:
-    compare(generation.run(StepEngine()), generation.run(NumbaEngine()))
+    compare(generation.run(StepEngine()), generation.run(FrameEngine()))
