@@ -8,7 +8,7 @@ costs more than it saves.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numba
 import numpy as np
@@ -68,7 +68,7 @@ class NumbaEngine:
         rows = _get_rows(x)
         out = np.empty((len(rows), weight.shape[0]), np.float32)
         threads = _count_threads(weight.nbytes, out.size * rows.shape[1])
-        multiply.get(threads)(list_arrays(weight), rows, out, threads)
+        multiply.get(threads)(_get_operand(weight), rows, out, threads)
         return out.reshape(*x.shape[:-1], weight.shape[0])
 
     def rms_norm(self, x: FloatArray, gain: FloatArray, eps: float) -> FloatArray:
@@ -84,7 +84,7 @@ class NumbaEngine:
         _check(layer.q_proj)
         rows = _get_rows(x)
         outs = tuple(np.empty((len(rows), weight.shape[0]), np.float32) for weight in weights)
-        operands = (rows, layer.attention_norm, eps, *map(list_arrays, weights), *outs)
+        operands = (rows, layer.attention_norm, eps, *map(_get_operand, weights), *outs)
         num_bytes = sum(weight.nbytes for weight in weights)
         threads = _count_threads(num_bytes, sum(out.size for out in outs) * rows.shape[1])
         project.get(threads)(*operands, threads)
@@ -154,8 +154,8 @@ class NumbaEngine:
         _check(gate_proj)
         gate, up, hidden = np.empty((3, len(normed), gate_proj.shape[0]), np.float32)
         operands = (
-            list_arrays(gate_proj),
-            list_arrays(up_proj),
+            _get_operand(gate_proj),
+            _get_operand(up_proj),
             np.ascontiguousarray(normed),
             gate,
             up,
@@ -174,7 +174,7 @@ class NumbaEngine:
         _check(layer.down_proj)
         num_bytes = sum(weight.nbytes for weight in weights)
         size = len(normed) * sum(weight.shape[0] * weight.shape[1] for weight in weights)
-        operands = (*map(list_arrays, weights), np.ascontiguousarray(normed))
+        operands = (*map(_get_operand, weights), np.ascontiguousarray(normed))
         threads = _count_threads(num_bytes, size)
         output: FloatArray = compute_mlp.get(threads)(*operands, threads)
         return output
@@ -213,6 +213,14 @@ def _count_threads(num_bytes: int, multiplications: int) -> int:
     """Threads that share the work."""
     is_large = num_bytes >= PARALLEL_BYTES or multiplications >= PARALLEL_MULTIPLICATIONS
     return int(numba.get_num_threads()) if is_large else 1
+
+
+def _get_operand(matrix: Matrix) -> tuple[NDArray[Any], ...]:
+    """What kernels read of a matrix; they count on rows that lie one after the other.
+
+    What does not lie so is copied, at every call.
+    """
+    return tuple(np.ascontiguousarray(array) for array in list_arrays(matrix))
 
 
 def _get_rows(x: FloatArray) -> FloatArray:
