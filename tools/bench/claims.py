@@ -8,6 +8,8 @@ from typing import Any
 from tools.bench.linear import CHOSEN
 from tools.bench.plan import ENGINES, REFERENCE_ENGINE
 from tools.bench.report import make_tables
+from tools.bench.run import SHIPPED
+from tools.bench.shipped.plan import EARLIER, RATIOS, STEPS, TEMPERATURE
 from tools.bench.targets import AMDAHL_SHARE, QUANTIZING_LIMIT, find_cells
 from tools.bench.video import GROWTH_CONTEXT, GROWTH_LAYERS
 from tools.page import Claim, Page
@@ -43,6 +45,7 @@ def make_claims(results: Results) -> Iterator[Claim]:
     yield Claim(f"a random model of {GROWTH_LAYERS} layers")
     yield Claim(f"both with {GROWTH_CONTEXT} tokens behind them")
     yield from _claim_large(results)
+    yield from _claim_shipped(results.get(SHIPPED))
 
 
 def _claim_logits(results: Results) -> Claim:
@@ -122,6 +125,19 @@ def _claim_large(results: Results) -> Iterator[Claim]:
             "GB of the process are its own then), first two tokens in "
             f"{large['first_two_tokens_seconds']:.1f} s, peak {large['peak_bytes'] / 1e9:.1f} GB"
         )
+
+
+def _claim_shipped(shipped: Results | None) -> Iterator[Claim]:
+    """What is said of every run; nothing of it is false before the first one."""
+    steps = [one for one in shipped["tokens"] if one["name"] == STEPS] if shipped else []
+    yield Claim(
+        "The frame kernel gives the tokens and the likelihoods of the calls one by one, bit by bit",
+        all(one["equal_share"] == 1 and one["equal_nats"] for one in steps),
+    )
+    ratios = [f"{ratio:.0%}" for ratio in RATIOS]
+    yield Claim(f"closest to {', '.join(ratios[:-1])} and {ratios[-1]} of all tokens and layers")
+    yield Claim(f"whole videos drawn with temperature {TEMPERATURE} from the prompt alone")
+    yield Claim(f"`{EARLIER}` is the last engine of this project that called one kernel per")
 
 
 PAGE = Page("performance.md", make_tables, make_claims)

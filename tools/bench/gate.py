@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastcar.reference.arrays import BoolArray
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.gates import Gate, GateQuery
+from fastcar.reference.gates import GateQuery, PlannedGate
 from fastcar.reference.thresholds import Measures, check_ratio
 
 
-class EvenGate(Gate):
+class EvenGate(PlannedGate):
     """Replays a share of each row's and layer's tokens, spread evenly.
 
     The score is taken and looked at as the gate `tas` does, so its cost is in the time, but a row
@@ -35,6 +36,7 @@ class EvenGate(Gate):
         self, config: ModelConfig, rows: int, tokens_per_frame: int, dtype: np.dtype[np.floating]
     ) -> None:
         """Draw the phases, count from 0."""
+        super().reset(config, rows, tokens_per_frame, dtype)
         rng = np.random.default_rng(self.seed)
         self._phases = rng.random((config.num_hidden_layers, rows))
         self._counts = np.zeros(config.num_hidden_layers, np.int64)
@@ -49,6 +51,15 @@ class EvenGate(Gate):
         """Where the rhythm of the row says so."""
         count = self._counts[query.layer_index]
         self._counts[query.layer_index] += 1
-        phases = self._phases[query.layer_index]
-        now, then = (np.floor(k * self.ratio + phases) for k in (count, count + 1))
+        return self._is_beat(count, self._phases[query.layer_index])
+
+    def plan(self, tokens: range) -> tuple[Measures, BoolArray]:
+        """The rhythm of every row; measures are NaN, the scores are known to who runs the plan."""
+        counts = self._counts + np.arange(len(tokens))[:, None]  # [tokens, L]
+        self._counts += len(tokens)
+        decisions = self._is_beat(counts[:, :, None], self._phases)
+        return np.full(decisions.shape, np.nan), decisions
+
+    def _is_beat(self, counts: NDArray[np.int64], phases: NDArray[np.float64]) -> BoolArray:
+        now, then = (np.floor(k * self.ratio + phases) for k in (counts, counts + 1))
         return np.asarray(then > now)

@@ -21,7 +21,7 @@ from fastcar.reference.files.int8_writer import (
 )
 from fastcar.reference.weights import get_layer_shapes
 from tools.bench.gate import EvenGate
-from tools.bench.machine import get_held_bytes, get_peak_bytes, get_private_bytes
+from tools.bench.memory import get_held_bytes, get_peak_bytes, get_private_bytes
 from tools.bench.own import count_weight_bytes, fill_cache, make_decoder, run_turn
 from tools.bench.plan import REFERENCE_ENGINE, REPLAY_RATIOS, TOKENS_PER_FRAME, Geometry
 from tools.bench.stats import compute_amdahl

@@ -124,10 +124,11 @@ class LlamaCppPlayer:
         for row in range(self._rows):
             self._library.llama_memory_seq_rm(self._memory, row, self._tokens, -1)
         self._step(0)
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.process_time()
         for index in range(1, tokens + 1):
             self._step(index)
-        return {"seconds": time.perf_counter() - start}
+        seconds = time.perf_counter() - start
+        return {"seconds": seconds, "cpu_seconds": time.process_time() - cpu}
 
     def _step(self, index: int) -> None:
         self._decode(

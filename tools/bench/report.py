@@ -7,6 +7,7 @@ from typing import Any
 from fastcar.reference.laps import PARTS
 from tools.bench.linear import CHOSEN
 from tools.bench.plan import ENGINES, PEERS, REFERENCE_ENGINE
+from tools.bench.shipped.report import make_shipped_tables
 from tools.bench.targets import find_cells, format_targets
 from tools.markdown import fill_paragraphs, format_rows, format_table
 
@@ -25,6 +26,7 @@ def make_tables(results: Results) -> dict[str, str]:
         "videos": format_videos(results["videos"]),
         "growth": format_growth(results["growth"]),
         "large": format_large(results["large"]),
+        **make_shipped_tables(results.get("shipped")),
     }
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -16,14 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from fastcar.output import write_atomically
 from fastcar.reference.files.checkpoint import save_checkpoint
 from fastcar.reference.weights import make_random_weights
 from tools.bench.cells import measure_cell, measure_rows
 from tools.bench.gguf import write_gguf
 from tools.bench.large import measure_large
-from tools.bench.machine import describe_machine, get_free_bytes
+from tools.bench.machine import describe_machine
+from tools.bench.memory import get_free_bytes
+from tools.bench.parts import keep_stage, report
 from tools.bench.plan import ENGINES, OWN, PEERS, Geometry, Plan
+from tools.bench.same_model import CHECK_IDS, check_same_model
+from tools.bench.shipped.measure import measure_shipped
+from tools.bench.shipped.plan import ShippedPlan
 from tools.bench.start import measure_start
 from tools.bench.stats import summarise_cell
 from tools.bench.video import VideoPlan, measure_growth, measure_videos
@@ -31,10 +32,8 @@ from tools.bench.worker import Worker, WorkerError
 
 Results = dict[str, Any]
 
+SHIPPED = "shipped"
 GGUF_NAME = "model-f16.gguf"
-CHECK_IDS = (1, 7, 30, 2, 19, 11)
-MAX_LOGIT_DIFFERENCE = 0.1
-"""Relative; a contender beyond that computes another model."""
 OTHER_STAGES = ("products", "videos", "growth", "start", "quantizing", "large")
 """Stages whose results stand in the whole as they are."""
 LARGE_ROOM = 1.25
@@ -48,6 +47,7 @@ class BenchSettings:
     Attributes:
         plan: of the random models.
         video_plan: of the shipped model.
+        shipped_plan: of the shipped model beside an earlier engine, with every gate.
         large_geometry: of the model that is decoded from a memory map.
         start_rounds: starts of `fastcar generate`.
         threads: of every contender.
@@ -58,6 +58,7 @@ class BenchSettings:
 
     plan: Plan
     video_plan: VideoPlan
+    shipped_plan: ShippedPlan
     large_geometry: Geometry
     start_rounds: int
     threads: int
@@ -86,32 +87,21 @@ def run_stages(settings: BenchSettings) -> Results:
     keep("start", measure_start, settings.start_rounds)
     keep("quantizing", measure_quantizing, settings)
     keep("large", measure_large_model, settings)
+    results[SHIPPED] = keep_shipped(settings)
     return {
         "machine": results["machine"] | {"threads": threads},
         "peers": results["peers"],
         "geometries": [results[f"geometry {geometry.name}"] for geometry in plan.geometries],
-        **{name: results[name] for name in OTHER_STAGES},
+        **{name: results[name] for name in (*OTHER_STAGES, SHIPPED)},
     }
 
 
-def keep_stage(parts: Path, name: str, stage: Callable[[], Any]) -> Any:
-    """The result of a stage, from its file if it has one; otherwise it runs and gets one."""
-    path = parts / f"{name.replace(' ', '_').replace(',', '')}.json"
-    if path.exists():
-        report(f"{name}: kept from {path}")
-        return json.loads(path.read_text())
-    start = time.monotonic()
-    report(f"{name}: ...")
-    result = stage()
-    with write_atomically(path) as hidden:
-        hidden.write_text(json.dumps(result) + "\n")
-    report(f"{name}: {time.monotonic() - start:.0f} s")
+def keep_shipped(settings: BenchSettings) -> Results:
+    """The stage of the shipped model beside an earlier engine, which stays beside the parts."""
+    kept = settings.parts.parent
+    arguments = settings.shipped_plan, settings.peers, settings.folder, kept
+    result: Results = keep_stage(settings.parts, SHIPPED, partial(measure_shipped, *arguments))
     return result
-
-
-def report(text: str) -> None:
-    """One line of progress."""
-    print(f"bench: {text}", file=sys.stderr, flush=True)
 
 
 def find_peers(settings: BenchSettings) -> Results:
@@ -192,16 +182,7 @@ def compare_logits(workers: dict[str, Worker]) -> dict[str, float]:
         name: np.array(workers[kind].ask("read_logits", name, ids)["logits"])
         for kind, name in places
     }
-    wanted = logits[ENGINES[0]]
-    differences = {
-        name: float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
-        for name, found in logits.items()
-    }
-    for name, difference in differences.items():
-        if not difference <= MAX_LOGIT_DIFFERENCE:
-            limit = f"must be at most {MAX_LOGIT_DIFFERENCE}"
-            raise WorkerError(f"{name}: logits differ by {difference:.3g} from NumPy's: {limit}")
-    return differences
+    return check_same_model(logits, ENGINES[0])
 
 
 def measure_products(plan: Plan, threads: int) -> Results:

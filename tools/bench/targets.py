@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from tools.bench.plan import REFERENCE_ENGINE
-from tools.markdown import format_table
+from tools.bench.shipped.targets import find_shipped
+from tools.bench.target import Target, format_target_table
 
 Results = dict[str, Any]
 
@@ -24,33 +24,6 @@ QUANTIZING_LIMIT = 1.5
 """Peak memory over the largest shard."""
 
 
-@dataclass(frozen=True)
-class Target:
-    """One number to reach.
-
-    Attributes:
-        claim: what is measured and where.
-        found: measured; None where it was not.
-        limit: to reach.
-        is_upper: whether the number is to stay at or below the limit.
-        unit: behind both numbers.
-    """
-
-    claim: str
-    found: float | None
-    limit: float
-    is_upper: bool = False
-    unit: str = "x"
-
-    @property
-    def verdict(self) -> str:
-        """Met, not met or not measured."""
-        if self.found is None:
-            return "not measured"
-        is_met = self.found <= self.limit if self.is_upper else self.found >= self.limit
-        return "met" if is_met else "not met"
-
-
 def find_targets(results: Results) -> list[Target]:
     """Every target with what this run found."""
     return [
@@ -58,6 +31,7 @@ def find_targets(results: Results) -> list[Target]:
         *_find_peers(results),
         *_find_replay(results),
         *_find_video(results),
+        *find_shipped(results.get("shipped")),
     ]
 
 
@@ -119,19 +93,4 @@ def _find_video(results: Results) -> Iterator[Target]:
 
 def format_targets(results: Results) -> str:
     """Table of all targets."""
-    lines = [
-        [
-            target.claim,
-            "-" if target.found is None else _format(target.found, target.unit),
-            f"{'at most' if target.is_upper else 'at least'} {_format(target.limit, target.unit)}",
-            target.verdict,
-        ]
-        for target in find_targets(results)
-    ]
-    return format_table(["target", "found", "asked", "verdict"], lines)
-
-
-def _format(value: float, unit: str) -> str:
-    if unit == "%":
-        return f"{value:.1f}%"
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}{unit}"
+    return format_target_table(find_targets(results))

@@ -15,12 +15,12 @@ from fastcar.reference.sampling import Sampling
 from fastcar.reference.video.model import load_video_model
 from fastcar.reference.weights import make_random_weights
 from tools.bench.gate import EvenGate
-from tools.bench.machine import get_peak_bytes
+from tools.bench.memory import get_peak_bytes
 from tools.bench.own import fill_cache, make_decoder, make_engine, run_turn
 from tools.bench.plan import TOKENS_PER_FRAME, Geometry
 from tools.bench.stats import fit_exponent
 from tools.bench.worker import Worker
-from tools.moving_digits.prompted_videos import make_prompts
+from tools.moving_digits.prompts import make_prompts
 
 Results = dict[str, Any]
 Measure = Callable[[str, int], float]

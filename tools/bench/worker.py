@@ -1,10 +1,10 @@
 """Contenders in processes of their own, which take turns: one burst of tokens per question.
 
-    python -m tools.bench.worker own|products|video|large|transformers|llama.cpp [FORMAT]
+    python -m tools.bench.worker KIND [FORMAT]
 
-Questions and answers are JSON, one line each; a process computes only between its question and
-its answer. Peers may live in another interpreter, so nothing but the standard library is imported
-before the player is known.
+KIND is one of `PLAYERS`. Questions and answers are JSON, one line each; a process computes only
+between its question and its answer. Peers may live in another interpreter, so nothing but the
+standard library is imported before the player is known.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ PLAYERS = {
     "products": ("tools.bench.linear", "ProductsPlayer"),
     "video": ("tools.bench.video", "VideoPlayer"),
     "large": ("tools.bench.large", "LargePlayer"),
+    "shipped": ("tools.bench.shipped.player", "ShippedPlayer"),
+    "earlier": ("tools.bench.shipped.earlier", "EarlierPlayer"),
     "transformers": ("tools.bench.transformers", "TransformersPlayer"),
     "llama.cpp": ("tools.bench.llama_cpp", "LlamaCppPlayer"),
 }

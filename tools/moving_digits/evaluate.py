@@ -29,9 +29,9 @@ from tools.moving_digits.prompted_videos import (
     PromptedSettings,
     generate_prompted,
     judge_videos,
-    make_prompts,
     run_model,
 )
+from tools.moving_digits.prompts import make_prompts
 
 TRUE_FRAMES = 2
 """Frames after which the motion is known."""

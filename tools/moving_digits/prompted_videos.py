@@ -16,7 +16,7 @@ from fastcar.reference.progress import Progress
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.video.model import VideoModel
-from fastcar.reference.video.prompt import DIRECTIONS, NUM_DIGITS, Prompt
+from fastcar.reference.video.prompt import Prompt
 from tools.moving_digits.digit_recognition import NO_DIGIT, DigitClassifier, compute_motion_matches
 
 
@@ -69,16 +69,6 @@ def run_model(
     )
     shape = len(prompts), num_frames, tokens_per_frame
     return result.token_ids, result.nats.T.reshape(shape), result.top_1.T.reshape(shape)
-
-
-def make_prompts(videos_per_digit: int, first_direction: int = 0) -> tuple[Prompt, ...]:
-    """The same number of videos of every digit, directions dealt in turn."""
-    velocities = list(DIRECTIONS.values())
-    return tuple(
-        Prompt(digit, *velocities[(first_direction + digit + index) % len(velocities)])
-        for digit in range(NUM_DIGITS)
-        for index in range(videos_per_digit)
-    )
 
 
 def generate_prompted(

@@ -22,8 +22,8 @@ from tools.moving_digits.prompted_videos import (
     PromptedSettings,
     generate_prompted,
     judge_videos,
-    make_prompts,
 )
+from tools.moving_digits.prompts import make_prompts
 
 SEARCH_SEED = 1000
 FIRST_DIRECTION = 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.tools.bench.shipped.results import make_shipped
 from tools.bench.linear import BLOCK_SWEEP_BYTES, CHOSEN, ROW_COUNTS
 from tools.bench.plan import ENGINES, PEERS, REPLAY_RATIOS, Geometry
 from tools.bench.stats import compute_amdahl
@@ -70,6 +71,7 @@ def make_results(amdahl_share: float = 1.0) -> Results:
                 }
             ],
         },
+        "shipped": make_shipped(),
     }
 
 

@@ -5,6 +5,7 @@ import pytest
 from tests.tools.bench.results import make_results
 from tools.bench.claims import make_claims
 from tools.bench.linear import CHOSEN, ROW_COUNTS
+from tools.bench.shipped.plan import STEPS
 from tools.page import find_faults
 
 
@@ -57,3 +58,20 @@ def test_the_fastest_block_is_named() -> None:
 @pytest.mark.parametrize("text", ["numba-int8 1.5e-02", "2.50 s", "0.05 times the shard"])
 def test_the_claims_hold_the_numbers(text: str) -> None:
     assert text in get_text(make_results())
+
+
+@pytest.mark.parametrize(("key", "value"), [("equal_share", 0.9999), ("equal_nats", False)])
+def test_a_frame_kernel_with_other_tokens_makes_the_prose_false(key: str, value: object) -> None:
+    results = make_results()
+    claim = "The frame kernel gives the tokens and the likelihoods"
+    assert claim in get_text(results)
+    wanted = {"batch": 16, "name": STEPS}.items()
+    [steps] = [one for one in results["shipped"]["tokens"] if wanted <= one.items()]
+    steps[key] = value
+    assert claim not in get_text(results)
+
+
+def test_before_the_shipped_model_is_measured_the_prose_stands() -> None:
+    results = make_results()
+    del results["shipped"]
+    assert all(claim.holds for claim in make_claims(results))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
+from fastcar.reference.gates import GateQuery
 from fastcar.reference.observation import LayerObservation
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.weights import make_random_weights
@@ -15,6 +18,13 @@ from tools.bench.gate import EvenGate
 CONFIG = ModelConfig(32, 16, 24, 2, 2, 2, 8, 1e-5, 10000.0, 64)
 WEIGHTS = make_random_weights(CONFIG, np.random.default_rng(0))
 ROWS, FRAME = 3, 2
+
+
+def make_query(layer_index: int, token_index: int) -> GateQuery:
+    """Of a gate that looks at nothing but the layer."""
+    eligible = np.ones(ROWS, bool)
+    nothing: Any = None
+    return GateQuery(layer_index, token_index, FRAME, eligible, None, nothing, nothing)
 
 
 def run(ratio: float, tokens: int) -> list[LayerObservation]:
@@ -58,3 +68,27 @@ def test_rows_do_not_replay_in_step() -> None:
 @pytest.mark.parametrize(("ratio", "replayed"), [(0.0, 0), (1.0, ROWS)])
 def test_none_and_all(ratio: float, replayed: int) -> None:
     assert {int(one.decision.replayed.sum()) for one in run(ratio, 5)} == {replayed}
+
+
+@given(st.sampled_from([0.3, 0.5, 0.8]), st.lists(st.integers(1, 9), min_size=1, max_size=4))
+def test_a_plan_in_parts_is_what_is_decided_one_by_one(ratio: float, parts: list[int]) -> None:
+    looking, planning = EvenGate(ratio), EvenGate(ratio)
+    for gate in (looking, planning):
+        gate.reset(CONFIG, ROWS, FRAME, np.dtype(np.float32))
+    start = 0
+    for count in parts:
+        measures, decisions = planning.plan(range(start, start + count))
+        assert np.isnan(measures).all()
+        for token in range(count):
+            for layer in range(CONFIG.num_hidden_layers):
+                decided = looking.decide(make_query(layer, start + token), measures[token, layer])
+                np.testing.assert_array_equal(decisions[token, layer], decided)
+        start += count
+
+
+def test_a_new_generation_begins_the_rhythm_anew() -> None:
+    gate, plans = EvenGate(0.5), []
+    for _ in range(2):
+        gate.reset(CONFIG, ROWS, FRAME, np.dtype(np.float32))
+        plans.append(gate.plan(range(5))[1])
+    np.testing.assert_array_equal(*plans)

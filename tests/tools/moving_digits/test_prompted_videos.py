@@ -15,9 +15,9 @@ from tools.moving_digits.prompted_videos import (
     PromptedSettings,
     generate_prompted,
     judge_videos,
-    make_prompts,
     run_model,
 )
+from tools.moving_digits.prompts import make_prompts
 
 
 @pytest.fixture(scope="module")
@@ -80,13 +80,6 @@ def test_a_single_frame_has_no_motion(
     verdict = judge_videos(classifier, videos[:, :1], prompts)
     assert verdict["right_motion_steps_share"] is None
     assert verdict["right_throughout_share"] == 1
-
-
-def test_prompts_are_spread_over_digits_and_directions() -> None:
-    prompts = make_prompts(10)
-    assert np.bincount([prompt.digit for prompt in prompts]).tolist() == [10] * 10
-    assert len(set(prompts)) == 80
-    assert make_prompts(4, 3) != make_prompts(4)
 
 
 def test_videos_follow_the_seed_and_the_way_they_continue(shipped: VideoModel) -> None:
