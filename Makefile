@@ -79,7 +79,7 @@ format: $(VENV)/stamp-lint ## apply ruff's formatting and safe fixes | make form
 bench: $(VENV)/stamp-test ## decoding beside its peers, the native simulator | make bench BENCH_ARGS=--quick
 	$(if $(findstring --peers,$(BENCH_ARGS)),,-$(MAKE) --no-print-directory $(VENV)/stamp-bench)
 	$(BIN)/python -m tools.bench $(BENCH_ARGS)
-	$(BIN)/python -m tools.native_speed $(filter --quick,$(BENCH_ARGS))
+	$(if $(filter --video-only,$(BENCH_ARGS)),,$(BIN)/python -m tools.native_speed $(filter --quick,$(BENCH_ARGS)))
 findings: $(VENV)/stamp-test ## figures and text of docs/findings.md | make findings
 	$(BIN)/python -m tools.findings
 prove: $(VENV)/stamp-cli $(VENV)/stamp-proofs ## error bounds on decoded tokens, certified | make prove

@@ -24,6 +24,7 @@ from tools.mutants.arguments import ARGUMENT_MUTANTS
 from tools.mutants.attention_core import ATTENTION_CORE_MUTANTS
 from tools.mutants.attention_proofs import ATTENTION_PROOF_MUTANTS
 from tools.mutants.attention_units import ATTENTION_UNIT_MUTANTS
+from tools.mutants.bench import BENCH_MUTANTS
 from tools.mutants.commands import COMMAND_MUTANTS
 from tools.mutants.cosim import COSIM_MUTANTS
 from tools.mutants.counted_decoder import COUNTED_DECODER_MUTANTS
@@ -71,6 +72,7 @@ MUTANTS = (
     *COMMAND_MUTANTS,
     *ARGUMENT_MUTANTS,
     *OWN_MODEL_MUTANTS,
+    *BENCH_MUTANTS,
 )
 """Every planted bug."""
 

@@ -91,4 +91,4 @@ def test_a_new_generation_begins_the_rhythm_anew() -> None:
     for _ in range(2):
         gate.reset(CONFIG, ROWS, FRAME, np.dtype(np.float32))
         plans.append(gate.plan(range(5))[1])
-    np.testing.assert_array_equal(*plans)
+    np.testing.assert_array_equal(plans[0], plans[1])

@@ -16,7 +16,9 @@ from tools.bench.run import (
     estimate_bytes,
     leave_out_embedding,
 )
+from tools.bench.shipped.report import NOT_MEASURED
 from tools.bench.worker import Worker, WorkerError
+from tools.paths import DOCS
 
 
 class StandInWorker:
@@ -88,6 +90,45 @@ def test_a_quick_run_writes_the_three_files(
     assert results["large"]["speeds"][0]["tokens_per_second"] > 0
     # models are removed
     assert sorted(path.name for path in tmp_path.iterdir()) == ["docs", "parts"]
+
+
+@pytest.mark.slow
+def test_the_shipped_model_alone_is_measured_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = json.loads((DOCS / "performance.json").read_text())
+    for number in (1, 2):
+        (tmp_path / "performance.json").write_text(
+            json.dumps(before | {"shipped": {"run": number}})
+        )
+        options = [
+            "--quick",
+            "--video-only",
+            "--out",
+            str(tmp_path),
+            "--parts",
+            str(tmp_path / "p"),
+        ]
+        monkeypatch.setattr(sys, "argv", ["bench", *options, "--folder", str(tmp_path)])
+        assert main() == 0, capsys.readouterr().err
+        results = json.loads((tmp_path / "performance.json").read_text())
+        assert [speed["batch"] for speed in results["shipped"]["speeds"]] == [1, 1, 1, 2, 2, 2]
+    assert results | {"shipped": 0} == before | {"shipped": 0}
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["p", "performance.json", "performance.md"]
+    page = (tmp_path / "performance.md").read_text()
+    assert "a quick run leaves it out" in page
+    assert NOT_MEASURED not in page
+
+
+def test_nothing_is_added_to_numbers_that_are_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--video-only", "--out", str(tmp_path / "docs"), "--parts", str(tmp_path / "parts")]
+    monkeypatch.setattr(sys, "argv", ["bench", *options])
+    assert main() == 2
+    limit = "must be a directory with performance.json of a whole run"
+    assert capsys.readouterr().err == f"bench: out = '{tmp_path / 'docs'}': {limit}\n"
 
 
 def test_a_refusal_is_one_line(

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from tools.bench.shipped.earlier import AbsentError, check_out
+from tools.bench.shipped.plan import STEPS, TEMPERATURE
+from tools.bench.shipped.player import ShippedPlayer
 from tools.bench.worker import Worker, WorkerError
+from tools.paths import ROOT
 
 IDENTITY = ["-c", "user.name=a", "-c", "user.email=a@b.c", "-c", "commit.gpgsign=false"]
 
@@ -77,3 +80,19 @@ def test_todays_package_does_not_play_for_the_earlier_one(tmp_path: Path) -> Non
         pytest.raises(WorkerError, match=r"ImportError|ModuleNotFoundError"),
     ):
         worker.ask("get_peak")
+
+
+@pytest.mark.slow
+def test_the_engine_of_the_folder_decodes_the_prompts_it_is_given(tmp_path: Path) -> None:
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "reference", tmp_path / "reference", ignore=ignored)
+    today = ShippedPlayer()
+    ids = today.open(2, 1, TEMPERATURE)["prompt_ids"]
+    today.run(STEPS, 1)
+    with Worker(f"earlier-{tmp_path}") as worker:
+        worker.ask("open", ids, TEMPERATURE)
+        answer = worker.ask("run", "whatever", 1)
+        assert worker.ask("get_tokens") == today.get_tokens()
+        assert worker.ask("get_peak") > 1 << 20
+    assert answer["cpu"] > 0
+    assert answer["clock"] > 0
