@@ -227,7 +227,9 @@ class Shared(NamedTuple):
         computing: [B] int64, rows that compute.
         logits: [B, V].
         lanes: [16] float64.
-        status: [4] int64: kind of failure, layer, rows that compute, unused.
+        status: [4] int64: kind of failure in a layer or behind the last one, layer, rows that
+            compute, kind of failure under guidance. In one place, a thread that is late to look
+            for the first kind would see the second, and leave others waiting.
         barrier: [16] int64.
     """
 

@@ -54,7 +54,7 @@ def decode(plan: Plan, own: Own, start: int, stop: int, last: int) -> int:
     for token in range(start, stop):
         choose(plan, own, token, token - start)
         wait_for_all(barrier, threads)
-        if status[0]:
+        if status[3]:
             return token
         if token == last:
             return stop

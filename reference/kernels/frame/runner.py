@@ -130,15 +130,17 @@ class FrameRunner:
         cache.num_entries = self._decoder.prompt_tokens + fed
         loop.result.record.num_extra_scores += int(plan.records.extra_scores[0])
         plan.records.extra_scores[0] = 0
-        if plan.shared.status[0] != plans.FINE:
-            self._refuse(reached, reached - start)
+        status = plan.shared.status
+        kind = int(status[0] or status[3])
+        if kind != plans.FINE:
+            self._refuse(kind, reached, reached - start)
         loop.write_down(start, plan.records.guided[: stop - start])
         loop.logits = plan.shared.logits
 
-    def _refuse(self, token_index: int, index: int) -> None:
+    def _refuse(self, kind: int, token_index: int, index: int) -> None:
         """Raise as the decoder does that goes step by step."""
         shared, sizes = self._plan.shared, self._plan.sizes
-        kind, layer = int(shared.status[0]), int(shared.status[1])
+        layer = int(shared.status[1])
         cache = self._decoder.kv_cache
         fed = FedTokens(cache.padding_tokens, sizes.prompt_tokens, token_index)
         if kind == plans.BAD_GUIDED:

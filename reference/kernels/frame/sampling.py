@@ -149,7 +149,7 @@ def choose(plan: Plan, own: Own, token: int, index: int) -> None:
     if own.index:
         return
     if not guide(plan, index):
-        plan.shared.status[0] = BAD_GUIDED
+        plan.shared.status[3] = BAD_GUIDED
         return
     for video in range(plan.sizes.videos):
         if token < draws.given.shape[1]:

@@ -202,7 +202,7 @@ def compute_logits(plan: Plan, own: Own) -> bool:
     multiply(model.head, rows, shared.logits, start, stop)
     for row in range(sizes.rows):
         for code in range(start, stop):
-            if not np.isfinite(shared.logits[row, code]):
+            if is_finite and not np.isfinite(shared.logits[row, code]):
                 shared.status[0] = BAD_LOGITS
     return is_finite
 
