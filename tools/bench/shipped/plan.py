@@ -78,8 +78,8 @@ class ShippedPlan:
 FULL_SHIPPED_PLAN = ShippedPlan(
     contenders=tuple(OWN),
     frames=16,
-    contender_rounds={1: 12, 16: 4},
-    replay_rounds={1: 40, 16: 5},
+    contender_rounds={1: 12, 16: 3},
+    replay_rounds={1: 30, 16: 5},
     row_counts={16: (1, 2, 4, 8, 12, 16)},
     cost_frames=5,
     calibration_runs=12,

@@ -52,10 +52,17 @@ def test_the_share_is_reached_although_replays_move_it(
 
 
 def test_the_closest_run_is_taken_not_the_last() -> None:
-    loop = Loop(higher_is_safer=True, drift=0.07)
-    threshold = calibrate(loop.run, True, 0.5, num_runs=3)
-    found = [abs(loop.run(tried).replay_ratio - 0.5) for tried in loop.thresholds[1:4]]
-    assert abs(loop.run(threshold).replay_ratio - 0.5) == min(found)
+    loop = Loop(higher_is_safer=True, drift=0.0)
+    found = iter([0.2, 0.51, 0.9])
+
+    def run(threshold: float) -> ReplayRecord:
+        record = loop.run(threshold)
+        if np.isfinite(threshold):
+            record.replayed[:] = False
+            record.replayed[: round(STEPS * next(found))] = True
+        return record
+
+    assert calibrate(run, True, 0.5, num_runs=3) == loop.thresholds[2]
 
 
 def test_beyond_the_ceiling_all_that_may_replay_does() -> None:
