@@ -64,7 +64,7 @@ def main() -> None:
         os._exit(0)
 
     # the likelihood of a token is computed when it has been drawn
-    with patch("fastcar.reference.generate.compute_nats", stop):
+    with patch("fastcar.reference.token_loop.compute_nats", stop):
         sys.exit(run(arguments) or 1)
 
 
