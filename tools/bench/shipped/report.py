@@ -117,9 +117,14 @@ def format_replay(shipped: Results) -> str:
 
 def format_row_costs(shipped: Results) -> str:
     """Microseconds of one layer's MLP by computing rows."""
-    [(batch, costs)] = shipped["row_milliseconds"].items()
-    line = [f"us, batch {batch}", *(f"{1e3 * cost:.2f}" for cost in costs.values())]
-    return format_table(["rows that compute", *costs], [line])
+    tables = [
+        format_table(
+            ["rows that compute", *costs],
+            [[f"us, batch {batch}", *(f"{1e3 * cost:.2f}" for cost in costs.values())]],
+        )
+        for batch, costs in shipped["row_milliseconds"].items()
+    ]
+    return "\n\n".join(tables) or "Not measured in this run."
 
 
 def format_memory(shipped: Results) -> str:

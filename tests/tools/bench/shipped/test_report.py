@@ -35,3 +35,9 @@ def test_who_is_absent_is_said_to_be_absent() -> None:
 def test_before_a_run_every_block_says_so() -> None:
     tables = make_shipped_tables(None)
     assert tables == dict.fromkeys(make_shipped_tables(make_shipped()), NOT_MEASURED)
+
+
+def test_a_run_without_costs_of_rows_says_so() -> None:
+    shipped = make_shipped()
+    shipped["row_milliseconds"] = {}
+    assert make_shipped_tables(shipped)["shipped rows"] == "Not measured in this run."
