@@ -123,7 +123,8 @@ class NumbaEngine:
         rows, key_heads, _, head_dim = keys.shape
         start, sinks = 0, 0
         if sparse is not None:
-            start, sinks = sparse.get_window_start(cache.num_entries), sparse.sink_tokens
+            start = sparse.get_window_start(cache.num_entries)
+            sinks = min(sparse.sink_tokens, cache.num_entries)
         is_tapped = tap_entry is not None and tap_entry >= start
         grouped = np.ascontiguousarray(query).reshape(rows, key_heads, -1, head_dim)
         context = np.empty_like(grouped)

@@ -28,6 +28,7 @@ from tools.mutants.bench import BENCH_MUTANTS
 from tools.mutants.commands import COMMAND_MUTANTS
 from tools.mutants.cosim import COSIM_MUTANTS
 from tools.mutants.counted_decoder import COUNTED_DECODER_MUTANTS
+from tools.mutants.frame import FRAME_MUTANTS
 from tools.mutants.inputs import INPUT_MUTANTS
 from tools.mutants.int8 import INT8_MUTANTS
 from tools.mutants.integer import INTEGER_MUTANTS
@@ -62,6 +63,7 @@ MUTANTS = (
     *ATTENTION_UNIT_MUTANTS,
     *ATTENTION_CORE_MUTANTS,
     *KERNEL_MUTANTS,
+    *FRAME_MUTANTS,
     *COSIM_MUTANTS,
     *COUNTED_DECODER_MUTANTS,
     *NATIVE_MUTANTS,

@@ -113,13 +113,13 @@ KERNEL_MUTANTS = (
     _bug(
         "products",
         "infinity quantised to zero",
-        "scales[row] = scale if is_finite else np.float32(np.nan)",
-        "scales[row] = scale if is_finite else np.float32(0)",
+        "return total, scale if is_finite else np.float32(np.nan)",
+        "return total, scale if is_finite else np.float32(0)",
     ),
     _bug(
         "exponential",
         "low part of ln 2 forgotten",
-        "rest = fused_multiply_add(-whole, _LN2_LOW, rest)",
+        "rest = fused_multiply_add(-whole, LN2_LOW, rest)",
         "rest = fused_multiply_add(-whole, _ZERO, rest)",
     ),
     _bug(

@@ -38,7 +38,7 @@ _SCORE_RULE = (
     _bug(
         "decoder",
         "key cached before rotary",
-        "engine.rotate(self._rotary, key, positions)\n        self._store",
+        "engine.rotate(self.rotary, key, positions)\n        self._store",
         "key\n        self._store",
         "official_vectors",
     ),
@@ -52,8 +52,8 @@ _SCORE_RULE = (
     _bug(
         "temporal_attention_score",
         "sum instead of mean over heads",
-        "score = score_heads.mean(axis=-1)",
-        "score = score_heads.sum(axis=-1)",
+        "score = _add_up(score_heads) / score_heads.dtype.type(score_heads.shape[-1])",
+        "score = _add_up(score_heads)",
     ),
     _bug(
         "temporal_attention_score",
@@ -70,7 +70,7 @@ _SCORE_RULE = (
     _bug(
         "temporal_attention_score",
         "weighted heads summed by a matrix product",
-        "(score_heads * aggregation.astype(score_heads.dtype)).sum(axis=-1)",
+        "_add_up(score_heads * aggregation.astype(score_heads.dtype))",
         "score_heads @ aggregation.astype(score_heads.dtype)",
     ),
 )
@@ -186,8 +186,8 @@ _GATES = (
     _bug(
         "gates",
         "periodic places compute in step",
-        "beat = query.frame_index + query.location_index",
-        "beat = query.frame_index",
+        "beat = sum(divmod(token_index, tokens_per_frame))",
+        "beat = token_index // tokens_per_frame",
     ),
     _bug(
         "thresholds",

@@ -79,7 +79,10 @@ def make_plan(loop: TokenLoop, slice_tokens: int) -> Plan:
     keys, values = cache.keys, cache.values
     window, sinks = keys.shape[3], 0
     if decoder.sparse is not None:
-        window, sinks = decoder.sparse.window_tokens, decoder.sparse.sink_tokens
+        window = decoder.sparse.window_tokens
+        sinks = min(decoder.sparse.sink_tokens, cache.capacity_tokens)
+    with np.errstate(over="ignore"):  # beyond the range, the first token is refused
+        guidance = np.float32(loop.guidance or 0)
     top_k = loop.num_codes if loop.sampling.top_k is None else loop.sampling.top_k
     return Plan(
         sizes,
@@ -94,7 +97,7 @@ def make_plan(loop: TokenLoop, slice_tokens: int) -> Plan:
             top_k,
             float(loop.sampling.top_p),
             loop.guidance is not None,
-            np.float32(loop.guidance or 0),
+            guidance,
             np.ascontiguousarray(loop.given, np.int64),
             np.zeros((slice_tokens, sizes.videos)),
         ),

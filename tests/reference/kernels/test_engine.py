@@ -17,6 +17,7 @@ from fastcar.reference.gates import TemporalAttentionScoreGate
 from fastcar.reference.int8_matrix import Int8Matrix
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.matrix import CompressedWeights, DecoderWeights, compress_weights
+from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.thresholds import FixedThresholds
 from fastcar.strategies import Run, make_run, runs
 from tests.examples import examples
@@ -105,6 +106,17 @@ def poison_mlp(weights: DecoderWeights) -> Any:
     )
     model: Any = weights
     return replace(model, layers=spoiled)
+
+
+def test_as_many_sinks_as_a_number_holds_are_all_tokens() -> None:
+    run = make_run(0)
+    mask = np.ones(run.prompt_ids.shape, bool)
+    mask[0, :2] = False
+    run = replace(run, prompt_mask=mask)
+    sparse = SparseAttention(3, (1 << 63) - 1)
+    full = decode(run, float_engine=NumbaEngine())
+    kept = decode(run, float_engine=NumbaEngine(), sparse=sparse)
+    assert np.abs(full.logits - kept.logits).max() < 1e-4 * np.abs(full.logits).max()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -14,16 +14,20 @@ from fastcar.reference.gates import Gate, GateQuery, InputGate, PlannedGate, Ran
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.kernels.frame.runner import FrameRunner
 from fastcar.reference.matrix import compress_weights
+from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
+from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.thresholds import FixedThresholds, Measures
 from fastcar.reference.token_loop import TokenLoop, TokenRunner
 from fastcar.reference.weights import ModelWeights
 from tests.reference.kernels.frame.generation import (
     DecoderKeeper,
+    FrameEngine,
     Generation,
     StepEngine,
     compare,
 )
+from tests.reference.strategies import GateSpec
 
 pytestmark = pytest.mark.slow
 """Compiling the kernels takes a minute."""
@@ -143,6 +147,19 @@ def test_weights_that_have_no_common_form_are_multiplied_step_by_step(
     if change is not mix:
         assert np.array_equal(found.token_ids, GENERATION.run(WatchedEngine()).token_ids)
     compare(GENERATION.run(StepEngine(), weights=weights), found)
+
+
+def test_the_largest_limits_are_none() -> None:
+    huge = (1 << 63) - 1
+    base = replace(GENERATION, spec=GateSpec("input", 4.0), sampling=Sampling(1, huge))
+    for replay in (ReplayConfig(4, max_chain=huge), ReplayConfig(4, warmup_frames=huge)):
+        for sparse in (SparseAttention(huge, huge), SparseAttention(3, huge)):
+            generation = replace(base, replay=replay, sparse=sparse)
+            found = generation.run(FrameEngine())
+            assert found.record.replayed.any() == (replay.warmup_frames < huge)
+            compare(generation.run(StepEngine()), found)
+            if sparse.window_tokens == huge:
+                compare(replace(generation, sparse=None).run(StepEngine()), found)
 
 
 def test_what_it_knows_is_decoded_frame_by_frame() -> None:

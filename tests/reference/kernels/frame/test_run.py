@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +21,7 @@ from tests.reference.kernels.frame.generation import (
     StepEngine,
     compare,
 )
-from tests.reference.strategies import GATES
+from tests.reference.strategies import GATES, GateSpec
 
 pytestmark = pytest.mark.slow
 """Compiling the kernels takes a minute."""
@@ -51,6 +53,17 @@ generations = st.builds(
     videos=st.sampled_from([1, 2, 3, 5]),
     frames=st.integers(1, 14),
 )
+
+
+@pytest.mark.parametrize("spec", [None, *GATES], ids=str)
+def test_every_gate_in_a_full_and_in_a_narrow_context(spec: GateSpec | None) -> None:
+    """Little is drawn here and little is compiled: planted bugs are caught by it."""
+    full = Generation(spec=spec, num_given=2, frames=5)
+    for semantics in Semantics:
+        replay = ReplayConfig(4, semantics, max_chain=1)
+        narrow = replace(full, replay=replay, sparse=SparseAttention(6, 2), guidance=1.5, videos=3)
+        compare(narrow.run(StepEngine()), narrow.run(FrameEngine()))
+    compare(full.run(StepEngine()), full.run(FrameEngine()))
 
 
 @examples(120)

@@ -127,6 +127,9 @@ CASES = {
         "under guidance, generated token 10, video 1",
         replace(BASE, guidance=1e6),
     ),
+    "guidance beyond the range": Case(
+        spoil_logits(0), "under guidance, generated token 0", replace(BASE, guidance=1e39)
+    ),
 }
 
 

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from tests.reference.kernels.frame import team_runs
+from tests.reference.kernels.frame.test_runner_refusals import CASES
 
 pytestmark = pytest.mark.slow
 """Compiling the kernels takes a minute."""
@@ -23,5 +24,5 @@ def test_a_team_decodes_and_refuses_as_one_thread() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=TIMEOUT_SECONDS
     )
     assert done.returncode == 0, done.stderr
-    num_runs = len(list(team_runs.list_generations())) + len(team_runs.CASES)
+    num_runs = len(list(team_runs.list_generations())) + len(CASES)
     assert int(done.stdout) == len(team_runs.TEAMS) * num_runs
