@@ -147,10 +147,10 @@ _AROUND = (
         f"{_TESTS}/test_plan_maker.py",
     ),
     _lost(
-        "kernels/matrix_arrays",
+        "kernels/engine",
         "transposed weights are read as they lie",
-        "array if array.flags.c_contiguous else np.ascontiguousarray(array) for array in arrays",
-        "array for array in arrays",
+        "tuple(np.ascontiguousarray(array) for array in list_arrays(matrix))",
+        "tuple(list_arrays(matrix))",
         "kernels/frame/test_plan_maker.py",
     ),
     _lost(
