@@ -1,4 +1,4 @@
-"""Euclidean distance with an order of summation of its own, so that every engine gives its bits."""
+"""Euclidean distance with an order of summation of its own, which every engine keeps (D-52)."""
 
 from __future__ import annotations
 

@@ -71,6 +71,6 @@ def aggregate_heads(
 
 
 def _add_up(terms: FloatArray) -> FloatArray:
-    """Sum along the last axis, term by term, so that every engine gives its bits."""
+    """Sum along the last axis, term by term, as every engine adds (D-52)."""
     total: FloatArray = np.cumsum(terms, axis=-1, dtype=terms.dtype)[..., -1]
     return total
