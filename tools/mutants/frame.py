@@ -140,10 +140,10 @@ _AROUND = (
         f"{_TESTS}/test_runner_refusals.py",
     ),
     _bug(
-        "plan_maker",
+        "rule_maker",
         "gates of subclasses are taken for what they inherit",
-        "if type(gate) not in KINDS or",
-        "if not isinstance(gate, tuple(KINDS)) or",
+        "        type(gate) in KINDS\n",
+        "        isinstance(gate, tuple(KINDS))\n",
         f"{_TESTS}/test_plan_maker.py",
     ),
     _lost(

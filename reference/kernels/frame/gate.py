@@ -242,6 +242,6 @@ def run_gate(plan: Plan, own: Own, layer: int, token: int, index: int) -> None:
     if kind == ORACLE:
         compute_mlp(plan, own, layer, own.normed)
         wait_for_all(shared.barrier, own.threads)
-    if own.index == 0:
+    if own.thread == 0:
         decide(plan, own, layer, token, index)
     wait_for_all(shared.barrier, own.threads)

@@ -41,7 +41,7 @@ def compute_mlp(plan: Plan, own: Own, layer: int, normed: Array) -> None:
     count = len(normed)
     rows = prepare(model.matrix, normed, own.narrow)
     gate, up = shared.gate[:count], shared.up[:count]
-    start, stop = get_share(sizes.hidden, own.index, own.threads)
+    start, stop = get_share(sizes.hidden, own.thread, own.threads)
     multiply(
         get_matrix(model, layer, GATE_PROJ, sizes.hidden, sizes.width), rows, gate, start, stop
     )
@@ -51,6 +51,6 @@ def compute_mlp(plan: Plan, own: Own, layer: int, normed: Array) -> None:
         multiply_silu(gate[row : row + 1], up[row : row + 1], gate[row : row + 1], whole, stop)
     wait_for_all(shared.barrier, own.threads)
     hidden = prepare(model.matrix, gate, own.narrow_hidden)
-    start, stop = get_share(sizes.width, own.index, own.threads)
+    start, stop = get_share(sizes.width, own.thread, own.threads)
     matrix = get_matrix(model, layer, DOWN_PROJ, sizes.width, sizes.hidden)
     multiply(matrix, hidden, shared.added[:count], start, stop)

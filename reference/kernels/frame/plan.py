@@ -257,7 +257,7 @@ class Own(NamedTuple):
     """Numbers of one thread.
 
     Attributes:
-        index: of the thread.
+        thread: its number in the team, from 0.
         threads: how many share the work.
         normed: [B, D].
         gathered: [B, D], rows that compute.
@@ -272,7 +272,7 @@ class Own(NamedTuple):
         masses: [K] float64.
     """
 
-    index: int  # type: ignore[assignment]
+    thread: int
     threads: int
     normed: Array
     gathered: Array

@@ -21,8 +21,9 @@ from fastcar.reference.gates import PlannedGate
 from fastcar.reference.kernels.frame import plan as plans
 from fastcar.reference.kernels.frame.handles import Handle
 from fastcar.reference.kernels.frame.plan import Plan
-from fastcar.reference.kernels.frame.plan_maker import make_own, make_plan
+from fastcar.reference.kernels.frame.plan_maker import make_plan
 from fastcar.reference.kernels.frame.run import decode
+from fastcar.reference.kernels.frame.scratch import make_own
 from fastcar.reference.laps import PARTS
 
 if TYPE_CHECKING:

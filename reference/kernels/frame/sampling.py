@@ -146,7 +146,7 @@ def guide(plan: Plan, index: int) -> bool:
 def choose(plan: Plan, own: Own, token: int, index: int) -> None:
     """Generated token j of every video, to the records and to `Shared.ids`; one thread does it."""
     draws, records = plan.draws, plan.records
-    if own.index:
+    if own.thread:
         return
     if not guide(plan, index):
         plan.shared.status[3] = BAD_GUIDED

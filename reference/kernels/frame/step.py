@@ -47,11 +47,11 @@ def project(plan: Plan, own: Own, layer: int) -> bool:
     is_finite: bool = normalize(shared.x, gain, model.eps, own.normed, own.squares)
     rows = prepare(model.matrix, own.normed, own.narrow)
     outputs, key_outputs = sizes.heads * sizes.head_dim, sizes.key_heads * sizes.head_dim
-    start, stop = get_share(outputs, own.index, own.threads)
+    start, stop = get_share(outputs, own.thread, own.threads)
     multiply(
         get_matrix(model, layer, Q_PROJ, outputs, sizes.width), rows, shared.query, start, stop
     )
-    start, stop = get_share(key_outputs, own.index, own.threads)
+    start, stop = get_share(key_outputs, own.thread, own.threads)
     multiply(
         get_matrix(model, layer, K_PROJ, key_outputs, sizes.width), rows, shared.key, start, stop
     )
@@ -66,7 +66,7 @@ def place_token(plan: Plan, own: Own, layer: int, entry: int) -> None:
     """Turn query and key by their position, keep key and value in their entry."""
     sizes, shared, model, memory = plan.sizes, plan.shared, plan.model, plan.memory
     width = sizes.head_dim
-    for task in range(own.index, sizes.rows * sizes.key_heads, own.threads):
+    for task in range(own.thread, sizes.rows * sizes.key_heads, own.threads):
         row, head = task // sizes.key_heads, task % sizes.key_heads
         position = entry - memory.padding[row]
         cosines, sines = model.cosines[position], model.sines[position]
@@ -78,7 +78,7 @@ def place_token(plan: Plan, own: Own, layer: int, entry: int) -> None:
         is_finite &= write_entry(values, value_scales, entry, shared.value[row], head * width)
         if not is_finite:
             shared.status[0] = BAD_ENTRY
-    for task in range(own.index, sizes.rows * sizes.heads, own.threads):
+    for task in range(own.thread, sizes.rows * sizes.heads, own.threads):
         row, first = task // sizes.heads, task % sizes.heads * width
         if plan.rule.is_published:
             for place in range(first, first + width):
@@ -95,7 +95,7 @@ def attend(plan: Plan, own: Own, layer: int, entry: int, tap_entry: int) -> None
     together = GROUP if is_grouped else 1
     groups = (sizes.heads + together - 1) // together
     tasks = sizes.rows * groups
-    first, last = tasks * own.index // own.threads, tasks * (own.index + 1) // own.threads
+    first, last = tasks * own.thread // own.threads, tasks * (own.thread + 1) // own.threads
     for task in range(first, last):
         row, head = task // groups, task % groups * together
         num_heads = min(together, sizes.heads - head)
@@ -108,7 +108,7 @@ def add_context(plan: Plan, own: Own, layer: int) -> None:
     sizes, shared, model = plan.sizes, plan.shared, plan.model
     rows = prepare(model.matrix, shared.context, own.narrow_context)
     matrix = get_matrix(model, layer, O_PROJ, sizes.width, sizes.heads * sizes.head_dim)
-    start, stop = get_share(sizes.width, own.index, own.threads)
+    start, stop = get_share(sizes.width, own.thread, own.threads)
     multiply(matrix, rows, shared.added, start, stop)
     for row in range(sizes.rows):
         for place in range(start, stop):
@@ -120,7 +120,7 @@ def add_context(plan: Plan, own: Own, layer: int) -> None:
 def add_all_outputs(plan: Plan, own: Own) -> None:
     """MLP outputs of all rows, added to the residual stream; nothing is kept."""
     shared = plan.shared
-    start, stop = get_share(plan.sizes.width, own.index, own.threads)
+    start, stop = get_share(plan.sizes.width, own.thread, own.threads)
     for row in range(plan.sizes.rows):
         for place in range(start, stop):
             shared.x[row, place] += shared.added[row, place]
@@ -138,7 +138,7 @@ def add_kept_outputs(plan: Plan, own: Own, layer: int, place: int, is_fresh: boo
         is_fresh: `Shared.added` has the outputs of all rows, not of computing ones alone.
     """
     shared, cached = plan.shared, plan.rule.cached[layer]
-    start, stop = get_share(plan.sizes.width, own.index, own.threads)
+    start, stop = get_share(plan.sizes.width, own.thread, own.threads)
     for index in range(shared.status[2]):
         row = shared.computing[index]
         source = shared.added[row if is_fresh else index]
@@ -177,7 +177,7 @@ def copy_rows(plan: Plan, own: Own, source: Array) -> None:
 @inlined_device
 def embed(plan: Plan, own: Own) -> None:
     """The residual stream begins with the embedding; one thread does it."""
-    if own.index == 0:
+    if own.thread == 0:
         for row in range(plan.sizes.rows):
             take_row(plan.model.embedding, plan.shared.ids[row], plan.shared.x[row])
 
@@ -198,7 +198,7 @@ def compute_logits(plan: Plan, own: Own) -> bool:
     sizes, shared, model = plan.sizes, plan.shared, plan.model
     is_finite: bool = normalize(shared.x, model.norm, model.eps, own.normed, own.squares)
     rows = prepare(model.head, own.normed, own.narrow)
-    start, stop = get_share(sizes.vocab, own.index, own.threads)
+    start, stop = get_share(sizes.vocab, own.thread, own.threads)
     multiply(model.head, rows, shared.logits, start, stop)
     for row in range(sizes.rows):
         for code in range(start, stop):
@@ -210,7 +210,7 @@ def compute_logits(plan: Plan, own: Own) -> bool:
 @inlined_device
 def fail(plan: Plan, own: Own, kind: int, layer: int) -> None:
     """Say where a number was beyond the range."""
-    if own.index == 0:
+    if own.thread == 0:
         plan.shared.status[0] = kind
         plan.shared.status[1] = layer
 
@@ -219,6 +219,6 @@ def fail(plan: Plan, own: Own, kind: int, layer: int) -> None:
 def account(plan: Plan, own: Own, part: int, since: int) -> int:
     """Ticks since then belong to a part; gives those of now."""
     now: int = read_ticks()
-    if own.index == 0:
+    if own.thread == 0:
         plan.records.ticks[part] += now - since
     return now
