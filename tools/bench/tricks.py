@@ -2,6 +2,7 @@
 
     python -m tools.bench.tricks
     python -m tools.bench.tricks --kind float32 --batch 16 --only exponentials
+    python -m tools.bench.tricks --kind float32 --batch 16 --tau 0.2 --only kept
 
 A copy of the package is made for every trick, with the trick undone; both decode the shipped model
 in turns, in thread CPU time of one thread. The gain is the median of the quotients of the rounds.
@@ -10,6 +11,7 @@ in turns, in thread CPU time of one thread. The gain is the median of the quotie
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import statistics
@@ -25,11 +27,13 @@ from pathlib import Path
 import numpy as np
 
 from fastcar.reference.engine_factory import make_engine
+from fastcar.reference.gates import TemporalAttentionScoreGate
 from fastcar.reference.generate import DecodeOptions, Prompts, generate
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.matrix import DecoderWeights, compress_weights
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
+from fastcar.reference.thresholds import FixedThresholds
 from fastcar.reference.video.model import load_video_model
 from tools.markdown import format_table
 from tools.mutants.mutant import Mutant, compute_mutated
@@ -120,6 +124,12 @@ TRICKS = (
         " and count >= FEWEST_LOGITS:",
         " and count < 0:",
     ),
+    Trick(
+        "kept outputs asked for before attention",
+        "run",
+        "            ask_for_kept(plan, layer, token)\n",
+        "",
+    ),
 )
 
 
@@ -128,7 +138,7 @@ class Decoding:
 
     Args:
         root: of the package that it imports.
-        arguments: kind, batch, frames.
+        arguments: kind, batch, frames, tau.
     """
 
     def __init__(self, root: Path, arguments: Sequence[str]) -> None:
@@ -192,9 +202,10 @@ def measure(trick: Trick, arguments: Sequence[str], rounds: int) -> list[float]:
     return quotients
 
 
-def work(kind: str, batch: int, frames: int) -> None:
+def work(kind: str, batch: int, frames: int, tau: float) -> None:
     """Decode once for every line of the input, and say how long it took."""
     model = load_video_model()
+    thresholds = FixedThresholds([None if math.isnan(tau) else tau] * len(model.weights.layers))
     weights: DecoderWeights = model.weights
     if kind != "float32":
         weights = compress_weights(model.weights, kind)
@@ -203,6 +214,7 @@ def work(kind: str, batch: int, frames: int) -> None:
         ReplayConfig(model.geometry.tokens_per_frame),
         engine=make_engine("numba"),
         cache_storage=CacheStorage(CACHES[kind]),
+        gate=None if math.isnan(tau) else TemporalAttentionScoreGate(thresholds),
     )
     for _ in sys.stdin:
         start = time.thread_time()
@@ -224,14 +236,15 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--kind", choices=sorted(CACHES), default="bfloat16", help="of weights")
     parser.add_argument("--batch", type=int, default=1, help="videos")
     parser.add_argument("--frames", type=int, default=4, help="of each video")
+    parser.add_argument("--tau", type=float, default=math.nan, help="of gate tas; dense without")
     parser.add_argument("--rounds", type=int, default=11, help="of which the median counts")
     parser.add_argument("--only", default="", help="tricks whose name holds this")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args(arguments)
     if asked.worker:
-        work(asked.kind, asked.batch, asked.frames)
+        work(asked.kind, asked.batch, asked.frames, asked.tau)
         return 0
-    passed = [f"--{name}={getattr(asked, name)}" for name in ("kind", "batch", "frames")]
+    passed = [f"--{name}={getattr(asked, name)}" for name in ("kind", "batch", "frames", "tau")]
     rows = []
     for trick in TRICKS:
         if asked.only in trick.name:

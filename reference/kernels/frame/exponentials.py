@@ -1,4 +1,8 @@
-"""Exponentials of 16 numbers at once: the operations of `exponential.compute_exp`, lane by lane."""
+"""Exponentials of 16 numbers at once: the operations of `exponential.compute_exp`, lane by lane.
+
+Gains (`python -m tools.bench.tricks`, bfloat16, batch 1): those of a block of keys 1.09, those of
+silu 1.10.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Sixteen logits, or the weighted values of several heads, in one pass over keys or values."""
+"""Sixteen logits, or the weighted values of several heads, in one pass over keys or values.
+
+Gains (`python -m tools.bench.tricks`, bfloat16, batch 1): 16 logits at a time 1.05 with 12 frames,
+1.01 with 4; four heads at once 1.02 with 12 frames, and 0.98 with 4, where there is little to add.
+"""
 
 from __future__ import annotations
 

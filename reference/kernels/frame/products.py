@@ -1,6 +1,10 @@
 """Products of the frame kernel: tiles for weights that stay in a core's second cache.
 
 Weights that come from memory are multiplied as `kernels.products` does, which asks for them ahead.
+
+Gains, as time without over time with, of whole videos of the shipped model at batch 1 in bfloat16
+(`python -m tools.bench.tricks`): eight outputs of one row at once 1.03, the number of rows looked
+at outside of the loop over outputs 1.01, nothing asked for ahead 1.05.
 """
 
 from __future__ import annotations

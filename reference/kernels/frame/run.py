@@ -7,7 +7,7 @@ from pathlib import Path
 from fastcar.reference.kernels.compilation import inlined_device, kernel
 from fastcar.reference.kernels.frame import step
 from fastcar.reference.kernels.frame.clock import read_ticks
-from fastcar.reference.kernels.frame.gate import get_tap_entry, is_gated, run_gate
+from fastcar.reference.kernels.frame.gate import ask_for_kept, get_tap_entry, is_gated, run_gate
 from fastcar.reference.kernels.frame.plan import BAD_ENTRY, BAD_STREAM, Own, Plan
 from fastcar.reference.kernels.frame.sampling import choose
 from fastcar.reference.kernels.frame.team import wait_for_all
@@ -62,6 +62,7 @@ def decode(plan: Plan, own: Own, start: int, stop: int, last: int) -> int:
         wait_for_all(barrier, threads)
         now = step.account(plan, own, step.OTHER, now)
         for layer in range(plan.sizes.layers):
+            ask_for_kept(plan, layer, token)
             if not run_attention(plan, own, layer, token):
                 return token
             now = step.account(plan, own, step.ATTENTION, now)
