@@ -36,11 +36,12 @@ memory); 3.5e-10 s with the small matrices of the shipped model.
 COMPILATION_SECONDS = 40.0
 """What the first run with compiled kernels takes longer than the second one.
 
-On a Xeon with 2 cores 21 s for kernels on one thread, and 17 s more for their twins on several.
+On a Xeon with 2 cores 34 to 36 s for `fastcar generate`, 20 of them for the kernel of whole frames.
 """
 SAVED_SHARE = 0.4
 """Of NumPy's time, by which compiled kernels are faster: 0.37 and 0.39 for the shipped model with 1
-and 16 rows, 0.25 to 0.6 for 1024 x 8 layers (docs/performance.md)."""
+and 16 rows, 0.25 to 0.6 for 1024 x 8 layers (docs/performance.md). Step by step: whole frames save
+more, so whoever is told to wait for compilation has waited for good reason."""
 
 
 def check_asked(asked: str) -> None:
