@@ -153,21 +153,33 @@ def _choose_prepare(matrix: Matrix, x: Array) -> Any:
     return prepare_int8 if len(matrix) > 1 else prepare_float
 
 
-def multiply_columns(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
-    """Kernels call it: columns start to stop of out = x @ matrix.T, of any kind of matrix."""
-    raise NotImplementedError
+def make_multiply(fill: Any) -> Any:
+    """A function that kernels call for products of any kind of matrix, made of one of tiles.
+
+    `multiply(matrix, x, out, start, stop)` writes columns start to stop of out = x @ matrix.T.
+
+    Args:
+        fill: as `fill`, of arrays that tiles take.
+    """
+
+    def multiply(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
+        raise NotImplementedError
+
+    @choose_by_types(multiply)
+    def choose(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> Any:
+        def multiply_float(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
+            fill(matrix[0], x[0], out, start, stop)
+
+        def multiply_int8(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
+            fill(matrix[0], x[0], out.view(np.int32), start, stop)
+            scale_sums(x[1], x[2], matrix[1], out, start, stop)
+
+        return multiply_int8 if len(matrix) > 1 else multiply_float
+
+    return multiply
 
 
-@choose_by_types(multiply_columns)
-def _choose_multiply(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> Any:
-    def multiply_float(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
-        fill(matrix[0], x[0], out, start, stop)
-
-    def multiply_int8(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
-        fill(matrix[0], x[0], out.view(np.int32), start, stop)
-        scale_sums(x[1], x[2], matrix[1], out, start, stop)
-
-    return multiply_int8 if len(matrix) > 1 else multiply_float
+multiply_columns = make_multiply(fill)
 
 
 @device

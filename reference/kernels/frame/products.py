@@ -11,11 +11,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from fastcar.reference.kernels import products
 from fastcar.reference.kernels.compilation import choose_by_types, inlined_device, shared_device
-from fastcar.reference.kernels.products import Matrix, Operand, quantize, scale_sums
+from fastcar.reference.kernels.products import Matrix, Operand, quantize
 from fastcar.reference.kernels.tiles import make_tile
 
 Array = Any
@@ -87,18 +85,4 @@ def _choose_prepare(matrix: Matrix, x: Array, scratch: Operand) -> Any:
     return prepare_int8 if len(matrix) > 1 else prepare_float
 
 
-def multiply(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
-    """Kernels call it: columns start to stop of out = x @ matrix.T, of any kind of matrix."""
-    raise NotImplementedError
-
-
-@choose_by_types(multiply)
-def _choose_multiply(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> Any:
-    def multiply_float(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
-        fill(matrix[0], x[0], out, start, stop)
-
-    def multiply_int8(matrix: Matrix, x: Operand, out: Array, start: int, stop: int) -> None:
-        fill(matrix[0], x[0], out.view(np.int32), start, stop)
-        scale_sums(x[1], x[2], matrix[1], out, start, stop)
-
-    return multiply_int8 if len(matrix) > 1 else multiply_float
+multiply = products.make_multiply(fill)

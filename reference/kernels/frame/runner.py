@@ -7,6 +7,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fastcar.reference.errors import ArgumentError, NonFiniteError
 from fastcar.reference.finite_check import (
     FedTokens,
@@ -33,6 +36,16 @@ CALL_SECONDS = 0.2
 """About how long a call may take, so that progress is seen and an interrupt heard."""
 GUIDED_BYTES = 1 << 20
 """Most logits that are kept until a call ends."""
+
+
+def share_out(ticks: NDArray[np.int64]) -> list[float]:
+    """Shares of the parts of `PARTS` in a call; all is the last part's where nothing counts.
+
+    >>> share_out(np.array([3, 1, 0, 0])), share_out(np.array([0, 0, 0, 0]))
+    ([0.75, 0.25, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0])
+    """
+    total = int(ticks.sum())
+    return [int(count) / total for count in ticks] if total > 0 else [0.0, 0.0, 0.0, 1.0]
 
 
 def start_pool(helpers: int) -> ThreadPoolExecutor | None:
@@ -90,9 +103,8 @@ class FrameRunner:
         with laps.account(None):
             reached = self._call(token_index, stop)
         seconds = time.perf_counter() - start
-        ticks = plan.records.ticks / max(plan.records.ticks.sum(), 1)
-        for part, share in zip(PARTS, ticks, strict=True):
-            laps.seconds[part] += seconds * float(share)
+        for part, share in zip(PARTS, share_out(plan.records.ticks), strict=True):
+            laps.seconds[part] += seconds * share
         with laps.account("other"):
             self._finish(token_index, reached, stop)
         self._paced = max(1, int(CALL_SECONDS / seconds * count))
