@@ -15,9 +15,10 @@ from numba import prange
 
 from fastcar.reference.kernels.compilation import compile_twins, device
 from fastcar.reference.kernels.exponential import compute_exp
+from fastcar.reference.kernels.key_tiles import make_weighted_sum
 from fastcar.reference.kernels.lanes import get_bits, make_float
 from fastcar.reference.kernels.row_prefetch import prefetch_row
-from fastcar.reference.kernels.tiles import add_weighted_rows, make_tile
+from fastcar.reference.kernels.tiles import make_tile
 
 Array = Any
 
@@ -27,6 +28,7 @@ STREAMED_WIDTH = 64
 """From this width of a head on, keys are read one by one, in one stream; below, four at once."""
 
 _tile_1x1, _tile_4x1 = make_tile(1, 1), make_tile(4, 1)
+_add_weighted = make_weighted_sum(1)
 _LOWEST, _MAGNITUDE_BITS = np.int32(-(2**31)), np.int32(2**31 - 1)
 _ZERO = np.float32(0)
 _MINUS_INFINITY = np.float32(-np.inf)
@@ -120,7 +122,7 @@ def attend_range(
             for place in range(head_dim):
                 weighted[head, place] *= rescale
             multiply_block(logits, head, value_scales, start, count)
-            add_weighted_rows(values, start, count, logits, head, weighted)
+            _add_weighted(values, start, 0, 1, count, logits, 0, head, weighted)
 
 
 @device

@@ -28,7 +28,6 @@ from fastcar.reference.kernels.lanes import (
     multiply_add_bytes,
     pick_lanes,
     prefetch,
-    splat,
     spread,
     store_lanes,
     widen_floats,
@@ -227,70 +226,3 @@ def _add_term(builder: Builder, weight: Value, activation: Value, total: Value) 
         wide = builder.zext(raised, total.type), builder.sext(activation, total.type)
         return builder.add(builder.mul(*wide), total)
     return multiply_add(builder, widen_floats(builder, weight), activation, total)
-
-
-@intrinsic
-def add_weighted_rows(
-    context: Any, values: Any, first: Any, count: Any, weights: Any, head: Any, out: Any
-) -> Any:
-    """Kernels call it: out[head] += sum over s < count of weights[head, s] values[first + s].
-
-    Arrays are C-contiguous: values [entries, d] float32, bfloat16 bits (uint16) or int8,
-    weights [heads, block] and out [heads, d] float32. Each sum runs over s in order, one rounding
-    per term.
-    """
-    signature = types.void(values, types.intp, types.intp, weights, types.intp, out)
-
-    def generate(target: Any, builder: Builder, signature: Any, values: Any) -> Value:
-        arrays = [
-            target.make_array(signature.args[place])(target, builder, values[place])
-            for place in (0, 3, 5)
-        ]
-        width = get_width(builder, arrays[0])
-        factors = get_rows(builder, arrays[1], values[4], 1)[0]
-        result = get_rows(builder, arrays[2], values[4], 1)[0]
-        source = get_rows(builder, arrays[0], values[1], 1)[0]
-        start = INDEX(0)
-        for vectors in (8, 4, 2, 1):
-            step = vectors * LANES
-            rest = builder.sub(width, start)
-            stop = builder.add(start, builder.and_(rest, INDEX(-step)))
-            with emit_loop(builder, start, stop, step) as (place, _):
-                places = [builder.add(place, INDEX(k * LANES)) for k in range(vectors)]
-                _emit_weighted_sum(
-                    builder, source, width, values[2], factors, result, places, LANES
-                )
-            start = stop
-        with emit_loop(builder, start, width, 1) as (place, _):
-            _emit_weighted_sum(builder, source, width, values[2], factors, result, [place], 1)
-        return target.get_dummy_value()
-
-    return signature, generate
-
-
-def _emit_weighted_sum(
-    builder: Builder,
-    source: Value,
-    width: Value,
-    count: Value,
-    factors: Value,
-    result: Value,
-    places: list[Value],
-    lanes: int,
-) -> None:
-    """Add the weighted rows to the result at some places, which stay in registers meanwhile."""
-    totals = [
-        cgutils.alloca_once_value(builder, load_lanes(builder, result, place, lanes))
-        for place in places
-    ]
-    with emit_loop(builder, INDEX(0), count, 1) as (entry, _):
-        factor = load_lanes(builder, factors, entry, 1)
-        row = builder.gep(source, [builder.mul(entry, width)])
-        for place, total in zip(places, totals, strict=True):
-            vector = widen_floats(builder, load_lanes(builder, row, place, lanes))
-            builder.store(
-                multiply_add(builder, vector, splat(builder, factor, lanes), builder.load(total)),
-                total,
-            )
-    for place, total in zip(places, totals, strict=True):
-        store_lanes(builder, builder.load(total), result, place)

@@ -14,9 +14,9 @@ from fastcar.reference.kernels.attention import BLOCK_KEYS
 from fastcar.reference.kernels.compilation import inlined_device, shared_device
 from fastcar.reference.kernels.exponential import compute_exp
 from fastcar.reference.kernels.frame.exponentials import exponentiate_block, scale_block
-from fastcar.reference.kernels.frame.key_tiles import fill_logits, make_weighted_sum
 from fastcar.reference.kernels.frame.plan import Own, Plan
 from fastcar.reference.kernels.frame.views import view
+from fastcar.reference.kernels.key_tiles import fill_logits, make_weighted_sum
 from fastcar.reference.kernels.lanes import LANES
 from fastcar.reference.kernels.row_prefetch import prefetch_row
 from fastcar.reference.kernels.tiles import make_tile

@@ -35,8 +35,8 @@ def fill_logits(
 ) -> Any:
     """Kernels call it: logits[head, place + s] = <query[head], keys[key + s]> for 16 keys.
 
-    Arrays are C-contiguous: keys [entries, d] float32 or bfloat16 bits, query [heads, d] and logits
-    float32. Each sum has the order of `lanes`.
+    Arrays are C-contiguous: keys [entries, d] float32, bfloat16 bits or int8, query [heads, d] and
+    logits float32. Each sum has the order of `lanes`.
     """
     signature = types.void(keys, types.intp, query, types.intp, logits, types.intp)
 
@@ -77,7 +77,7 @@ def make_weighted_sum(num_heads: int) -> Any:
     `add(values, first, stride, group, count, weights, start, head, out)`: for each h below
     num_heads, with key head k = (head + h) // group and s below count,
     out[head + h] += sum of weights[head + h, start + s] values[k * stride + first + s].
-    Arrays are C-contiguous: values [H_kv * stride, d] float32 or bfloat16 bits, weights and
+    Arrays are C-contiguous: values [H_kv * stride, d] float32, bfloat16 bits or int8, weights and
     out [heads, d] float32. Each sum runs over s in order, one rounding per term.
     """
 
