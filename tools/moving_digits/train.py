@@ -18,13 +18,11 @@ import math
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 from safetensors.torch import load_file as load_torch_file
-from safetensors.torch import save_file as save_torch_file
 from torch.nn import functional
 
 from fastcar.reference.config import ModelConfig
@@ -32,7 +30,9 @@ from fastcar.reference.video.codec import PatchCodec
 from fastcar.reference.video.prompt import PROMPT_TOKENS, PromptVocabulary
 from tools.moving_digits.clip_sampler import GEOMETRY, MAX_FRAMES, ClipSampler
 from tools.moving_digits.digit_images import augment, encode_digits, fit_codec, load_split
-from tools.moving_digits.torch_llama import TorchLlama
+from tools.training.checkpoints import read_stages, write_checkpoint
+from tools.training.optimisation import compute_learning_rate, make_optimiser, step_optimiser
+from tools.training.torch_llama import TorchLlama
 
 AUGMENTED_COPIES = 15
 SCHEDULE = ((0.0, 4), (0.2, 8), (0.4, 16), (0.85, 32))
@@ -104,12 +104,6 @@ def compute_loss(
     return losses, (losses * learnable).mean() + DRAWING_WEIGHT * drawing + first_step
 
 
-def learning_rate(share: float, peak: float, step: int) -> float:
-    """Linear warm-up over 100 steps, then cosine to 2 % of the peak; share = time used."""
-    cosine = 0.5 * (1 + math.cos(math.pi * min(share, 1.0)))
-    return peak * min(1.0, (step + 1) / 100) * (0.02 + 0.98 * cosine)
-
-
 def train(arguments: argparse.Namespace, out: Path) -> None:
     """Fit codebook and model; a checkpoint every few minutes, a log line every 25 steps."""
     torch.manual_seed(arguments.seed)
@@ -136,13 +130,7 @@ def train(arguments: argparse.Namespace, out: Path) -> None:
     parameters = sum(p.numel() for p in model.parameters())
     write_codebook(codec, out)
     write_checkpoint(model, config, out)
-    decayed = [p for p in model.parameters() if p.ndim == 2]
-    plain = [p for p in model.parameters() if p.ndim == 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}],
-        lr=arguments.peak_learning_rate,
-        betas=(0.9, 0.98),
-    )
+    optimiser = make_optimiser(model, arguments.peak_learning_rate)
     compiled = torch.compile(model, dynamic=False) if arguments.compile else model
     print(json.dumps({"parameters": parameters, **vars(arguments)}, default=str), flush=True)
     start, step, used, log = time.monotonic(), 0, 0.0, []
@@ -151,13 +139,9 @@ def train(arguments: argparse.Namespace, out: Path) -> None:
         scheduled = next(frames for share, frames in reversed(SCHEDULE) if used >= share)
         frames = max(scheduled, arguments.min_frames)
         clips = arguments.tokens_per_step // (frames * GEOMETRY.tokens_per_frame)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(used, arguments.peak_learning_rate, step)
         losses, loss = compute_loss(compiled, sampler, clips, frames, arguments.start_clips)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
+        rate = compute_learning_rate(used, arguments.peak_learning_rate, step)
+        step_optimiser(optimiser, model, loss, rate)
         step += 1
         if step % 25 == 0:
             line = {
@@ -196,30 +180,10 @@ def load_grown(model: TorchLlama, weights: dict[str, torch.Tensor]) -> None:
     model.load_state_dict(grown)
 
 
-def read_stages(start_from: Path | None) -> list[dict[str, Any]]:
-    """Stages that made the model a training starts from, oldest first."""
-    if start_from is None:
-        return []
-    stages: list[dict[str, Any]] = json.loads((start_from / "training.json").read_text())["stages"]
-    return stages
-
-
 def write_codebook(codec: PatchCodec, out: Path) -> None:
     """Codebook and geometry beside the weights."""
     save_file({"codebook": codec.codebook}, out / "codebook.safetensors")
     (out / "video.json").write_text(json.dumps(asdict(GEOMETRY), indent=1) + "\n")
-
-
-def write_checkpoint(model: TorchLlama, config: ModelConfig, out: Path) -> None:
-    """Weights in float32 under the Hugging Face names, and `config.json`."""
-    weights = {
-        name: tensor.detach().float().contiguous() for name, tensor in model.state_dict().items()
-    }
-    partial = out / "model.safetensors.partial"
-    save_torch_file(weights, partial)
-    partial.replace(out / "model.safetensors")
-    fields = {"architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_act": "silu"}
-    (out / "config.json").write_text(json.dumps(fields | asdict(config), indent=1) + "\n")
 
 
 def main() -> None:
