@@ -6,9 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The package as it is installed, as links: for tools that look for files.
 TREE := $(VENV)/tree
-# Files of tools/ that import PyTorch or FFmpeg, which tests do not install.
-WITH_TORCH := bench/transformers make_golden moving_digits/train real_video/film_files real_video/codebook \
-    real_video/train training/checkpoints training/optimisation training/torch_llama
+# Files of tools/ that import PyTorch, which tests do not install.
+WITH_TORCH := bench/transformers make_golden moving_digits/train real_video/train training/checkpoints \
+    training/optimisation training/torch_llama
 PIP_QUIET := $(if $(MAKE_TERMOUT),,--quiet)# bars on a terminal, one line per step in a log
 PYTEST_ARGS ?=
 # A process per core, each with one thread for its matrix products.

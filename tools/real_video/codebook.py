@@ -17,11 +17,12 @@ from sklearn.cluster import MiniBatchKMeans
 
 from fastcar.reference.arrays import Float32Array
 from fastcar.reference.video.codec import PatchCodec, cut_patches
-from tools.real_video.clip_sampler import GEOMETRY, ClipSampler, draw_clip
+from tools.real_video.clip_sampler import GEOMETRY, ClipSampler
 from tools.real_video.fetch import OUT
+from tools.real_video.fidelity import measure_fidelity
 from tools.real_video.film_files import load_films
-from tools.real_video.films import Films
-from tools.real_video.sources import SOURCES, Source, select_sources
+from tools.real_video.record_clips import draw_clips
+from tools.real_video.sources import SOURCES, select_sources
 
 PATCH_PIXELS = GEOMETRY.patch_pixels
 FIT_CLIPS = 6000
@@ -56,24 +57,6 @@ def cluster(points: Float32Array, count: int, seed: int) -> Float32Array:
     return centres
 
 
-def measure_fidelity(codec: PatchCodec, clips: Float32Array) -> float:
-    """PSNR of the pooled error, dB, of clips [..., 32, 32] after encoding and decoding."""
-    shown = codec.decode(codec.encode(clips), GEOMETRY.patches_per_side)
-    return float(-10 * np.log10(((shown - clips) ** 2).mean()))
-
-
-def draw_held_out(
-    films: Films, source: Source, count: int, seed: int, split: str = "held_out"
-) -> Float32Array:
-    """Clips of a source's held-out or calibration spans, [count, 16, 32, 32] in [0, 1]."""
-    rng = np.random.default_rng(seed)
-    spans = getattr(source, split)
-    drawn = [draw_clip(films, source, spans, GEOMETRY.frames, rng) for _ in range(count)]
-    if any(clip is None for clip in drawn):
-        raise SystemExit(f"{source.name}: no {split} span of {GEOMETRY.frames} frames")
-    return np.stack(drawn).astype(np.float32) / 255
-
-
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -86,7 +69,7 @@ def main() -> None:
     sampler = ClipSampler(films, select_sources(arguments.sources), np.random.default_rng(0))
     patches = sample_patches(sampler)
     measured = [s for s in SOURCES if s.held_out]
-    held = {s.name: draw_held_out(films, s, 8, seed) for seed, s in enumerate(measured)}
+    held = {s.name: draw_clips(films, s, "held_out", 8) for s in measured}
     for codes, means in ((512, 0), (512, 16), (1024, 0), (1024, 16), (1024, 32), (2048, 0)):
         fitted = fit_product(patches, codes, means, 0) if means else fit_joint(patches, codes, 0)
         fidelity = {name: round(measure_fidelity(fitted, clips), 2) for name, clips in held.items()}

@@ -6,7 +6,6 @@ import re
 import subprocess
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -43,7 +42,10 @@ def decode(path: Path, height: int, crop: float) -> Film:
     """
     if path.is_dir():
         return np.stack([shrink(Image.open(file), height) for file in sorted(path.iterdir())])
-    ffmpeg = imageio_ffmpeg.get_ffmpeg_exe()
+    # of the extra "train": films are decoded to train and to measure, not to test
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    ffmpeg = get_ffmpeg_exe()
     about = subprocess.run([ffmpeg, "-i", path], capture_output=True, text=True, check=False).stderr
     size = re.search(r"Video:.*? (\d{2,5})x(\d{2,5})", about)
     if size is None:

@@ -23,10 +23,11 @@ from torch.nn import functional
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.video.codec import PatchCodec
 from tools.real_video.clip_sampler import GEOMETRY, ClipSampler
-from tools.real_video.codebook import draw_held_out, fit_joint, sample_patches
+from tools.real_video.codebook import fit_joint, sample_patches
 from tools.real_video.fetch import OUT
 from tools.real_video.film_files import load_films
 from tools.real_video.films import Films
+from tools.real_video.record_clips import draw_clips
 from tools.real_video.sources import SOURCES, select_sources
 from tools.training.checkpoints import read_stages, write_checkpoint
 from tools.training.optimisation import compute_learning_rate, make_optimiser, step_optimiser
@@ -78,7 +79,7 @@ def evaluate(model: torch.nn.Module, codes: torch.Tensor) -> float:
 def draw_codes(films: Films, codec: PatchCodec, split: str, clips: int) -> torch.Tensor:
     """Codes of as many clips of every source that has the split, [sources * clips, frames * N]."""
     having = [source for source in SOURCES if getattr(source, split)]
-    drawn = [draw_held_out(films, source, clips, 200 + i, split) for i, source in enumerate(having)]
+    drawn = [draw_clips(films, source, split, clips) for source in having]
     codes = codec.encode(np.concatenate(drawn))
     return torch.from_numpy(codes.reshape(len(codes), -1))
 
