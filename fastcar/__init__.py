@@ -50,6 +50,7 @@ if TYPE_CHECKING:  # `as` says to type checkers that the name is public
     from fastcar.reference.video.model import SHIPPED_MODEL as SHIPPED_MODEL
     from fastcar.reference.video.model import VideoModel as VideoModel
     from fastcar.reference.video.model import load_video_model
+    from fastcar.reference.video.shipped_models import shipped_model as shipped_model
     from fastcar.request import GenerationRequest as GenerationRequest
 
     load_model = load_video_model
@@ -81,6 +82,7 @@ _HOMES = {
     "quantize": "api.quantize",
     "run_generation": "generation",
     "run_trace": "reference.trace",
+    "shipped_model": "reference.video.shipped_models",
     "trace": "api.trace",
 }
 """Module of every public name, and the name there if it is another."""

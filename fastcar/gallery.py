@@ -62,6 +62,19 @@ def _get_replay_notes(generation: Generation, video_index: int) -> tuple[str, ..
     return tuple(f"{part.mean():.0%}" if len(part) else "-" for part in parts)
 
 
+def name_video(generation: Generation, entry: Report) -> str:
+    """Its clip and its prompt, as far as it has them; else the model.
+
+    Args:
+        generation: of all videos.
+        entry: of the video, of `videos` in the report.
+    """
+    label, prompt = entry["label"], entry["prompt"]
+    if generation.sources.truth_ids is None:
+        return generation.model.name if prompt is None else str(prompt)
+    return str(label) if prompt is None else f"{label}: {prompt}"
+
+
 def write_results(generation: Generation, report: Report, directory: Path) -> Report:
     """Draw and write everything into a directory that exists.
 
@@ -78,9 +91,7 @@ def write_results(generation: Generation, report: Report, directory: Path) -> Re
     entries = []
     for video_index, entry in enumerate(report["videos"]):
         strips = make_strips(generation, video_index)
-        is_clip = generation.sources.truth_ids is not None
-        shown = f"{entry['label']}: {entry['prompt']}" if is_clip else entry["prompt"]
-        title = f"{shown}   (seed {seed}, video {video_index})"
+        title = f"{name_video(generation, entry)}   (seed {seed}, video {video_index})"
         name = f"video_{video_index:02d}.gif"
         save_gif(directory / name, draw_animation(title, strips))
         entries.append({**entry, "gif": name})

@@ -31,7 +31,7 @@ class Generation:
         request: what was asked for.
         model: what generated.
         frames: T of each video.
-        sources: prompt or clip of each video.
+        sources: prompt, clip or neither of each video.
         choice: the gate and its thresholds.
         dense: first run without a gate.
         replay: first run with the gate.
@@ -63,7 +63,7 @@ class Generation:
 
     @property
     def truth_pixels(self) -> Pixels | None:
-        """[videos, frames, H, W] of continued clips, at most T frames; None for prompts."""
+        """[videos, frames, H, W] of continued clips, at most T frames; None for others."""
         if self.sources.truth_ids is None:
             return None
         tokens = self.frames * self.model.geometry.tokens_per_frame

@@ -1,7 +1,7 @@
 """Quality: PSNR and SSIM of frames, likelihood and top-1 of a teacher-forced run.
 
 Teacher-forced likelihood and top-1 are the stable measures; free-running PSNR is chaotic, because
-one wrong token moves the digit for the rest of the video.
+one wrong token changes the rest of the video.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PSNR_CAP_DECIBELS = 100.0
 """Stands for an infinite PSNR (identical frames) in reports and means, which must be finite."""
 
 FIRST_SCORED_FRAME = 2
-"""Two frames show digit and velocity, so the third is the first whose content is determined."""
+"""Two frames show what moves and how, so the third is the first whose content is determined."""
 
 
 def compute_psnr(frames: Pixels, truth: Pixels) -> Values:

@@ -24,7 +24,7 @@ MISSED_RATIO = 0.05
 """A measured ratio further from its target is worth a warning."""
 
 ON_PATH_DECIBELS = 20.0
-"""A frame with at least this PSNR against the truth shows the digit in its true place."""
+"""A frame with at least this PSNR against the truth shows what moves in its true place."""
 
 Report = dict[str, Any]
 
@@ -75,7 +75,7 @@ def build_report(generation: Generation) -> Report:
         "quality": _describe_quality(generation),
         "time": _describe_time(generation),
         "videos": [
-            {"label": label, "prompt": str(prompt)}
+            {"label": label, "prompt": None if prompt is None else str(prompt)}
             for label, prompt in zip(
                 generation.sources.labels, generation.sources.prompts, strict=True
             )

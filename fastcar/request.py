@@ -35,8 +35,13 @@ DEFAULT_TARGET_RATIO = 0.5
 DEFAULT_TEMPERATURE = 0.7
 """What the search of the model card chose; below 1, what the model holds unlikely is rarer."""
 
+BEGIN_LABEL = "begin"
+"""Label of a video that starts from the begin token alone (D-58)."""
+
 MAX_BATCH = 1024
 """Largest number of videos per prompt or clip; a slip of the keyboard shall not fill the memory."""
+
+ONE_SOURCE = "one of the two"
 
 MAX_RUNS = 1000
 """Most runs of one kind, likewise: a slip of the keyboard shall not run for years."""
@@ -47,10 +52,11 @@ class GenerationRequest:
     """A batch of videos, and how they are decoded with replay.
 
     Attributes:
-        prompts: texts such as "3 right-down"; one of `prompts` and `clips` is given.
+        prompts: texts such as "3 right-down"; one of `prompts` and `clips` is given, neither where
+            a model that takes no prompt (D-58) shall draw everything.
         clips: recorded clips to continue, "held_out:3" or "held_out:0-7"; their truth is known.
         given_frames: true frames that a continued clip starts with.
-        batch: videos per prompt or clip.
+        batch: videos per prompt or clip, or videos where there is neither.
         seed: of the sampling; video k of the batch has its own stream.
         frames: of each video; None = the length the model was trained on.
         gate: tas, input, random, periodic or oracle.
@@ -69,7 +75,7 @@ class GenerationRequest:
             there are.
         window: newest tokens that attention sees; None = all.
         sinks: oldest tokens that stay visible beside a window; None = 4.
-        guidance: scale; None = off.
+        guidance: scale; None = off, as it must be with a model that takes no prompt.
         sampling: temperature, top-k, top-p.
         max_chain: limit on consecutive replays; None = none.
         warmup_frames: frames that never replay.
@@ -112,9 +118,8 @@ class GenerationRequest:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if bool(self.prompts) == bool(self.clips):
-            found = "both" if self.prompts else "neither"
-            raise ArgumentError("prompt, continue", found, "one of the two")
+        if self.prompts and self.clips:
+            raise ArgumentError("prompt, continue", "both", ONE_SOURCE)
         least = {"batch": 1, "seed": 0, "repeats": 1, "closed_loop_runs": 0, "given_frames": 1}
         for name, limit in least.items():
             if getattr(self, name) is not None and getattr(self, name) < limit:
@@ -212,8 +217,7 @@ class GenerationRequest:
         frames = model.geometry.frames if self.frames is None else self.frames
         if frames < 1:
             raise ArgumentError("frames", frames, "at least 1")
-        prompt_tokens = len(model.vocabulary.encode_unconditional())
-        free_positions = model.config.max_position_embeddings - prompt_tokens
+        free_positions = model.config.max_position_embeddings - model.vocabulary.prompt_tokens
         most = free_positions // model.geometry.tokens_per_frame
         if frames > most:
             raise ArgumentError("frames", frames, f"at most {most}, the model's position limit")
@@ -228,22 +232,30 @@ class VideoSources:
 
     Attributes:
         labels: for reports and pictures, one per video.
-        prompts: one per video, with the start place that was drawn where none was said.
+        prompts: one per video, with the start place that was drawn where none was said; None of a
+            model that takes no prompt.
         encoded: their token ids.
-        truth_ids: [videos, tokens] int64, true tokens of continued clips; None for prompts.
+        truth_ids: [videos, tokens] int64, true tokens of continued clips; None for others.
     """
 
     labels: tuple[str, ...]
-    prompts: tuple[Prompt, ...]
+    prompts: tuple[Prompt | None, ...]
     encoded: Prompts
     truth_ids: TokenIds | None
 
 
 def get_sources(request: GenerationRequest, model: VideoModel) -> VideoSources:
-    """Prompts or recorded clips of every video; `batch` copies stand side by side."""
+    """Prompts or recorded clips of every video; `batch` copies stand side by side.
+
+    Raises:
+        ArgumentError: what the model has no prompt, clip or token for.
+    """
+    check_source(request, model)
     labels: list[str] = []
-    prompts: list[Prompt] = []
+    prompts: list[Prompt | None] = []
     truths: list[TokenIds] = []
+    if not request.prompts and not request.clips:
+        labels, prompts = [BEGIN_LABEL] * request.batch, [None] * request.batch
     for text in request.prompts:
         prompts += [parse_prompt(text)] * request.batch
         labels += [text] * request.batch
@@ -265,6 +277,23 @@ def get_sources(request: GenerationRequest, model: VideoModel) -> VideoSources:
     shortest = min((len(truth) for truth in truths), default=0)
     truth_ids = np.array([truth[:shortest] for truth in truths]) if truths else None
     return VideoSources(tuple(labels), drawn, model.encode_prompts(drawn), truth_ids)
+
+
+def check_source(request: GenerationRequest, model: VideoModel) -> None:
+    """Refuse prompts and guidance of a model that takes no prompt, and nothing at all of others.
+
+    Raises:
+        ArgumentError: one of these.
+    """
+    if model.takes_prompts:
+        if not request.prompts and not request.clips:
+            raise ArgumentError("prompt, continue", "neither", ONE_SOURCE)
+        return
+    for text in request.prompts:
+        raise ArgumentError("prompt", text, "left out: the model takes no prompt")
+    if request.guidance is not None:
+        limit = "left out: the model takes no prompt that could guide"
+        raise ArgumentError("guidance", request.guidance, limit)
 
 
 def parse_clip_range(text: str) -> tuple[str, int, int]:

@@ -121,9 +121,9 @@ def describe(result: Json) -> Finding:
         (Table(header, rows),),
         (
             f"Greedy, after the prompt and {FIRST_SCORED_FRAME} true frames; a frame is on the "
-            f"true path at {ON_PATH_DECIBELS:.0f} dB or more. One wrong token moves the digit "
-            "for the rest of the video, so this measure is noisy: teacher-forced numbers come "
-            "first. The stance is on TAS against random replay.",
+            f"true path at {ON_PATH_DECIBELS:.0f} dB or more. One wrong token changes the "
+            "rest of the video, so this measure is noisy: teacher-forced numbers come first. "
+            "The stance is on TAS against random replay.",
         ),
     )
 

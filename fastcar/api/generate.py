@@ -58,16 +58,18 @@ def generate(
 ) -> Generation:
     """Generate videos of prompts, or continue recorded clips, dense and with replay.
 
+    A model that takes no prompt makes videos without any, or continues clips (D-58).
+
     Both runs draw from the same seed, so that they differ by what was replayed alone.
 
     Args:
-        model: of `load_model`, or the directory of one.
+        model: of `load_model`, or the directory of one, as of `fastcar.shipped_model`.
         prompts: what to show, as "3 right-down" or "7 left from 4,0", one or more.
         more_prompts: further ones.
         clips: recorded clips to continue in place of prompts, as "held_out:0-7"; their truth is
             known.
         given_frames: true frames that a continued clip starts with.
-        batch: videos per prompt or clip, 1 to 1024.
+        batch: videos per prompt or clip, or videos without these, 1 to 1024.
         seed: of the sampling, 0 to 2**63 - 1; video k of the batch has its own stream.
         frames: T of each video; None = as many as the model was trained on.
         gate: what decides about replay: tas, input, random, periodic or oracle.
@@ -107,8 +109,8 @@ def generate(
         runs, the gate and how it was found, the engine and why, seconds by part.
 
     Raises:
-        ArgumentError: an argument of the wrong type or outside its limits, or two that contradict
-            each other.
+        ArgumentError: an argument of the wrong type or outside its limits, two that contradict
+            each other, or a prompt or guidance of a model that takes no prompt.
         CheckpointError: no video model in the directory.
 
     >>> videos = generate(prompts="3 right-down", frames=2, tau=0, repeats=1)

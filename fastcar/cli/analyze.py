@@ -9,9 +9,9 @@ import click
 
 from fastcar.analysis.settings import AnalysisSettings, choose_settings
 from fastcar.cli.console import show_progress, warn
+from fastcar.cli.model_option import make_checkpoint_options
 from fastcar.cli.options import (
     apply_options,
-    checkpoint_option,
     force_option,
     out_option,
     tokens_options,
@@ -23,7 +23,7 @@ from fastcar.reference.token_model import load_clip_model
 from fastcar.workers import check_processes, get_process_count
 
 _OPTIONS = (
-    checkpoint_option("Video model, or with --tokens any Hugging Face Llama directory."),
+    *make_checkpoint_options("Video model, or with --tokens any Hugging Face Llama directory."),
     *tokens_options,
     click.option(
         "--clips",

@@ -10,10 +10,10 @@ from typing import Any
 import click
 
 from fastcar.cli.console import note, show_progress, warn
+from fastcar.cli.model_option import make_checkpoint_options
 from fastcar.cli.options import (
     apply_options,
     budget_option,
-    checkpoint_option,
     choice_option,
     file_option,
     json_option,
@@ -165,7 +165,7 @@ _OPTIONS = (
         "Clips for scales and thresholds.  "
         f"[{DEFAULT_CALIBRATION_CLIPS}, fewer where there are fewer]",
     ),
-    checkpoint_option("Video model, or with --tokens any Hugging Face Llama directory."),
+    *make_checkpoint_options("Video model, or with --tokens any Hugging Face Llama directory."),
     *tokens_options,
     file_option(
         "--wave",

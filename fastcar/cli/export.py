@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from fastcar.cli.model_option import make_checkpoint_options
 from fastcar.cli.options import (
     apply_options,
     choice_option,
@@ -18,7 +19,6 @@ from fastcar.cli.options import (
     source_option,
     tokens_options,
 )
-from fastcar.cli.path_type import PATH
 from fastcar.cosim.export.export import make_package
 from fastcar.cosim.export.request import DEFAULT_SLOTS, ExportRequest
 from fastcar.cosim.request import DEFAULT_LANES
@@ -34,7 +34,7 @@ _OPTIONS = (
         "--preset",
         PRESETS,
         None,
-        "Sizes of the accelerator.  [demo for the shipped model, else those of the checkpoint]",
+        "Sizes of the accelerator.  [demo where no model is given, else those of the model]",
     ),
     number_option("--cores", None, "Cores, without a preset.  [2]", "C"),
     number_option(
@@ -46,12 +46,10 @@ _OPTIONS = (
     number_option("--batch", None, "Batch slots, without a preset.  [as --slots]", "B"),
     out_option("DIR", "Where the files go."),
     force_option,
-    click.option(
-        "--checkpoint",
-        type=PATH,
-        metavar="DIR",
-        help="Model whose tokens the testbench runs: a video model, or with --tokens any Hugging "
-        "Face Llama directory.  [the shipped model; random tokens where a preset has other sizes]",
+    *make_checkpoint_options(
+        "Model whose tokens the testbench runs: a video model, or with --tokens any Hugging Face "
+        "Llama directory.  [moving_digits; random tokens where a preset has other sizes]",
+        None,
     ),
     *tokens_options,
     source_option(DecisionSource.SCORE),
@@ -73,7 +71,7 @@ _OPTIONS = (
     number_option(
         "--seed",
         ExportRequest.seed,
-        "Of the random model where a preset has other sizes than the shipped one.",
+        "Of the random model where a preset has other sizes than moving_digits.",
     ),
     json_option,
 )

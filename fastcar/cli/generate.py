@@ -9,6 +9,7 @@ import click
 
 from fastcar.cli.console import show_progress, warn
 from fastcar.cli.engine_option import cache_option, engine_option
+from fastcar.cli.model_option import make_checkpoint_options
 from fastcar.cli.options import (
     DTYPES,
     NearestChoice,
@@ -23,7 +24,6 @@ from fastcar.cli.options import (
     read_thresholds,
     semantics_option,
 )
-from fastcar.cli.path_type import PATH
 from fastcar.ending import end_at_once_inside
 from fastcar.extras import check_installed
 from fastcar.folder_output import check_writable_directory, write_directory_atomically
@@ -35,7 +35,7 @@ from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.replay import Semantics
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.temporal_attention_score import HeadAggregation
-from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
+from fastcar.reference.video.model import load_video_model
 from fastcar.request import DEFAULT_TEMPERATURE, GenerationRequest
 
 _WHAT = (
@@ -44,7 +44,8 @@ _WHAT = (
         "prompts",
         multiple=True,
         metavar="TEXT",
-        help='What to show, as "3 right-down" or "7 left from 4,0"; may be repeated.',
+        help='What to show, as "3 right-down" or "7 left from 4,0"; may be repeated. Left out '
+        "with a model that takes no prompt.",
     ),
     click.option(
         "--continue",
@@ -62,7 +63,11 @@ _WHAT = (
     ),
     click.option("--frames", type=int, help="Frames of each video.  [as trained]"),
     click.option(
-        "--batch", type=int, default=1, show_default=True, help="Videos per prompt or clip."
+        "--batch",
+        type=int,
+        default=1,
+        show_default=True,
+        help="Videos per prompt or clip, or all of them.",
     ),
     click.option("--seed", type=int, default=0, show_default=True, help="Of the sampling."),
 )
@@ -134,12 +139,7 @@ _SAMPLING = (
     ),
 )
 _RUN = (
-    click.option(
-        "--checkpoint",
-        type=PATH,
-        default=SHIPPED_MODEL,
-        help="Directory of a video model.  [the shipped one]",
-    ),
+    *make_checkpoint_options("Directory of a video model."),
     dtype_option,
     engine_option,
     cache_option,

@@ -13,7 +13,6 @@ from fastcar.cli.path_type import PATH
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.replay import Semantics
-from fastcar.reference.video.model import SHIPPED_MODEL
 
 Command = Callable[..., Any]
 Decorator = Callable[[Command], Command]
@@ -111,17 +110,6 @@ def choice_option(name: str, choices: Iterable[str], default: str | None, text: 
         default=default,
         show_default=default is not None,
         help=text,
-    )
-
-
-def checkpoint_option(text: str) -> Decorator:
-    """A model, the shipped one by default."""
-    return click.option(
-        "--checkpoint",
-        type=PATH,
-        default=SHIPPED_MODEL,
-        metavar="DIR",
-        help=f"{text}  [the shipped model]",
     )
 
 

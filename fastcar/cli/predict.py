@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from fastcar.cli.console import show_progress
+from fastcar.cli.model_option import make_checkpoint_options
 from fastcar.cli.options import (
     apply_options,
     choice_option,
@@ -17,7 +18,6 @@ from fastcar.cli.options import (
     source_option,
     tokens_options,
 )
-from fastcar.cli.path_type import PATH
 from fastcar.cosim.cycles.workload import WORKLOADS
 from fastcar.cosim.prediction_request import DEFAULT_PRESET, DEFAULT_RATIOS, PredictionRequest
 from fastcar.cosim.prediction_tables import format_report
@@ -31,14 +31,11 @@ _OPTIONS = (
         "--preset",
         WORKLOADS,
         None,
-        "Sizes of the model; demo is the shipped one, with its accelerator.  "
+        "Sizes of the model; demo is moving_digits, with its accelerator.  "
         f"[{DEFAULT_PRESET}, or those of the checkpoint]",
     ),
-    click.option(
-        "--checkpoint",
-        type=PATH,
-        metavar="DIR",
-        help="Sizes of this Llama directory; decisions as measured on its clips, or on --tokens.",
+    *make_checkpoint_options(
+        "Sizes of this Llama directory; decisions as measured on its clips, or on --tokens.", None
     ),
     *tokens_options,
     number_option("--cores", None, f"Cores.  {_KNOWN}", "C"),

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 from fastcar.cli.console import show_progress
+from fastcar.cli.model_option import make_checkpoint_options
 from fastcar.cli.options import (
     apply_options,
-    checkpoint_option,
     file_option,
     json_option,
     number_option,
@@ -34,7 +34,7 @@ _OPTIONS = (
         metavar="P-nn",
         help="Statement to check, may be given again.  [all]",
     ),
-    checkpoint_option("Video model, or any Hugging Face Llama directory."),
+    *make_checkpoint_options("Video model, or any Hugging Face Llama directory."),
     click.option(
         "--tokens",
         type=PATH,

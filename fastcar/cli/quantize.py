@@ -10,16 +10,12 @@ import click
 
 from fastcar.api.quantize import quantize as quantize_files
 from fastcar.cli.console import show_progress
+from fastcar.cli.model_option import make_checkpoint_options
 from fastcar.cli.options import apply_options, out_option
-from fastcar.cli.path_type import PATH
 
 _OPTIONS = (
-    click.option(
-        "--checkpoint",
-        type=PATH,
-        required=True,
-        metavar="DIR",
-        help="Hugging Face Llama directory of F32, F16, BF16 or F64 weights.",
+    *make_checkpoint_options(
+        "Hugging Face Llama directory of F32, F16, BF16 or F64 weights.", None, is_required=True
     ),
     out_option("DIR", "New or empty directory for the int8 checkpoint, or an older one."),
     click.option("--json", "is_json", is_flag=True, help="Print the summary as JSON."),

@@ -11,6 +11,7 @@ import numpy as np
 
 from fastcar.cli.console import note, warn
 from fastcar.cli.engine_option import cache_option, engine_option
+from fastcar.cli.model_option import make_checkpoint_options
 from fastcar.cli.options import (
     DTYPES,
     apply_options,
@@ -38,13 +39,7 @@ from fastcar.reference.trace import Trace, make_score_gate
 from fastcar.tracing import run_given_trace
 
 _OPTIONS = (
-    click.option(
-        "--checkpoint",
-        type=PATH,
-        required=True,
-        metavar="DIR",
-        help="Hugging Face Llama directory.",
-    ),
+    *make_checkpoint_options("Hugging Face Llama directory.", None, is_required=True),
     click.option(
         "--tokens",
         type=PATH,

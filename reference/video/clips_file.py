@@ -4,7 +4,8 @@ For every split NAME (the shipped model has `calibration` and `held_out`) two te
 
 - `NAME.token_ids` [clips, tokens]: the codec's tokens of whole frames, as many as video.json says
   or more.
-- `NAME.prompts` [clips, 3 or 5]: digit, velocity_x, velocity_y, perhaps start_x, start_y.
+- `NAME.prompts` [clips, 3 or 5]: digit, velocity_x, velocity_y, perhaps start_x, start_y. A model
+  that takes no prompt has none (D-58).
 
 All of it is checked as soon as any of it is asked for, so nothing is decoded of a wrong file.
 """
@@ -29,7 +30,8 @@ from fastcar.reference.files.safetensors_file import (
     read_integers,
 )
 from fastcar.reference.video.geometry import VideoGeometry
-from fastcar.reference.video.prompt import Prompt, PromptVocabulary
+from fastcar.reference.video.prompt import Prompt
+from fastcar.reference.video.vocabulary import BeginVocabulary, Vocabulary
 
 CLIPS_FILE = "clips.safetensors"
 PARTS = ("token_ids", "prompts")
@@ -44,11 +46,11 @@ class Clips:
 
     Attributes:
         token_ids: [clips, frames * N] int64, the codec's tokens of the true video.
-        prompts: what each clip shows.
+        prompts: what each clip shows; None of a model that takes no prompt.
     """
 
     token_ids: NDArray[np.int64]
-    prompts: tuple[Prompt, ...]
+    prompts: tuple[Prompt | None, ...]
 
     def take(self, count: int) -> Clips:
         """The first `count` clips."""
@@ -58,7 +60,7 @@ class Clips:
 
 
 def read_clips(
-    directory: Path, geometry: VideoGeometry, vocabulary: PromptVocabulary
+    directory: Path, geometry: VideoGeometry, vocabulary: Vocabulary
 ) -> dict[str, Clips]:
     """Read and check all recorded clips, by the name of their split.
 
@@ -69,27 +71,37 @@ def read_clips(
 
     Raises:
         CheckpointError: no such file, a tensor that is missing or unknown, another type or shape,
-            a token that is no code, or a prompt that the model has no token for.
+            a token that is no code, a prompt that the model has no token for, or any prompts of a
+            model that takes none.
     """
     path = directory / CLIPS_FILE
     places = read_header(path, INDEX_DTYPES)
-    splits = sorted({_get_split(place) for place in places.values()})
+    parts = _list_parts(vocabulary)
+    splits = sorted({_get_split(place, parts) for place in places.values()})
     if not splits:
-        limit = "at least one split of token_ids and prompts"
+        limit = f"at least one split of {' and '.join(parts)}"
         raise CheckpointError(describe_path(path), "no tensors", limit)
     for split in splits:
-        for part in PARTS:
+        for part in parts:
             if f"{split}.{part}" not in places:
                 label = get_tensor_label(path, f"{split}.{part}")
                 raise CheckpointError(label, "nothing", f"there, as {split} has clips")
     return {split: _read_split(places, split, geometry, vocabulary) for split in splits}
 
 
-def _get_split(place: TensorPlace) -> str:
+def _list_parts(vocabulary: Vocabulary) -> tuple[str, ...]:
+    """Tensors that every split has."""
+    return PARTS[:1] if isinstance(vocabulary, BeginVocabulary) else PARTS
+
+
+def _get_split(place: TensorPlace, parts: tuple[str, ...]) -> str:
     match = re.fullmatch(rf"([a-z_]+)\.({'|'.join(PARTS)})", place.name)
     if match is None:
-        limit = " or ".join(f"'SPLIT.{part}'" for part in PARTS) + ", SPLIT of a-z and _"
+        limit = " or ".join(f"'SPLIT.{part}'" for part in parts) + ", SPLIT of a-z and _"
         raise CheckpointError(str(place), "an unknown tensor", limit)
+    if match[2] not in parts:
+        limit = "left out: without digit_pixels in video.json the model takes no prompt"
+        raise CheckpointError(str(place), "prompts", limit)
     return match[1]
 
 
@@ -97,31 +109,45 @@ def _read_split(
     places: Mapping[str, TensorPlace],
     split: str,
     geometry: VideoGeometry,
-    vocabulary: PromptVocabulary,
+    vocabulary: Vocabulary,
 ) -> Clips:
-    ids_place, prompts_place = (places[f"{split}.{part}"] for part in PARTS)
-    num_clips = prompts_place.shape[0] if prompts_place.shape else 0
+    ids_place = places[f"{split}.token_ids"]
+    if isinstance(vocabulary, BeginVocabulary):
+        token_ids = _read_tokens(ids_place, geometry, vocabulary.num_codes, None)
+        return Clips(token_ids, (None,) * len(token_ids))
+    prompts_place = places[f"{split}.prompts"]
     if len(prompts_place.shape) != 2 or prompts_place.shape[1] not in PROMPT_COLUMNS:
         limit = "[clips, 3 or 5]: digit, velocity_x, velocity_y, perhaps start_x, start_y"
         raise CheckpointError(f"{prompts_place}: shape", list(prompts_place.shape), limit)
-    frame, shape = geometry.tokens_per_frame, ids_place.shape
+    num_clips = prompts_place.shape[0]
+    token_ids = _read_tokens(ids_place, geometry, vocabulary.num_codes, num_clips)
+    return Clips(token_ids, _read_prompts(prompts_place, vocabulary))
+
+
+def _read_tokens(
+    place: TensorPlace, geometry: VideoGeometry, num_codes: int, num_clips: int | None
+) -> NDArray[np.int64]:
+    """[clips, tokens]; as many clips as there are prompts, or any number with None."""
+    frame, shape = geometry.tokens_per_frame, place.shape
     least = geometry.frames * frame
-    if len(shape) != 2 or shape[0] != num_clips or shape[1] % frame or shape[1] < least:
-        limit = f"[{num_clips}, at least {least} in whole frames of {frame}], a row for each prompt"
-        raise CheckpointError(f"{ids_place}: shape", list(shape), limit)
-    token_ids = read_integers(ids_place)
-    outside = np.argwhere((token_ids < 0) | (token_ids >= vocabulary.num_codes))
+    is_other = num_clips is not None and shape[:1] != (num_clips,)
+    if len(shape) != 2 or is_other or shape[1] % frame or shape[1] < least:
+        rows = "clips" if num_clips is None else num_clips
+        limit = f"[{rows}, at least {least} in whole frames of {frame}], a row for each " + (
+            "clip" if num_clips is None else "prompt"
+        )
+        raise CheckpointError(f"{place}: shape", list(shape), limit)
+    token_ids = read_integers(place)
+    outside = np.argwhere((token_ids < 0) | (token_ids >= num_codes))
     if len(outside):
         row, column = (int(index) for index in outside[0])
-        limit = f"in [0, {vocabulary.num_codes}), the codes"
-        raise CheckpointError(
-            str(ids_place), f"{token_ids[row, column]} at [{row}, {column}]", limit
-        )
-    return Clips(token_ids.astype(np.int64), _read_prompts(prompts_place, vocabulary))
+        found = f"{token_ids[row, column]} at [{row}, {column}]"
+        raise CheckpointError(str(place), found, f"in [0, {num_codes}), the codes")
+    return token_ids.astype(np.int64)
 
 
-def _read_prompts(place: TensorPlace, vocabulary: PromptVocabulary) -> tuple[Prompt, ...]:
-    prompts = []
+def _read_prompts(place: TensorPlace, vocabulary: Vocabulary) -> tuple[Prompt, ...]:
+    prompts: list[Prompt] = []
     for row, fields in enumerate(read_integers(place).tolist()):
         try:
             prompts.append(Prompt(*fields))

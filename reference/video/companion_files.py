@@ -13,7 +13,7 @@ from fastcar.reference.video.codebook_file import CODEBOOK_FILE, read_codec
 from fastcar.reference.video.codec import PatchCodec
 from fastcar.reference.video.geometry import VideoGeometry
 from fastcar.reference.video.geometry_file import GEOMETRY_FILE, read_geometry
-from fastcar.reference.video.prompt import PROMPT_TOKENS, PromptVocabulary
+from fastcar.reference.video.vocabulary import BeginVocabulary, make_vocabulary
 
 
 def read_companions(directory: Path, config: ModelConfig) -> tuple[PatchCodec, VideoGeometry]:
@@ -30,12 +30,15 @@ def read_companions(directory: Path, config: ModelConfig) -> tuple[PatchCodec, V
     geometry = read_geometry(directory)
     codec = read_codec(directory, geometry)
     place = describe_path(directory / "config.json")
-    vocab_size = PromptVocabulary(codec.num_codes, geometry.positions_per_axis).vocab_size
-    if config.vocab_size != vocab_size:
-        limit = f"{vocab_size}, the codebook's and the prompts' together"
+    vocabulary = make_vocabulary(codec.num_codes, geometry)
+    if config.vocab_size != vocabulary.vocab_size:
+        whose = "the codebook's and the prompts' together"
+        if isinstance(vocabulary, BeginVocabulary):
+            whose = "the codebook's and one more, as video.json has no digit_pixels"
+        limit = f"{vocabulary.vocab_size}, {whose}"
         raise CheckpointError(f"{place}: vocab_size", config.vocab_size, limit)
     positions = config.max_position_embeddings
-    least = PROMPT_TOKENS + geometry.frames * geometry.tokens_per_frame
+    least = vocabulary.prompt_tokens + geometry.frames * geometry.tokens_per_frame
     if positions < least:
         limit = f"at least {least}: a prompt and {geometry.frames} frames, as video.json says"
         raise CheckpointError(f"{place}: max_position_embeddings", positions, limit)
@@ -57,7 +60,6 @@ def find_companions(directory: Path, config: ModelConfig) -> tuple[Path, ...]:
     codec, geometry = read_companions(directory, config)
     names = [GEOMETRY_FILE, CODEBOOK_FILE]
     if os.path.lexists(directory / CLIPS_FILE):
-        vocabulary = PromptVocabulary(codec.num_codes, geometry.positions_per_axis)
-        read_clips(directory, geometry, vocabulary)
+        read_clips(directory, geometry, make_vocabulary(codec.num_codes, geometry))
         names.append(CLIPS_FILE)
     return tuple(directory / name for name in names)

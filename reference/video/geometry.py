@@ -15,24 +15,24 @@ class VideoGeometry:
         frames: frames of a training clip.
         canvas_pixels: height and width of a frame, pixels.
         patch_pixels: height and width of a patch, pixels.
-        digit_pixels: height and width of the moving digit, pixels; a whole number of patches.
+        digit_pixels: height and width of the moving digit, pixels, a whole number of patches; None
+            = no digit moves, and the model takes no prompt (D-58).
     """
 
     frames: int
     canvas_pixels: int
     patch_pixels: int
-    digit_pixels: int
+    digit_pixels: int | None = None
 
     def __post_init__(self) -> None:
-        for name in ("frames", "canvas_pixels", "patch_pixels", "digit_pixels"):
-            if getattr(self, name) < 1:
-                raise ArgumentError(name, getattr(self, name), "at least 1")
-        for name in ("canvas_pixels", "digit_pixels"):
-            if getattr(self, name) % self.patch_pixels:
-                raise ArgumentError(
-                    name, getattr(self, name), f"a multiple of patch_pixels = {self.patch_pixels}"
-                )
-        if self.digit_pixels > self.canvas_pixels:
+        sizes = {name: size for name, size in vars(self).items() if size is not None}
+        for name, size in sizes.items():
+            if size < 1:
+                raise ArgumentError(name, size, "at least 1")
+        for name, size in sizes.items():
+            if name.endswith("_pixels") and size % self.patch_pixels:
+                raise ArgumentError(name, size, f"a multiple of patch_pixels = {self.patch_pixels}")
+        if self.digit_pixels is not None and self.digit_pixels > self.canvas_pixels:
             raise ArgumentError(
                 "digit_pixels", self.digit_pixels, f"at most canvas_pixels = {self.canvas_pixels}"
             )
@@ -42,14 +42,24 @@ class VideoGeometry:
         """Patches along one side of a frame."""
         return self.canvas_pixels // self.patch_pixels
 
+    def get_digit_pixels(self) -> int:
+        """Height and width of the moving digit, pixels.
+
+        Raises:
+            ArgumentError: no digit moves in these videos.
+        """
+        if self.digit_pixels is None:
+            raise ArgumentError("digit_pixels", None, "given where a digit moves")
+        return self.digit_pixels
+
     @property
     def digit_patches_per_side(self) -> int:
-        """Patches along one side of the digit."""
-        return self.digit_pixels // self.patch_pixels
+        """Patches along one side of the digit, if there is one."""
+        return self.get_digit_pixels() // self.patch_pixels
 
     @property
     def positions_per_axis(self) -> int:
-        """Patch-aligned places of the digit along one axis."""
+        """Patch-aligned places of the digit along one axis, if there is one."""
         return self.patches_per_side - self.digit_patches_per_side + 1
 
     @property

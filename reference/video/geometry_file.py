@@ -11,10 +11,14 @@ from fastcar.reference.video.geometry import VideoGeometry
 GEOMETRY_FILE = "video.json"
 MAX_SIZE = 2**31 - 1
 """Largest value of any size, as in config.json."""
+OPTIONAL = ("digit_pixels",)
+"""What is left out rather than null where there is none."""
 
 
 def read_geometry(directory: Path) -> VideoGeometry:
     """Read `video.json`: exactly the fields of `VideoGeometry`, whole numbers.
+
+    Without `digit_pixels` the model takes no prompt (D-58).
 
     Raises:
         CheckpointError: no such file, no JSON object, a field that is missing or unknown, a value
@@ -31,6 +35,8 @@ def read_geometry(directory: Path) -> VideoGeometry:
     limit = f"a whole number from 1 to {MAX_SIZE}"
     for name in names:
         if name not in fields:
+            if name in OPTIONAL:
+                continue
             raise CheckpointError(f"{place}: {name}", "nothing", limit)
         # bool is a subclass of int
         if type(fields[name]) is not int or not 1 <= fields[name] <= MAX_SIZE:

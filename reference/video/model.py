@@ -22,16 +22,18 @@ from fastcar.reference.video.clips_file import Clips, read_clips
 from fastcar.reference.video.codec import PatchCodec
 from fastcar.reference.video.companion_files import read_companions
 from fastcar.reference.video.geometry import VideoGeometry
-from fastcar.reference.video.prompt import Prompt, PromptVocabulary, draw_start
+from fastcar.reference.video.prompt import Prompt, draw_start
+from fastcar.reference.video.shipped_models import FOLDERS, ROOT
+from fastcar.reference.video.vocabulary import Vocabulary, make_vocabulary
 from fastcar.reference.weights import ModelWeights
 
-SHIPPED_MODEL = Path(__file__).parent / "moving_digits_16x64"
-"""Directory of the model that the package ships."""
+SHIPPED_MODEL = ROOT / FOLDERS["moving_digits"]
+"""Directory of the shipped model that is taken where nothing is said."""
 
 
 @dataclass(frozen=True)
 class VideoModel:
-    """Everything needed to turn prompts into videos.
+    """Everything needed to make videos, of prompts or of "begin" alone.
 
     Attributes:
         config: sizes of the decoder.
@@ -48,9 +50,14 @@ class VideoModel:
     directory: Path
 
     @property
-    def vocabulary(self) -> PromptVocabulary:
-        """Token ids of prompts."""
-        return PromptVocabulary(self.codec.num_codes, self.geometry.positions_per_axis)
+    def vocabulary(self) -> Vocabulary:
+        """Token ids of prompts, or of "begin" alone."""
+        return make_vocabulary(self.codec.num_codes, self.geometry)
+
+    @property
+    def takes_prompts(self) -> bool:
+        """Whether a prompt can say anything; without, "begin" alone starts a video (D-58)."""
+        return self.geometry.digit_pixels is not None
 
     @property
     def name(self) -> str:
@@ -87,18 +94,27 @@ class VideoModel:
         """Loads the directory again."""
         return partial(load_video_model, self.directory, self.weights.dtype.type)
 
-    def encode_prompts(self, prompts: Sequence[Prompt]) -> Prompts:
-        """Token ids of prompts and of as many unconditional ones."""
+    def encode_prompts(self, prompts: Sequence[Prompt | None]) -> Prompts:
+        """Token ids of prompts and of as many unconditional ones; None says nothing.
+
+        Raises:
+            ArgumentError: a prompt of a model that takes none.
+        """
         conditional = [self.vocabulary.encode(prompt) for prompt in prompts]
         unconditional = [self.vocabulary.encode_unconditional()] * len(prompts)
         return Prompts(np.array(conditional, np.int64), np.array(unconditional, np.int64))
 
-    def draw_starts(self, prompts: Sequence[Prompt], seed: int) -> tuple[Prompt, ...]:
-        """Prompts whose missing start places are drawn, one stream per video (D-12, D-15)."""
+    def draw_starts(self, prompts: Sequence[Prompt | None], seed: int) -> tuple[Prompt | None, ...]:
+        """Prompts whose missing start places are drawn, one stream per video (D-12, D-15).
+
+        None, which says nothing, stays None.
+        """
+        if not self.takes_prompts:
+            return tuple(prompts)
         streams = make_streams(seed, len(prompts))
         places = self.geometry.positions_per_axis
         return tuple(
-            draw_start(prompt, places, stream)
+            None if prompt is None else draw_start(prompt, places, stream)
             for prompt, stream in zip(prompts, streams, strict=True)
         )
 
@@ -110,8 +126,9 @@ class VideoModel:
     def load_clips(self, name: str) -> Clips:
         """Recorded clips of a split; the whole file is checked.
 
-        The shipped model has "calibration" (training digits) and "held_out" (digits never seen).
-        Each clip has 32 frames, twice the training length, so that longer runs have a truth too.
+        The model of moving digits has "calibration" (training digits) and "held_out" (digits never
+        seen). Each clip has 32 frames, twice the training length, so that longer runs have a truth
+        too.
 
         Raises:
             ArgumentError: no split of this name.
@@ -127,10 +144,11 @@ def load_video_model(
     directory: str | os.PathLike[str] = SHIPPED_MODEL,
     dtype: type[np.float32] | type[np.float64] = np.float32,
 ) -> VideoModel:
-    """Load the shipped model, or another of the same format (docs/video_model.md).
+    """Load the shipped model of moving digits, or another of the same format (docs/video_model.md).
 
     Args:
-        directory: holds config.json, the weights, codebook.safetensors and video.json.
+        directory: of `shipped_model`, or of one's own; holds config.json, the weights,
+            codebook.safetensors and video.json.
         dtype: of the decoder's arithmetic.
 
     Raises:

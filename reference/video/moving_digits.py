@@ -98,9 +98,13 @@ def render_clip(
 
     Returns:
         [T, H, W] float32 in [0, 1].
+
+    Raises:
+        ArgumentError: sizes without a digit.
     """
     num_frames = geometry.frames if frames is None else frames
-    digit = enlarge(image, geometry.digit_pixels)
+    side = geometry.get_digit_pixels()
+    digit = enlarge(image, side)
     places = geometry.positions_per_axis
     path_x = compute_path(motion.start_x, motion.velocity_x, num_frames, places)
     path_y = compute_path(motion.start_y, motion.velocity_y, num_frames, places)
@@ -108,6 +112,5 @@ def render_clip(
     for frame in range(num_frames):
         top = path_y[frame] * geometry.patch_pixels
         left = path_x[frame] * geometry.patch_pixels
-        bottom, right = top + geometry.digit_pixels, left + geometry.digit_pixels
-        clip[frame, top:bottom, left:right] = digit
+        clip[frame, top : top + side, left : left + side] = digit
     return clip

@@ -1,5 +1,7 @@
 """Prompts of the moving-digits model, as text and as token ids.
 
+A model whose prompt says nothing has another vocabulary, `fastcar.reference.video.vocabulary`.
+
 Token ids are [begin, digit, velocity_x, velocity_y, start_x, start_y]. Visual codes are
 0 .. num_codes - 1; prompt tokens follow. An attribute that is not given has the null token; the
 unconditional prompt, which guidance needs, gives none (D-12).
@@ -17,7 +19,7 @@ from fastcar.reference.video.moving_digits import VELOCITIES
 
 NUM_DIGITS = 10
 PROMPT_TOKENS = 6
-"""Tokens of a prompt."""
+"""Tokens of a prompt that has attributes."""
 
 DIRECTIONS: dict[str, tuple[int, int]] = {
     "right": (1, 0),
@@ -116,12 +118,19 @@ class PromptVocabulary:
         """Visual codes and prompt tokens together."""
         return self.num_codes + 2 + NUM_DIGITS + 2 * len(VELOCITIES) + 2 * self.places
 
-    def encode(self, prompt: Prompt) -> list[int]:
-        """Token ids of a prompt, PROMPT_TOKENS of them.
+    @property
+    def prompt_tokens(self) -> int:
+        """P, tokens of every prompt."""
+        return PROMPT_TOKENS
+
+    def encode(self, prompt: Prompt | None) -> list[int]:
+        """Token ids of a prompt, PROMPT_TOKENS of them; None = that which says nothing.
 
         >>> PromptVocabulary(256, places=5).encode(parse_prompt("3 right-down from 0,4"))
         [257, 261, 270, 273, 274, 283]
         """
+        if prompt is None:
+            return self.encode_unconditional()
         digits = self.num_codes + 2
         velocities_x = digits + NUM_DIGITS
         velocities_y = velocities_x + len(VELOCITIES)

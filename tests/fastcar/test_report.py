@@ -133,7 +133,7 @@ def test_start_places_are_drawn_from_the_seed_once_per_video() -> None:
     request = GenerationRequest(prompts=("3 up", "4 left from 1,2"), batch=3, seed=5)
     sources = get_sources(request, model)
     assert sources.labels == ("3 up",) * 3 + ("4 left from 1,2",) * 3
-    assert all(prompt.start_x is not None for prompt in sources.prompts)
+    assert all(prompt and prompt.start_x is not None for prompt in sources.prompts)
     assert len(set(sources.prompts[:3])) > 1
     assert {str(prompt) for prompt in sources.prompts[3:]} == {"4 left from 1,2"}
     assert get_sources(request, model).prompts == sources.prompts

@@ -12,7 +12,9 @@ from safetensors.numpy import save_file
 from fastcar.analysis.settings import AnalysisSettings
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.files.checkpoint import save_checkpoint
+from fastcar.reference.video.geometry import VideoGeometry
 from fastcar.reference.video.prompt import DIRECTIONS, PromptVocabulary
+from fastcar.reference.video.vocabulary import make_vocabulary
 from fastcar.reference.weights import make_random_weights
 
 NUM_CODES = 12
@@ -47,26 +49,31 @@ TINY_CONFIG = ModelConfig(
 
 
 def save_tiny_video_model(
-    directory: Path, seed: int = 0, patch_pixels: int = 4, frames: int = 4
+    directory: Path,
+    seed: int = 0,
+    patch_pixels: int = 4,
+    frames: int = 4,
+    takes_prompts: bool = True,
+    splits: tuple[str, ...] = ("calibration", "held_out"),
 ) -> Path:
     """Write a random model with random clips; 8x8 canvas, 4 tokens per frame, or 1."""
     rng = np.random.default_rng(seed)
     places = 8 // patch_pixels
-    vocab_size = PromptVocabulary(NUM_CODES, places).vocab_size
-    config = replace(TINY_CONFIG, vocab_size=vocab_size)
+    geometry = VideoGeometry(frames, 8, patch_pixels, patch_pixels if takes_prompts else None)
+    config = replace(TINY_CONFIG, vocab_size=make_vocabulary(NUM_CODES, geometry).vocab_size)
     save_checkpoint(directory, config, make_random_weights(config, rng))
     codebook = rng.uniform(0, 1, (NUM_CODES, patch_pixels**2)).astype(np.float32)
     save_file({"codebook": codebook}, directory / "codebook.safetensors")
-    sizes = {"patch_pixels": patch_pixels, "digit_pixels": patch_pixels}
-    geometry = {"frames": frames, "canvas_pixels": 8, **sizes}
-    (directory / "video.json").write_text(json.dumps(geometry))
+    sizes = {name: size for name, size in vars(geometry).items() if size is not None}
+    (directory / "video.json").write_text(json.dumps(sizes))
     directions = np.array(list(DIRECTIONS.values()), np.int8)
     arrays = {}
-    for name in ("calibration", "held_out"):
+    for name in splits:
         shape = (NUM_CLIPS, (frames + 1) * places**2)
         arrays[f"{name}.token_ids"] = rng.integers(0, NUM_CODES, shape).astype(np.uint8)
         velocities = directions[rng.integers(0, len(directions), NUM_CLIPS)]
         digits = rng.integers(0, 10, (NUM_CLIPS, 1)).astype(np.int8)
-        arrays[f"{name}.prompts"] = np.concatenate([digits, velocities], axis=1)
+        if takes_prompts:
+            arrays[f"{name}.prompts"] = np.concatenate([digits, velocities], axis=1)
     save_file(arrays, directory / "clips.safetensors")
     return directory

@@ -87,6 +87,8 @@ def get_kind(option: click.Option) -> str:
         return "choice"
     if isinstance(option.type, click.Path):
         return _get_path_kind(option)
+    if option.name == "model":
+        return "text"
     if option.callback is not None:
         return "thresholds"
     if option.name == "wave_window":

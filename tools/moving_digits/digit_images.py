@@ -56,7 +56,7 @@ def fit_codec(images: NDArray[np.float32], geometry: VideoGeometry, seed: int) -
     rng = np.random.default_rng(seed)
     enlarged = np.stack(
         [
-            enlarge(augment(image, rng) if copy else image, geometry.digit_pixels)
+            enlarge(augment(image, rng) if copy else image, geometry.get_digit_pixels())
             for copy in range(3)
             for image in images
         ]
@@ -74,5 +74,5 @@ def encode_digits(
 ) -> NDArray[np.int64]:
     """Codes [n, side, side] of enlarged digits; a frame is these codes on a black ground."""
     side = geometry.digit_patches_per_side
-    enlarged = np.stack([enlarge(image, geometry.digit_pixels) for image in images])
+    enlarged = np.stack([enlarge(image, geometry.get_digit_pixels()) for image in images])
     return codec.encode(enlarged).reshape(len(images), side, side)

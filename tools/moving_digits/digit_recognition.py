@@ -59,9 +59,9 @@ def find_windows(frames: Float32Array, geometry: VideoGeometry) -> Windows:
         frames: [F, H, W] in [0, 1].
         geometry: sizes; digit_pixels must be a multiple of 8.
     """
-    if geometry.digit_pixels % SOURCE_PIXELS:
+    if geometry.get_digit_pixels() % SOURCE_PIXELS:
         limit = f"a multiple of {SOURCE_PIXELS}"
-        raise ArgumentError("digit_pixels", geometry.digit_pixels, limit)
+        raise ArgumentError("digit_pixels", geometry.get_digit_pixels(), limit)
     patch, side = geometry.patch_pixels, geometry.digit_patches_per_side
     edge = MARGIN_PATCHES * patch
     padded = np.pad(frames, ((0, 0), (edge, edge), (edge, edge)))
@@ -80,7 +80,7 @@ def find_windows(frames: Float32Array, geometry: VideoGeometry) -> Windows:
     places = inside.shape[-1]
     place_y, place_x = best // places, best % places
     index = np.arange(len(frames))
-    pixels = sliding_window_view(padded, (geometry.digit_pixels,) * 2, axis=(1, 2))
+    pixels = sliding_window_view(padded, (geometry.get_digit_pixels(),) * 2, axis=(1, 2))
     crops = pixels[index, place_y * patch, place_x * patch]
     outside = np.where(totals > 0, 1 - shares[index, place_y, place_x], 0)
     return Windows(
@@ -102,8 +102,8 @@ def place_on_canvas(images: Float32Array, geometry: VideoGeometry) -> Float32Arr
     """[F, 8, 8] real images, each enlarged in the first place of a black frame [F, H, W]."""
     frames = np.zeros((len(images), geometry.canvas_pixels, geometry.canvas_pixels), np.float32)
     for frame, image in zip(frames, images, strict=True):
-        frame[: geometry.digit_pixels, : geometry.digit_pixels] = enlarge(
-            image, geometry.digit_pixels
+        frame[: geometry.get_digit_pixels(), : geometry.get_digit_pixels()] = enlarge(
+            image, geometry.get_digit_pixels()
         )
     return frames
 

@@ -31,7 +31,7 @@ from tools.moving_digits.prompted_videos import (
     judge_videos,
     run_model,
 )
-from tools.moving_digits.prompts import make_prompts
+from tools.moving_digits.prompts import make_prompts, require_prompts
 
 TRUE_FRAMES = 2
 """Frames after which the motion is known."""
@@ -47,7 +47,7 @@ def evaluate_codec(model: VideoModel, images: Float32Array) -> dict[str, float]:
     """PSNR of the codec's reconstruction of still digits [n, 8, 8], over the digit's own square."""
     frames = place_on_canvas(images, model.geometry)
     restored = model.codec.decode(model.codec.encode(frames), model.geometry.patches_per_side)
-    square = slice(0, model.geometry.digit_pixels)
+    square = slice(0, model.geometry.get_digit_pixels())
     errors = ((frames - restored)[:, square, square] ** 2).mean(axis=(1, 2))
     return {
         "num_digits": len(images),
@@ -72,8 +72,9 @@ def evaluate_classifier(
 def evaluate_forced(model: VideoModel, clips: Clips) -> dict[str, Any]:
     """Nats per token and top-1 when every token before is the true one, by frames."""
     frames = max(FRAME_COUNTS)
+    prompts = require_prompts(clips.prompts)
     _, nats, top_1 = run_model(
-        model, clips.prompts, frames, Sampling(0), clips.token_ids, label="teacher-forced"
+        model, prompts, frames, Sampling(0), clips.token_ids, label="teacher-forced"
     )
     spans = {
         "first_frame": slice(0, 1),
@@ -112,9 +113,8 @@ def evaluate_free(model: VideoModel, clips: Clips) -> dict[str, Any]:
     """Greedy continuation of two true frames, compared with the codec's view of the truth."""
     frames = max(FRAME_COUNTS)
     given = clips.token_ids[:, : TRUE_FRAMES * model.geometry.tokens_per_frame]
-    token_ids, _, _ = run_model(
-        model, clips.prompts, frames, Sampling(0), given, label="free-running"
-    )
+    prompts = require_prompts(clips.prompts)
+    token_ids, _, _ = run_model(model, prompts, frames, Sampling(0), given, label="free-running")
     on_path = is_on_path(model.render(token_ids), model.render(clips.token_ids))
     # a greedy run of 16 frames is the beginning of one of 32
     return {
@@ -127,7 +127,8 @@ def evaluate_prompted(
     model: VideoModel, classifier: DigitClassifier, settings: PromptedSettings
 ) -> dict[str, Any]:
     """One hundred videos from the prompt alone."""
-    prompts = model.draw_starts(make_prompts(VIDEOS_PER_DIGIT), REPORT_SEED)
+    asked = make_prompts(VIDEOS_PER_DIGIT)
+    prompts = require_prompts(model.draw_starts(asked, REPORT_SEED))
     videos = generate_prompted(
         model, prompts, settings, FRAME_COUNTS[0], REPORT_SEED, "from the prompt alone"
     )
@@ -140,7 +141,8 @@ def evaluate(model: VideoModel, settings: PromptedSettings) -> dict[str, Any]:
     training, (images, digits) = load_split()
     classifier = DigitClassifier(training, model.geometry)
     clips = model.load_clips("held_out")
-    truth = judge_videos(classifier, model.render(clips.token_ids), clips.prompts)
+    prompts = require_prompts(clips.prompts)
+    truth = judge_videos(classifier, model.render(clips.token_ids), prompts)
     return {
         "num_clips": len(clips.prompts),
         "codec": evaluate_codec(model, images),

@@ -23,7 +23,7 @@ from tools.moving_digits.prompted_videos import (
     generate_prompted,
     judge_videos,
 )
-from tools.moving_digits.prompts import make_prompts
+from tools.moving_digits.prompts import make_prompts, require_prompts
 
 SEARCH_SEED = 1000
 FIRST_DIRECTION = 3
@@ -41,7 +41,8 @@ def judge_settings(
     model: VideoModel, classifier: DigitClassifier, settings: PromptedSettings, num_frames: int
 ) -> dict[str, Any]:
     """One line of the table."""
-    prompts = model.draw_starts(make_prompts(VIDEOS_PER_DIGIT, FIRST_DIRECTION), SEARCH_SEED)
+    asked = make_prompts(VIDEOS_PER_DIGIT, FIRST_DIRECTION)
+    prompts = require_prompts(model.draw_starts(asked, SEARCH_SEED))
     videos = generate_prompted(model, prompts, settings, num_frames, SEARCH_SEED)
     verdict = judge_videos(classifier, videos, prompts)
     line = asdict(settings) | {"num_frames": num_frames} | verdict

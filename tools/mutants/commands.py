@@ -14,6 +14,19 @@ def _bug(path: str, name: str, old: str, new: str, test: str = "") -> Mutant:
 
 COMMAND_MUTANTS = (
     _bug(
+        "fastcar/request",
+        "guidance away from nothing is taken",
+        '    if request.guidance is not None:\n        limit = "left out',
+        '    if request.guidance:\n        limit = "left out',
+    ),
+    _bug(
+        "fastcar/cli/model_option",
+        "a directory beside a name is passed over",
+        "if source is not ParameterSource.DEFAULT:",
+        "if source is ParameterSource.DEFAULT_MAP:",
+        "fastcar/wrong_inputs",
+    ),
+    _bug(
         "fastcar/generation",
         "an engine that was left open is always NumPy",
         "results.append(decode_videos(model, decided,",

@@ -27,8 +27,8 @@ INPUT_MUTANTS = (
     _bug(
         "video/clips_file",
         "a token that is no code passes",
-        "(token_ids >= vocabulary.num_codes)",
-        "(token_ids >= vocabulary.vocab_size)",
+        "(token_ids >= num_codes)",
+        "(token_ids > num_codes)",
     ),
     _bug(
         "video/clips_file",
@@ -41,6 +41,24 @@ INPUT_MUTANTS = (
         "prompts are not encoded before they are needed",
         "            vocabulary.encode(prompts[-1])\n",
         "",
+    ),
+    _bug(
+        "video/clips_file",
+        "prompts of a model that takes none are passed over",
+        "    if match[2] not in parts:\n",
+        "    if match[2] not in PARTS:\n",
+    ),
+    _bug(
+        "video/vocabulary",
+        "a model without prompts has a null token",
+        "return self.num_codes + 1\n",
+        "return self.num_codes + 2\n",
+    ),
+    _bug(
+        "video/shipped_models",
+        "a shipped model that is not here is offered",
+        " if place.is_dir()}",
+        "}",
     ),
     _bug(
         "video/geometry_file",

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastcar.reference.video.shipped_models import list_shipped_models
 from tools.mutants.mutant import Mutant, MutantError, compute_mutated
 from tools.package_tree import link_trees
 from tools.paths import ROOT
@@ -32,7 +33,7 @@ COPIED = (
     "setup.cfg",
     "pyproject.toml",
 )
-MODEL_PLACE, MODEL_FOLDER = "reference/video", "moving_digits_16x64"
+MODELS = [path.relative_to(ROOT) for path in list_shipped_models(ROOT / "reference/video").values()]
 """Megabytes that no bug is planted in: a link is enough."""
 MARKERS = "not nightly"
 """Tests that may notice: the slow ones too."""
@@ -120,7 +121,7 @@ def run_mutant(trees: queue.SimpleQueue[Path], mutant: Mutant) -> Outcome:
 
 def make_tree(tree: Path) -> Path:
     """A copy of what the tests need."""
-    ignore = shutil.ignore_patterns("__pycache__", MODEL_FOLDER, "hugging_face")
+    ignore = shutil.ignore_patterns("__pycache__", *(path.name for path in MODELS), "hugging_face")
     for name in COPIED:
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, tree / name, ignore=ignore)
@@ -128,7 +129,8 @@ def make_tree(tree: Path) -> Path:
             (tree / name).parent.mkdir(exist_ok=True)
             shutil.copy2(ROOT / name, tree / name)
     link_trees(tree / "fastcar", tree)
-    (tree / MODEL_PLACE / MODEL_FOLDER).symlink_to(ROOT / MODEL_PLACE / MODEL_FOLDER)
+    for path in MODELS:
+        (tree / path).symlink_to(ROOT / path)
     return tree
 
 

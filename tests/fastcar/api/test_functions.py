@@ -43,9 +43,10 @@ ONLY_COMMANDS = {
     *(("cosim", name) for name in ("guidance", "top_k", "top_p", "out", "json")),
     *(("prove", name) for name in ("out", "json")),
     *((name, "json") for name in ("analyze", "predict", "quantize", "export")),
+    *((name, "model") for name in COMMANDS),
 }
-"""Options without a parameter: what is written and printed, what arrays or a model replace, and
-what is refused always."""
+"""Options without a parameter: what is written and printed, what arrays, a model or the directory
+of `fastcar.shipped_model` replace, and what is refused always."""
 SHORT: dict[str, Any] = {"batch": 2, "lanes": 8, "calibration_clips": 2, "tau": 0.3}
 """A co-simulation of a second."""
 WHOLE: dict[str, Any] = {

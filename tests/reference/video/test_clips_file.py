@@ -14,6 +14,7 @@ from fastcar.reference.errors import CheckpointError
 from fastcar.reference.video.clips_file import read_clips
 from fastcar.reference.video.geometry import VideoGeometry
 from fastcar.reference.video.prompt import Prompt, PromptVocabulary
+from fastcar.reference.video.vocabulary import BeginVocabulary, Vocabulary
 from tests.reference.video.video_files import write_tensors
 
 GEOMETRY = VideoGeometry(frames=2, canvas_pixels=8, patch_pixels=4, digit_pixels=4)
@@ -31,10 +32,12 @@ def make_arrays(**changes: NDArray[Any]) -> Arrays:
     return arrays | {f"held_out.{name}": array for name, array in changes.items()}
 
 
-def check_refused(directory: Path, arrays: Arrays, message: str) -> None:
+def check_refused(
+    directory: Path, arrays: Arrays, message: str, vocabulary: Vocabulary = VOCABULARY
+) -> None:
     write_tensors(directory / "clips.safetensors", dict(arrays))
     with pytest.raises(CheckpointError) as caught:
-        read_clips(directory, GEOMETRY, VOCABULARY)
+        read_clips(directory, GEOMETRY, vocabulary)
     place = re.escape(str(directory / "clips.safetensors"))
     assert re.fullmatch(rf"{place}: {message}", str(caught.value))
 
@@ -130,3 +133,47 @@ def test_every_split_is_checked_and_whole(tmp_path: Path) -> None:
     message = 'tensor "calibration.prompts": found nothing: must be there, as calibration has clips'
     check_refused(tmp_path, make_arrays() | wrong, message)
     check_refused(tmp_path, {}, "found no tensors: must be at least one split .*")
+
+
+def test_clips_of_a_model_that_takes_no_prompt_are_tokens_alone(tmp_path: Path) -> None:
+    arrays: Arrays = {"cube.token_ids": IDS, "castel.token_ids": IDS[:1].astype(np.uint16)}
+    write_tensors(tmp_path / "clips.safetensors", dict(arrays))
+    recorded = read_clips(tmp_path, GEOMETRY, BeginVocabulary(12))
+    assert sorted(recorded) == ["castel", "cube"]
+    assert np.array_equal(recorded["cube"].token_ids, IDS)
+    assert recorded["cube"].prompts == (None, None, None)
+    assert recorded["cube"].take(2).prompts == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        (
+            make_arrays(),
+            'tensor "held_out.prompts": found prompts: must be left out: without digit_pixels .*',
+        ),
+        (
+            {"cube.token_ids": IDS, "castel.prompts": PROMPTS},
+            'tensor "castel.prompts": found prompts: must be left out: .*',
+        ),
+        (
+            {"cube.titles": IDS},
+            ".*: found an unknown tensor: must be 'SPLIT.token_ids', SPLIT of a-z and _",
+        ),
+        (
+            {"cube.token_ids": put(IDS, 1, 3, 12)},  # "begin" is no code
+            r'tensor "cube.token_ids": found 12 at \[1, 3\]: must be in \[0, 12\), the codes',
+        ),
+        (
+            {"cube.token_ids": IDS[:, :4]},
+            r".*: shape: found \[3, 4\]: must be \[clips, at least 8 in .*, a row for each clip",
+        ),
+        ({"cube.token_ids": IDS[:0]}, r".*: shape: found \[0, 12\]: .*"),
+        ({"cube.token_ids": IDS.reshape(-1)}, r".*: shape: found \[36\]: .*"),
+        ({}, "found no tensors: must be at least one split of token_ids"),
+    ],
+)
+def test_other_clips_of_such_a_model_are_refused(
+    tmp_path: Path, arrays: Arrays, message: str
+) -> None:
+    check_refused(tmp_path, arrays, message, BeginVocabulary(12))

@@ -30,6 +30,16 @@ def test_sizes_are_read(tmp_path: Path) -> None:
     assert read_geometry(tmp_path) == VideoGeometry(4, 8, 4, 4)
 
 
+def test_only_the_digit_may_be_left_out(tmp_path: Path) -> None:
+    """Then the model takes no prompt."""
+    path = tmp_path / "video.json"
+    path.write_text(json.dumps({name: SIZES[name] for name in SIZES if name != "digit_pixels"}))
+    assert read_geometry(tmp_path) == VideoGeometry(4, 8, 4, digit_pixels=None)
+    for left_out in ("frames", "canvas_pixels", "patch_pixels"):
+        fields = {name: SIZES[name] for name in SIZES if name != left_out}
+        check_refused(tmp_path, json.dumps(fields).encode(), f": {left_out}: found nothing: .*")
+
+
 @pytest.mark.parametrize("name", sorted(SIZES))
 @pytest.mark.parametrize("value", [0, -4, 4.0, True, None, "4", [4], {}, 2**31, 10**400, -0.0])
 def test_a_size_that_is_no_whole_number_of_the_range_is_refused(

@@ -60,3 +60,34 @@ def test_clips_are_asked_for_by_the_name_of_their_split(directory: Path) -> None
     (directory / "clips.safetensors").unlink()
     with pytest.raises(CheckpointError, match=r"clips\.safetensors: found No such file"):
         model.load_clips("calibration")
+
+
+@pytest.fixture
+def promptless(tmp_path: Path) -> Path:
+    """The same sizes without a digit: 13 token ids, 1 token before the 16 of a video."""
+    return save_tiny_video_model(tmp_path / "promptless", takes_prompts=False)
+
+
+def test_a_model_without_prompts_needs_one_position_before_the_frames(promptless: Path) -> None:
+    change(promptless / "config.json", max_position_embeddings=17)
+    model = load_video_model(promptless)
+    assert not model.takes_prompts
+    assert model.load_rows("held_out").prompts.conditional.tolist() == [[12]] * 6
+    change(promptless / "config.json", max_position_embeddings=16)
+    limit = "max_position_embeddings: found 16: must be at least 17: a prompt and 4 frames"
+    with pytest.raises(CheckpointError, match=limit):
+        load_video_model(promptless)
+
+
+def test_with_and_without_prompts_are_not_taken_for_each_other(
+    directory: Path, promptless: Path
+) -> None:
+    change(promptless / "video.json", digit_pixels=4)
+    with pytest.raises(CheckpointError, match="vocab_size: found 13: must be 34, the codebook's"):
+        load_video_model(promptless)
+    sizes = json.loads((directory / "video.json").read_text())
+    del sizes["digit_pixels"]
+    (directory / "video.json").write_text(json.dumps(sizes))
+    limit = "vocab_size: found 34: must be 13, the codebook's and one more, as video.json has no d"
+    with pytest.raises(CheckpointError, match=limit):
+        load_video_model(directory)

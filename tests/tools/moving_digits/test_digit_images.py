@@ -7,10 +7,11 @@ import pytest
 
 from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
 from fastcar.reference.video.moving_digits import Motion, render_clip
-from fastcar.reference.video.prompt import PROMPT_TOKENS
+from fastcar.reference.video.prompt import PROMPT_TOKENS, PromptVocabulary
 from tools.moving_digits.clip_sampler import GEOMETRY, ClipSampler, place_codes
 from tools.moving_digits.digit_images import HELD_OUT_SHARE, encode_digits, load_split, shift
 from tools.moving_digits.make_clips import NUM_CALIBRATION_CLIPS, NUM_HELD_OUT_CLIPS, make_clips
+from tools.moving_digits.prompts import require_prompts
 
 
 def test_no_image_is_both_trained_on_and_held_out() -> None:
@@ -44,13 +45,15 @@ def test_sampled_clips_copy_their_first_frame_and_keep_to_the_vocabulary() -> No
     model = load_video_model()
     (images, labels), _ = load_split()
     codes = encode_digits(images[:50], model.codec, GEOMETRY)
-    sampler = ClipSampler(codes, labels[:50], model.vocabulary, GEOMETRY, np.random.default_rng(0))
+    vocabulary = model.vocabulary
+    assert isinstance(vocabulary, PromptVocabulary)
+    sampler = ClipSampler(codes, labels[:50], vocabulary, GEOMETRY, np.random.default_rng(0))
     batch, is_random = sampler.sample(clips=40, frames=4)
     assert batch.shape == (40, PROMPT_TOKENS + 4 * 64)
-    assert (batch[:, 0] == model.vocabulary.begin_token).all()
-    unconditional = (batch[:, 1:PROMPT_TOKENS] == model.vocabulary.null_token).all(axis=1)
+    assert (batch[:, 0] == vocabulary.begin_token).all()
+    unconditional = (batch[:, 1:PROMPT_TOKENS] == vocabulary.null_token).all(axis=1)
     assert 0 < unconditional.sum() < 20
-    null_digit = batch[:, 1] == model.vocabulary.null_token
+    null_digit = batch[:, 1] == vocabulary.null_token
     assert is_random.any()
     assert null_digit[is_random].all()
     frames = np.sort(batch[:, PROMPT_TOKENS:].reshape(40, 4, 64), axis=-1)
@@ -64,5 +67,5 @@ def test_shipped_clips_are_made_by_the_code_that_documents_them() -> None:
         token_ids, prompts = make_clips(*split, model.codec, GEOMETRY, count, seed)
         clips = model.load_clips(name)
         assert np.array_equal(clips.token_ids, token_ids)
-        rows = [astuple(clip) for clip in clips.prompts]
+        rows = [astuple(prompt) for prompt in require_prompts(clips.prompts)]
         assert np.array_equal(rows, prompts)

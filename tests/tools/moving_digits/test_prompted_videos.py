@@ -17,7 +17,7 @@ from tools.moving_digits.prompted_videos import (
     judge_videos,
     run_model,
 )
-from tools.moving_digits.prompts import make_prompts
+from tools.moving_digits.prompts import make_prompts, require_prompts
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,8 @@ def test_videos_follow_the_seed_and_the_way_they_continue(shipped: VideoModel) -
 def test_likelihoods_come_back_by_frame(shipped: VideoModel) -> None:
     clips = shipped.load_clips("held_out").take(2)
     given = clips.token_ids[:, :128]
-    token_ids, nats, top_1 = run_model(shipped, clips.prompts, 2, Sampling(0), given)
+    prompts = require_prompts(clips.prompts)
+    token_ids, nats, top_1 = run_model(shipped, prompts, 2, Sampling(0), given)
     assert (token_ids == given).all()
     assert nats.shape == top_1.shape == (2, 2, 64)
     assert (nats >= 0).all()
