@@ -34,7 +34,7 @@ _OPTIONS = (
         "--preset",
         PRESETS,
         None,
-        "Sizes of the accelerator.  [demo where no model is given, else those of the model]",
+        "Sizes of the accelerator.  [demo where the model has its sizes, else those of the model]",
     ),
     number_option("--cores", None, "Cores, without a preset.  [2]", "C"),
     number_option(

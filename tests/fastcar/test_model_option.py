@@ -81,3 +81,13 @@ def test_an_unknown_name_is_told_those_that_are_here(
 ) -> None:
     outcome = run_command(capsys, command, "--model", "real")
     check_refused(outcome, ("model = 'real': must be one of moving_digits, real_video",))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_name_and_a_directory_exclude_each_other(
+    capsys: Capture, shipped: Path, command: str
+) -> None:
+    name, directory = ("--model", "real_video"), ("--checkpoint", shipped / FOLDERS["real_video"])
+    for options in ((*name, *directory), (*directory, *name)):
+        outcome = run_command(capsys, command, *options)
+        check_refused(outcome, ("model, checkpoint = 'both': must be one of the two",))

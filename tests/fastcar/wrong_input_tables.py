@@ -67,14 +67,6 @@ ACCEPTED = {case: reason for reason, cases in _REASONS.items() for case in cases
 """Why an input is no wrong one; `COMMAND --option value`."""
 
 CONTRADICTIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
-    *(
-        (
-            command,
-            ("--model", "moving_digits", "--checkpoint", "{video}"),
-            ("model, checkpoint", "both"),
-        )
-        for command in BASES
-    ),
     ("generate", ("--continue", "held_out:0"), ("prompt, continue", "both")),
     ("generate", ("--sinks", "2"), ("sinks", "2", "window")),
     ("generate", ("--tau", "0.5", "--target-ratio", "0.5"), ("target_ratio", "0.5")),

@@ -24,7 +24,7 @@ COMMAND_MUTANTS = (
         "a directory beside a name is passed over",
         "if source is not ParameterSource.DEFAULT:",
         "if source is ParameterSource.DEFAULT_MAP:",
-        "fastcar/wrong_inputs",
+        "fastcar/model_option",
     ),
     _bug(
         "fastcar/generation",
