@@ -7,7 +7,8 @@ from fastcar.reference.engine_choice import Decode
 from fastcar.reference.gate_factory import THRESHOLD_GATES
 from fastcar.reference.kernel_list import list_kernels
 from fastcar.reference.video.model import VideoModel
-from fastcar.request import GenerationRequest, VideoSources
+from fastcar.request import GenerationRequest
+from fastcar.video_sources import VideoSources
 
 
 def list_decodes(

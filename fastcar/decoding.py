@@ -10,7 +10,8 @@ from fastcar.reference.generate import generate
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.records import DecodeResult
 from fastcar.reference.video.model import VideoModel
-from fastcar.request import GenerationRequest, VideoSources
+from fastcar.request import GenerationRequest
+from fastcar.video_sources import VideoSources
 
 
 def decode_videos(

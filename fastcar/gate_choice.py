@@ -37,7 +37,8 @@ from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import Semantics
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds, spread_thresholds
 from fastcar.reference.video.model import VideoModel
-from fastcar.request import GenerationRequest, VideoSources, get_sources
+from fastcar.request import GenerationRequest
+from fastcar.video_sources import VideoSources, get_sources
 
 DEFAULT_CLOSED_LOOP_RUNS = 4
 """Corrective runs at most: replaying changes later scores, so open loop alone misses its ratio."""

@@ -18,7 +18,8 @@ from fastcar.reference.kernel_marks import leave_mark
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.records import DecodeResult
 from fastcar.reference.video.model import VideoModel
-from fastcar.request import GenerationRequest, VideoSources, get_sources
+from fastcar.request import GenerationRequest
+from fastcar.video_sources import VideoSources, get_sources
 
 Pixels = NDArray[np.float32]
 

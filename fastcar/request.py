@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from fastcar.proofs.certificate_names import CERTIFICATES
 from fastcar.reference.arguments import check_fields
-from fastcar.reference.arrays import TokenIds
 from fastcar.reference.budget import compute_budget_ratio, count_gate_multiplications
 from fastcar.reference.calibration import compute_ceiling
 from fastcar.reference.engine import NumpyEngine
@@ -18,7 +16,7 @@ from fastcar.reference.engine_factory import make_engine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import GATE_NAMES, THRESHOLD_GATES
 from fastcar.reference.gates import Gate, InputGate
-from fastcar.reference.generate import DecodeOptions, Prompts
+from fastcar.reference.generate import DecodeOptions
 from fastcar.reference.guidance import check_scale
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.replay import ReplayConfig, Semantics
@@ -27,7 +25,6 @@ from fastcar.reference.sparse_attention import make_sparse_attention
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.thresholds import check_ratio
 from fastcar.reference.video.model import VideoModel
-from fastcar.reference.video.prompt import Prompt, parse_prompt
 
 DEFAULT_TARGET_RATIO = 0.5
 """Replay ratio where neither a threshold nor a ratio is asked for."""
@@ -35,13 +32,8 @@ DEFAULT_TARGET_RATIO = 0.5
 DEFAULT_TEMPERATURE = 0.7
 """What the search of the model card chose; below 1, what the model holds unlikely is rarer."""
 
-BEGIN_LABEL = "begin"
-"""Label of a video that starts from the begin token alone (D-58)."""
-
 MAX_BATCH = 1024
 """Largest number of videos per prompt or clip; a slip of the keyboard shall not fill the memory."""
-
-ONE_SOURCE = "one of the two"
 
 MAX_RUNS = 1000
 """Most runs of one kind, likewise: a slip of the keyboard shall not run for years."""
@@ -119,7 +111,7 @@ class GenerationRequest:
     def __post_init__(self) -> None:
         check_fields(self)
         if self.prompts and self.clips:
-            raise ArgumentError("prompt, continue", "both", ONE_SOURCE)
+            raise ArgumentError("prompt, continue", "both", "one of the two")
         least = {"batch": 1, "seed": 0, "repeats": 1, "closed_loop_runs": 0, "given_frames": 1}
         for name, limit in least.items():
             if getattr(self, name) is not None and getattr(self, name) < limit:
@@ -224,86 +216,3 @@ class GenerationRequest:
         if self.clips and self.given_frames > frames:
             raise ArgumentError("given_frames", self.given_frames, f"at most frames = {frames}")
         return frames
-
-
-@dataclass(frozen=True)
-class VideoSources:
-    """What each video of a batch starts from.
-
-    Attributes:
-        labels: for reports and pictures, one per video.
-        prompts: one per video, with the start place that was drawn where none was said; None of a
-            model that takes no prompt.
-        encoded: their token ids.
-        truth_ids: [videos, tokens] int64, true tokens of continued clips; None for others.
-    """
-
-    labels: tuple[str, ...]
-    prompts: tuple[Prompt | None, ...]
-    encoded: Prompts
-    truth_ids: TokenIds | None
-
-
-def get_sources(request: GenerationRequest, model: VideoModel) -> VideoSources:
-    """Prompts or recorded clips of every video; `batch` copies stand side by side.
-
-    Raises:
-        ArgumentError: what the model has no prompt, clip or token for.
-    """
-    check_source(request, model)
-    labels: list[str] = []
-    prompts: list[Prompt | None] = []
-    truths: list[TokenIds] = []
-    if not request.prompts and not request.clips:
-        labels, prompts = [BEGIN_LABEL] * request.batch, [None] * request.batch
-    for text in request.prompts:
-        prompts += [parse_prompt(text)] * request.batch
-        labels += [text] * request.batch
-    for text in request.clips:
-        name, first, last = parse_clip_range(text)
-        clips = model.load_clips(name)
-        if last >= len(clips.prompts):
-            raise ArgumentError("continue", text, f"clip indices below {len(clips.prompts)}")
-        recorded_frames = clips.token_ids.shape[1] // model.geometry.tokens_per_frame
-        if request.given_frames > recorded_frames:
-            limit = f"at most {recorded_frames}, the recorded frames of {name}"
-            raise ArgumentError("given_frames", request.given_frames, limit)
-        for index in range(first, last + 1):
-            prompts += [clips.prompts[index]] * request.batch
-            labels += [f"{name}:{index}"] * request.batch
-            truths += [clips.token_ids[index]] * request.batch
-    drawn = model.draw_starts(prompts, request.seed)
-    # the clips of two splits may differ in length
-    shortest = min((len(truth) for truth in truths), default=0)
-    truth_ids = np.array([truth[:shortest] for truth in truths]) if truths else None
-    return VideoSources(tuple(labels), drawn, model.encode_prompts(drawn), truth_ids)
-
-
-def check_source(request: GenerationRequest, model: VideoModel) -> None:
-    """Refuse prompts and guidance of a model that takes no prompt, and nothing at all of others.
-
-    Raises:
-        ArgumentError: one of these.
-    """
-    if model.takes_prompts:
-        if not request.prompts and not request.clips:
-            raise ArgumentError("prompt, continue", "neither", ONE_SOURCE)
-        return
-    for text in request.prompts:
-        raise ArgumentError("prompt", text, "left out: the model takes no prompt")
-    if request.guidance is not None:
-        limit = "left out: the model takes no prompt that could guide"
-        raise ArgumentError("guidance", request.guidance, limit)
-
-
-def parse_clip_range(text: str) -> tuple[str, int, int]:
-    """Name, first and last index of recorded clips.
-
-    >>> parse_clip_range("held_out:3"), parse_clip_range("held_out:0-7")
-    (('held_out', 3, 3), ('held_out', 0, 7))
-    """
-    match = re.fullmatch(r"([a-z_]+):([0-9]{1,6})(?:-([0-9]{1,6}))?", text)
-    first, last = (int(match[2]), int(match[3] or match[2])) if match else (1, 0)
-    if match is None or last < first:
-        raise ArgumentError("continue", text, "NAME:INDEX or NAME:FIRST-LAST, as held_out:0-7")
-    return match[1], first, last

@@ -17,8 +17,9 @@ from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import Semantics
 from fastcar.reference.thresholds import spread_thresholds
 from fastcar.reference.video.model import VideoModel, load_video_model
-from fastcar.request import GenerationRequest, get_sources
+from fastcar.request import GenerationRequest
 from fastcar.statistics import compute_work
+from fastcar.video_sources import get_sources
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ from fastcar.generation import run_generation
 from fastcar.reference import engine_choice
 from fastcar.reference.engine import NumpyEngine
 from fastcar.reference.video.model import load_video_model
-from fastcar.request import GenerationRequest, get_sources
+from fastcar.request import GenerationRequest
+from fastcar.video_sources import get_sources
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 
 

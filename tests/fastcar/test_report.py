@@ -16,7 +16,8 @@ from fastcar.generation import Generation, run_generation
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.video.model import load_video_model
 from fastcar.report import build_report, compare_frames
-from fastcar.request import GenerationRequest, get_sources
+from fastcar.request import GenerationRequest
+from fastcar.video_sources import get_sources
 from tests.fastcar.commands import SPEC, check_refused, run_command
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 

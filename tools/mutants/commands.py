@@ -14,7 +14,7 @@ def _bug(path: str, name: str, old: str, new: str, test: str = "") -> Mutant:
 
 COMMAND_MUTANTS = (
     _bug(
-        "fastcar/request",
+        "fastcar/video_sources",
         "guidance away from nothing is taken",
         '    if request.guidance is not None:\n        limit = "left out',
         '    if request.guidance:\n        limit = "left out',

@@ -10,7 +10,8 @@ from safetensors.numpy import load_file, save_file
 
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.video.model import VideoModel, load_video_model
-from fastcar.request import GenerationRequest, get_sources
+from fastcar.request import GenerationRequest
+from fastcar.video_sources import get_sources
 from tests.fastcar.tiny_video_model import (
     FRAMES,
     NUM_CODES,
