@@ -13,7 +13,7 @@ from fastcar.reference.video.geometry import VideoGeometry
 from tools.real_video.films import Film, Films, split_at_cuts
 from tools.real_video.sources import Source, Span
 
-GEOMETRY = VideoGeometry(frames=16, canvas_pixels=32, patch_pixels=4, digit_pixels=4)
+GEOMETRY = VideoGeometry(frames=16, canvas_pixels=32, patch_pixels=4)
 
 PAN_SHARE = 0.1
 """Share of the training clips that pan over a still frame."""
