@@ -6,7 +6,7 @@ from fastcar.reference.calibration import calibrate_per_layer, compute_ceiling
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.clips import calibrate_on_rows
 from fastcar.reference.gate_factory import make_threshold_gate
-from fastcar.reference.gates import ThresholdGate
+from fastcar.reference.gates.gate import ThresholdGate
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.sparse_attention import SparseAttention

@@ -14,7 +14,7 @@ from fastcar.cosim.run import Cosim
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.errors import FastCarError
 from fastcar.reference.files.json_file import to_json_number
-from fastcar.reference.gates import ThresholdGate
+from fastcar.reference.gates.gate import ThresholdGate
 from fastcar.reference.inert import list_warnings
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.thresholds import spread_thresholds

@@ -24,7 +24,7 @@ from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.clips import quantize_clip_model
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import make_threshold_gate
-from fastcar.reference.gates import ThresholdGate
+from fastcar.reference.gates.gate import ThresholdGate
 from fastcar.reference.integer.decoder import IntegerDecoder
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.observation import LayerObservation

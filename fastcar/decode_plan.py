@@ -39,4 +39,5 @@ def list_request_kernels(
         decodes,
         request.kv_cache,
         is_certified=request.max_error is not None,
+        gate=request.gate,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from fastcar.reference.arrays import TokenIds
-from fastcar.reference.gates import Gate
+from fastcar.reference.gates.gate import Gate
 from fastcar.reference.generate import generate
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.records import DecodeResult

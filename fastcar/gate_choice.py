@@ -31,7 +31,7 @@ from fastcar.reference.gate_factory import (
     make_ratio_gate,
     make_threshold_gate,
 )
-from fastcar.reference.gates import Gate, ThresholdGate
+from fastcar.reference.gates.gate import Gate, ThresholdGate
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import Semantics
@@ -104,7 +104,8 @@ def choose_gate(
         return GateChoice(CertifiedGate(certificate, max_errors), "certified", max_errors, ceiling)
     if request.tau is not None:
         thresholds = spread_thresholds("tau", request.tau, num_layers)
-        return GateChoice(_make_fixed_gate(request, thresholds), "fixed", thresholds, ceiling)
+        fixed = _make_fixed_gate(request, thresholds, model)
+        return GateChoice(fixed, "fixed", thresholds, ceiling)
     ratio = request.get_ratio(model)
     eligible_ratio = compute_eligible_ratio(ratio, ceiling)
     if request.gate not in THRESHOLD_GATES:
@@ -112,10 +113,12 @@ def choose_gate(
         return GateChoice(control, "ratio", (), ceiling, ratio)
     if request.adaptive:
         safer = THRESHOLD_GATES[request.gate].higher_is_safer
-        adaptive = AdaptiveThresholds(num_layers, eligible_ratio, safer)
-        return GateChoice(
-            make_threshold_gate(request.gate, adaptive), "adaptive", (), ceiling, ratio
+        adaptive = make_threshold_gate(
+            request.gate,
+            AdaptiveThresholds(num_layers, eligible_ratio, safer),
+            codebook=model.codebook,
         )
+        return GateChoice(adaptive, "adaptive", (), ceiling, ratio)
     if sources is None:
         sources = get_sources(request, model)
     return _calibrate(request, model, sources, ratio, progress)
@@ -135,12 +138,14 @@ def compute_open_loop_ratio(
 
 
 def _make_fixed_gate(
-    request: GenerationRequest, thresholds: tuple[float | None, ...]
+    request: GenerationRequest, thresholds: tuple[float | None, ...], model: VideoModel
 ) -> Gate | None:
     if all(value is None for value in thresholds):
         return None
     strict = request.semantics is Semantics.PUBLISHED
-    return make_threshold_gate(request.gate, FixedThresholds(thresholds), strict)
+    return make_threshold_gate(
+        request.gate, FixedThresholds(thresholds), strict, codebook=model.codebook
+    )
 
 
 def _calibrate(
@@ -166,11 +171,12 @@ def _calibrate(
         tolerance=CLOSE_ENOUGH,
         strict=request.semantics is Semantics.PUBLISHED,
         dense=dense,
+        codebook=model.codebook,
     )
     safer = THRESHOLD_GATES[request.gate].higher_is_safer
     is_empty = not found.dense.replayed.size  # a frame of one token
     return GateChoice(
-        _make_fixed_gate(request, tuple(found.thresholds)),
+        _make_fixed_gate(request, tuple(found.thresholds), model),
         "calibrated",
         tuple(found.thresholds),
         ceiling,
@@ -185,7 +191,7 @@ def _measure_clips(
     request: GenerationRequest, model: VideoModel, progress: StageProgress | None
 ) -> ReplayRecord:
     """Calibration clips dense and teacher-forced, under attention and guidance of the request."""
-    gate = make_measuring_gate(request.gate, model.config.num_hidden_layers)
+    gate = make_measuring_gate(request.gate, model.config.num_hidden_layers, model.codebook)
     tokens_per_frame = model.tokens_per_frame
     recorded = model.load_rows("calibration")
     count = request.calibration_clips

@@ -28,6 +28,20 @@ ON_PATH_DECIBELS = 20.0
 
 Report = dict[str, Any]
 
+MEASURE_KINDS = {
+    "tas": "score",
+    "input": "distance",
+    "input-relative": "relative distance",
+    "accumulated": "accumulated change",
+    "accumulated-frame": "accumulated change",
+    "motion": "accumulated change",
+    "skip-cosine": "cosine",
+    "codes": "distance",
+    "oracle": "distance",
+    "random": "draw",
+}
+"""What each gate compares; the periodic one compares nothing."""
+
 
 def build_report(generation: Generation) -> Report:
     """Everything that the run showed, as JSON values.
@@ -142,9 +156,8 @@ def _describe_gate(generation: Generation) -> Report:
 
 
 def _describe_measures(generation: Generation) -> Report:
-    kinds = {"tas": "score", "input": "distance", "oracle": "distance", "random": "draw"}
     overall, *layers = statistics.compute_measure_percentiles(generation.replay.record)
-    kind = kinds.get(generation.request.gate)
+    kind = MEASURE_KINDS.get(generation.request.gate)
     if generation.choice.method == "certified":
         kind = "certified error"
     return {"kind": kind, "percentiles": overall, "percentiles_by_layer": layers}

@@ -15,7 +15,8 @@ from fastcar.reference.engine_choice import AUTO, check_asked
 from fastcar.reference.engine_factory import make_engine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import GATE_NAMES, THRESHOLD_GATES
-from fastcar.reference.gates import Gate, InputGate
+from fastcar.reference.gates.gate import Gate
+from fastcar.reference.gates.input import InputGate
 from fastcar.reference.generate import DecodeOptions
 from fastcar.reference.guidance import check_scale
 from fastcar.reference.kv_cache import CacheStorage

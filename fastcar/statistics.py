@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from fastcar.reference.certified_gate import Certificate
 from fastcar.reference.config import ModelConfig
+from fastcar.reference.gate_factory import GATES
 from fastcar.reference.laps import PARTS
+from fastcar.reference.multiplications import count_run
 from fastcar.reference.records import ReplayRecord
 
 Values = NDArray[np.float64]
@@ -154,12 +156,8 @@ def compute_work(
     saved = int(record.replayed.sum()) * per_token
     if certificate is not None:
         return Work(dense, saved, certificate.count_multiplications(record.replayed))
-    if gate == "oracle":
-        return Work(dense, saved, saved)
-    if gate == "input":
-        return Work(dense, saved, int(np.isfinite(record.measures).sum()) * config.hidden_size)
-    score = config.num_attention_heads * config.head_dim
-    return Work(dense, saved, record.num_extra_scores * record.scores.shape[2] * score)
+    counted = count_run(config, record, GATES[gate].compute_cost(config), prompt_tokens=1)
+    return Work(dense, saved, counted.gate)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from fastcar.reference.config import ModelConfig
 from fastcar.reference.engine_choice import NUMBA, Decode, EngineChoice
 from fastcar.reference.engine_factory import select_engine
 from fastcar.reference.files.tokens_file import GivenTokens
-from fastcar.reference.gates import Gate
+from fastcar.reference.gates.gate import Gate
 from fastcar.reference.kernel_list import list_kernels
 from fastcar.reference.kernel_marks import leave_mark
 from fastcar.reference.kv_cache import CacheStorage

@@ -33,7 +33,7 @@ from fastcar.proofs.certificate_names import ACTIVATION
 from fastcar.proofs.spectral_norm import SMALLEST, compute_gamma, compute_root_above
 from fastcar.reference.arrays import BoolArray, Float, FloatArray
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import GateQuery
+from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.linear import compute_linear
 from fastcar.reference.thresholds import Measures
 from fastcar.reference.weights import LayerWeights, ModelWeights

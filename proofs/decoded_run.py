@@ -23,7 +23,8 @@ from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
-from fastcar.reference.gates import GateQuery, TemporalAttentionScoreGate
+from fastcar.reference.gates.query import GateQuery
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.linear import compute_linear
 from fastcar.reference.observation import LayerObservation
 from fastcar.reference.records import ReplayRecord

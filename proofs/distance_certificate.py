@@ -17,7 +17,7 @@ from fastcar.proofs.distance_bound import (
 )
 from fastcar.proofs.spectral_norm import compute_gamma, compute_root_above
 from fastcar.reference.arrays import BoolArray, Float
-from fastcar.reference.gates import GateQuery
+from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.thresholds import Measures
 from fastcar.reference.weights import ModelWeights
 

@@ -9,6 +9,7 @@ import math
 
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gate_factory import GATES
 from fastcar.reference.thresholds import suggest_share
 
 
@@ -26,11 +27,7 @@ def count_gate_multiplications(name: str, config: ModelConfig, has_score: bool =
     if name == "oracle":
         limit = "another one with budget: it computes all that it could save"
         raise ArgumentError("gate", name, limit)
-    if name == "input":
-        return config.hidden_size
-    if name == "tas" and not has_score:
-        return config.num_attention_heads * config.head_dim
-    return 0
+    return GATES[name].compute_cost(config).get_highest(has_score)
 
 
 def compute_budget_ratio(budget: float, gate_share: float, ceiling: float = 1.0) -> float:

@@ -44,6 +44,11 @@ def compute_eligible_ratio(ratio: float, ceiling: float) -> float:
     return min(1.0, ratio / ceiling) if ceiling else 0.0
 
 
+def get_known(measures: Measures) -> Measures:
+    """The measures that are numbers; a token without one computes under any threshold."""
+    return measures[~np.isnan(measures)]
+
+
 def compute_threshold(measures: Measures, num_replays: int, higher_is_safer: bool) -> float:
     """Threshold at which exactly `num_replays` of the measures replay, ties apart.
 
@@ -80,7 +85,7 @@ def calibrate_uniform(record: ReplayRecord, ratio: float, higher_is_safer: bool)
         The threshold, once per layer.
     """
     check_ratio("target_ratio", ratio)
-    measures = record.measures[record.eligible]
+    measures = get_known(record.measures[record.eligible])
     num_replays = round(ratio * record.measures.size)
     threshold = compute_threshold(measures, num_replays, higher_is_safer)
     return [threshold] * record.measures.shape[1]
@@ -92,7 +97,7 @@ def calibrate_per_layer(record: ReplayRecord, ratio: float, higher_is_safer: boo
     thresholds = []
     for layer_index in range(record.measures.shape[1]):
         layer_measures = record.measures[:, layer_index]
-        measures = layer_measures[record.eligible[:, layer_index]]
+        measures = get_known(layer_measures[record.eligible[:, layer_index]])
         num_replays = round(ratio * layer_measures.size)
         thresholds.append(compute_threshold(measures, num_replays, higher_is_safer))
     return thresholds
@@ -119,7 +124,7 @@ def compute_ratio_curve(
     record: ReplayRecord, higher_is_safer: bool, num_points: int = 101
 ) -> RatioCurve:
     """The whole threshold -> ratio curve, at evenly spaced ratios from 0 to the ceiling."""
-    measures = record.measures[record.eligible]
+    measures = get_known(record.measures[record.eligible])
     counts = np.linspace(0, len(measures), num_points).round().astype(int)
     ordered = np.sort(measures if higher_is_safer else -measures)[::-1]
     padded = np.concatenate([[np.inf], ordered])

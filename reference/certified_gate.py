@@ -16,7 +16,9 @@ import numpy as np
 from fastcar.reference.arrays import BoolArray
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import GateQuery, InputGate, ThresholdGate
+from fastcar.reference.gates.gate import ThresholdGate
+from fastcar.reference.gates.input import InputGate
+from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.thresholds import FixedThresholds, Measures
 
 

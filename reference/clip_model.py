@@ -97,6 +97,11 @@ class ClipModel(Protocol):
         ...
 
     @property
+    def codebook(self) -> Pixels | None:
+        """[K, patch * patch] in [0, 1], patch of every code; None for a model without pixels."""
+        ...
+
+    @property
     def has_pixels(self) -> bool:
         """Whether `render` gives any."""
         ...

@@ -12,7 +12,7 @@ from fastcar.reference.arrays import TokenIds
 from fastcar.reference.calibration import Calibration, calibrate_uniform
 from fastcar.reference.clip_model import ClipModel, TokenRows
 from fastcar.reference.gate_factory import calibrate_thresholds
-from fastcar.reference.gates import ThresholdGate
+from fastcar.reference.gates.gate import ThresholdGate
 from fastcar.reference.generate import DecodeOptions, generate
 from fastcar.reference.progress import Progress, StageProgress
 from fastcar.reference.records import DecodeResult, ReplayRecord
@@ -140,4 +140,7 @@ def calibrate_on_rows(
         return decode_rows(model, rows, options, num_frames, progress=tell).record
 
     num_layers = model.config.num_hidden_layers
-    return calibrate_thresholds(name, ratio, decode, num_layers, calibrate).thresholds
+    found = calibrate_thresholds(
+        name, ratio, decode, num_layers, calibrate, codebook=model.codebook
+    )
+    return found.thresholds

@@ -26,7 +26,7 @@ from fastcar.reference.finite_check import (
     check_stream,
     name_stored,
 )
-from fastcar.reference.gates import Gate
+from fastcar.reference.gates.gate import Gate
 from fastcar.reference.kv_cache import CacheStorage, KVCache
 from fastcar.reference.laps import Laps, accounted
 from fastcar.reference.matrix import DecoderLayer, DecoderWeights, get_dtype, take_rows
@@ -168,6 +168,7 @@ class Decoder:
         self._fed = FedTokens(cache.padding_tokens, self.prompt_tokens, token_index)
         x = self._embed(token_ids)  # [B, D]
         check_stream(x, None, "embedding", self._fed)
+        self.mlp.feed(token_ids, x)
         for layer_index in range(self.config.num_hidden_layers):
             attended = self._run_attention(layer_index, token_index, x)
             score = self._take_score(layer_index, token_index, attended)

@@ -16,7 +16,7 @@ from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import Gate
+from fastcar.reference.gates.gate import Gate
 from fastcar.reference.guidance import check_scale, make_guided_rows
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.laps import Laps

@@ -23,6 +23,9 @@ from fastcar.reference.matrix import DecoderLayer, DecoderWeights, Matrix, list_
 SHARED_BYTES, SHARED_MULTIPLICATIONS = 1 << 20, 1 << 21
 """Work from which on several threads share it; the engine's own bounds, which a test compares."""
 
+FRAME_GATES = ("tas", "input", "oracle", "random", "periodic")
+"""Gates that the kernel of whole frames decides as they do; a test compares."""
+
 EXACT_BYTES, ROUNDED_BYTES = 4, 2
 """Of an element of keys and values."""
 
@@ -34,6 +37,7 @@ def list_kernels(
     storage: CacheStorage = CacheStorage.EXACT,
     draws: bool = True,
     is_certified: bool = False,
+    gate: str | None = None,
 ) -> frozenset[str]:
     """Names of all kernels that decodes call.
 
@@ -44,9 +48,10 @@ def list_kernels(
         storage: of keys and values.
         draws: tokens are drawn, by a generation; False = all are given, to a trace.
         is_certified: a gate, which the frame kernel does not know, looks at activations of MLPs.
+        gate: name of the gate; None = dense, or one that the frame kernel knows.
     """
     by_frames = draws and takes_frames(weights)
-    by_steps = not by_frames or is_certified
+    by_steps = not by_frames or is_certified or gate not in (None, *FRAME_GATES)
     names = {"rms_norm", "rotate", f"store {storage.value}"}
     if by_frames:
         names.add(_name_frame(weights, storage))

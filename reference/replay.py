@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.reference.arguments import check_fields
-from fastcar.reference.arrays import BoolArray, FloatArray
+from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import Gate, GateQuery
+from fastcar.reference.gates.gate import Gate
+from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.matrix import DecoderLayer
 from fastcar.reference.mlp_evaluation import MlpEvaluation
 from fastcar.reference.temporal_attention_score import HeadAggregation, HeadWeights
@@ -197,6 +198,17 @@ class ReplayMLP:
         places = 0 if gate is None else len(self.rule.chains), *self.rule.chains.shape[1:]
         self.cached_outputs: FloatArray = np.zeros((*places, config.hidden_size), dtype)
         self._engine: Engine = NumpyEngine() if engine is None else engine
+        self._token_ids: TokenIds | None = None
+        self._embedded: FloatArray | None = None
+
+    def feed(self, token_ids: TokenIds, embedded: FloatArray) -> None:
+        """What the next token is, for gates that look at it.
+
+        Args:
+            token_ids: [B] int64.
+            embedded: [B, D], their embeddings.
+        """
+        self._token_ids, self._embedded = token_ids, embedded
 
     def reset(self) -> None:
         """Start a generation: nothing of the one before is left."""
@@ -233,12 +245,23 @@ class ReplayMLP:
             return ReplayDecision(output, eligible, eligible, None, np.zeros(len(output), np.int32))
         tokens_per_frame = self.replay.tokens_per_frame
         cached = self.cached_outputs[layer_index, :, token_index % tokens_per_frame]
-        query = GateQuery(layer_index, token_index, tokens_per_frame, eligible, score, cached, mlp)
+        query = GateQuery(
+            layer_index,
+            token_index,
+            tokens_per_frame,
+            eligible,
+            score,
+            cached,
+            mlp,
+            self._token_ids,
+            self._embedded,
+        )
         measures = gate.measure(query)
         replayed = eligible & gate.decide(query, measures)
         gate.update(query, measures, replayed)
         computing = ~replayed
         if computing.any():
             cached[computing] = mlp.compute_outputs(computing)
+        gate.see_output(query, cached, replayed)
         chain = self.rule.update(layer_index, token_index, replayed)
         return ReplayDecision(cached.copy(), eligible, replayed, measures, chain)

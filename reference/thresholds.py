@@ -136,11 +136,12 @@ class AdaptiveThresholds:
     def update(
         self, layer_index: int, measures: Measures, eligible: BoolArray, replayed: BoolArray
     ) -> None:
-        """One step of the quantile estimate for every eligible row."""
+        """One step of the quantile estimate for every eligible row that has a measure."""
         threshold, spread = self.values[layer_index], self.spreads[layer_index]
-        first = eligible & np.isnan(threshold)
+        known = eligible & ~np.isnan(measures)
+        first = known & np.isnan(threshold)
         threshold[first] = measures[first]
-        moved = eligible & ~first
+        moved = known & ~first
         distance = np.abs(measures - threshold)[moved]
         spread[moved] += 0.05 * (distance - spread[moved])
         surplus = replayed[moved] - self.target_ratio

@@ -62,6 +62,10 @@ class TokenModel:
         return self.config.vocab_size
 
     @property
+    def codebook(self) -> None:
+        """No pixels, no patches."""
+
+    @property
     def has_pixels(self) -> bool:
         """Nobody knows how to draw the tokens."""
         return False

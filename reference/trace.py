@@ -13,7 +13,8 @@ from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.engine import Engine
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import Gate, TemporalAttentionScoreGate
+from fastcar.reference.gates.gate import Gate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.matrix import DecoderWeights, get_dtype
 from fastcar.reference.observation import LayerObservation

@@ -28,7 +28,7 @@ from fastcar.cosim.whole.statistics import DecoderStatistics
 from fastcar.reference.arrays import TokenIds
 from fastcar.reference.clip_model import ClipModel, TokenRows
 from fastcar.reference.clips import quantize_whole_clip_model
-from fastcar.reference.gates import ThresholdGate
+from fastcar.reference.gates.gate import ThresholdGate
 from fastcar.reference.observation import LayerObservation
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.records import ReplayRecord

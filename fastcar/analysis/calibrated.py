@@ -49,7 +49,8 @@ class CalibrationRequest:
     def execute(self, model: ClipModel) -> dict[float, Calibrated]:
         """Calibrate; keyed by target ratio."""
         request = RunRequest(self.clips, self.frames, self.setup, split="calibration")
-        dense = make_measuring_gate(self.setup.gate, model.config.num_hidden_layers)
+        num_layers = model.config.num_hidden_layers
+        dense = make_measuring_gate(self.setup.gate, num_layers, model.codebook)
         record = request.decode(model, dense).record
         return {ratio: self._calibrate(model, request, record, ratio) for ratio in self.ratios}
 
@@ -64,6 +65,7 @@ class CalibrationRequest:
             calibrate_per_layer if self.setup.per_layer else calibrate_uniform,
             corrective_runs=max(1, self.corrective_runs),
             dense=dense,
+            codebook=model.codebook,
         )
         ratios = found.closed_loop_ratios
         closest = min(ratios, key=lambda reached: abs(reached - ratio))

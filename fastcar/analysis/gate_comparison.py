@@ -32,9 +32,9 @@ from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.analysis.statistics import MATCHED_RATIO, compare, is_fair
 from fastcar.metrics import Values
 from fastcar.reference.files.json_file import to_json_number
-from fastcar.reference.gate_factory import THRESHOLD_GATES
 
 KEY = "gate_comparison"
+LOOKING = ("tas", "input", "oracle")
 CONTROLS = ("random", "periodic")
 CONTESTS = (
     ("tas", "random"),
@@ -58,9 +58,9 @@ class Contender:
 
 
 def make_contenders(bench: Workbench) -> list[Contender]:
-    """All gates at all ratios; controls take the ratio that TAS was measured at."""
+    """Gates at all ratios; controls take the ratio that TAS was measured at."""
     settings = bench.settings
-    uniform = [Setup(gate) for gate in THRESHOLD_GATES]
+    uniform = [Setup(gate) for gate in LOOKING]
     layered = [Setup(gate, per_layer=True) for gate in ("tas", "input")]
     contenders = []
     for setups, ratios in ((uniform, settings.ratios), (layered, settings.few_ratios)):

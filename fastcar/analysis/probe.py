@@ -12,7 +12,8 @@ from fastcar.metrics import Values
 from fastcar.reference.arrays import BoolArray
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.gates import Gate, GateQuery
+from fastcar.reference.gates.gate import Gate
+from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.temporal_attention_score import HeadAggregation, aggregate_heads
 from fastcar.reference.thresholds import Measures
 

@@ -23,7 +23,7 @@ from fastcar.metrics import (
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.clips import decode_rows
 from fastcar.reference.gate_factory import THRESHOLD_GATES, make_ratio_gate, make_threshold_gate
-from fastcar.reference.gates import Gate
+from fastcar.reference.gates.gate import Gate
 from fastcar.reference.generate import DecodeOptions
 from fastcar.reference.records import DecodeResult
 from fastcar.reference.replay import ReplayConfig
@@ -129,17 +129,19 @@ class RunRequest:
     split: str = "held_out"
     seed: int = 0
 
-    def make_gate(self, num_layers: int) -> Gate | None:
+    def make_gate(self, model: ClipModel) -> Gate | None:
         """A fresh gate for this run."""
-        name = self.setup.gate
+        name, num_layers = self.setup.gate, model.config.num_hidden_layers
         if name == DENSE:
             return None
         if name not in THRESHOLD_GATES:
             return make_ratio_gate(name, self.ratio, self.seed)
         if self.is_adaptive:
             safe = THRESHOLD_GATES[name].higher_is_safer
-            return make_threshold_gate(name, AdaptiveThresholds(num_layers, self.ratio, safe))
-        return make_threshold_gate(name, FixedThresholds(self.thresholds))
+            adaptive = AdaptiveThresholds(num_layers, self.ratio, safe)
+            return make_threshold_gate(name, adaptive, codebook=model.codebook)
+        fixed = FixedThresholds(self.thresholds)
+        return make_threshold_gate(name, fixed, codebook=model.codebook)
 
     def with_free_tokens(self) -> RunRequest:
         """The same run on the model's own tokens."""
@@ -147,7 +149,7 @@ class RunRequest:
 
     def execute(self, model: ClipModel) -> RunSummary:
         """Run it."""
-        gate = self.make_gate(model.config.num_hidden_layers)
+        gate = self.make_gate(model)
         return summarize(self.decode(model, gate), self.get_truth(model), model)
 
     def get_truth(self, model: ClipModel) -> NDArray[np.int64]:

@@ -21,7 +21,8 @@ from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.clips import decode_rows
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.gate_factory import calibrate_thresholds, make_measuring_gate
-from fastcar.reference.gates import Gate, GateQuery
+from fastcar.reference.gates.gate import Gate
+from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.generate import DecodeOptions
 from fastcar.reference.records import DecodeResult, ReplayRecord
 from fastcar.reference.replay import ReplayConfig

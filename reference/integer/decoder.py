@@ -20,7 +20,8 @@ from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.finite_check import check_stream
-from fastcar.reference.gates import Gate, GateQuery, ThresholdGate
+from fastcar.reference.gates.gate import Gate, ThresholdGate
+from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.fixed_point import quantize
 from fastcar.reference.integer.mlp_engine import DecisionSource, MlpEngine, MlpRequest

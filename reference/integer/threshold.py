@@ -6,14 +6,10 @@ import math
 from fractions import Fraction
 
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import (
-    Gate,
-    InputGate,
-    PeriodicGate,
-    RandomGate,
-    TemporalAttentionScoreGate,
-    ThresholdGate,
-)
+from fastcar.reference.gates.gate import Gate, ThresholdGate
+from fastcar.reference.gates.input import InputGate
+from fastcar.reference.gates.planned import PeriodicGate, RandomGate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.integer.fixed_point import check_scale, compute_integer_threshold
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.integer.model import IntegerModel

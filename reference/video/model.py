@@ -80,6 +80,11 @@ class VideoModel:
         return self.codec.num_codes
 
     @property
+    def codebook(self) -> NDArray[np.float32]:
+        """[K, patch * patch] in [0, 1], patch of every code."""
+        return self.codec.codebook
+
+    @property
     def has_pixels(self) -> bool:
         """The codebook has them."""
         return True

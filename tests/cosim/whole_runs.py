@@ -15,7 +15,7 @@ from fastcar.cosim.program.whole.whole_compiler import WholeCompiler
 from fastcar.cosim.program.whole.whole_image import WholeImage
 from fastcar.reference.arrays import BoolArray, Int16Array, TokenIds
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.gates import Gate
+from fastcar.reference.gates.gate import Gate
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.mlp_engine import MlpRequest, MlpResult
 from fastcar.reference.integer.whole.decoder import WholeDecoder

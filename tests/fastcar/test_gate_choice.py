@@ -6,13 +6,10 @@ import pytest
 from fastcar.decoding import decode_videos
 from fastcar.gate_choice import CLOSE_ENOUGH, choose_gate, compute_open_loop_ratio
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import (
-    InputGate,
-    OracleGate,
-    PeriodicGate,
-    RandomGate,
-    TemporalAttentionScoreGate,
-)
+from fastcar.reference.gates.input import InputGate
+from fastcar.reference.gates.oracle import OracleGate
+from fastcar.reference.gates.planned import PeriodicGate, RandomGate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import Semantics
 from fastcar.reference.thresholds import spread_thresholds

@@ -22,7 +22,7 @@ from fastcar.proofs.counterexamples.certificate import get_counterexamples
 from fastcar.proofs.statement import Verdict
 from fastcar.reference.certified_gate import CertifiedGate
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import GateQuery
+from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.mlp_evaluation import MlpEvaluation
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.swiglu import compute_silu

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.decoder import Decoder
-from fastcar.reference.gates import Gate
+from fastcar.reference.gates.gate import Gate
 from fastcar.reference.observation import LayerObservation
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.teacher_forcing import feed_tokens

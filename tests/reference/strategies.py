@@ -8,14 +8,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from fastcar.reference.arrays import BoolArray, FloatArray
-from fastcar.reference.gates import (
-    Gate,
-    InputGate,
-    OracleGate,
-    PeriodicGate,
-    RandomGate,
-    TemporalAttentionScoreGate,
-)
+from fastcar.reference.gate_factory import THRESHOLD_GATES, make_threshold_gate
+from fastcar.reference.gates.gate import Gate
+from fastcar.reference.gates.planned import PeriodicGate, RandomGate
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds, Thresholds
 from fastcar.strategies.models import FLOAT_TYPES, HEADS, FloatType
@@ -45,10 +40,9 @@ class GateSpec:
             return PeriodicGate(self.level)
         thresholds: Thresholds = FixedThresholds([self.level] * num_layers)
         if self.is_adaptive:
-            thresholds = AdaptiveThresholds(num_layers, self.level, self.name == "tas")
-        if self.name == "tas":
-            return TemporalAttentionScoreGate(thresholds)
-        return InputGate(thresholds) if self.name == "input" else OracleGate(thresholds)
+            safer = THRESHOLD_GATES[self.name].higher_is_safer
+            thresholds = AdaptiveThresholds(num_layers, self.level, safer)
+        return make_threshold_gate(self.name, thresholds)
 
 
 GATES = (
@@ -61,7 +55,23 @@ GATES = (
     GateSpec("random", 0.5),
     GateSpec("periodic", 0.6),
 )
-"""Every gate, at a level where the runs above both replay and compute."""
+"""Gates that the kernel of whole frames knows, at levels where runs both replay and compute."""
+
+STEP_GATES = (
+    GateSpec("input-relative", 1.1),
+    GateSpec("input-relative", 0.5, is_adaptive=True),
+    GateSpec("accumulated", 1.8),
+    GateSpec("accumulated", 0.5, is_adaptive=True),
+    GateSpec("accumulated-frame", 1.3),
+    GateSpec("accumulated-frame", 0.5, is_adaptive=True),
+    GateSpec("motion", 1.8),
+    GateSpec("motion", 0.5, is_adaptive=True),
+    GateSpec("skip-cosine", 0.85),
+    GateSpec("skip-cosine", 0.5, is_adaptive=True),
+    GateSpec("codes", 4.0),
+    GateSpec("codes", 0.5, is_adaptive=True),
+)
+"""The others, which every engine decides step by step."""
 
 attention_options = st.fixed_dictionaries(
     {
@@ -71,7 +81,8 @@ attention_options = st.fixed_dictionaries(
 )
 """Options of a decoder that no replay law may depend on."""
 
-gate_specs = st.sampled_from(GATES)
+gate_specs = st.sampled_from((*GATES, *STEP_GATES))
+"""Every gate."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.calibration import (
+    Calibration,
     calibrate_per_layer,
     calibrate_uniform,
     compute_ceiling,
@@ -18,7 +20,7 @@ from fastcar.reference.calibration import (
 )
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import THRESHOLD_GATES, make_measuring_gate, make_threshold_gate
-from fastcar.reference.gates import ThresholdGate
+from fastcar.reference.gates.gate import ThresholdGate
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.thresholds import FixedThresholds, Measures
@@ -50,6 +52,11 @@ def count_replays(record: ReplayRecord, thresholds: list[float], higher_is_safer
     return int((is_safe & record.eligible).sum())
 
 
+def get_known(record: ReplayRecord) -> BoolArray:
+    """Eligible decisions with a measure; the others compute under any threshold, [S, L, B]."""
+    return record.eligible & ~np.isnan(record.measures)
+
+
 def count_ties(measures: Measures) -> int:
     """Decisions that no threshold can part, at least 1.
 
@@ -71,8 +78,9 @@ def test_uniform_calibration_hits_the_target_within_one_decision(
     thresholds = calibrate_uniform(record, ratio, is_score)
     assert len(set(thresholds)) == 1
     assert len(thresholds) == run.config.num_hidden_layers
-    wanted = min(ratio * record.measures.size, record.eligible.sum())
-    slack = count_ties(record.measures[record.eligible])
+    known = get_known(record)
+    wanted = min(ratio * record.measures.size, known.sum())
+    slack = count_ties(record.measures[known])
     assert abs(count_replays(record, thresholds, is_score) - wanted) <= slack
 
 
@@ -83,7 +91,7 @@ def test_layer_calibration_hits_the_target_in_every_layer(
     record, is_score = record_dense(run, name), get_orientation(name)
     thresholds = calibrate_per_layer(record, ratio, is_score)
     for layer, threshold in enumerate(thresholds):
-        measures = record.measures[:, layer][record.eligible[:, layer]]
+        measures = record.measures[:, layer][get_known(record)[:, layer]]
         replays = (measures >= threshold if is_score else measures <= threshold).sum()
         wanted = min(ratio * record.measures[:, layer].size, len(measures))
         assert abs(replays - wanted) <= count_ties(measures)
@@ -126,7 +134,7 @@ def test_the_curve_is_monotone_and_each_point_is_counted(
     assert len(curve.thresholds) == len(curve.ratios) == num_points
     assert (np.diff(curve.ratios) >= 0).all()
     assert curve.ratios[0] == 0
-    assert curve.ratios[-1] == record.eligible.mean()
+    assert curve.ratios[-1] == get_known(record).mean()
     layers = run.config.num_hidden_layers
     for threshold, ratio in zip(curve.thresholds, curve.ratios, strict=True):
         counted = count_replays(record, [float(threshold)] * layers, is_score)
@@ -138,7 +146,24 @@ def test_the_curve_is_monotone_and_each_point_is_counted(
 def test_the_measuring_run_is_dense_and_measures_all_that_is_eligible(run: Run, name: str) -> None:
     record = record_dense(run, name)
     assert not record.replayed.any()
-    assert np.isfinite(record.measures[record.eligible]).all()
+    known = record.eligible.copy()
+    if name in ("accumulated-frame", "motion"):  # look at the frame before and the one before that
+        known[: 2 * run.tokens_per_frame] = False
+    if name == "skip-cosine":  # looks at the layer before
+        known[:, 0] = False
+    assert np.isfinite(record.measures[known]).all()
+    assert not np.isfinite(record.measures[record.eligible & ~known]).any()
+
+
+@pytest.mark.parametrize(
+    ("calibrate", "expected"), [(calibrate_uniform, 0.25), (calibrate_per_layer, 0.125)]
+)
+def test_decisions_without_a_measure_do_not_count(calibrate: Calibration, expected: float) -> None:
+    """Of two layers, the first has no cosine of a layer before."""
+    record = record_dense(make_run(0, tokens_per_frame=4, frames=6), "skip-cosine")
+    thresholds = calibrate(record, 0.25, True)
+    replays = count_replays(record, thresholds, True)
+    assert abs(replays - expected * record.measures.size) <= 1
 
 
 @given(st.lists(st.integers(-30, 30), min_size=1, unique=True), st.booleans(), st.data())

@@ -7,7 +7,7 @@ import pytest
 
 from fastcar.reference.certified_gate import CertifiedGate
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import GateQuery
+from fastcar.reference.gates.query import GateQuery
 from fastcar.strategies import make_run
 from tests.reference.runs import decode
 

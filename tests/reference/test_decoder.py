@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import TemporalAttentionScoreGate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.laps import PARTS, Laps
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.rope_scaling import DynamicScaling

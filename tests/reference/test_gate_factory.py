@@ -16,13 +16,15 @@ from fastcar.reference.calibration import (
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import (
     GATE_NAMES,
+    GATES,
     THRESHOLD_GATES,
     calibrate_thresholds,
     make_measuring_gate,
     make_ratio_gate,
     make_threshold_gate,
 )
-from fastcar.reference.gates import PeriodicGate, RandomGate, ThresholdGate
+from fastcar.reference.gates.gate import ThresholdGate
+from fastcar.reference.gates.planned import PeriodicGate, RandomGate
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.thresholds import FixedThresholds
 from fastcar.strategies import Run, make_run, runs
@@ -46,7 +48,11 @@ def test_threshold_gates_have_their_names_and_thresholds(name: str, strict: bool
 
 
 def test_every_gate_has_a_name() -> None:
-    assert GATE_NAMES == ("tas", "input", "oracle", "random", "periodic")
+    measuring = ("tas", "input", "input-relative", "accumulated", "accumulated-frame")
+    measuring += ("motion", "skip-cosine", "codes", "oracle")
+    assert tuple(THRESHOLD_GATES) == measuring
+    assert (*measuring, "random", "periodic") == GATE_NAMES
+    assert all(gate.name == name for name, gate in GATES.items())
 
 
 @examples(20)
@@ -118,7 +124,7 @@ def test_controls_spread_the_ratio_over_the_eligible_tokens(
 
 
 def test_refuses_unknown_names() -> None:
-    message = r"^gate = 'sometimes': must be one of tas, input, oracle$"
+    message = r"^gate = 'sometimes': must be one of tas, input, .*, codes, oracle$"
     with pytest.raises(ArgumentError, match=message):
         make_threshold_gate("sometimes", FixedThresholds([0.0]))
     message = r"^gate = 'sometimes': must be one of random, periodic$"

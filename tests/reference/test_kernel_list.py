@@ -8,14 +8,24 @@ import numpy as np
 import pytest
 
 from fastcar.reference.engine_choice import Decode
+from fastcar.reference.gate_factory import (
+    GATE_NAMES,
+    THRESHOLD_GATES,
+    make_ratio_gate,
+    make_threshold_gate,
+)
+from fastcar.reference.gates.gate import Gate
 from fastcar.reference.kernel_list import (
+    FRAME_GATES,
     SHARED_BYTES,
     SHARED_MULTIPLICATIONS,
     list_kernels,
 )
 from fastcar.reference.kernels.engine import PARALLEL_BYTES, PARALLEL_MULTIPLICATIONS
+from fastcar.reference.kernels.frame.rule_maker import is_known
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.matrix import compress_weights
+from fastcar.reference.thresholds import FixedThresholds
 from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
 from fastcar.reference.weights import make_random_weights
 from fastcar.strategies import make_config
@@ -66,6 +76,18 @@ def test_steps_are_taken_where_the_kernel_of_whole_frames_is_not() -> None:
         kernels = list_kernels(config, replace(weights, layers=layers), [ONE])
         assert steps < kernels
         assert not any(kernel.startswith("frame") for kernel in kernels)
+
+
+@pytest.mark.parametrize("name", GATE_NAMES)
+def test_a_gate_that_the_kernel_of_whole_frames_does_not_know_takes_steps(name: str) -> None:
+    if name in THRESHOLD_GATES:
+        gate: Gate = make_threshold_gate(name, FixedThresholds([0.0]))
+    else:
+        gate = make_ratio_gate(name, 0.5)
+    assert is_known(gate) == (name in FRAME_GATES)
+    kernels = list_kernels(MODEL.config, MODEL.weights, [ONE], gate=name)
+    assert ("attend exact one" in kernels) != is_known(gate)
+    assert any(kernel.startswith("frame") for kernel in kernels)  # of the dense run
 
 
 @pytest.mark.parametrize(

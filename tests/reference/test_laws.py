@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 
 import fastcar.reference.engine as engine
 from fastcar.reference.arrays import FloatArray
-from fastcar.reference.gates import (
-    Gate,
-    InputGate,
-    OracleGate,
-    PeriodicGate,
-    RandomGate,
-    TemporalAttentionScoreGate,
+from fastcar.reference.gate_factory import (
+    GATE_NAMES,
+    THRESHOLD_GATES,
+    make_measuring_gate,
+    make_ratio_gate,
 )
+from fastcar.reference.gates.gate import Gate
+from fastcar.reference.gates.oracle import OracleGate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.swiglu import compute_swiglu
 from fastcar.reference.thresholds import FixedThresholds
@@ -29,20 +30,16 @@ from tests.examples import examples
 from tests.reference.runs import Decoded, decode, decode_with, make_decoder
 from tests.reference.strategies import GateSpec, attention_options, gate_specs
 
-NEVER = ("tas", "input", "oracle", "random", "periodic", "none")
+NEVER = (*GATE_NAMES, "none")
 
 
 def make_never_gate(name: str, layers: int) -> Gate:
     """A gate that looks and never replays."""
-    if name == "tas":
-        return TemporalAttentionScoreGate(FixedThresholds([np.inf] * layers))
     if name == "none":
         return TemporalAttentionScoreGate(FixedThresholds([None] * layers))
-    if name == "input":
-        return InputGate(FixedThresholds([-np.inf] * layers))
-    if name == "oracle":
-        return OracleGate(FixedThresholds([-np.inf] * layers))
-    return RandomGate(0.0) if name == "random" else PeriodicGate(0.0)
+    if name in THRESHOLD_GATES:
+        return make_measuring_gate(name, layers)
+    return make_ratio_gate(name, 0.0)
 
 
 def make_always_gate(layers: int) -> Gate:

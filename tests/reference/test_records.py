@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastcar.reference.gates import TemporalAttentionScoreGate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sparse_attention import SparseAttention

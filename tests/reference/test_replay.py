@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 import fastcar.reference.engine as engine
 from fastcar.reference.arrays import BoolArray, FloatArray
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import Gate, GateQuery
+from fastcar.reference.gates.gate import Gate
+from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.replay import ReplayConfig, ReplayDecision, ReplayMLP
 from fastcar.reference.rms_norm import compute_rms_norm
 from fastcar.reference.swiglu import compute_swiglu

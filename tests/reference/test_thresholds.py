@@ -135,3 +135,19 @@ def test_accepts_ratios_up_to_the_ends(ratio: float) -> None:
 def test_refuses_gains_that_cannot_converge(gain: float) -> None:
     with pytest.raises(ArgumentError, match=r"^gain = \S+: must be finite and above 0$"):
         AdaptiveThresholds(1, 0.5, higher_is_safer=True, gain=gain)
+
+
+def test_decisions_without_a_measure_teach_nothing() -> None:
+    adaptive, plain = (AdaptiveThresholds(1, 0.3, higher_is_safer=True) for _ in range(2))
+    rng = np.random.default_rng(0)
+    for thresholds in (adaptive, plain):
+        thresholds.reset(1)
+    eligible, nothing = np.ones(1, bool), np.full(1, np.nan)
+    for measure in rng.random(20):
+        adaptive.update(0, nothing, eligible, ~eligible)
+        for thresholds in (adaptive, plain):
+            measures = np.array([measure])
+            replayed = measures >= thresholds.get(0)
+            thresholds.update(0, measures, eligible, replayed)
+    assert np.array_equal(adaptive.values, plain.values)
+    assert np.isfinite(plain.values).all()

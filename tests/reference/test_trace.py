@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import TemporalAttentionScoreGate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.trace import Trace, make_score_gate, run_trace
 from fastcar.strategies import Run, make_run, runs

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from fastcar.reference.arrays import BoolArray
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.gates import GateQuery, PlannedGate
+from fastcar.reference.gates.planned import PlannedGate
+from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.thresholds import Measures, check_ratio
 
 

@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 
 from fastcar.reference.engine_factory import make_engine
-from fastcar.reference.gates import TemporalAttentionScoreGate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.generate import DecodeOptions, Prompts, generate
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.matrix import DecoderWeights, compress_weights

@@ -21,7 +21,7 @@ from fastcar.reference.arrays import Int16Array, TokenIds
 from fastcar.reference.clips import calibrate_on_rows, quantize_clip_model
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.gate_factory import make_threshold_gate
-from fastcar.reference.gates import Gate
+from fastcar.reference.gates.gate import Gate
 from fastcar.reference.generate import DecodeOptions, generate
 from fastcar.reference.integer.decoder import IntegerDecoder
 from fastcar.reference.integer.engine import IntegerMlpEngine

@@ -8,7 +8,7 @@ from functools import partial
 from fastcar.reference.clips import quantize_whole_clip_model
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.gate_factory import make_threshold_gate
-from fastcar.reference.gates import Gate
+from fastcar.reference.gates.gate import Gate
 from fastcar.reference.generate import DecodeOptions, generate
 from fastcar.reference.integer.whole.decoder import WholeDecoder
 from fastcar.reference.integer.whole.model import WholeModel

@@ -16,6 +16,7 @@ _ALIGNED = "return self.kv_cache.num_entries - 1 - self.replay.tokens_per_frame"
 _ELIGIBLE = "return token_index // self.tokens_per_frame >= self.warmup_frames"
 _INDEX = "token_index"
 _SCATTER = "cached[computing] = mlp.compute_outputs(computing)"
+_SEE = "gate.see_output(query, cached, replayed)"
 _UPDATE = "chain = self.rule.update(layer_index, token_index, replayed)"
 _RETURN = "return ReplayDecision(cached.copy(), eligible, replayed, measures, chain)"
 _REPLAYED = "replayed = eligible & gate.decide(query, measures)"
@@ -107,7 +108,7 @@ _REPLAY_RULE = (
     _bug(
         "replay",
         "cache keeps the first frame for ever",
-        f"            {_SCATTER}\n        {_UPDATE}\n        {_RETURN}",
+        f"            {_SCATTER}\n        {_SEE}\n        {_UPDATE}\n        {_RETURN}",
         "            used = cached.copy()\n"
         "            used[computing] = mlp.compute_outputs(computing)\n"
         "            cached[:] = used if token_index < self.replay.tokens_per_frame else cached\n"
@@ -155,36 +156,141 @@ _REPLAY_RULE = (
 )
 
 _GATES = (
-    _bug("gates", "paper compares with >", _COMPARE, "safe > limit"),
-    _bug("gates", "published compares with >=", _COMPARE, "safe >= limit"),
-    _bug("gates", "orientation reversed", "if self.higher_is_safer", "if not self.higher_is_safer"),
+    _bug("gates/gate", "paper compares with >", _COMPARE, "safe > limit"),
+    _bug("gates/gate", "published compares with >=", _COMPARE, "safe >= limit"),
     _bug(
-        "gates",
+        "gates/gate",
+        "orientation reversed",
+        "if self.higher_is_safer",
+        "if not self.higher_is_safer",
+    ),
+    _bug(
+        "gates/gate",
         "threshold rounded to float32",
         "threshold = self.thresholds.get(query.layer_index)",
         "threshold = np.float32(self.thresholds.get(query.layer_index))",
+        "gates/score",
     ),
     _bug(
-        "gates",
+        "gates/input",
         "input gate remembers replayed inputs",
         "last[~replayed] = query.mlp_input[~replayed]",
         "last[:] = query.mlp_input",
     ),
-    _bug("gates", "random rows share a seed", "[self.seed, row]", "[self.seed, 0]"),
     _bug(
-        "gates",
+        "gates/input",
+        "relative to the old input",
+        "compute_distance(normed, np",
+        "compute_distance(normed + 1, np",
+    ),
+    _bug(
+        "gates/accumulated",
+        "changes accumulate from the last computation",
+        "        self.previous_inputs[place] = query.mlp_input",
+        "        self.previous_inputs[place][~replayed] = query.mlp_input[~replayed]",
+    ),
+    _bug(
+        "gates/accumulated",
+        "a computation keeps its own change",
+        "self.sums[place] = np.where(replayed, measures, 0.0)",
+        "self.sums[place] = np.where(replayed, measures, measures - self.sums[place])",
+    ),
+    _bug(
+        "gates/accumulated",
+        "tokens of a frame decide apart",
+        "return self.replays.copy() if self._is_decided else super().decide(query, measures)",
+        "return super().decide(query, measures)",
+    ),
+    _bug(
+        "gates/motion",
+        "no token moves less than the mean",
+        "WEIGHT_FLOOR = 0.3",
+        "WEIGHT_FLOOR = 1.0",
+    ),
+    _bug(
+        "gates/motion",
+        "motion is not compared with that of the frame",
+        "share = self.differences[:, location] / (mean + SMALLEST_SIZE)",
+        "share = self.differences[:, location]",
+    ),
+    _bug(
+        "gates/motion",
+        "changes of all frames are one",
+        "            self.totals[:, layer] = 0\n",
+        "            self.totals[:, layer] = np.nan_to_num(self.totals[:, layer])\n",
+    ),
+    _bug(
+        "gates/skip",
+        "a skipped layer tells of the next",
+        "computed = ~replayed",
+        "computed = np.ones_like(replayed)",
+    ),
+    _bug(
+        "gates/skip",
+        "skips go on without end",
+        "if self.most_skipped is None",
+        "if True",
+    ),
+    _bug(
+        "gates/codes",
+        "codes of the frame before are compared",
+        "last[~replayed] = self.get_patches(query)[~replayed]",
+        "last[:] = self.get_patches(query)",
+    ),
+    _bug("gates/codes", "equal codes tie", "TIE * share * (1 + distance)", "0 * share"),
+    _bug(
+        "replay",
+        "gate sees nothing of the output",
+        f"        {_SEE}\n",
+        "",
+        "gates/skip",
+    ),
+    _bug(
+        "decoder",
+        "gate is told the first token for ever",
+        "        self.mlp.feed(token_ids, x)\n",
+        "        if token_index == 0:\n            self.mlp.feed(token_ids, x)\n",
+        "gates/codes",
+    ),
+    _bug(
+        "calibration",
+        "decisions without a measure count as the safest",
+        "return measures[~np.isnan(measures)]",
+        "return measures",
+    ),
+    _bug(
+        "multiplications",
+        "replayed tokens cost a block",
+        "mlp=computed * per_mlp",
+        "mlp=record.replayed.size * per_mlp",
+    ),
+    _bug(
+        "multiplications",
+        "corrections of computed tokens",
+        "correction=correction * replayed",
+        "correction=correction * computed",
+    ),
+    _bug(
+        "head_weights",
+        "a high score means a large distance",
+        "distance.mean() - distance",
+        "distance - distance.mean()",
+    ),
+    _bug("gates/planned", "random rows share a seed", "[self.seed, row]", "[self.seed, 0]"),
+    _bug(
+        "gates/planned",
         "random rows share a stream",
         "[stream.random() for stream in self._streams]",
         "[self._streams[0].random() for _ in self._streams]",
     ),
     _bug(
-        "gates",
+        "gates/planned",
         "random streams go on into the next generation",
         _STREAMS,
         _STREAMS.replace("= [", '= getattr(self, "_streams", None) or ['),
     ),
     _bug(
-        "gates",
+        "gates/planned",
         "periodic places compute in step",
         "beat = sum(divmod(token_index, tokens_per_frame))",
         "beat = token_index // tokens_per_frame",
@@ -197,6 +303,12 @@ _GATES = (
     ),
     _bug(
         "thresholds",
+        "no measure is a measure",
+        "known = eligible & ~np.isnan(measures)",
+        "known = eligible",
+    ),
+    _bug(
+        "thresholds",
         "adaptive rows share a spread",
         "0.05 * (distance - spread[moved])",
         "0.05 * (distance.mean() - spread[moved])",
@@ -204,8 +316,8 @@ _GATES = (
     _bug(
         "thresholds",
         "ineligible tokens teach the threshold",
-        "moved = eligible & ~first",
-        "moved = ~first",
+        "moved = known & ~first",
+        "moved = ~np.isnan(measures) & ~first",
     ),
     _bug(
         "calibration",

@@ -8,14 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.reference.decoder import Decoder
-from fastcar.reference.gates import (
-    Gate,
-    InputGate,
-    OracleGate,
-    PlannedGate,
-    TemporalAttentionScoreGate,
-    ThresholdGate,
-)
+from fastcar.reference.gates.gate import Gate, ThresholdGate
+from fastcar.reference.gates.input import InputGate
+from fastcar.reference.gates.oracle import OracleGate
+from fastcar.reference.gates.planned import PlannedGate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.kernels.frame import plan as plans
 from fastcar.reference.kernels.frame.plan import Rule
 from fastcar.reference.replay import Semantics

@@ -20,7 +20,7 @@ from fastcar.reference.finite_check import (
     check_stream,
     name_stored,
 )
-from fastcar.reference.gates import PlannedGate
+from fastcar.reference.gates.planned import PlannedGate
 from fastcar.reference.kernels.frame import plan as plans
 from fastcar.reference.kernels.frame.handles import Handle
 from fastcar.reference.kernels.frame.plan import Plan

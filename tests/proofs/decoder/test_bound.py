@@ -30,7 +30,7 @@ from fastcar.proofs.decoder.terms import (
 from fastcar.proofs.statement import HypothesisError, Verdict
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
-from fastcar.reference.gates import TemporalAttentionScoreGate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.observation import LayerObservation
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.thresholds import FixedThresholds

@@ -8,7 +8,7 @@ import pytest
 from fastcar.proofs.experiments.certified_gate import GuaranteeResult, GuaranteeStudy, ObservedGate
 from fastcar.reference.certified_gate import CertifiedGate
 from fastcar.reference.gate_factory import make_measuring_gate
-from fastcar.reference.gates import GateQuery
+from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.video.model import VideoModel, load_video_model
 from fastcar.strategies import make_run
 from tests.reference.runs import decode

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.gates import Gate
+from fastcar.reference.gates.gate import Gate
 from fastcar.reference.integer.decoder import IntegerDecoder
 from fastcar.reference.integer.fixed_point import MAX_ACTIVATION
 from fastcar.reference.integer.layer import IntegerLayer, IntegerMatrix, LayerScales

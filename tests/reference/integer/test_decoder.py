@@ -11,13 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import (
-    Gate,
-    InputGate,
-    PeriodicGate,
-    RandomGate,
-    TemporalAttentionScoreGate,
-)
+from fastcar.reference.gates.gate import Gate
+from fastcar.reference.gates.input import InputGate
+from fastcar.reference.gates.planned import PeriodicGate, RandomGate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.fixed_point import compute_integer_score, quantize
 from fastcar.reference.integer.mlp_engine import DecisionSource, MlpRequest, MlpResult

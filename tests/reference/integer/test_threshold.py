@@ -10,13 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import (
-    InputGate,
-    OracleGate,
-    PeriodicGate,
-    RandomGate,
-    TemporalAttentionScoreGate,
-)
+from fastcar.reference.gates.input import InputGate
+from fastcar.reference.gates.oracle import OracleGate
+from fastcar.reference.gates.planned import PeriodicGate, RandomGate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.integer.fixed_point import compute_integer_threshold
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.integer.threshold import (

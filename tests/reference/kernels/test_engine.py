@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from fastcar.reference.arrays import FloatArray
 from fastcar.reference.engine import NumpyEngine
 from fastcar.reference.errors import ArgumentError, NonFiniteError
-from fastcar.reference.gates import TemporalAttentionScoreGate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.int8_matrix import Int8Matrix
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.matrix import CompressedWeights, DecoderWeights, compress_weights

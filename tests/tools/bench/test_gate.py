@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
-from fastcar.reference.gates import GateQuery
+from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.observation import LayerObservation
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.weights import make_random_weights

@@ -8,13 +8,11 @@ import numpy as np
 
 from fastcar.reference.arrays import BoolArray
 from fastcar.reference.calibration import calibrate_uniform, get_never
-from fastcar.reference.gates import (
-    GateQuery,
-    InputGate,
-    PlannedGate,
-    TemporalAttentionScoreGate,
-    ThresholdGate,
-)
+from fastcar.reference.gates.gate import ThresholdGate
+from fastcar.reference.gates.input import InputGate
+from fastcar.reference.gates.planned import PlannedGate
+from fastcar.reference.gates.query import GateQuery
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.records import ReplayRecord
 from fastcar.reference.thresholds import FixedThresholds, Measures
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from fastcar.reference.calibration import compute_ceiling, compute_eligible_ratio
 from fastcar.reference.decoder import Decoder
-from fastcar.reference.gates import Gate
+from fastcar.reference.gates.gate import Gate
 from fastcar.reference.generate import DecodeOptions, generate
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.kv_cache import CacheStorage

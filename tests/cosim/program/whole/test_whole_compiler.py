@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from fastcar.cosim.program.memory_map import SlotPart
 from fastcar.cosim.program.whole.token_step import SlotStep, TokenStep, make_prompt_step
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import RandomGate
+from fastcar.reference.gates.planned import RandomGate
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.scheduler import Dispatch

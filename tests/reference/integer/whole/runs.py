@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from fastcar.reference.gates import Gate, InputGate, TemporalAttentionScoreGate
+from fastcar.reference.gates.gate import Gate
+from fastcar.reference.gates.input import InputGate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.integer.threshold import compute_integer_thresholds
 from fastcar.reference.integer.whole.decoder import WholeDecoder
 from fastcar.reference.integer.whole.model import WholeModel

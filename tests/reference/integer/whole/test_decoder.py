@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import RandomGate
+from fastcar.reference.gates.planned import RandomGate
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.fixed_point import quantize
 from fastcar.reference.integer.mlp_engine import MlpRequest, MlpResult

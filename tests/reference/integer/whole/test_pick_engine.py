@@ -11,7 +11,7 @@ import pytest
 from fastcar.reference.arrays import TokenIds
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.gates import TemporalAttentionScoreGate
+from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.generate import DecodeOptions, Prompts, generate
 from fastcar.reference.integer.whole.decoder import WholeDecoder
 from fastcar.reference.integer.whole.pick_engine import PickEngine

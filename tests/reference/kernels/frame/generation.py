@@ -12,7 +12,7 @@ from fastcar.reference.arrays import TokenIds
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.engine import Engine
-from fastcar.reference.gates import Gate
+from fastcar.reference.gates.gate import Gate
 from fastcar.reference.generate import DecodeOptions, Prompts, generate
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.kernels.frame.plan_maker import can_plan

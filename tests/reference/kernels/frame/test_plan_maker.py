@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from fastcar.reference.certified_gate import CertifiedGate
-from fastcar.reference.gates import Gate, GateQuery, InputGate, PlannedGate, RandomGate
+from fastcar.reference.gates.gate import Gate
+from fastcar.reference.gates.input import InputGate
+from fastcar.reference.gates.planned import PlannedGate, RandomGate
+from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.kernels.frame.runner import FrameRunner
 from fastcar.reference.matrix import compress_weights
@@ -27,7 +31,7 @@ from tests.reference.kernels.frame.generation import (
     StepEngine,
     compare,
 )
-from tests.reference.strategies import GateSpec
+from tests.reference.strategies import STEP_GATES, GateSpec
 
 pytestmark = pytest.mark.slow
 """Compiling the kernels takes a minute."""
@@ -86,6 +90,7 @@ class ZeroCertificate:
 UNKNOWN_GATES: dict[str, Callable[[], Gate]] = {
     "subclass": lambda: HalvedGate(FixedThresholds([4.0] * 2)),
     "subclass of thresholds": lambda: InputGate(HalvedThresholds([8.0] * 2)),
+    **{f"{spec.name} {spec.level}": partial(spec.make, 2) for spec in STEP_GATES},
     "certified": lambda: CertifiedGate(ZeroCertificate(), (1.0, 1.0)),
 }
 

@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from fastcar.reference.decoder import Decoder
-from fastcar.reference.gates import InputGate, ThresholdGate
+from fastcar.reference.gates.gate import ThresholdGate
+from fastcar.reference.gates.input import InputGate
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.kernels.frame.runner import FrameRunner
 from fastcar.reference.thresholds import AdaptiveThresholds

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fastcar.reference.config import ModelConfig
-from fastcar.reference.gates import GateQuery
+from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.records import ReplayRecord
 from tools.bench.shipped.gates import GATES, RowsGate, calibrate, make_gate
 
