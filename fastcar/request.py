@@ -52,7 +52,7 @@ class GenerationRequest:
         batch: videos per prompt or clip, or videos where there is neither.
         seed: of the sampling; video k of the batch has its own stream.
         frames: of each video; None = the length the model was trained on.
-        gate: tas, input, random, periodic or oracle.
+        gate: of `fastcar.reference.gate_factory.GATE_NAMES`.
         tau: thresholds, one or one per layer, None = the layer never replays.
         max_error: guaranteed error of a replayed MLP output (Euclidean norm), one or one per layer,
             None = the layer never replays; with the input gate, in place of `tau`.

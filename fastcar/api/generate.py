@@ -72,7 +72,7 @@ def generate(
         batch: videos per prompt or clip, or videos without these, 1 to 1024.
         seed: of the sampling, 0 to 2**63 - 1; video k of the batch has its own stream.
         frames: T of each video; None = as many as the model was trained on.
-        gate: what decides about replay: tas, input, random, periodic or oracle.
+        gate: what decides about replay, of `fastcar.reference.gate_factory.GATE_NAMES`.
         tau: threshold of the score (tas) or of the Euclidean distance (input, oracle), one or one
             per layer; None = calibrated to `target_ratio`.
         max_error: guaranteed error of a replayed MLP output (Euclidean norm), one or one per

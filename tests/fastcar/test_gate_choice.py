@@ -1,13 +1,17 @@
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from fastcar.decoding import decode_videos
 from fastcar.gate_choice import CLOSE_ENOUGH, choose_gate, compute_open_loop_ratio
 from fastcar.reference.errors import ArgumentError
+from fastcar.reference.gate_factory import THRESHOLD_GATES
 from fastcar.reference.gates.input import InputGate
 from fastcar.reference.gates.oracle import OracleGate
+from fastcar.reference.gates.patches import PatchGate
 from fastcar.reference.gates.planned import PeriodicGate, RandomGate
 from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.records import ReplayRecord
@@ -56,6 +60,26 @@ def test_calibration_meets_the_ratio_on_the_dense_measures(
     assert choice.open_loop_ratio == pytest.approx(0.4, abs=0.02)
     assert choice.curve is not None
     assert choice.curve.ratios[-1] == pytest.approx(choice.ceiling)
+
+
+@pytest.mark.parametrize("name", sorted({*THRESHOLD_GATES} - {"accumulated-frame"}))
+def test_every_gate_with_a_threshold_meets_a_ratio_on_its_dense_measures(
+    model: VideoModel, name: str
+) -> None:
+    choice = choose_gate(make_request(gate=name, target_ratio=0.3, closed_loop_runs=0), model)
+    assert choice.gate is not None
+    assert choice.gate.name == name
+    assert choice.open_loop_ratio == pytest.approx(0.3, abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["codes", "motion"])
+@pytest.mark.parametrize("how", [{"tau": (1.0,)}, {"adaptive": True}])
+def test_gates_that_look_at_patches_are_given_those_of_the_model(
+    model: VideoModel, name: str, how: dict[str, Any]
+) -> None:
+    gate = choose_gate(make_request(gate=name, **how), model).gate
+    assert isinstance(gate, PatchGate)
+    assert gate.codebook is model.codec.codebook
 
 
 def test_per_layer_calibration_gives_every_layer_its_own(model: VideoModel) -> None:

@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from fastcar.analysis.figures import COLOURS, NAMES
 from fastcar.gallery import write_results
 from fastcar.generation import Generation, run_generation
 from fastcar.reference.decoder import Decoder
+from fastcar.reference.gate_factory import GATE_NAMES
 from fastcar.reference.video.model import load_video_model
-from fastcar.report import build_report, compare_frames
+from fastcar.report import MEASURE_KINDS, build_report, compare_frames
 from fastcar.request import GenerationRequest
 from fastcar.video_sources import get_sources
 from tests.fastcar.commands import SPEC, check_refused, run_command
@@ -193,3 +195,9 @@ def test_frames_too_small_for_ssim_are_refused_before_anything_runs(
     options = ("--prompt", "3 up", "--checkpoint", model, "--tau", "0")
     outcome = run_command(capsys, "generate", *options, "--out", tmp_path / "out")
     check_refused(outcome, ("frame size = (8, 8)", "at least 9 pixels"))
+
+
+def test_every_gate_that_compares_something_has_a_word_for_it_and_a_colour() -> None:
+    assert set(MEASURE_KINDS) == set(GATE_NAMES) - {"periodic"}
+    assert set(COLOURS) == set(NAMES) == {*GATE_NAMES, "dense"}
+    assert len(set(COLOURS.values())) == len(COLOURS)

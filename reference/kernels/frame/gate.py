@@ -1,4 +1,4 @@
-"""Who replays: scores, distances and thresholds; the numbers of `reference/gates.py`."""
+"""Who replays: scores, distances and thresholds; the numbers of `reference/gates/`."""
 
 from __future__ import annotations
 
