@@ -44,7 +44,7 @@ def add_in_lanes(terms: Measures) -> Measures:
     whole = terms.shape[-1] // LANES * LANES
     total: Measures = np.zeros(terms.shape[:-1])
     if whole:
-        rows = terms[..., :whole].reshape(*terms.shape[:-1], -1, LANES)
+        rows = terms[..., :whole].reshape(*terms.shape[:-1], whole // LANES, LANES)
         lanes = np.cumsum(rows, axis=-2)[..., -1, :]
         while lanes.shape[-1] > 1:
             half = lanes.shape[-1] // 2

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fastcar.reference.distances import LANES, compute_distance
+from fastcar.reference.distances import LANES, compute_change, compute_distance, compute_size
 
 LENGTHS = range(1, 71)
 
@@ -40,3 +42,19 @@ def add_in_order(x: Any, other: Any) -> float:
 def test_the_order_is_that_of_the_words(length: int) -> None:
     x, other = draw_vectors(length)
     assert compute_distance(x, other).tolist() == list(map(add_in_order, x, other))
+
+
+def test_no_rows_have_no_distances() -> None:
+    nothing = np.zeros((0, 40))
+    for compute in (compute_distance, compute_change):
+        assert compute(nothing, nothing).shape == (0,)
+
+
+@given(st.integers(1, 70), st.integers(0, 2**16))
+def test_changes_and_sizes_are_sums_of_absolute_values(width: int, seed: int) -> None:
+    x, other = np.random.default_rng(seed).standard_normal((2, 3, width)).astype(np.float32)
+    gap = np.abs(x.astype(np.float64) - other)
+    assert np.allclose(compute_change(x, other), gap.sum(axis=-1), rtol=1e-13)
+    assert np.allclose(compute_size(x), np.abs(x.astype(np.float64)).sum(axis=-1), rtol=1e-13)
+    rows = [compute_change(x[[row]], other[[row]])[0] for row in range(3)]
+    assert np.array_equal(compute_change(x, other), rows)

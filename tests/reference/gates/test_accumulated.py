@@ -6,6 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastcar.reference.gates.accumulated import FrameAccumulatedGate
+from fastcar.reference.thresholds import FixedThresholds
 from fastcar.strategies import Run
 from tests.examples import examples
 from tests.reference.gates.watched import (
@@ -41,11 +43,13 @@ def test_changes_accumulate_from_frame_to_frame_until_one_computes(
 
 
 @examples(30)
-@given(any_runs, st.floats(0.8, 4), limits, warmups)
+@given(any_runs, st.floats(0.8, 4), limits, warmups, st.sampled_from([-np.inf, np.inf]))
 def test_a_frame_decides_together_by_the_change_of_the_frame_before(
-    run: Run, level: float, max_chain: int | None, warmup_frames: int
+    run: Run, level: float, max_chain: int | None, warmup_frames: int, other: float
 ) -> None:
-    seen = watch(run, make_gate("accumulated-frame", run, level), max_chain, warmup_frames)
+    thresholds = [level] + [other] * (run.config.num_hidden_layers - 1)
+    gate = FrameAccumulatedGate(FixedThresholds(thresholds))
+    seen = watch(run, gate, max_chain, warmup_frames)
     expected = np.full(seen.measures.shape, np.nan)
     frame_tokens = run.tokens_per_frame
     for row in range(run.rows):
