@@ -52,8 +52,9 @@ class AccumulatedGate(ThresholdGate):
         place = query.layer_index, slice(None), query.location_index
         previous, width = self.previous_inputs[place], self.previous_inputs.shape[-1]
         change = compute_change(query.mlp_input, previous) / width
-        sums: Measures = self.sums[place]
-        return sums + change / (compute_size(previous) / width + SMALLEST_SIZE)
+        relative = change / (compute_size(previous) / width + SMALLEST_SIZE)
+        summed: Measures = self.sums[place] + relative
+        return summed
 
     def update(self, query: GateQuery, measures: Measures, replayed: BoolArray) -> None:
         """Keep the sum where the row replayed, start again where it computed."""

@@ -85,8 +85,9 @@ class MotionGate(PatchGate):
             change, size = self.totals[:, layer]
             self.changes[layer] = change / (size + SMALLEST_SIZE)
             self.totals[:, layer] = 0
-        sums: Measures = self.sums[layer, :, query.location_index]
-        return sums + self.weights * self.changes[layer]
+        weighted = self.weights * self.changes[layer]
+        summed: Measures = self.sums[layer, :, query.location_index] + weighted
+        return summed
 
     def update(self, query: GateQuery, measures: Measures, replayed: BoolArray) -> None:
         """Keep the sum where the row replayed, start again where it computed; note the change."""

@@ -48,8 +48,8 @@ def test_threshold_gates_have_their_names_and_thresholds(name: str, strict: bool
 
 
 def test_every_gate_has_a_name() -> None:
-    measuring = ("tas", "input", "input-relative", "accumulated", "accumulated-frame")
-    measuring += ("motion", "skip-cosine", "codes", "oracle")
+    distances = "input", "input-relative", "accumulated", "accumulated-frame", "motion"
+    measuring = ("tas", *distances, "skip-cosine", "codes", "oracle")
     assert tuple(THRESHOLD_GATES) == measuring
     assert (*measuring, "random", "periodic") == GATE_NAMES
     assert all(gate.name == name for name, gate in GATES.items())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,7 +83,7 @@ def test_a_run_is_counted_token_by_token(
 def count_token(run: Run, entries: int, sparse: SparseAttention | None) -> int:
     """Projections and attention of one token that is the last of so many entries."""
     layer = run.weights.layers[0]
-    sizes = [getattr(layer, f"{name}_proj").size for name in "qkvo"]
+    sizes: list[int] = [getattr(layer, f"{name}_proj").size for name in "qkvo"]
     seen = set(range(entries))
     if sparse is not None:
         window = range(max(0, entries - sparse.window_tokens), entries)
@@ -105,6 +107,6 @@ def test_a_dense_run_takes_all_and_an_empty_one_nothing() -> None:
 def test_refuses_numbers_of_nothing(name: str, value: int, least: int) -> None:
     run = make_run(0)
     record = ReplayRecord(run.config, run.steps, run.rows, run.weights.dtype)
-    given = {"prompt_tokens": 4, name: value}
+    given: Any = {"prompt_tokens": 4, name: value}
     with pytest.raises(ArgumentError, match=rf"^{name} = {value}: must be at least {least}$"):
         count_run(run.config, record, GateCost(), **given)

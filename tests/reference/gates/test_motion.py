@@ -35,7 +35,7 @@ def test_changes_count_by_the_motion_of_the_place(
     moved = [
         [total(patches[t, row] - patches[t - frame, row]) for row in range(run.rows)]
         if t >= frame
-        else None
+        else []
         for t in range(run.steps)
     ]
     for layer, row, tokens in each_place(run):

@@ -26,12 +26,12 @@ warmups = st.integers(1, 2)
 
 
 class WatchedGate(Gate):
-    """Does as another gate does, and keeps the questions."""
+    """Does as another gate does that needs no score, and keeps the questions."""
+
+    name = "watched"
 
     def __init__(self, gate: Gate) -> None:
         self.gate = gate
-        self.name = gate.name
-        self.needs_score = gate.needs_score
         self.seen: list[dict[str, Any]] = []
 
     def reset(
