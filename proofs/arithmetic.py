@@ -163,6 +163,11 @@ def tanh(x: Scalar) -> Scalar:
     return x.tanh() if hasattr(x, "tanh") else float(np.tanh(x))
 
 
+def expm1(x: Scalar) -> Scalar:
+    """e^x - 1 of a number."""
+    return x.expm1() if hasattr(x, "expm1") else float(np.expm1(x))
+
+
 def maximum(*numbers: Scalar) -> Scalar:
     """Largest of some numbers, balls and floats mixed."""
     return _fold(numbers, "max", max)

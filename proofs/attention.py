@@ -67,8 +67,17 @@ def bound(query_gap: Scalar, key_diameter: Scalar, head_dim: int, value_norm: Sc
     >>> bound(0.0, 3.0, 4, 1.0), round(bound(2.0, 2.0, 1, 1.0), 4)
     (0.0, 1.5232)
     """
-    oscillation = query_gap * key_diameter / compute_root(head_dim, query_gap * key_diameter)
+    oscillation = bound_oscillation(query_gap, key_diameter, head_dim)
     return 2 * value_norm * softmax.bound(oscillation)
+
+
+def bound_oscillation(query_gap: Scalar, key_diameter: Scalar, head_dim: int) -> Scalar:
+    """Largest oscillation of the difference of two queries' logits over the same keys.
+
+    >>> bound_oscillation(2.0, 3.0, 4)
+    3.0
+    """
+    return query_gap * key_diameter / compute_root(head_dim, query_gap * key_diameter)
 
 
 def compute_root(head_dim: int, example: Scalar) -> Scalar:

@@ -42,3 +42,15 @@ def compute_bound_rounding(head_dim: int, value_norm: float) -> float:
     M_V, the products and the four operations with a mass (P-04, P-12) add (d + 14) u.
     """
     return 2 * value_norm * UNIT_ROUNDOFF * (4 * head_dim + 36)
+
+
+def compute_variation_rounding(head_dim: int, value_norm: float) -> float:
+    """The same for 2 M_V V, V = `fastcar.proofs.shared_variation.bound` at given masses.
+
+    V moves with a relative change of osc by no more than tanh(osc / 4) does: osc dV / d osc is osc
+    times h^2 t (r - t) (1 - t r) / (1 - t^2)^2 with r = g / h, which grows with r up to 1. Of its
+    own rounding, g, h and e carry 2 u each, (h - g) / e 10 u, so q 12 u, its square 25 u, the
+    product with tanh and the sum 5 u more, V being at most 1. Where rounding picks the wrong side,
+    q is of the size of its error and q^2 far below u.
+    """
+    return compute_bound_rounding(head_dim, value_norm) + 2 * value_norm * UNIT_ROUNDOFF * 30

@@ -1,20 +1,19 @@
 """P-04: how far apart the attention outputs of two tokens are when one sees more keys.
 
 Claim. Under the causal mask token j- sees the keys S ("shared", at least one) and the later token j
-sees S and the fresh keys F. With rho = attention mass of j on F, M_V = max |v| over S and F, and
-osc = |q_j - q_{j-}| diam(S) / sqrt(d):
-|Attn_j - Attn_{j-}| <= 2 M_V ((1 - rho) tanh(osc / 4) + rho).
+sees S and the fresh keys F. With rho = attention mass of j on F, M_V = max |v| over S and F,
+osc = |q_j - q_{j-}| diam(S) / sqrt(d), g = sqrt(1 - rho) and e = 1 - exp(-osc / 2):
+|Attn_j - Attn_{j-}| <= 2 M_V (rho + tanh(osc / 4) max(0, 1 - (1 - g) / e)^2), rho for osc = 0.
 
-Proof. Let A(q) be the attention of a query over S alone and B that of q_j over F alone (any convex
-combination of the values if F is empty, where rho = 0). Softmax restricted to a part and
-renormalised is the softmax over that part, so Attn_j = (1 - rho) A(q_j) + rho B and
-Attn_j - Attn_{j-} = (1 - rho) (A(q_j) - A(q_{j-})) + rho (B - A(q_{j-})).
-P-03 bounds the first difference by 2 M_V tanh(osc / 4); the second is one of two convex
-combinations of values, at most 2 M_V.
+Proof. Let p and p' be the attention weights of j and j- (0 on F). The difference is the sum of
+(p_i - p'_i) v_i, so at most M_V sum |p_i - p'_i| = 2 M_V TV(p, p'). `fastcar.proofs.
+shared_variation` bounds TV with sigma = 0; the oscillation of the logits' difference over S is at
+most osc by P-03, and the bound increases with it. With a = exp(osc / 2) the bracket is
+(a - g)^2 / (a^2 - 1) where a g > 1, else rho.
 
-Attained at both ends: rho = 0 is P-03; with one shared key of value v and fresh keys of value -v
-the first difference is 0 and the second 2 M_V. In between it is not: B lies 2 M_V away from
-A(q_{j-}) only where all values with mass in A are equal, and there the first difference is 0.
+Attained for every rho and osc: TV is exact, one or two shared keys reach it, and it is passed on
+where all keys lie on a line along q_j - q_{j-}, and the keys that j- attends to more have the
+value v, all others -v. At the ends: rho = 0 is P-03; osc = 0, or one shared key, is 2 M_V rho.
 
 Source: ours. The idea behind the theorem is the paper's (arXiv:2505.14709v1); the term rho is what
 a causal mask makes necessary.
@@ -26,10 +25,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fastcar.proofs import attention
+from fastcar.proofs import attention, shared_variation
 from fastcar.proofs.aligned_token import draw_token
 from fastcar.proofs.arithmetic import Array, Scalar, compute_norm, compute_row_norms, get_maximum
-from fastcar.proofs.attention_rounding import compute_bound_rounding, compute_head_rounding
+from fastcar.proofs.attention_rounding import compute_head_rounding, compute_variation_rounding
 from fastcar.proofs.decoded_run import DecodedPair
 from fastcar.proofs.statement import Hypothesis, Sides, Statement, make_finite_hypothesis
 
@@ -72,8 +71,8 @@ def bound(
     >>> bound(0.0, 3.0, 4, 1.0, 0.25), bound(2.0, 2.0, 1, 1.0, 1.0)
     (0.5, 2.0)
     """
-    shared = attention.bound(query_gap, key_diameter, head_dim, value_norm)
-    return (1 - fresh_mass) * shared + 2 * value_norm * fresh_mass
+    oscillation = attention.bound_oscillation(query_gap, key_diameter, head_dim)
+    return 2 * value_norm * shared_variation.bound(oscillation, fresh_mass)
 
 
 def compute_fresh_mass(query: Array, keys: Array, num_shared: int) -> Scalar:
@@ -107,7 +106,7 @@ def compute_rounding(pair: CausalPair) -> float:
     own = compute_head_rounding(pair.query, pair.keys, value_norm)
     other = compute_head_rounding(pair.other_query, shared, value_norm)
     mass = 2 * own
-    return own + other + mass + compute_bound_rounding(len(pair.query), value_norm)
+    return own + other + mass + compute_variation_rounding(len(pair.query), value_norm)
 
 
 def draw(rng: np.random.Generator) -> CausalPair:
@@ -138,5 +137,6 @@ STATEMENT = Statement(
     compute_rounding=compute_rounding,
     draw=draw,
     draw_decoded=draw_decoded,
-    looseness="As for P-03; and the fresh values are not opposite to the shared ones.",
+    looseness="As for P-03; and the values that lose attention are not opposite to those that "
+    "gain it.",
 )

@@ -7,9 +7,9 @@ s' = <q_{j-}, k> / sqrt(d) the self score, rho the attention mass of j on the fr
 
     |Y_j - Y_{j-}| <= Lambda (|x_j - x_{j-}| + A),  Lambda = (constant of P-07) max|g| / r of P-06,
 
-where A is the bound of P-13 on the attention block for the heads' bounds of P-04,
-b_h = 2 M_V ((1 - rho) tanh(w_h diam(K) / (4 sqrt(d))) + rho), and w_h is what P-02 knows of the
-query gap from norms, score and self score. The true query gap does not enter.
+where A is the bound of P-13 on the attention block for the heads' bounds b_h, those of P-04 with
+|q_j - q_{j-}| replaced by w_h: what P-02 knows of it from norms, score and self score, the sum of
+its two terms. The true query gap does not enter.
 
 Proof. w_h >= |q_j - q_{j-}| (P-02) and P-04 rises with the query gap, so the contexts of head h
 differ by at most b_h and the outputs of the attention block by at most A (P-13). The residual

@@ -3,19 +3,16 @@
 Claim. With attention sinks and a local window token j sees the keys S ("shared") and F ("fresh"),
 the earlier token j- sees S and G ("stale", since left by the window); each sees at least one key,
 and a shared key is the same vector for both (positions of the full sequence, D-08). With rho = mass
-of j on F, sigma = mass of j- on G, m = max(rho, sigma), M_V = max |v| over S, F and G, and
-osc = |q_j - q_{j-}| diam(S) / sqrt(d):
-|Attn_j - Attn_{j-}| <= 2 M_V ((1 - m) tanh(osc / 4) + m).
+of j on F, sigma = mass of j- on G, m and k the larger and the smaller of them, g = sqrt(1 - m),
+h = sqrt(1 - k), M_V = max |v| over S, F and G, osc = |q_j - q_{j-}| diam(S) / sqrt(d) and
+e = 1 - exp(-osc / 2):
+|Attn_j - Attn_{j-}| <= 2 M_V (m + tanh(osc / 4) max(0, h - (h - g) / e)^2), m for osc = 0.
 
-Proof. Let a = 1 - rho, b = 1 - sigma, A and B the attention over S alone of q_j and q_{j-}, C that
-of q_j over F and D that of q_{j-} over G (any combination where the part is empty: its mass is 0).
-A renormalised part of a softmax is the softmax of the part, so Attn_j = a A + rho C and
-Attn_{j-} = b B + sigma D. Let a <= b, so m = rho (the other case is its mirror image). Then
-Attn_j - Attn_{j-} = a (A - B) + rho C - (b - a) B - sigma D.
-P-03 bounds |A - B| by 2 M_V tanh(osc / 4). The rest is at most M_V (rho + b - a + sigma)
-= M_V (rho + (1 - sigma) - (1 - rho) + sigma) = 2 M_V rho = 2 M_V m.
+Proof. As for P-04, the distance is at most 2 M_V TV(p, p'), which `fastcar.proofs.shared_variation`
+bounds by what stands in the bracket; osc bounds the oscillation over S by P-03.
 If nothing is shared, rho = sigma = m = 1 and the bound is 2 M_V, which is trivial. If nothing is
-stale, sigma = 0 and it is P-04. Attained as there: at m = 0, and with one shared key, where A = B.
+stale, k = 0, h = 1 and it is P-04. With rho = sigma it is (1 - m) tanh(osc / 4) + m. Attained as
+P-04 is.
 
 Source: ours.
 """
@@ -27,7 +24,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.proofs import attention, causal_attention
+from fastcar.proofs import attention, causal_attention, shared_variation
 from fastcar.proofs.aligned_token import draw_token
 from fastcar.proofs.arithmetic import (
     Array,
@@ -35,9 +32,8 @@ from fastcar.proofs.arithmetic import (
     compute_norm,
     compute_row_norms,
     get_maximum,
-    maximum,
 )
-from fastcar.proofs.attention_rounding import compute_bound_rounding, compute_head_rounding
+from fastcar.proofs.attention_rounding import compute_head_rounding, compute_variation_rounding
 from fastcar.proofs.decoded_run import DecodedPair
 from fastcar.proofs.statement import Hypothesis, Sides, Statement, make_finite_hypothesis
 
@@ -103,8 +99,8 @@ def bound(
     >>> bound(0.0, 3.0, 4, 1.0, 0.25, 0.5), bound(0.0, 3.0, 4, 1.0, 0.25, 0.0)
     (1.0, 0.5)
     """
-    mass = maximum(fresh_mass, stale_mass)
-    return causal_attention.bound(query_gap, key_diameter, head_dim, value_norm, mass)
+    oscillation = attention.bound_oscillation(query_gap, key_diameter, head_dim)
+    return 2 * value_norm * shared_variation.bound(oscillation, fresh_mass, stale_mass)
 
 
 def compute_value_norm(pair: WindowPair) -> Scalar:
@@ -133,12 +129,12 @@ def compute_sides(pair: WindowPair) -> Sides:
 
 
 def compute_rounding(pair: WindowPair) -> float:
-    """As for P-04; the larger mass is off by no more than either is, so by less than the sum."""
+    """As for P-04; the bound moves with neither mass by more than 2 M_V times its error."""
     value_norm = float(compute_value_norm(pair))
     own = compute_head_rounding(pair.query, pair.seen[0], value_norm)
     other = compute_head_rounding(pair.other_query, pair.other_seen[0], value_norm)
     mass = 2 * (own + other)
-    return own + other + mass + compute_bound_rounding(len(pair.query), value_norm)
+    return own + other + mass + compute_variation_rounding(len(pair.query), value_norm)
 
 
 def draw(rng: np.random.Generator) -> WindowPair:

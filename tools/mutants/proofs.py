@@ -120,14 +120,32 @@ _ATTENTION = (
     _bug(
         "causal_attention",
         "P-04 without rho",
-        "return (1 - fresh_mass) * shared + 2 * value_norm * fresh_mass",
-        "return shared",
+        "shared_variation.bound(oscillation, fresh_mass)",
+        "shared_variation.bound(oscillation, 0.0)",
     ),
     _bug(
         "causal_attention",
         "P-04 half of rho",
-        "2 * value_norm * fresh_mass",
-        "value_norm * fresh_mass",
+        "shared_variation.bound(oscillation, fresh_mass)",
+        "shared_variation.bound(oscillation, fresh_mass / 2)",
+    ),
+    _bug(
+        "shared_variation",
+        "P-04 the rest of the mass scales tanh once more",
+        "kept**2",
+        "kept**3",
+    ),
+    _bug(
+        "shared_variation",
+        "P-12 smaller mass for the larger",
+        "larger, smaller = maximum(fresh_mass, stale_mass), minimum(fresh_mass, stale_mass)",
+        "smaller, larger = maximum(fresh_mass, stale_mass), minimum(fresh_mass, stale_mass)",
+    ),
+    _bug(
+        "shared_variation",
+        "P-12 the smaller mass is left out",
+        "own, other = sqrt(1 - larger), sqrt(1 - smaller)",
+        "own, other = sqrt(1 - larger), sqrt(1 - 0 * smaller)",
     ),
     _bug(
         "causal_attention",
@@ -225,15 +243,9 @@ _POSITIONS = (
     ),
     _bug(
         "sparse_attention",
-        "P-12 smaller mass for the larger",
-        "mass = maximum(fresh_mass, stale_mass)",
-        "mass = -maximum(-fresh_mass, -stale_mass)",
-    ),
-    _bug(
-        "sparse_attention",
         "P-12 stale keys ignored",
-        "mass = maximum(fresh_mass, stale_mass)",
-        "mass = fresh_mass",
+        "shared_variation.bound(oscillation, fresh_mass, stale_mass)",
+        "shared_variation.bound(oscillation, fresh_mass)",
     ),
     _bug(
         "sparse_attention",
