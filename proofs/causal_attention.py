@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastcar.proofs import attention, shared_variation
-from fastcar.proofs.aligned_token import draw_token
+from fastcar.proofs.aligned_token import AlignedToken, draw_token
 from fastcar.proofs.arithmetic import Array, Scalar, compute_norm, compute_row_norms, get_maximum
 from fastcar.proofs.attention_rounding import compute_head_rounding, compute_variation_rounding
 from fastcar.proofs.decoded_run import DecodedPair
@@ -118,7 +118,11 @@ def draw(rng: np.random.Generator) -> CausalPair:
 
 def draw_decoded(pair: DecodedPair, rng: np.random.Generator) -> CausalPair:
     """J sees one frame more than j-."""
-    token = draw_token(pair, rng)
+    return get_pair(draw_token(pair, rng))
+
+
+def get_pair(token: AlignedToken) -> CausalPair:
+    """One head of a token and of its aligned token."""
     query, other = (token.get_query(index) for index in token.indices)
     head = token.key_head_index
     keys, values = token.get_keys()[head], token.get_values()[head]

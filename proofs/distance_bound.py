@@ -33,13 +33,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.proofs.silu import SILU_SLOPE, compute_silu_slope
 from fastcar.proofs.spectral_norm import (
     SMALLEST,
     compute_gamma,
     compute_root_above,
     compute_upper_bound,
 )
-from fastcar.proofs.swiglu import SILU_SLOPE
 from fastcar.reference.arrays import FloatArray
 from fastcar.reference.swiglu import Activations, compute_silu
 from fastcar.reference.weights import LayerWeights
@@ -175,7 +175,7 @@ class _Rows:
         self.gate_error_slope = gamma * constants.gate_rows
         self.up_error_slope = gamma * constants.up_rows
         self.silu = np.abs(compute_silu(self.gate)) + SILU_SLOPE * self.gate_error
-        self.slope = np.abs(_compute_silu_slope(self.gate)) + self.gate_error / 2
+        self.slope = np.abs(compute_silu_slope(self.gate)) + self.gate_error / 2
 
     def compute_lipschitz(self) -> Numbers:
         """c1, c2, c3 of the claim, [R, 3]."""
@@ -199,7 +199,7 @@ class _Rows:
     def _compute_first_order(self) -> Numbers:
         """E_i, [R, F]; the square is widened by what rounding and cancellation can hide."""
         k = self.constants
-        slope, silu = _compute_silu_slope(self.gate), compute_silu(self.gate)
+        slope, silu = compute_silu_slope(self.gate), compute_silu(self.gate)
         of_gate = self.up * slope
         size = np.abs(of_gate) * k.gate_rows + np.abs(silu) * k.up_rows
         square = (of_gate * k.gate_rows) ** 2 + (silu * k.up_rows) ** 2
@@ -250,11 +250,3 @@ def _multiply(left: tuple[Any, Any], right: tuple[Any, Any]) -> tuple[Numbers, N
     """Product of two linear functions of the distance, [R, F] for each power."""
     constant = left[0] * right[0]
     return constant, left[0] * right[1] + left[1] * right[0], left[1] * right[1] + 0 * constant
-
-
-def _compute_silu_slope(x: Numbers) -> Numbers:
-    """silu'(x) = S(x) (1 + x (1 - S(x))), S the logistic function."""
-    decay = np.exp(-np.abs(x))
-    logistic = np.where(x >= 0, 1, decay) / (1 + decay)
-    rest = np.where(x >= 0, decay, 1) / (1 + decay)
-    return np.asarray(logistic * (1 + x * rest))

@@ -34,6 +34,8 @@ STEMS = {
     "P-22": "integer_softmax",
     "P-23": "integer_context",
     "P-24": "integer_logit",
+    "P-25": "value_spread",
+    "P-26": "corrected_replay",
 }
 """Module of every statement, below `proofs`; numbers are never given twice."""
 

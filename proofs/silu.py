@@ -7,6 +7,11 @@ silu'(t) + silu'(-t) = 1, it is least, 1 - max silu', at -2.3993...
 Curvature. silu''(0) = 1/2. |silu''| <= 1/2 because s' <= 1/4, and where the bracket is negative
 s' t tanh(t / 2) < t e^-t < 1/2.
 
+Curvature away from 0. |silu''(t)| <= s'(t) max(2, |t| - 2), which falls with |t|: where the bracket
+2 - t tanh(t / 2) is positive it is at most 2, else |t| tanh(|t| / 2) - 2 <= |t| - 2. s' = s (1 - s)
+is even and falls with |t|, and beyond 4 the product's logarithmic derivative 1 / (|t| - 2) -
+tanh(|t| / 2) is below 1/2 - 0.96. At 0 it is 1/2.
+
 Minimum. silu' has one zero: it increases on [-2.3993, 2.3993] from below to above 0, is negative
 to the left and above 1 to the right of it.
 
@@ -17,7 +22,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastcar.proofs.arithmetic import Array, Scalar, is_ball_array, is_certain
+from fastcar.proofs.arithmetic import Array, Scalar, is_ball_array, is_certain, maximum
 from fastcar.reference import swiglu
 
 SILU_SLOPE = 1.099839320128867
@@ -42,3 +47,34 @@ def _compute_ball_silu(x: Scalar) -> Scalar:
     if is_certain(x < 0):
         return x * x.exp() / (1 + x.exp())  # no huge exponential
     return x / (1 + (-x).exp())
+
+
+def compute_silu_slope(x: Array) -> Array:
+    """silu'(x) = s(x) (1 + x (1 - s(x))) of an array, floats or balls.
+
+    >>> compute_silu_slope(np.array([-800.0, 0.0, 800.0])).tolist()
+    [-0.0, 0.5, 1.0]
+    """
+    logistic, rest = _compute_logistic(x)
+    slope: Array = logistic * (1 + x * rest)
+    return slope
+
+
+def bound_curvature(distance: Array) -> Array:
+    """Upper bound of |silu''(t)| over |t| >= distance, of an array of floats or balls at least 0.
+
+    >>> bound_curvature(np.array([0.0, 4.0, 800.0])).round(4).tolist()
+    [0.5, 0.0353, 0.0]
+    """
+    logistic, rest = _compute_logistic(distance)
+    bracket = np.frompyfunc(lambda t: maximum(2.0, t - 2.0), 1, 1)(distance)
+    bounds: Array = (logistic * rest * bracket).astype(np.asarray(distance).dtype)
+    return bounds
+
+
+def _compute_logistic(x: Array) -> tuple[Array, Array]:
+    """s(x) and 1 - s(x), neither by a difference nor by a huge exponential."""
+    is_positive = np.array([not is_certain(element < 0) for element in x.ravel()]).reshape(x.shape)
+    decay = np.exp(np.where(is_positive, -x, x))
+    small, large = decay / (1 + decay), 1 / (1 + decay)
+    return np.where(is_positive, large, small), np.where(is_positive, small, large)

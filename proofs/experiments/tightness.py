@@ -106,7 +106,7 @@ def compute_levels(layer: LayerWeights, normed: FloatArray, other: FloatArray) -
     )
     distances = compute_row_norms(pairs.normed - pairs.other)
     bounds = {name: constants(pairs) * distances for name, constants in CONSTANTS.items()}
-    return _make_levels(compute_row_norms(outputs - others), bounds)
+    return make_levels(compute_row_norms(outputs - others), bounds)
 
 
 def compute_norm_levels(
@@ -134,7 +134,7 @@ def compute_norm_levels(
     distances, gain_max = compute_row_norms(x - other), float(np.abs(weight).max())
     bounds = {name: rms_norm.bound(distances, gain_max, radius) for name, radius in radii.items()}
     normed, normed_other = (compute_rms_norm(rows, weight, eps) for rows in (x, other))
-    return _make_levels(compute_row_norms(normed - normed_other), bounds)
+    return make_levels(compute_row_norms(normed - normed_other), bounds)
 
 
 def compute_divided_difference(x: Numbers, y: Numbers) -> Numbers:
@@ -217,7 +217,12 @@ def _make_pairs(layer: LayerWeights, normed: FloatArray, other: FloatArray) -> _
     return _Pairs(gate, up, down, norms, limit, n, m)
 
 
-def _make_levels(distances: Numbers, bounds: dict[str, Numbers]) -> list[Level]:
+def make_levels(distances: Numbers, bounds: dict[str, Numbers]) -> list[Level]:
+    """Ratios of bounds to the distances that they bound, [pairs] each, by name of the level.
+
+    Raises:
+        ArgumentError: all distances are 0.
+    """
     differs = distances > 0
     if not differs.any():
         raise ArgumentError("pairs with different outputs", 0, "at least 1")

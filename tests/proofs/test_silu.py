@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.proofs.arithmetic import is_certain, to_balls, to_float
-from fastcar.proofs.silu import SILU_CURVATURE, SILU_MINIMUM, SILU_SLOPE, compute_silu
+from fastcar.proofs.silu import (
+    SILU_CURVATURE,
+    SILU_MINIMUM,
+    SILU_SLOPE,
+    bound_curvature,
+    compute_silu,
+    compute_silu_slope,
+)
 
 Function = Callable[[Any], Any]
 
@@ -97,3 +104,26 @@ def test_both_arithmetics_have_one_silu(x: float) -> None:
     found = compute_silu(np.array([x]))[0]
     exact = compute_silu(to_balls(np.array([x])))[0]
     assert found == pytest.approx(to_float(exact), rel=1e-15, abs=1e-300)
+
+
+@given(st.floats(-800, 800), st.floats(0, 1))
+def test_curvature_beyond_a_distance_is_below_its_bound(x: float, share: float) -> None:
+    limit = bound_curvature(np.array([share * abs(x)]))[0]
+    assert abs(float(compute_curvature(arb(x)).mid())) <= limit * (1 + 1e-12)
+    assert limit <= SILU_CURVATURE
+    in_balls = bound_curvature(to_balls(np.array([share * abs(x)])))[0]
+    assert to_float(in_balls) == pytest.approx(limit, rel=1e-12, abs=1e-300)
+
+
+def test_curvature_is_met_at_zero_and_halved_soon_after() -> None:
+    found = bound_curvature(np.array([0.0, 1.0, 2.0, 6.0]))
+    assert found[0] == SILU_CURVATURE
+    assert found[1:] == pytest.approx([0.3932, 0.2100, 0.00987], rel=1e-3)
+
+
+@given(st.floats(-700, 700))
+def test_slope_is_the_same_in_both_arithmetics(x: float) -> None:
+    exact = to_float(compute_slope(arb(x)))
+    found = compute_silu_slope(np.array([x]))[0]
+    assert found == pytest.approx(exact, rel=1e-12, abs=1e-15)
+    assert to_float(compute_silu_slope(to_balls(np.array([x])))[0]) == pytest.approx(exact)

@@ -95,6 +95,8 @@ def make_jobs(settings: BoundsSettings, checkpoint: Path) -> dict[str, Job]:
         **attacks,
         "decoder": (measures.measure_decoder, (checkpoint, settings.decoder_tokens)),
         "tightness": (measures.measure_tightness, (checkpoint, settings.pairs)),
+        "attention_levels": (measures.measure_attention_levels, (checkpoint, settings.pairs)),
+        "corrections": (measures.measure_replay_corrections, (checkpoint, settings.pairs)),
         "rounds": (measures.compute_rounds, ()),
         "latency": (measures.compute_latency, ()),
         "counterexamples": (measures.list_counterexamples, ()),

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from fastcar.proofs.experiments.corrected_replay import (
+    DERIVATIVE,
+    FULL,
+    PLAIN,
+    PLAIN_DISTANCE,
+)
 from fastcar.proofs.experiments.integer_attention import (
     SMALL_DISTANCE,
     TARGET_MEAN,
@@ -44,7 +50,30 @@ def make_claims(report: Json) -> Iterator[Claim]:
         f"the third frame on; {broken} replays exceeded what was certified.",
         broken == 0,
     )
+    yield from _claim_corrections(report["corrections"])
     yield from _claim_attention(report["attention"])
+
+
+def _claim_corrections(corrections: Json) -> Iterator[Claim]:
+    yield Claim(f"{corrections['pairs']} pairs of every layer.")
+    shares = {
+        name: _compute_certified(corrections, name)
+        for name in (PLAIN, FULL, PLAIN_DISTANCE, DERIVATIVE)
+    }
+    plain, full, crude, derivative = shares.values()
+    yield Claim(
+        f"An error of 1 can be guaranteed for {plain:.1%} of the pairs of all layers by P-26 "
+        f"without a correction, for {full:.1%} with the full one, for {crude:.1%} by P-17, and "
+        f"for {derivative:.1%} if the correction were the derivative itself.",
+        full < plain and crude < plain <= derivative,
+    )
+
+
+def _compute_certified(corrections: Json, name: str, share: float = 1.0) -> float:
+    """Share of the pairs of all layers that a correction certifies at a guarantee."""
+    index = corrections["guarantees"].index(share)
+    lines = [line for line in corrections["results"] if line["correction"] == name]
+    return float(sum(line["certified"][index] for line in lines) / len(lines))
 
 
 def _claim_attention(attention: Json) -> Iterator[Claim]:

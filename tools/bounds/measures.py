@@ -6,7 +6,7 @@ Every function is given its numbers of cases, so that a test can run them all in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,14 @@ from fastcar.proofs.decoded_run import decode, load_rows
 from fastcar.proofs.decoder.bound import compute_layer_errors, get_first_vacuous_layer
 from fastcar.proofs.decoder.layer import get_decoder_pair
 from fastcar.proofs.experiments import latency_fit
+from fastcar.proofs.experiments.attention_levels import compute_attention_levels
 from fastcar.proofs.experiments.certified_gate import SHARES, GuaranteeStudy
+from fastcar.proofs.experiments.corrected_replay import GUARANTEES, measure_corrections
 from fastcar.proofs.experiments.expected_rounds import ReplayChain, compute_table
 from fastcar.proofs.experiments.integer_attention import AttentionErrors, measure_attention
 from fastcar.proofs.experiments.tightness import Level, compute_levels, compute_norm_levels
 from fastcar.proofs.registry import STEMS, get_counterexamples, get_statement
+from fastcar.proofs.value_spread import make_window_pair
 from fastcar.proving import Request, prove
 from fastcar.reference.clips import quantize_whole_clip_model
 from fastcar.reference.rms_norm import compute_rms_norm
@@ -190,6 +193,25 @@ def measure_tightness(checkpoint: Path, num_pairs: int) -> list[Json]:
             }
         )
     return lines
+
+
+def measure_attention_levels(checkpoint: Path, num_pairs: int) -> list[Json]:
+    """Bounds on attention outputs from norms to known weights, on tokens of every layer."""
+    pair, rng = decode(load_rows(checkpoint)), np.random.default_rng(0)
+    lines = []
+    for layer_index in range(pair.given.config.num_hidden_layers):
+        tokens = [draw_token(pair, rng) for _ in range(num_pairs)]
+        heads = [make_window_pair(replace(token, layer_index=layer_index)) for token in tokens]
+        levels = [_describe_level(level) for level in compute_attention_levels(heads)]
+        lines.append({"layer": layer_index, "attention": levels})
+    return lines
+
+
+def measure_replay_corrections(checkpoint: Path, num_pairs: int) -> Json:
+    """P-26 on aligned tokens: errors and bounds of plain and of corrected replay."""
+    pair, rng = decode(load_rows(checkpoint)), np.random.default_rng(0)
+    results = [asdict(result) for result in measure_corrections(pair, num_pairs, rng)]
+    return {"pairs": num_pairs, "guarantees": list(GUARANTEES), "results": results}
 
 
 def _describe_level(level: Level) -> Json:

@@ -38,7 +38,9 @@ def make_tables(report: Json) -> dict[str, str]:
         "thresholds": _format_thresholds(report["thresholds"]),
         "levels of the norm": _format_levels(report["tightness"], "norm"),
         "levels of the MLP": _format_levels(report["tightness"], "mlp"),
+        "levels of attention": _format_levels(report["attention_levels"], "attention"),
         "layers": _format_layers(report["decoder"]),
+        "corrections": _format_corrections(report["corrections"]),
         "rounds": _format_rounds(report["rounds"]),
         "laws": _format_laws(report["latency"]),
         "searches": _format_searches(report["latency"]),
@@ -224,6 +226,26 @@ def _format_guarantees(guarantees: Json) -> str:
     ]
     header = ["gate", "guaranteed", "replayed", "mean", "99 %", "largest", "MLP saved", "nats"]
     return format_table(header, lines)
+
+
+def _format_corrections(corrections: Json) -> str:
+    columns = {
+        "layer": "{layer}",
+        "correction": "{correction}",
+        "error": "{error:.3g}",
+        "input": "{known_input}",
+        "distance": "{distance_bound:.3g}",
+    }
+    columns |= {
+        f"within {share:g}": f"{{certified[{index}]:.0%}}"
+        for index, share in enumerate(corrections["guarantees"])
+    }
+    rows = [
+        line | {"known_input": "-" if bound is None else f"{bound:.3g}"}
+        for line in corrections["results"]
+        for bound in (line["input_bound"],)
+    ]
+    return format_rows(columns, rows)
 
 
 def _format_attention(attention: Json) -> str:

@@ -255,6 +255,27 @@ _POSITIONS = (
     ),
 )
 
+_VALUES = (
+    _bug(
+        "value_spread",
+        "P-25 values of the fresh keys left out",
+        "np.concatenate([pair.shared_values, pair.fresh_values, pair.stale_values])",
+        "np.concatenate([pair.shared_values, pair.shared_values, pair.stale_values])",
+    ),
+    _bug(
+        "value_spread",
+        "P-25 radius for the diameter",
+        "return value_diameter * variation",
+        "return value_diameter * variation / 2",
+    ),
+    _bug(
+        "value_spread",
+        "P-25 a stale key gains weight",
+        "[shared, own[num_shared:], -other[num_shared:]]",
+        "[shared, own[num_shared:], other[num_shared:]]",
+    ),
+)
+
 _MLP = (
     _bug(
         "rms_norm",
@@ -449,6 +470,50 @@ _REPLAY = (
     ),
 )
 
+_CORRECTION = (
+    _bug(
+        "silu",
+        "P-26 curvature beyond its second zero",
+        "maximum(2.0, t - 2.0)",
+        "2.0",
+    ),
+    _bug(
+        "corrected_pair",
+        "P-26 curvature at the last input alone",
+        "nearest = lift(neurons.gate - gate_moves)",
+        "nearest = lift(neurons.gate - 0 * gate_moves)",
+        "corrected_replay",
+    ),
+    _bug(
+        "corrected_pair",
+        "P-26 the correction is not part of the first order",
+        "pair.down_proj @ hidden - pair.correction @ direction",
+        "pair.down_proj @ hidden",
+        "corrected_replay",
+    ),
+    _bug(
+        "corrected_pair",
+        "P-26 gate and up do not move together",
+        " + neurons.slope * gate_moves * up_moves",
+        "",
+        "corrected_replay",
+    ),
+    _bug(
+        "corrected_pair",
+        "P-26 up stays where it was",
+        "(k.up + k.up_rows * distance) / 2",
+        "k.up / 2",
+        "corrected_replay",
+    ),
+    _bug(
+        "corrected_rounding",
+        "P-26 claims that nothing is rounded",
+        "def compute_rounding(pair: CorrectedPair) -> float:",
+        "def compute_rounding(pair: CorrectedPair) -> float:\n    return 0.0",
+        "corrected_replay",
+    ),
+)
+
 _HARDWARE = (
     _bug(
         "fixed_point",
@@ -515,5 +580,14 @@ _HARDWARE = (
     ),
 )
 
-PROOF_MUTANTS = (*_FRAMEWORK, *_ATTENTION, *_POSITIONS, *_MLP, *_REPLAY, *_HARDWARE)
+PROOF_MUTANTS = (
+    *_FRAMEWORK,
+    *_ATTENTION,
+    *_POSITIONS,
+    *_VALUES,
+    *_MLP,
+    *_REPLAY,
+    *_CORRECTION,
+    *_HARDWARE,
+)
 """Every planted bug of the proofs."""
