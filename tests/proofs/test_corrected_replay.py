@@ -109,6 +109,23 @@ def test_a_gate_far_from_zero_has_no_curvature(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
+def test_what_grows_on_the_way_is_taken_where_it_ends(form: str) -> None:
+    """From 0, where up = 0, both terms of the rest come to 2 at n = 2; Y(2) = 3.52."""
+    found = STATEMENT.check(replace(make_neuron(0.0, 2.0, 0.0), form=form))
+    assert found.holds
+    assert found.right == pytest.approx(4)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_gate_that_comes_to_zero_meets_its_curvature(form: str) -> None:
+    """At g = -10 there is none; the last example without it is violated."""
+    pair = replace(make_neuron(-10.0, 1.0, 0.0), up_proj=np.array([[-0.1]]), form=form)
+    found = STATEMENT.check(pair)
+    assert found.holds
+    assert found.right > found.left > 0.07
+
+
+@pytest.mark.parametrize("form", FORMS)
 def test_three_neurons_are_certified(form: str) -> None:
     assert STATEMENT.certify(make_pair(form, reach=0.5)) is Verdict.HOLDS
 
