@@ -173,6 +173,18 @@ def maximum(*numbers: Scalar) -> Scalar:
     return _fold(numbers, "max", max)
 
 
+def raise_to(x: Array, floor: float) -> Array:
+    """Every element, or the floor where that is larger.
+
+    >>> raise_to(np.array([-1.0, 3.0]), 0.0).tolist()
+    [0.0, 3.0]
+    """
+    if not is_ball_array(x):
+        return np.maximum(x, floor)
+    raised = [maximum(element, floor) for element in x.ravel()]
+    return np.array(raised, dtype=object).reshape(x.shape)
+
+
 def minimum(*numbers: Scalar) -> Scalar:
     """Smallest of some numbers."""
     return _fold(numbers, "min", min)

@@ -16,8 +16,8 @@ from fastcar.proofs.arithmetic import (
     compute_row_norms,
     get_maximum,
     is_ball_array,
-    maximum,
     minimum,
+    raise_to,
     to_balls,
     to_floats,
 )
@@ -98,9 +98,7 @@ def compute_neurons(pair: CorrectedPair) -> Neurons:
 
 def compute_curvature(neurons: Neurons, gate_moves: Array) -> Array:
     """[F], upper bound of |silu''| between g_i and any point at most so far [F] from it."""
-    lift = np.frompyfunc(lambda element: maximum(0.0 * element, element), 1, 1)
-    nearest = lift(neurons.gate - gate_moves).astype(np.asarray(gate_moves).dtype)
-    return bound_curvature(nearest)
+    return bound_curvature(raise_to(neurons.gate - gate_moves, 0.0))
 
 
 def bound_rest_at_input(neurons: Neurons, gate_moves: Array, up_moves: Array, up: Array) -> Scalar:

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fastcar.proofs.arithmetic import Array, Scalar, is_ball_array, is_certain, maximum
+from fastcar.proofs.arithmetic import Array, Scalar, is_ball_array, is_certain, raise_to
 from fastcar.reference import swiglu
 
 SILU_SLOPE = 1.099839320128867
@@ -67,14 +67,17 @@ def bound_curvature(distance: Array) -> Array:
     [0.5, 0.0353, 0.0]
     """
     logistic, rest = _compute_logistic(distance)
-    bracket = np.frompyfunc(lambda t: maximum(2.0, t - 2.0), 1, 1)(distance)
-    bounds: Array = (logistic * rest * bracket).astype(np.asarray(distance).dtype)
+    bounds: Array = logistic * rest * raise_to(distance - 2.0, 2.0)
     return bounds
 
 
 def _compute_logistic(x: Array) -> tuple[Array, Array]:
     """s(x) and 1 - s(x), neither by a difference nor by a huge exponential."""
-    is_positive = np.array([not is_certain(element < 0) for element in x.ravel()]).reshape(x.shape)
+    if is_ball_array(x):
+        signs = [not is_certain(element < 0) for element in x.ravel()]
+        is_positive = np.array(signs, dtype=bool).reshape(x.shape)
+    else:
+        is_positive = x >= 0
     decay = np.exp(np.where(is_positive, -x, x))
     small, large = decay / (1 + decay), 1 / (1 + decay)
     return np.where(is_positive, large, small), np.where(is_positive, small, large)

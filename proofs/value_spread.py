@@ -114,8 +114,8 @@ def make_window_pair(token: AlignedToken) -> WindowPair:
     causal = causal_attention.get_pair(token)
     shared, fresh = slice(causal.num_shared), slice(causal.num_shared, None)
     parts = [part[place] for place in (shared, fresh) for part in (causal.keys, causal.values)]
-    nothing = causal.keys[:0], causal.values[:0]
-    return WindowPair(causal.query, causal.other_query, *parts, *nothing)
+    parts += [causal.keys[:0], causal.values[:0]]
+    return WindowPair(causal.query, causal.other_query, *parts)
 
 
 STATEMENT = Statement(

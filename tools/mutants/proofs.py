@@ -474,14 +474,14 @@ _CORRECTION = (
     _bug(
         "silu",
         "P-26 curvature beyond its second zero",
-        "maximum(2.0, t - 2.0)",
-        "2.0",
+        "logistic * rest * raise_to(distance - 2.0, 2.0)",
+        "logistic * rest * 2.0",
     ),
     _bug(
         "corrected_pair",
         "P-26 curvature at the last input alone",
-        "nearest = lift(neurons.gate - gate_moves)",
-        "nearest = lift(neurons.gate - 0 * gate_moves)",
+        "raise_to(neurons.gate - gate_moves, 0.0)",
+        "raise_to(neurons.gate - 0 * gate_moves, 0.0)",
         "corrected_replay",
     ),
     _bug(
