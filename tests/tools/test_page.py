@@ -77,7 +77,7 @@ PLANTED = [
     (hardware.PAGE, "hardware.json", ("timeline", "slowdown"), 1.5, "1.50 times the cycles"),
     (decoder.PAGE, "decoder_hardware.json", ("lockstep", "records"), 7, "7 records"),
     (bounds.PAGE, "bounds.json", ("real", "statements", 6, "vacuous_share"), 0.9, "bound is vac"),
-    (bounds.PAGE, "bounds.json", ("attacks", 0, "violations"), 1, "no longer true: 480,000 cases"),
+    (bounds.PAGE, "bounds.json", ("attacks", 0, "violations"), 1, "no longer true: 520,000 cases"),
     (bounds.PAGE, "bounds.json", ("attention", "share_within"), 0.5, "50.0% of the queries stay"),
     (integer.PAGE, "integer_quality.json", ("errors", 3, "saturated"), 0.01, "1.0e-02 of the"),
 ]
