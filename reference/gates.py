@@ -6,7 +6,7 @@ All share one interface, so they can be compared at equal ratio:
 - `input`: distance between the normalised MLP input and the one of the last computed token in
   that place; costs D multiplications, and the norm of replayed rows, which no other needs (D-16).
 - `random`, `periodic`: controls that replay at a given ratio without looking.
-- `oracle`: distance between the fresh and the cached output; computes what it saves, analysis only.
+- `oracle`: distance between the fresh and the replayed output; computes what it saves, analysis only.
 
 A gate sees every token of an active layer, because `input` must remember what was computed; the
 decisions of tokens that are not eligible are ignored.
@@ -15,6 +15,7 @@ decisions of tokens that are not eligible are ignored.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -39,8 +40,10 @@ class GateQuery:
         tokens_per_frame: N.
         eligible: [B], rows that may replay.
         score: [B] TAS, None where no score is taken.
-        cached_output: [B, D], MLP output used one frame earlier; NaN if floats are not cached.
+        cached_output: [B, D], MLP output used one frame earlier; NaN if floats are not cached. The
+            last computed one under a correction, the constant if one stands for replays (D-53).
         mlp: the block of this token.
+        replace: gives what chosen rows [B] would use, [chosen, D]; None = the cached output.
     """
 
     layer_index: int
@@ -50,6 +53,7 @@ class GateQuery:
     score: FloatArray | None
     cached_output: FloatArray
     mlp: MlpEvaluation
+    replace: Callable[[GateQuery, BoolArray], FloatArray] | None = None
 
     @property
     def location_index(self) -> int:
@@ -71,6 +75,13 @@ class GateQuery:
         """MLP output of all rows, [B, D]: the work that replay is to save."""
         return self.mlp.compute_fresh()
 
+    @property
+    def replayed_output(self) -> FloatArray:
+        """What every row would use if it replayed, [B, D]."""
+        if self.replace is None:
+            return self.cached_output
+        return self.replace(self, np.ones(len(self.eligible), bool))
+
     def compute_activations(self, rows: BoolArray) -> Activations:
         """Activations of the chosen rows [B] only."""
         return self.mlp.compute_activations(rows)
@@ -81,6 +92,15 @@ class Gate(ABC):
 
     name: ClassVar[str]
     needs_score: ClassVar[bool] = False
+    needs_plain_replay: ClassVar[bool] = False
+    """Whether what it says of a replay holds only for the output used one frame earlier."""
+
+    def get_last_inputs(self) -> FloatArray | None:
+        """[L, B, N, D], MLP inputs of the last computed token of every place, where it keeps them.
+
+        A correction then reads them here instead of keeping its own.
+        """
+        return None
 
     def is_active(self, layer_index: int) -> bool:
         """Whether the layer may ever replay."""
@@ -178,6 +198,10 @@ class InputGate(ThresholdGate):
         shape = (config.num_hidden_layers, rows, tokens_per_frame, config.hidden_size)
         self.last_inputs: FloatArray = np.full(shape, np.nan, dtype)
 
+    def get_last_inputs(self) -> FloatArray:
+        """n_last."""
+        return self.last_inputs
+
     def measure(self, query: GateQuery) -> Measures:
         """Distance to the last computed input; NaN where none exists yet."""
         last = self.last_inputs[query.layer_index, :, query.location_index]
@@ -191,14 +215,14 @@ class InputGate(ThresholdGate):
 
 
 class OracleGate(ThresholdGate):
-    """Replay iff |fresh output - cached output| <= delta; saves nothing, shows what is possible."""
+    """Replay iff |fresh output - replayed one| <= delta; saves nothing, shows what is possible."""
 
     name = "oracle"
     higher_is_safer = False
 
     def measure(self, query: GateQuery) -> Measures:
         """True error that a replay would make in this layer."""
-        return compute_distance(query.fresh_output, query.cached_output)
+        return compute_distance(query.fresh_output, query.replayed_output)
 
 
 class PlannedGate(Gate):

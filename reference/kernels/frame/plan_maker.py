@@ -32,7 +32,7 @@ PROJECTIONS = tuple(name for name in WEIGHTS if name.endswith("_proj"))
 
 def can_plan(decoder: Decoder) -> bool:
     """Whether the kernel knows all that this decoder does."""
-    is_plain = type(decoder) is Decoder
+    is_plain = type(decoder) is Decoder and decoder.replay.is_plain
     return is_plain and is_known(decoder.mlp.rule.gate) and takes_frames(decoder.weights)
 
 
