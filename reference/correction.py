@@ -80,7 +80,7 @@ class Correction:
             ArgumentError: a number beyond the range of the type.
         """
         with np.errstate(over="ignore"):
-            down, up = (np.ascontiguousarray(part, dtype) for part in (self.down, self.up))
+            down, up = (np.array(part, dtype, order="C") for part in (self.down, self.up))
         return Correction(down, up, self.source)
 
     def compute(self, layer_index: int, change: FloatArray, engine: Engine) -> FloatArray:

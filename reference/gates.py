@@ -6,7 +6,7 @@ All share one interface, so they can be compared at equal ratio:
 - `input`: distance between the normalised MLP input and the one of the last computed token in
   that place; costs D multiplications, and the norm of replayed rows, which no other needs (D-16).
 - `random`, `periodic`: controls that replay at a given ratio without looking.
-- `oracle`: distance between the fresh and the replayed output; computes what it saves, analysis only.
+- `oracle`: distance between the fresh and the replayed output; computes what it saves.
 
 A gate sees every token of an active layer, because `input` must remember what was computed; the
 decisions of tokens that are not eligible are ignored.

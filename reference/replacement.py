@@ -128,7 +128,7 @@ def make_replacement(
         if constant.shape != wanted:
             raise ArgumentError("constant shape", constant.shape, f"{wanted}, an output per layer")
         with np.errstate(over="ignore"):
-            constant = np.ascontiguousarray(constant, dtype)
+            constant = np.array(constant, dtype, order="C")
         if not np.isfinite(constant).all():
             index = tuple(int(place) for place in np.argwhere(~np.isfinite(constant))[0])
             limit = f"finite in {constant.dtype}, at {list(index)}"

@@ -77,8 +77,8 @@ _GATE = (
     _bug(
         "gate",
         "inputs kept of the first place of a frame alone",
-        "count += 1\n            if rule.kind == INPUT:",
-        "count += 1\n            if rule.kind == INPUT and location == 0:",
+        "count += 1\n            if rule.keeps_inputs:",
+        "count += 1\n            if rule.keeps_inputs and location == 0:",
     ),
     _bug(
         "gate",
