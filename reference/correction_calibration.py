@@ -1,4 +1,4 @@
-"""Corrections of low rank fitted to dense runs: how outputs move with inputs, place by place (D-53).
+"""Corrections of low rank fitted to dense runs: how outputs move with inputs (D-53).
 
 Of every place, layer and row the outputs Y and normalised inputs n of frames one, two and three
 apart make pairs (n_t - n_(t-k), Y_t - Y_(t-k)); ridge regression gives the linear answer, reduced-
@@ -25,7 +25,7 @@ from fastcar.reference.thresholds import Measures
 FloatMatrix = NDArray[np.float64]
 
 MAX_FRAMES_APART = 3
-"""Longest distance of a pair: chains are rarely longer where a correction is still worth anything."""
+"""Longest distance of a pair."""
 LEAST_DISTANCE = 0.15
 """Inputs nearer than this share of their norm weigh no more: they err by rounding alone."""
 RIDGE = 1e-3

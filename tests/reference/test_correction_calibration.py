@@ -11,6 +11,7 @@ from fastcar.reference.arrays import FloatArray
 from fastcar.reference.correction_calibration import (
     LEAST_DISTANCE,
     MAX_FRAMES_APART,
+    RIDGE,
     ChangeCollector,
     ChangeMoments,
     fit_correction,
@@ -73,8 +74,11 @@ def test_the_full_rank_is_the_least_squares_of_weighted_pairs() -> None:
     start, move, answer = pairs
     least = LEAST_DISTANCE * np.linalg.norm(start, axis=1)
     weight = 1 / np.maximum(np.linalg.norm(move, axis=1), least)[:, None]
-    wanted = np.linalg.lstsq(move * weight, answer * weight, rcond=None)[0]
-    assert np.allclose((found.up[0] @ found.down[0]).T, wanted, rtol=0.02, atol=0.02)
+    ridge = np.sqrt(RIDGE * np.square(move * weight).sum() / WIDTH) * np.eye(WIDTH)
+    moves = np.concatenate([move * weight, ridge])
+    answers = np.concatenate([answer * weight, np.zeros((WIDTH, WIDTH))])
+    wanted = np.linalg.lstsq(moves, answers, rcond=None)[0]
+    assert np.allclose((found.up[0] @ found.down[0]).T, wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_pairs_are_those_of_every_place_up_to_three_frames_apart() -> None:
