@@ -89,9 +89,9 @@ class NaiveReplacement:
         self.outputs.append(compute_swiglu(normed, layer)[0])
         self.computed.append(not replays)
         if not replays:
-            return self.outputs[token]  # type: ignore[no-any-return]
+            return np.asarray(self.outputs[token])
         if self.constant is not None:
-            return self.constant[self.layer_index].astype(np.float32)
+            return np.asarray(self.constant[self.layer_index], np.float32)
         last = token - PLACES
         while not self.computed[last]:
             last -= PLACES

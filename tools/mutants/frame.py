@@ -23,6 +23,13 @@ def _lost(path: str, name: str, old: str, new: str, test: str) -> Mutant:
 
 _STEP = (
     _bug(
+        "replacement",
+        "corrections of the first rows, not of those that replay",
+        "shared.x[row, column] += kept + shared.corrected[index, column]",
+        "shared.x[row, column] += kept + shared.corrected[row, column]",
+        f"{_TESTS}/test_run.py::test_what_rows_that_replay_use",
+    ),
+    _bug(
         "step",
         "keys turned by the position before theirs",
         "cosines, sines = model.cosines[position], model.sines[position]",
