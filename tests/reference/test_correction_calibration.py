@@ -65,7 +65,7 @@ def test_no_cut_of_the_full_matrix_is_better(rank: int) -> None:
     full = np.linalg.solve(moments.inputs[0], moments.cross[0])
     left, values, right = np.linalg.svd(full)
     cut = (left[:, :rank] * values[:rank]).T, right[:rank].T
-    assert compute_error(found.down[0], found.up[0], pairs) < compute_error(*cut, pairs)
+    assert compute_error(found.down[0], found.up[0], pairs) < 0.97 * compute_error(*cut, pairs)
 
 
 def test_the_full_rank_is_the_least_squares_of_weighted_pairs() -> None:

@@ -278,7 +278,10 @@ def test_requests_outside_their_limits_are_refused() -> None:
 @pytest.mark.parametrize("name", ["correction", "constant"])
 def test_what_integers_do_not_replay_is_refused(name: str) -> None:
     run = make_run(0)
-    make = {"correction": make_correction, "constant": make_constant}[name]
-    replay = ReplayConfig(run.tokens_per_frame, **{name: make(run.config)})
+    made: dict[str, Any] = {
+        "correction": make_correction(run.config),
+        "constant": make_constant(run.config),
+    }
+    replay = ReplayConfig(run.tokens_per_frame, **{name: made[name]})
     with pytest.raises(ArgumentError, match=r"^correction, constant = 'given': must be left out"):
         make_integer_decoder(run, quantize_run(run), replay=replay)
