@@ -11,6 +11,7 @@ import pytest
 
 import fastcar
 from fastcar.reference.correction import Correction, load_correction
+from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.video.model import load_video_model
 from tests.fastcar.commands import SPEC, check_refused, list_files, run_command
 from tests.fastcar.own_models import TOKENS_PER_FRAME, write_own_model
@@ -113,14 +114,14 @@ def test_what_contradicts_or_does_not_fit_is_refused(
 
 def test_a_trace_is_corrected(capsys: Capture, tmp_path: Path) -> None:
     checkpoint, tokens = write_own_model(tmp_path, "grouped_query")
-    config, _ = fastcar.reference.files.checkpoint.load_checkpoint(checkpoint)
+    config, _ = load_checkpoint(checkpoint)
     shape = config.num_hidden_layers, config.hidden_size
     rng, file = np.random.default_rng(0), tmp_path / "correction.safetensors"
     Correction(rng.standard_normal((shape[0], 2, shape[1])), rng.standard_normal((*shape, 2))).save(
         file
     )
-    common = ("trace", "--checkpoint", checkpoint, "--tokens", tokens, "--tau", "-inf", *SPEC)
-    common = (*common, "--tokens-per-frame", TOKENS_PER_FRAME)
+    given_files = "--checkpoint", checkpoint, "--tokens", tokens
+    common = ("trace", *given_files, "--tokens-per-frame", TOKENS_PER_FRAME, "--tau", "-inf", *SPEC)
     used = []
     for index, options in enumerate(((), ("--correction", file))):
         out = tmp_path / f"{index}.npz"
