@@ -68,6 +68,18 @@ def test_steps_are_taken_where_the_kernel_of_whole_frames_is_not() -> None:
         assert not any(kernel.startswith("frame") for kernel in kernels)
 
 
+def test_corrections_are_fitted_by_steps_and_applied_by_frames() -> None:
+    config = make_config()
+    weights = make_random_weights(config, np.random.default_rng(0), np.float32)
+    plain, given = (list_kernels(config, weights, [ONE], is_corrected=one) for one in (False, True))
+    assert plain == given
+    fitted = list_kernels(config, weights, [ONE], is_corrected=True, is_fitted=True)
+    assert fitted - plain == {"attend exact one"}  # the clips' tokens are given, none is drawn
+    oracle = list_kernels(config, weights, [ONE], is_corrected=True, is_oracle=True)
+    assert {"draw", "linear float32C one"} <= oracle
+    assert "draw" not in list_kernels(config, weights, [ONE], is_oracle=True)
+
+
 @pytest.mark.parametrize(
     ("decode", "operation"),
     [(Decode(1, 5, 1023), "attend"), (Decode(16, 1, 1), "mlp"), (Decode(43, 1, 1), "project")],
