@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fastcar.gate_choice import DEFAULT_CALIBRATION_CLIPS, DEFAULT_CLOSED_LOOP_RUNS
+from fastcar.gate_choice import DEFAULT_CLOSED_LOOP_RUNS
 from fastcar.reference.engine_choice import Decode
 from fastcar.reference.gate_factory import THRESHOLD_GATES
 from fastcar.reference.kernel_list import list_kernels
 from fastcar.reference.video.model import VideoModel
-from fastcar.request import GenerationRequest
+from fastcar.request import DEFAULT_CALIBRATION_CLIPS, GenerationRequest
 from fastcar.video_sources import VideoSources
 
 
@@ -21,10 +21,13 @@ def list_decodes(
     one = Decode(rows_per_video * num_videos, prompt_tokens, steps)
     decodes = [one] * (2 * request.repeats)  # dense and with replay
     is_open = request.tau is None and request.max_error is None and not request.adaptive
+    clips, runs = request.calibration_clips, request.closed_loop_runs
+    clips = DEFAULT_CALIBRATION_CLIPS if clips is None else clips
+    calibrating = Decode(rows_per_video * clips, prompt_tokens, steps)
+    if request.correct is not None:
+        decodes.append(calibrating)
     if is_open and request.gate in THRESHOLD_GATES:
-        clips, runs = request.calibration_clips, request.closed_loop_runs
-        clips = DEFAULT_CALIBRATION_CLIPS if clips is None else clips
-        decodes.append(Decode(rows_per_video * clips, prompt_tokens, steps))
+        decodes.append(calibrating)
         decodes += [one] * (DEFAULT_CLOSED_LOOP_RUNS if runs is None else runs)
     return decodes
 
@@ -40,4 +43,6 @@ def list_request_kernels(
         request.kv_cache,
         is_certified=request.max_error is not None,
         gate=request.gate,
+        is_fitted=request.correct is not None,
+        is_corrected=request.correct is not None or request.correction is not None,
     )

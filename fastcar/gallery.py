@@ -1,4 +1,4 @@
-"""The files of `fastcar generate`: GIFs, the contact sheet and report.json, written together."""
+"""The files of `fastcar generate`: GIFs, contact sheet, report.json, perhaps a correction."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ from fastcar.report import Report
 
 SHEET_NAME = "sheet.png"
 REPORT_NAME = "report.json"
+CORRECTION_NAME = "correction.safetensors"
+"""Written where replayed outputs are corrected; `--correction` reads it."""
 
 
 def make_strips(generation: Generation, video_index: int) -> list[Strip]:
@@ -97,6 +99,8 @@ def write_results(generation: Generation, report: Report, directory: Path) -> Re
         entries.append({**entry, "gif": name})
         blocks.append((title, strips))
     draw_sheet(blocks).save(directory / SHEET_NAME)
+    if generation.correction is not None:
+        generation.correction.save(directory / CORRECTION_NAME)
     full = {**report, "videos": entries, "sheet": SHEET_NAME}
     text = json.dumps(full, indent=1, allow_nan=False) + "\n"
     (directory / REPORT_NAME).write_text(text, encoding="utf-8")

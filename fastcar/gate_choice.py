@@ -37,14 +37,11 @@ from fastcar.reference.records import ReplayRecord
 from fastcar.reference.replay import Semantics
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds, spread_thresholds
 from fastcar.reference.video.model import VideoModel
-from fastcar.request import GenerationRequest
+from fastcar.request import GenerationRequest, get_calibration_rows
 from fastcar.video_sources import VideoSources, get_sources
 
 DEFAULT_CLOSED_LOOP_RUNS = 4
 """Corrective runs at most: replaying changes later scores, so open loop alone misses its ratio."""
-
-DEFAULT_CALIBRATION_CLIPS = 8
-"""Fewer where the model has fewer."""
 
 CLOSE_ENOUGH = 0.01
 """A corrective run this near the ratio is the last."""
@@ -193,11 +190,7 @@ def _measure_clips(
     """Calibration clips dense and teacher-forced, under attention and guidance of the request."""
     gate = make_measuring_gate(request.gate, model.config.num_hidden_layers, model.codebook)
     tokens_per_frame = model.tokens_per_frame
-    recorded = model.load_rows("calibration")
-    count = request.calibration_clips
-    if count is None:
-        count = min(DEFAULT_CALIBRATION_CLIPS, len(recorded))
-    rows = recorded.take(count, "calibration_clips")
+    rows = get_calibration_rows(request, model)
     frames = min(request.get_frames(model), rows.count_frames(tokens_per_frame))
     options = request.make_decode_options(tokens_per_frame, gate)
     tell = None if progress is None else partial(progress, "calibrate")

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.correction_choice import choose_correction
 from fastcar.decode_plan import list_decodes, list_request_kernels
 from fastcar.decoding import decode_videos
 from fastcar.frame_size import check_frame_size
 from fastcar.gate_choice import GateChoice, choose_gate
 from fastcar.reference.arguments import check_argument
+from fastcar.reference.correction import Correction
 from fastcar.reference.engine_choice import NUMBA, EngineChoice
 from fastcar.reference.engine_factory import select_engine
 from fastcar.reference.kernel_marks import leave_mark
@@ -39,6 +41,7 @@ class Generation:
         dense_seconds: decode time by part of every dense run.
         replay_seconds: likewise with replay.
         engine: what computed, and why (D-51).
+        correction: of replayed outputs; None = plain replay (D-53).
     """
 
     request: GenerationRequest
@@ -51,6 +54,7 @@ class Generation:
     dense_seconds: tuple[dict[str, float], ...]
     replay_seconds: tuple[dict[str, float], ...]
     engine: EngineChoice
+    correction: Correction | None = None
 
     @property
     def dense_pixels(self) -> Pixels:
@@ -96,6 +100,8 @@ def run_generation(
     kernels = list_request_kernels(request, model, decodes)
     _, engine = select_engine(request.engine, model.config, model.weights, decodes, kernels)
     decided = replace(request, engine=engine.name)
+    correction = choose_correction(decided, model, progress)
+    decided = replace(decided, correct=None, correction=correction)
     choice = choose_gate(decided, model, progress, sources)
     dense: list[DecodeResult] = []
     replay: list[DecodeResult] = []
@@ -116,4 +122,5 @@ def run_generation(
         tuple(result.seconds for result in dense),
         tuple(result.seconds for result in replay),
         engine,
+        correction,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from typing import Any
 
@@ -14,6 +14,7 @@ from fastcar.metrics import Values, cap_psnr, compute_psnr, compute_ssim
 from fastcar.proofs.certificate_names import CERTIFICATES
 from fastcar.provenance import describe_provenance
 from fastcar.reference.certified_gate import CertifiedGate
+from fastcar.reference.correction import Correction, count_correction_multiplications
 from fastcar.reference.files.json_file import to_json_number
 from fastcar.reference.inert import describe_inert_gate, list_warnings
 
@@ -58,6 +59,7 @@ def build_report(generation: Generation) -> Report:
     gate = generation.choice.gate
     certificate = gate.certificate if isinstance(gate, CertifiedGate) else None
     work = statistics.compute_work(record, config, generation.request.gate, certificate)
+    work = replace(work, correction=_count_correction(generation))
     return {
         "schema_version": SCHEMA_VERSION,
         "fastcar_version": version("fastcar"),
@@ -72,6 +74,7 @@ def build_report(generation: Generation) -> Report:
             "config": asdict(config),
         },
         "gate": _describe_gate(generation),
+        "correction": _describe_correction(generation),
         "replay": {
             "ratio": statistics.compute_ratio(record),
             "ceiling": generation.choice.ceiling if record.replayed.size else None,
@@ -123,6 +126,9 @@ def _describe_request(generation: Generation) -> Report:
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(generation.request).items()
     }
+    given = generation.request.correction
+    given = given.source if isinstance(given, Correction) else given
+    request["correction"] = None if given is None else str(given)
     request["frames"] = generation.frames
     request["semantics"] = generation.request.semantics.value
     request["aggregation"] = generation.request.aggregation.value
@@ -152,6 +158,28 @@ def _describe_gate(generation: Generation) -> Report:
         "correction_ratios": list(choice.corrections),
         "closed_loop_ratio": statistics.compute_ratio(generation.replay.record),
         "curve": curve,
+    }
+
+
+def _count_correction(generation: Generation) -> int:
+    """Multiplications spent on correcting replayed outputs."""
+    if generation.correction is None:
+        return 0
+    per_replay = count_correction_multiplications(
+        generation.correction.rank, generation.model.config
+    )
+    return int(generation.replay.record.replayed.sum()) * per_replay
+
+
+def _describe_correction(generation: Generation) -> Report | None:
+    correction, config = generation.correction, generation.model.config
+    if correction is None:
+        return None
+    return {
+        "rank": correction.rank,
+        "source": correction.source,
+        "multiplications_per_replay": count_correction_multiplications(correction.rank, config),
+        "mlp_multiplications": 3 * config.hidden_size * config.intermediate_size,
     }
 
 

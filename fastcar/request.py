@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,8 @@ from fastcar.proofs.certificate_names import CERTIFICATES
 from fastcar.reference.arguments import check_fields
 from fastcar.reference.budget import compute_budget_ratio, count_gate_multiplications
 from fastcar.reference.calibration import compute_ceiling
+from fastcar.reference.clip_model import TokenRows
+from fastcar.reference.correction import Correction, count_correction_multiplications
 from fastcar.reference.engine import NumpyEngine
 from fastcar.reference.engine_choice import AUTO, check_asked
 from fastcar.reference.engine_factory import make_engine
@@ -29,6 +32,9 @@ from fastcar.reference.video.model import VideoModel
 
 DEFAULT_TARGET_RATIO = 0.5
 """Replay ratio where neither a threshold nor a ratio is asked for."""
+
+DEFAULT_CALIBRATION_CLIPS = 8
+"""Fewer where the model has fewer."""
 
 DEFAULT_TEMPERATURE = 0.7
 """What the search of the model card chose; below 1, what the model holds unlikely is rarer."""
@@ -61,6 +67,9 @@ class GenerationRequest:
         target_ratio: replayed share of all fed tokens and layers that `tau` is calibrated to.
         budget: share of the dense MLP multiplications, the gate's own included, in place of
             `target_ratio` (D-41).
+        correct: rank of a correction of replayed outputs that is fitted to the calibration clips;
+            None = plain replay (D-53).
+        correction: a correction or its file, in place of `correct`.
         per_layer: calibrate every layer to the ratio instead of all together.
         closed_loop_runs: corrective runs of the calibration, at most; fewer where one comes close.
         adaptive: track the ratio online instead of calibrating.
@@ -92,6 +101,8 @@ class GenerationRequest:
     certificate: str | None = None
     target_ratio: float | None = None
     budget: float | None = None
+    correct: int | None = None
+    correction: Correction | str | os.PathLike[str] | None = None
     per_layer: bool = False
     closed_loop_runs: int | None = None
     adaptive: bool = False
@@ -134,6 +145,10 @@ class GenerationRequest:
             check_ratio("target_ratio", self.target_ratio)
         if self.budget is not None and self.target_ratio is not None:
             raise ArgumentError("budget", self.budget, "given without target_ratio")
+        if self.correct is not None and self.correction is not None:
+            raise ArgumentError("correct", self.correct, "given without correction")
+        if self.correct is not None and self.correct < 1:
+            raise ArgumentError("correct", self.correct, "a rank of at least 1")
         self._check_certificate_arguments()
         if self.tau is None:
             if self.adaptive and (self.per_layer or self.closed_loop_runs):
@@ -169,7 +184,8 @@ class GenerationRequest:
         for epsilon in self.max_error:
             if epsilon is not None and not epsilon >= 0:
                 raise ArgumentError("max_error", epsilon, "at least 0")
-        for name in ("tau", "target_ratio", "budget", "per_layer", "closed_loop_runs", "adaptive"):
+        ratios = ("tau", "target_ratio", "budget", "per_layer", "closed_loop_runs", "adaptive")
+        for name in (*ratios, "correct", "correction"):
             if getattr(self, name):
                 raise ArgumentError(name, getattr(self, name), "given without max_error")
 
@@ -185,21 +201,33 @@ class GenerationRequest:
         has_score = self.window is None or self.window > tokens_per_frame
         cost = count_gate_multiplications(self.gate, config, has_score)
         ceiling = self.get_ceiling(model)
-        gate_share = ceiling * cost / (3 * config.hidden_size * config.intermediate_size)
-        return compute_budget_ratio(self.budget, gate_share, ceiling)
+        per_token = 3 * config.hidden_size * config.intermediate_size
+        rank = self.correction.rank if isinstance(self.correction, Correction) else self.correct
+        replay_cost = 0 if rank is None else count_correction_multiplications(rank, config)
+        gate_share = ceiling * cost / per_token
+        return compute_budget_ratio(self.budget, gate_share, ceiling, replay_cost / per_token)
 
     def get_ceiling(self, model: VideoModel) -> float:
         """Largest possible replay ratio."""
         steps = self.get_frames(model) * model.tokens_per_frame - 1
         return compute_ceiling(steps, model.tokens_per_frame, self.warmup_frames)
 
-    def make_decode_options(self, tokens_per_frame: int, gate: Gate | None) -> DecodeOptions:
+    def make_decode_options(
+        self, tokens_per_frame: int, gate: Gate | None, is_plain: bool = False
+    ) -> DecodeOptions:
         """How the decoder runs with a gate, or dense with None.
 
-        In NumPy where the engine is still open: `fastcar.generation` decides first.
+        In NumPy where the engine is still open, and plain where the correction is:
+        `fastcar.generation` decides both first.
         """
+        is_open = is_plain or not isinstance(self.correction, Correction)
         replay = ReplayConfig(
-            tokens_per_frame, self.semantics, self.warmup_frames, self.max_chain, self.aggregation
+            tokens_per_frame,
+            self.semantics,
+            self.warmup_frames,
+            self.max_chain,
+            self.aggregation,
+            None if is_open else self.correction,  # type: ignore[arg-type]
         )
         sparse = make_sparse_attention(self.window, self.sinks)
         engine = NumpyEngine() if self.engine == AUTO else make_engine(self.engine)
@@ -217,3 +245,15 @@ class GenerationRequest:
         if self.clips and self.given_frames > frames:
             raise ArgumentError("given_frames", self.given_frames, f"at most frames = {frames}")
         return frames
+
+
+def get_calibration_rows(request: GenerationRequest, model: VideoModel) -> TokenRows:
+    """The recorded clips that thresholds and corrections are calibrated on.
+
+    Raises:
+        ArgumentError: more than there are.
+    """
+    recorded, count = model.load_rows("calibration"), request.calibration_clips
+    if count is None:
+        count = min(DEFAULT_CALIBRATION_CLIPS, len(recorded))
+    return recorded.take(count, "calibration_clips")

@@ -128,16 +128,18 @@ class Work:
         dense: of a run without replay.
         saved: of the replayed tokens.
         gate: spent by the gate, beyond what attention computes anyway.
+        correction: spent on correcting replayed outputs (D-53).
     """
 
     dense: int
     saved: int
     gate: int
+    correction: int = 0
 
     @property
     def saved_share(self) -> float | None:
-        """Share of the MLP multiplications that the run saves, the gate's own deducted."""
-        return divide(self.saved - self.gate, self.dense)
+        """Share of the MLP multiplications that the run saves, gate and correction deducted."""
+        return divide(self.saved - self.gate - self.correction, self.dense)
 
 
 def compute_work(

@@ -42,7 +42,9 @@ def run_given_trace(
     """
     rows, prompt_tokens = given.prompt_ids.shape
     decodes = [Decode(rows, prompt_tokens, given.forced_ids.shape[1])]
-    kernels = list_kernels(config, weights, decodes, storage, draws=False)
+    kernels = list_kernels(
+        config, weights, decodes, storage, draws=False, is_corrected=replay.correction is not None
+    )
     engine, choice = select_engine(asked, config, weights, decodes, kernels)
     trace = run_trace(
         config,

@@ -65,6 +65,7 @@ class CertifiedGate(ThresholdGate):
 
     name = InputGate.name
     higher_is_safer: ClassVar[bool] = False
+    needs_plain_replay = True
 
     def __init__(self, certificate: Certificate, max_errors: tuple[float | None, ...]) -> None:
         for epsilon in max_errors:

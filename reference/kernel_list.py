@@ -38,6 +38,8 @@ def list_kernels(
     draws: bool = True,
     is_certified: bool = False,
     gate: str | None = None,
+    is_fitted: bool = False,
+    is_corrected: bool = False,
 ) -> frozenset[str]:
     """Names of all kernels that decodes call.
 
@@ -49,14 +51,20 @@ def list_kernels(
         draws: tokens are drawn, by a generation; False = all are given, to a trace.
         is_certified: a gate, which the frame kernel does not know, looks at activations of MLPs.
         gate: name of the gate; None = dense, or one that the frame kernel knows.
+        is_fitted: a correction is fitted first, to clips that are decoded step by step.
+        is_corrected: replayed outputs are; where that is done step by step, by two more products.
     """
     by_frames = draws and takes_frames(weights)
-    by_steps = not by_frames or is_certified or gate not in (None, *FRAME_GATES)
+    is_unknown = gate not in (None, *FRAME_GATES) or (is_corrected and gate == "oracle")
+    draws_by_steps = not by_frames or is_certified or is_unknown
+    by_steps = draws_by_steps or is_fitted
     names = {"rms_norm", "rotate", f"store {storage.value}"}
     if by_frames:
         names.add(_name_frame(weights, storage))
-    if by_steps and draws:
+    if draws_by_steps and draws:
         names.add("draw")
+    if draws_by_steps and is_corrected:
+        names.add("linear float32C one")
     for decode in decodes:
         rows = decode.rows * max(1, decode.prompt_tokens)
         for operation, matrices in _list_products(weights, is_certified):

@@ -2,6 +2,7 @@
 
 Source: arXiv:2505.14709v1. Per layer, with TAS s_j of token j and threshold tau:
 Y_j = Y_{j-N} if s_j >= tau, else MLP(X_j). The cache holds what was *used*, so replays chain.
+What else may stand for Y_j, and what is kept then: `fastcar.reference.replacement` (D-53).
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from numpy.typing import NDArray
 from fastcar.reference.arguments import check_fields
 from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
 from fastcar.reference.config import ModelConfig
+from fastcar.reference.correction import Correction
 from fastcar.reference.engine import Engine, NumpyEngine
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gates.gate import Gate
 from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.matrix import DecoderLayer
 from fastcar.reference.mlp_evaluation import MlpEvaluation
+from fastcar.reference.replacement import make_replacement
 from fastcar.reference.temporal_attention_score import HeadAggregation, HeadWeights
 from fastcar.reference.thresholds import Measures
 
@@ -45,6 +48,9 @@ class ReplayConfig:
             predecessor).
         max_chain: limit on consecutive replays of one place; None = unlimited, as published.
         aggregation: mean or maximum over heads, or weights [L, H] (one row per layer).
+        correction: moves what is replayed with its input; None = plain replay.
+        constant: [L, D] float64, outputs that stand for replayed ones, for example the mean of
+            each layer, or zeros, which leaves the block out; None = plain replay. One of the two.
     """
 
     tokens_per_frame: int
@@ -52,6 +58,8 @@ class ReplayConfig:
     warmup_frames: int = 1
     max_chain: int | None = None
     aggregation: HeadAggregation | HeadWeights = HeadAggregation.MEAN
+    correction: Correction | None = None
+    constant: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -61,6 +69,13 @@ class ReplayConfig:
             raise ArgumentError("warmup_frames", self.warmup_frames, "at least 1")
         if self.max_chain is not None and self.max_chain < 0:
             raise ArgumentError("max_chain", self.max_chain, "at least 0")
+        if self.correction is not None and self.constant is not None:
+            raise ArgumentError("constant", self.constant.shape, "given without correction")
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether a replay uses what was used one frame earlier, as in the paper."""
+        return self.correction is None and self.constant is None
 
     def is_eligible(self, token_index: int) -> bool:
         """Whether generated token j may replay: it has a predecessor and its frame is warm.
@@ -84,7 +99,7 @@ class ReplayDecision:
     """What one layer did with one token, for each row of the batch.
 
     Attributes:
-        output: [B, D], the MLP output that was used and cached.
+        output: [B, D], the MLP output that was used; cached, too, in plain replay.
         eligible: [B], rows that were allowed to replay; none in a layer without a threshold.
         replayed: [B], rows that did.
         measures: [B] float64, what the gate looked at; None in a layer without a gate.
@@ -176,7 +191,7 @@ class ReplayMLP:
 
     Attributes:
         rule: who may replay.
-        cached_outputs: [L, B, N, D], MLP outputs that were used; L is 0 without a gate.
+        replacement: what a replay uses, and its memory.
     """
 
     def __init__(
@@ -192,14 +207,25 @@ class ReplayMLP:
         if isinstance(replay.aggregation, np.ndarray) and replay.aggregation.shape != heads:
             limit = f"{heads}, a weight per layer and head"
             raise ArgumentError("aggregation shape", replay.aggregation.shape, limit)
+        if not replay.is_plain and gate is not None and gate.needs_plain_replay:
+            limit = "left out: this gate guarantees the error of plain replay"
+            raise ArgumentError("correction, constant", "given", limit)
         self.config = config
         self.replay = replay
         self.rule = ReplayRule(config, replay, gate, rows, dtype)
-        places = 0 if gate is None else len(self.rule.chains), *self.rule.chains.shape[1:]
-        self.cached_outputs: FloatArray = np.zeros((*places, config.hidden_size), dtype)
         self._engine: Engine = NumpyEngine() if engine is None else engine
         self._token_ids: TokenIds | None = None
         self._embedded: FloatArray | None = None
+        layers = 0 if gate is None else config.num_hidden_layers
+        shape = layers, rows, replay.tokens_per_frame, config.hidden_size
+        self.replacement = make_replacement(
+            config, shape, dtype, self._engine, replay.correction, replay.constant
+        )
+
+    @property
+    def cached_outputs(self) -> FloatArray:
+        """[L, B, N, D], MLP outputs that are kept; L is 0 without a gate."""
+        return self.replacement.cached_outputs
 
     def feed(self, token_ids: TokenIds, embedded: FloatArray) -> None:
         """What the next token is, for gates that look at it.
@@ -212,8 +238,8 @@ class ReplayMLP:
 
     def reset(self) -> None:
         """Start a generation: nothing of the one before is left."""
-        self.cached_outputs[:] = 0
         self.rule.reset()
+        self.replacement.reset(self.rule.gate)
 
     def needs_score(self, layer_index: int) -> bool:
         """Whether the gate of this layer looks at the Temporal Attention Score."""
@@ -243,25 +269,24 @@ class ReplayMLP:
         if gate is None:
             output = mlp.compute_outputs(~eligible)
             return ReplayDecision(output, eligible, eligible, None, np.zeros(len(output), np.int32))
-        tokens_per_frame = self.replay.tokens_per_frame
-        cached = self.cached_outputs[layer_index, :, token_index % tokens_per_frame]
+        tokens_per_frame, replacement = self.replay.tokens_per_frame, self.replacement
+        kept = replacement.get_kept(layer_index, token_index % tokens_per_frame)
         query = GateQuery(
             layer_index,
             token_index,
             tokens_per_frame,
             eligible,
             score,
-            cached,
+            kept,
             mlp,
             self._token_ids,
             self._embedded,
+            None if self.replay.is_plain else replacement.compute,
         )
         measures = gate.measure(query)
         replayed = eligible & gate.decide(query, measures)
         gate.update(query, measures, replayed)
-        computing = ~replayed
-        if computing.any():
-            cached[computing] = mlp.compute_outputs(computing)
-        gate.see_output(query, cached, replayed)
+        output = replacement.run(query, replayed)
+        gate.see_output(query, output, replayed)
         chain = self.rule.update(layer_index, token_index, replayed)
-        return ReplayDecision(cached.copy(), eligible, replayed, measures, chain)
+        return ReplayDecision(output, eligible, replayed, measures, chain)

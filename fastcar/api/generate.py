@@ -8,6 +8,7 @@ from typing import Any
 from fastcar.api.types import DType, PathLike, Texts, Thresholds, get_dtype, make
 from fastcar.generation import Generation, run_generation
 from fastcar.reference.arguments import check_argument
+from fastcar.reference.correction import Correction
 from fastcar.reference.engine_choice import AUTO
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.kv_cache import CacheStorage
@@ -34,6 +35,8 @@ def generate(
     certificate: str | None = None,
     target_ratio: float | None = None,
     budget: float | None = None,
+    correct: int | None = None,
+    correction: Correction | PathLike | None = None,
     per_layer: bool = False,
     closed_loop_runs: int | None = None,
     adaptive: bool = False,
@@ -80,6 +83,9 @@ def generate(
         certificate: what guarantees it, "distance" or "activation"; None = distance.
         target_ratio: replayed share of all fed tokens and layers, in [0, 1]; None = 0.5.
         budget: share of the dense MLP multiplications, in place of `target_ratio` (D-41).
+        correct: rank of a correction of replayed outputs that is fitted to the calibration clips;
+            None = plain replay (D-53).
+        correction: a correction, or the file of one, in place of `correct`.
         per_layer: calibrate every layer to the ratio instead of all together.
         closed_loop_runs: corrective runs of the calibration, at most; None = 4.
         adaptive: track the ratio online instead of calibrating.
@@ -111,7 +117,7 @@ def generate(
     Raises:
         ArgumentError: an argument of the wrong type or outside its limits, two that contradict
             each other, or a prompt or guidance of a model that takes no prompt.
-        CheckpointError: no video model in the directory.
+        CheckpointError: no video model in the directory, or a correction that cannot be used.
 
     >>> videos = generate(prompts="3 right-down", frames=2, tau=0, repeats=1)
     >>> videos.replay_pixels.shape
@@ -135,6 +141,8 @@ def generate(
         certificate=certificate,
         target_ratio=target_ratio,
         budget=budget,
+        correct=correct,
+        correction=correction,
         per_layer=per_layer,
         closed_loop_runs=closed_loop_runs,
         adaptive=adaptive,

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from fastcar.api.types import DType, PathLike, Thresholds, get_dtype, make
 from fastcar.reference.arguments import check_argument
 from fastcar.reference.config import ModelConfig
+from fastcar.reference.correction import Correction, load_correction
 from fastcar.reference.engine_choice import AUTO, check_asked
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
@@ -35,6 +36,7 @@ def trace(
     warmup_frames: int = 1,
     max_chain: int | None = None,
     aggregation: str | HeadAggregation | HeadWeights = HeadAggregation.MEAN,
+    correction: Correction | PathLike | None = None,
     prompt_mask: ArrayLike | None = None,
     window: int | None = None,
     sinks: int | None = None,
@@ -55,6 +57,7 @@ def trace(
         warmup_frames: frames at the start that never replay, at least 1.
         max_chain: most replays in a row; None = no limit.
         aggregation: score of a layer from its heads' scores, "mean", "max" or weights [L, H].
+        correction: of replayed outputs, or the file of one (D-53); None = plain replay.
         prompt_mask: [B, P], 0 for padding at the left; None = no padding.
         window: newest tokens that attention sees; None = all.
         sinks: oldest tokens that stay visible beside a window; None = 4.
@@ -71,7 +74,7 @@ def trace(
     Raises:
         ArgumentError: an argument of the wrong type or outside its limits; ids, shapes or
             thresholds that do not fit the model or each other.
-        CheckpointError: a directory that cannot be used.
+        CheckpointError: a directory or a correction that cannot be used.
 
     >>> import tempfile
     >>> from fastcar.api.example import write_example
@@ -81,6 +84,9 @@ def trace(
     >>> found.logits.shape, found.replayed[:, :, 0].all(axis=1).tolist()
     ((6, 1, 20), [False, False, True, True, True, True])
     """
+    correction = check_argument("correction", correction, Correction | PathLike | None)
+    if correction is not None and not isinstance(correction, Correction):
+        correction = load_correction(correction)
     replay = make(
         ReplayConfig,
         tokens_per_frame=tokens_per_frame,
@@ -88,6 +94,7 @@ def trace(
         warmup_frames=warmup_frames,
         max_chain=max_chain,
         aggregation=aggregation,
+        correction=correction,
     )
     thresholds = check_argument("tau", tau, tuple[float | None, ...] | None)
     sparse = make_sparse_attention(window, sinks)

@@ -16,6 +16,7 @@ from fastcar.cli.options import (
     apply_options,
     attention_options,
     budget_option,
+    correction_option,
     dtype_option,
     eligibility_options,
     force_option,
@@ -27,7 +28,7 @@ from fastcar.cli.options import (
 from fastcar.ending import end_at_once_inside
 from fastcar.extras import check_installed
 from fastcar.folder_output import check_writable_directory, write_directory_atomically
-from fastcar.gate_choice import DEFAULT_CALIBRATION_CLIPS, DEFAULT_CLOSED_LOOP_RUNS
+from fastcar.gate_choice import DEFAULT_CLOSED_LOOP_RUNS
 from fastcar.generation import run_generation
 from fastcar.proofs.certificate_names import CERTIFICATES
 from fastcar.reference.gate_factory import GATE_NAMES
@@ -36,7 +37,11 @@ from fastcar.reference.replay import Semantics
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.video.model import load_video_model
-from fastcar.request import DEFAULT_TEMPERATURE, GenerationRequest
+from fastcar.request import (
+    DEFAULT_CALIBRATION_CLIPS,
+    DEFAULT_TEMPERATURE,
+    GenerationRequest,
+)
 
 _WHAT = (
     click.option(
@@ -100,6 +105,14 @@ _REPLAY = (
         "--target-ratio", type=float, metavar="R", help="Calibrate to this replay ratio.  [0.5]"
     ),
     budget_option("run"),
+    click.option(
+        "--correct",
+        type=int,
+        metavar="RANK",
+        help="Move replayed outputs with their inputs, by factors of this rank fitted to the "
+        "calibration clips; they are written to correction.safetensors.",
+    ),
+    correction_option,
     click.option("--per-layer", is_flag=True, help="Calibrate every layer to the ratio."),
     click.option(
         "--closed-loop-runs",

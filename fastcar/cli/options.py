@@ -164,6 +164,13 @@ def source_option(default: DecisionSource) -> Decorator:
     )
 
 
+correction_option = click.option(
+    "--correction",
+    type=PATH,
+    metavar="FILE",
+    help="Move replayed outputs with their inputs, by a correction.safetensors that "
+    "`fastcar generate --correct` wrote.",
+)
 force_option = click.option(
     "--force",
     "is_forced",

@@ -76,7 +76,14 @@ def _describe_run(report: Report) -> Iterable[str]:
     else:
         ratio, ceiling = format_share(replay["ratio"]), format_share(replay["ceiling"])
         yield f"replay ratio: {ratio} (ceiling {ceiling})"
-    work = report["mlp_work"]
+    work, correction = report["mlp_work"], report["correction"]
+    if correction is not None:
+        share = correction["multiplications_per_replay"] / correction["mlp_multiplications"]
+        fitted = f", fitted to {correction['source']}" if correction["source"] else ""
+        yield (
+            f"correction of rank {correction['rank']}{fitted}: {share:.1%} of an MLP per replay, "
+            f"{work['correction']:,} multiplications in all"
+        )
     yield (
         f"MLP multiplications: {format_share(work['saved_share'])} saved "
         f"({work['saved']:,} of {work['dense']:,}; the gate costs {work['gate']:,})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fastcar.cli.options import (
     DTYPES,
     apply_options,
     attention_options,
+    correction_option,
     dtype_option,
     eligibility_options,
     out_option,
@@ -25,6 +27,7 @@ from fastcar.cli.options import (
 from fastcar.cli.path_type import PATH
 from fastcar.cli.shares import format_share
 from fastcar.output import check_no_input, check_writable, write_atomically
+from fastcar.reference.correction import load_correction
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.files.config_file import load_config
@@ -56,6 +59,7 @@ _OPTIONS = (
         metavar="X|none,X,..",
         help="TAS threshold, one or one per layer: 0.4 or none,0.1,-0.2.  [none]",
     ),
+    correction_option,
     click.option("--thresholds", callback=read_thresholds, hidden=True),
     semantics_option,
     dtype_option,
@@ -78,6 +82,7 @@ def trace(
     dtype: str,
     engine: str,
     kv_cache: str,
+    correction: Path | None,
     out: Path,
     is_json: bool,
     **options: Any,
@@ -102,12 +107,14 @@ def trace(
     if tau is None:
         tau = (None,)
     replay, sparse = _make_settings(**options)
-    check_no_input(out, tokens, checkpoint)
+    check_no_input(out, tokens, checkpoint, *(() if correction is None else (correction,)))
     check_writable(out)
     claimed = load_config(checkpoint, get_quantization(checkpoint))
     given = read_tokens(tokens, claimed.max_position_embeddings)
     config, weights = load_checkpoint(checkpoint, DTYPES[dtype])
     given.check_model(config)
+    if correction is not None:
+        replay = replace(replay, correction=load_correction(correction))
     gate = make_score_gate(tau, config.num_hidden_layers, replay.semantics)
     is_fused, storage = options["fused"], CacheStorage(kv_cache)
     result, choice = run_given_trace(

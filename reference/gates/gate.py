@@ -38,11 +38,20 @@ class Gate(ABC):
 
     name: ClassVar[str]
     needs_score: ClassVar[bool] = False
+    needs_plain_replay: ClassVar[bool] = False
+    """Whether what it says of a replay holds only for the output used one frame earlier."""
 
     @classmethod
     def compute_cost(cls, config: ModelConfig) -> GateCost:
         """What it multiplies per token and layer, beyond what attention computes anyway."""
         return GateCost()
+
+    def get_last_inputs(self) -> FloatArray | None:
+        """[L, B, N, D], MLP inputs of the last computed token of every place, where it keeps them.
+
+        A correction then reads them here instead of keeping its own.
+        """
+        return None
 
     def is_active(self, layer_index: int) -> bool:
         """Whether the layer may ever replay."""

@@ -32,6 +32,10 @@ class LastInputGate(ThresholdGate):
         shape = (config.num_hidden_layers, rows, tokens_per_frame, config.hidden_size)
         self.last_inputs: FloatArray = np.full(shape, np.nan, dtype)
 
+    def get_last_inputs(self) -> FloatArray:
+        """n_last."""
+        return self.last_inputs
+
     def measure(self, query: GateQuery) -> Measures:
         """Distance to the last computed input; NaN where none exists yet."""
         last = self.last_inputs[query.layer_index, :, query.location_index]

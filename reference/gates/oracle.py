@@ -11,7 +11,7 @@ from fastcar.reference.thresholds import Measures
 
 
 class OracleGate(ThresholdGate):
-    """Replay iff |fresh output - cached output| <= delta; saves nothing, shows what is possible."""
+    """Replay iff |fresh output - replayed one| <= delta; saves nothing, shows what is possible."""
 
     name = "oracle"
     higher_is_safer = False
@@ -23,7 +23,7 @@ class OracleGate(ThresholdGate):
 
     def measure(self, query: GateQuery) -> Measures:
         """True error that a replay would make in this layer."""
-        return compute_distance(query.fresh_output, query.cached_output)
+        return compute_distance(query.fresh_output, query.replayed_output)
 
 
 class ScoredOracleGate(OracleGate):

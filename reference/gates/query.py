@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
 
 from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
 from fastcar.reference.mlp_evaluation import MlpEvaluation
@@ -19,10 +22,12 @@ class GateQuery:
         tokens_per_frame: N.
         eligible: [B], rows that may replay.
         score: [B] TAS, None where no score is taken.
-        cached_output: [B, D], MLP output used one frame earlier; NaN if floats are not cached.
+        cached_output: [B, D], MLP output used one frame earlier; NaN if floats are not cached. The
+            last computed one under a correction, the constant if one stands for replays (D-53).
         mlp: the block of this token.
         token_ids: [B] int64, what is fed; None where nobody says (the integer decoder).
         embedded: [B, D], the rows of the embedding that are fed; None likewise.
+        replace: gives what chosen rows [B] would use, [chosen, D]; None = the cached output.
     """
 
     layer_index: int
@@ -34,6 +39,7 @@ class GateQuery:
     mlp: MlpEvaluation
     token_ids: TokenIds | None = None
     embedded: FloatArray | None = None
+    replace: Callable[[GateQuery, BoolArray], FloatArray] | None = None
 
     @property
     def location_index(self) -> int:
@@ -59,6 +65,13 @@ class GateQuery:
     def fresh_output(self) -> FloatArray:
         """MLP output of all rows, [B, D]: the work that replay is to save."""
         return self.mlp.compute_fresh()
+
+    @property
+    def replayed_output(self) -> FloatArray:
+        """What every row would use if it replayed, [B, D]."""
+        if self.replace is None:
+            return self.cached_output
+        return self.replace(self, np.ones(len(self.eligible), bool))
 
     def compute_activations(self, rows: BoolArray) -> Activations:
         """Activations of the chosen rows [B] only."""

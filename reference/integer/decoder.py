@@ -77,6 +77,8 @@ class IntegerDecoder(Decoder):
             raise ArgumentError("model.config", model.config, f"{config}")
         if replay.aggregation is not HeadAggregation.MEAN:
             raise ArgumentError("aggregation", replay.aggregation, "the mean over the heads")
+        if not replay.is_plain:
+            raise ArgumentError("correction, constant", "given", "left out with integer MLPs")
         self.model = model
         self.engine: MlpEngine = IntegerMlpEngine(model) if engine is None else engine
         self._source = get_decision_source(gate)

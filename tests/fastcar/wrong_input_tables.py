@@ -81,6 +81,7 @@ CONTRADICTIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("generate", ("--gate", "oracle", "--budget", "0.6"), ("budget", "oracle")),
     ("generate", ("--max-error", "1"), ("max_error", "1.0")),
     ("generate", ("--certificate", "activation"), ("certificate", "activation")),
+    ("generate", ("--correct", "2", "--correction", "{out}"), ("correct", "2")),
     (
         "generate",
         ("--gate", "input", "--max-error", "1", "--target-ratio", "0.5"),

@@ -36,6 +36,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "choice": ("", "invented", "0"),
     "model": ("", "{missing}", "{long}", "{text}", "{folder}", "{tokens}"),
     "tokens": ("", "{missing}", "{long}", "{text}", "{folder}", "{damaged}"),
+    "correction": ("", "{missing}", "{long}", "{text}", "{folder}", "{tokens}"),
     "file": ("", "{long}", "{folder}", "{text}/report"),
     "directory": ("", "{long}", "{text}", "{text}/below"),
     "text": ("", " ", "invented", "-1", HUGE, "nan", "3 right-down from 99,99", "held_out:3-1"),
@@ -129,7 +130,7 @@ def _make_case(command: str, name: str, word: str, kind: str) -> Case:
     bare = name.removeprefix("--")
     names = [name, f"{bare} =", f"{bare.replace('-', '_')} =", f"{bare} '"]
     values = [word, repr(word)] if word else ["''", "no path", "does not take a value"]
-    if kind in ("model", "tokens", "file", "directory") and word:
+    if kind in ("model", "tokens", "correction", "file", "directory") and word:
         names.append(word)  # a refusal of what stands in a file names the file
     if kind == "file" or kind == "directory":
         names.append("output =")

@@ -25,6 +25,7 @@ from fastcar.reference.kernels.engine import PARALLEL_BYTES, PARALLEL_MULTIPLICA
 from fastcar.reference.kernels.frame.rule_maker import is_known
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.matrix import compress_weights
+from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.thresholds import FixedThresholds
 from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
 from fastcar.reference.weights import make_random_weights
@@ -84,10 +85,22 @@ def test_a_gate_that_the_kernel_of_whole_frames_does_not_know_takes_steps(name: 
         gate: Gate = make_threshold_gate(name, FixedThresholds([0.0]))
     else:
         gate = make_ratio_gate(name, 0.5)
-    assert is_known(gate) == (name in FRAME_GATES)
+    assert is_known(gate, ReplayConfig(1)) == (name in FRAME_GATES)
     kernels = list_kernels(MODEL.config, MODEL.weights, [ONE], gate=name)
-    assert ("attend exact one" in kernels) != is_known(gate)
+    assert ("attend exact one" in kernels) != is_known(gate, ReplayConfig(1))
     assert any(kernel.startswith("frame") for kernel in kernels)  # of the dense run
+
+
+def test_corrections_are_fitted_by_steps_and_applied_by_frames() -> None:
+    config = make_config()
+    weights = make_random_weights(config, np.random.default_rng(0), np.float32)
+    plain, given = (list_kernels(config, weights, [ONE], is_corrected=one) for one in (False, True))
+    assert plain == given
+    fitted = list_kernels(config, weights, [ONE], is_corrected=True, is_fitted=True)
+    assert fitted - plain == {"attend exact one"}  # the clips' tokens are given, none is drawn
+    oracle = list_kernels(config, weights, [ONE], is_corrected=True, gate="oracle")
+    assert {"draw", "linear float32C one"} <= oracle
+    assert "draw" not in list_kernels(config, weights, [ONE], gate="oracle")
 
 
 @pytest.mark.parametrize(

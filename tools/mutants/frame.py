@@ -23,6 +23,13 @@ def _lost(path: str, name: str, old: str, new: str, test: str) -> Mutant:
 
 _STEP = (
     _bug(
+        "replacement",
+        "corrections of the first rows, not of those that replay",
+        "shared.x[row, column] += kept + shared.corrected[index, column]",
+        "shared.x[row, column] += kept + shared.corrected[row, column]",
+        f"{_TESTS}/test_run.py::test_what_rows_that_replay_use",
+    ),
+    _bug(
         "step",
         "keys turned by the position before theirs",
         "cosines, sines = model.cosines[position], model.sines[position]",
@@ -77,8 +84,8 @@ _GATE = (
     _bug(
         "gate",
         "inputs kept of the first place of a frame alone",
-        "count += 1\n            if rule.kind == INPUT:",
-        "count += 1\n            if rule.kind == INPUT and location == 0:",
+        "count += 1\n            if rule.keeps_inputs:",
+        "count += 1\n            if rule.keeps_inputs and location == 0:",
     ),
     _bug(
         "gate",

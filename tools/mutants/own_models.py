@@ -8,8 +8,8 @@ OWN_MODEL_MUTANTS = (
     Mutant(
         "budget: the gate is free",
         "reference/budget.py",
-        "return 1 - budget + gate_share",
-        "return 1 - budget",
+        "(1 - budget + gate_share) / saved_share",
+        "(1 - budget) / saved_share",
         ("tests/reference/test_budget.py",),
     ),
     Mutant(

@@ -11,14 +11,12 @@ def _bug(stem: str, name: str, old: str, new: str, *tests: str) -> Mutant:
     return Mutant(name, f"reference/{stem}.py", old, new, files)
 
 
-_CACHED = "self.cached_outputs[layer_index, :, token_index % tokens_per_frame]"
 _ALIGNED = "return self.kv_cache.num_entries - 1 - self.replay.tokens_per_frame"
 _ELIGIBLE = "return token_index // self.tokens_per_frame >= self.warmup_frames"
 _INDEX = "token_index"
-_SCATTER = "cached[computing] = mlp.compute_outputs(computing)"
-_SEE = "gate.see_output(query, cached, replayed)"
-_UPDATE = "chain = self.rule.update(layer_index, token_index, replayed)"
-_RETURN = "return ReplayDecision(cached.copy(), eligible, replayed, measures, chain)"
+_SCATTER = "output[computing] = query.mlp.compute_outputs(computing)"
+_KEEP = "kept[computing] = output[computing]"
+_SEE = "gate.see_output(query, output, replayed)"
 _REPLAYED = "replayed = eligible & gate.decide(query, measures)"
 _COMPARE = "safe > limit if self.strict else safe >= limit"
 _STREAMS = "self._streams = [np.random.default_rng([self.seed, row]) for row in range(rows)]"
@@ -76,7 +74,29 @@ _SCORE_RULE = (
     ),
 )
 
+_CORRECTION_TESTS = "tests/reference/test_replacement.py"
 _REPLAY_RULE = (
+    Mutant(
+        "correction: the cache holds what was corrected",
+        "reference/replacement.py",
+        "            output[replayed] = replacing\n",
+        "            output[replayed] = replacing\n            kept[replayed] = replacing\n",
+        (_CORRECTION_TESTS,),
+    ),
+    Mutant(
+        "correction: inputs of replayed rows are kept too",
+        "reference/replacement.py",
+        "last[computing] = query.mlp_input[computing]",
+        "last[:] = query.mlp_input",
+        (_CORRECTION_TESTS,),
+    ),
+    Mutant(
+        "correction: the largest singular values instead of the best of a rank",
+        "reference/correction_calibration.py",
+        "predicted = cross.T @ matrix",
+        "predicted = matrix.T @ matrix",
+        ("tests/reference/test_correction_calibration.py",),
+    ),
     _bug(
         "replay",
         "eligible one token early",
@@ -93,46 +113,43 @@ _REPLAY_RULE = (
     _bug("replay", "eligibility ignored", _REPLAYED, _REPLAYED.replace("eligible & ", "")),
     _bug("replay", "one row's wish replays all rows", _REPLAYED, _REPLAYED + ".any()"),
     _bug(
-        "replay",
+        "replacement",
         "replays the neighbour of the place",
-        _CACHED,
-        _CACHED.replace("token_index", "(token_index + token_index // tokens_per_frame)"),
+        "kept = self.get_kept(query.layer_index, query.location_index)",
+        "place = (query.token_index + query.frame_index) % query.tokens_per_frame\n        "
+        "kept = self.get_kept(query.layer_index, place)",
     ),
     _bug(
-        "replay",
+        "replacement",
         "cache stores the fresh output",
-        _RETURN,
-        "used = cached.copy()\n        cached[:] = query.fresh_output\n        "
-        + _RETURN.replace("cached.copy()", "used"),
+        "        return output\n",
+        "        kept[:] = query.fresh_output\n        return output\n",
     ),
     _bug(
-        "replay",
+        "replacement",
         "cache keeps the first frame for ever",
-        f"            {_SCATTER}\n        {_SEE}\n        {_UPDATE}\n        {_RETURN}",
-        "            used = cached.copy()\n"
-        "            used[computing] = mlp.compute_outputs(computing)\n"
-        "            cached[:] = used if token_index < self.replay.tokens_per_frame else cached\n"
-        "        else:\n            used = cached.copy()\n"
-        f"        {_UPDATE}\n        " + _RETURN.replace("cached.copy()", "used"),
+        f"if self.constant is None:\n                {_KEEP}",
+        f"if self.constant is None and not query.frame_index:\n                {_KEEP}",
     ),
     _bug(
-        "replay",
+        "replacement",
         "one cache for all rows",
-        _SCATTER,
-        _SCATTER + "\n            cached[:] = cached[0]",
+        _KEEP,
+        _KEEP + "\n                kept[:] = kept[0]",
     ),
     _bug(
-        "replay",
+        "replacement",
         "one cache for all layers",
-        _CACHED,
-        _CACHED.replace("layer_index", "0"),
+        "self.cached_outputs[layer_index, :, location]",
+        "self.cached_outputs[0, :, location]",
     ),
-    _bug("replay", "computed rows scattered in reverse", _SCATTER, _SCATTER + "[::-1]"),
+    _bug("replacement", "computed rows scattered in reverse", _SCATTER, _SCATTER + "[::-1]"),
     _bug(
-        "replay",
+        "replacement",
         "every row computes",
         _SCATTER,
-        "cached[computing] = mlp.compute_fresh()[computing]",
+        "output[computing] = query.mlp.compute_fresh()[computing]",
+        "replay",
     ),
     _bug(
         "replay",
@@ -146,7 +163,9 @@ _REPLAY_RULE = (
         "np.where(replayed, chain + 1, 0)",
         "np.where(replayed, chain + 1, chain)",
     ),
-    _bug("replay", "replay cache not reset", "        self.cached_outputs[:] = 0\n", "", "laws"),
+    _bug(
+        "replacement", "replay cache not reset", "        self.cached_outputs[:] = 0\n", "", "laws"
+    ),
     _bug(
         "replay",
         "gate learns the opposite",

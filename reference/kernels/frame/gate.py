@@ -10,6 +10,7 @@ from fastcar.reference.kernels.compilation import choose_by_types, inlined_devic
 from fastcar.reference.kernels.frame.mlp import compute_mlp, normalize
 from fastcar.reference.kernels.frame.plan import (
     BAD_SCORE,
+    CONSTANT,
     INPUT,
     MAX,
     MLP_NORM,
@@ -46,8 +47,9 @@ def ask_for_kept(plan: Plan, layer: int, token: int) -> None:
     if not is_gated(plan, layer):
         return
     for row in range(plan.sizes.rows):
-        prefetch_row(rule.cached[layer, row], location)
-        if rule.kind == INPUT:
+        if rule.replacement != CONSTANT:
+            prefetch_row(rule.cached[layer, row], location)
+        if rule.keeps_inputs:
             prefetch_row(rule.last_inputs[layer, row], location)
 
 
@@ -212,6 +214,8 @@ def measure(plan: Plan, own: Own, layer: int, token: int, index: int, row: int) 
         last = rule.last_inputs[layer, row, location]
         return measure_distance(own.normed[row], last, shared.lanes)
     if rule.kind == ORACLE:
+        if rule.replacement == CONSTANT:
+            return measure_distance(shared.added[row], rule.constant[layer], shared.lanes)
         cached = rule.cached[layer, row, location]
         return measure_distance(shared.added[row], cached, shared.lanes)
     return rule.planned_measures[index, layer, row]
@@ -234,10 +238,12 @@ def decide(plan: Plan, own: Own, layer: int, token: int, index: int) -> None:
             replays = is_eligible and is_safe(plan, layer, row, measured)
         if is_eligible and rule.is_adaptive:
             adapt(plan, layer, row, measured, replays)
-        if not replays:
+        if replays:
+            shared.replaying[row - count] = row
+        else:
             shared.computing[count] = row
             count += 1
-            if rule.kind == INPUT:
+            if rule.keeps_inputs:
                 copy_numbers(own.normed[row], rule.last_inputs[layer, row, location])
         chain = np.int32(chain + 1 if replays else 0)
         rule.chains[layer, row, location] = chain
@@ -252,7 +258,7 @@ def decide(plan: Plan, own: Own, layer: int, token: int, index: int) -> None:
 def run_gate(plan: Plan, own: Own, layer: int, token: int, index: int) -> None:
     """What the gate looks at, then the decisions, to `Shared.computing`."""
     shared, model, kind = plan.shared, plan.model, plan.rule.kind
-    if kind in (INPUT, ORACLE):
+    if kind == ORACLE or plan.rule.keeps_inputs:
         gain = view_vector(model.norm, model.addresses[layer, MLP_NORM, 0], plan.sizes.width)
         normalize(shared.x, gain, model.eps, own.normed, own.squares)
     if kind == ORACLE:

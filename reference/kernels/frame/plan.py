@@ -41,6 +41,8 @@ FINE, BAD_STREAM, BAD_SCORE, BAD_ENTRY, BAD_LOGITS, BAD_GUIDED = range(6)
 """What may be beyond the range (D-37): what `Shared.status` begins with."""
 NO_GATE, SCORE_GATE, INPUT, ORACLE, PLANNED = range(5)
 """What a gate looks at; planned decisions were made before the call."""
+CACHED, CORRECTED, CONSTANT = range(3)
+"""What rows that replay use (D-53)."""
 MEAN, MAX, WEIGHTED = range(3)
 """How the scores of heads become one."""
 
@@ -59,6 +61,8 @@ class Sizes(NamedTuple):
     vocab: int
     tokens_per_frame: int
     prompt_tokens: int
+    rank: int
+    """Of a correction; 0 without one."""
 
 
 class Model(NamedTuple):
@@ -123,8 +127,13 @@ class Rule(NamedTuple):
         gain: their step, with the sign of the orientation.
         planned: [slice, L, B] bool, decisions of gates that do not look.
         planned_measures: [slice, L, B] float64, their measures.
-        cached: [L, B, N, D], MLP outputs that were used.
-        last_inputs: [L, B, N, D], of the input gate.
+        replacement: what rows that replay use.
+        cached: [L, B, N, D], MLP outputs that were used, or computed; without layers if constant.
+        last_inputs: [L, B, N, D], of the input gate or a correction.
+        keeps_inputs: whether there are any.
+        down: [L, r, D], of a correction; without layers else.
+        up: [L, D, r], likewise.
+        constant: [L, D], that stand for replayed outputs; without layers else.
         chains: [L, B, N] int32.
         warmup_frames: that never replay.
         max_chain: -1 = unlimited.
@@ -145,8 +154,13 @@ class Rule(NamedTuple):
     gain: float
     planned: Array
     planned_measures: Array
+    replacement: int
     cached: Array
     last_inputs: Array
+    keeps_inputs: bool
+    down: Array
+    up: Array
+    constant: Array
     chains: Array
     warmup_frames: int
     max_chain: int
@@ -225,6 +239,9 @@ class Shared(NamedTuple):
         tapped: [B, H], scores of heads.
         score: [B], aggregated.
         computing: [B] int64, rows that compute.
+        replaying: [B] int64, the others.
+        narrow: [B, r], of a correction.
+        corrected: [B, D], what it adds to rows that replay, one after the other.
         logits: [B, V].
         lanes: [16] float64.
         status: [4] int64: kind of failure in a layer or behind the last one, layer, rows that
@@ -247,6 +264,9 @@ class Shared(NamedTuple):
     tapped: Array
     score: Array
     computing: Array
+    replaying: Array
+    narrow: Array
+    corrected: Array
     logits: Array
     lanes: Array
     status: Array

@@ -33,7 +33,8 @@ PROJECTIONS = tuple(name for name in WEIGHTS if name.endswith("_proj"))
 def can_plan(decoder: Decoder) -> bool:
     """Whether the kernel knows all that this decoder does."""
     is_plain = type(decoder) is Decoder
-    return is_plain and is_known(decoder.mlp.rule.gate) and takes_frames(decoder.weights)
+    is_decided = is_known(decoder.mlp.rule.gate, decoder.replay)
+    return is_plain and is_decided and takes_frames(decoder.weights)
 
 
 def make_plan(loop: TokenLoop, slice_tokens: int) -> Plan:
@@ -123,6 +124,7 @@ def make_sizes(loop: TokenLoop) -> Sizes:
         vocab=config.vocab_size,
         tokens_per_frame=decoder.replay.tokens_per_frame,
         prompt_tokens=decoder.prompt_tokens,
+        rank=0 if decoder.replay.correction is None else decoder.replay.correction.rank,
     )
 
 

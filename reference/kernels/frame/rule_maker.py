@@ -15,7 +15,7 @@ from fastcar.reference.gates.planned import PlannedGate
 from fastcar.reference.gates.score import TemporalAttentionScoreGate
 from fastcar.reference.kernels.frame import plan as plans
 from fastcar.reference.kernels.frame.plan import Rule
-from fastcar.reference.replay import Semantics
+from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds
 
@@ -29,8 +29,10 @@ KINDS: dict[type[Gate], int] = {
 """Gates whose measures the kernel knows; what a subclass measures it does not."""
 
 
-def is_known(gate: Gate | None) -> bool:
+def is_known(gate: Gate | None, replay: ReplayConfig) -> bool:
     """Whether the kernel decides as this gate does."""
+    if isinstance(gate, OracleGate) and replay.correction is not None:
+        return False  # it would correct every row
     if gate is None or isinstance(gate, PlannedGate):
         return True
     return (
@@ -58,7 +60,6 @@ def make_rule(decoder: Decoder, slice_tokens: int) -> Rule:
         else:
             for index in np.flatnonzero(active):
                 thresholds[index] = gate.thresholds.get(int(index))
-    nothing = np.zeros((0, 0, 0, 0), np.float32)
     planned = (slice_tokens if isinstance(gate, PlannedGate) else 0, layers, rows)
     aggregation, head_weights = make_aggregation(decoder)
     return Rule(
@@ -74,8 +75,7 @@ def make_rule(decoder: Decoder, slice_tokens: int) -> Rule:
         gain=float(gain),
         planned=np.zeros(planned, bool),
         planned_measures=np.full(planned, np.nan),
-        cached=mlp.cached_outputs,
-        last_inputs=gate.last_inputs if isinstance(gate, InputGate) else nothing,
+        **make_replacement(decoder),
         chains=mlp.rule.chains,
         warmup_frames=replay.warmup_frames,
         max_chain=-1 if replay.max_chain is None else replay.max_chain,
@@ -83,6 +83,23 @@ def make_rule(decoder: Decoder, slice_tokens: int) -> Rule:
         head_weights=head_weights,
         is_published=replay.semantics is Semantics.PUBLISHED,
     )
+
+
+def make_replacement(decoder: Decoder) -> dict[str, Any]:
+    """What rows that replay use, and the memory of gate and correction."""
+    replacement, gate = decoder.mlp.replacement, decoder.mlp.rule.gate
+    correction, constant = replacement.correction, replacement.constant
+    kind = plans.CACHED if correction is None else plans.CORRECTED
+    nothing = np.zeros((0, 0, 0), np.float32)
+    return {
+        "replacement": kind if constant is None else plans.CONSTANT,
+        "cached": replacement.cached_outputs,
+        "last_inputs": gate.last_inputs if type(gate) is InputGate else replacement.last_inputs,
+        "keeps_inputs": type(gate) is InputGate or correction is not None,
+        "down": nothing if correction is None else correction.down,
+        "up": nothing if correction is None else correction.up,
+        "constant": nothing[0:0].reshape(0, 0) if constant is None else constant,
+    }
 
 
 def get_kind(gate: Gate | None) -> int:

@@ -19,7 +19,8 @@ from fastcar.reference.kernels.frame.plan import (
     ATTENTION_NORM,
     BAD_ENTRY,
     BAD_LOGITS,
-    INPUT,
+    CACHED,
+    CORRECTED,
     K_PROJ,
     MLP_NORM,
     O_PROJ,
@@ -30,6 +31,7 @@ from fastcar.reference.kernels.frame.plan import (
     Plan,
 )
 from fastcar.reference.kernels.frame.products import multiply, prepare
+from fastcar.reference.kernels.frame.replacement import add_replaced_outputs, correct
 from fastcar.reference.kernels.frame.team import get_share
 from fastcar.reference.kernels.frame.views import view_vector
 
@@ -155,14 +157,21 @@ def run_replayed_mlp(plan: Plan, own: Own, layer: int, token: int) -> None:
     sizes, shared, model = plan.sizes, plan.shared, plan.model
     kind, count = plan.rule.kind, shared.status[2]
     if kind != ORACLE and count:
-        copy_rows(plan, own, own.normed if kind == INPUT else shared.x)
+        is_normed = plan.rule.keeps_inputs
+        copy_rows(plan, own, own.normed if is_normed else shared.x)
         rows = own.gathered[:count]
-        if kind != INPUT:
+        if not is_normed:
             gain = view_vector(model.norm, model.addresses[layer, MLP_NORM, 0], sizes.width)
             normalize(rows, gain, model.eps, own.normed[:count], own.squares)
             rows = own.normed[:count]
         compute_mlp(plan, own, layer, rows)
-    add_kept_outputs(plan, own, layer, token % sizes.tokens_per_frame, kind == ORACLE)
+    place = token % sizes.tokens_per_frame
+    if plan.rule.replacement == CACHED:
+        add_kept_outputs(plan, own, layer, place, kind == ORACLE)
+    else:
+        if plan.rule.replacement == CORRECTED and count < sizes.rows:
+            correct(plan, own, layer, place)
+        add_replaced_outputs(plan, own, layer, place, kind == ORACLE)
 
 
 @inlined_device

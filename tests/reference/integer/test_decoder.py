@@ -24,6 +24,7 @@ from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.thresholds import FixedThresholds
 from fastcar.strategies import Run, make_config, make_run, runs
 from tests.examples import examples
+from tests.reference.corrections import make_constant, make_correction
 from tests.reference.integer.runs import (
     are_equal,
     decode_integers,
@@ -269,3 +270,15 @@ def test_requests_outside_their_limits_are_refused() -> None:
     config = ReplayConfig(3, aggregation=HeadAggregation.MAX)
     with pytest.raises(ArgumentError, match=r"^aggregation = .*: must be the mean over the heads$"):
         make_integer_decoder(run, model, replay=config)
+
+
+@pytest.mark.parametrize("name", ["correction", "constant"])
+def test_what_integers_do_not_replay_is_refused(name: str) -> None:
+    run = make_run(0)
+    made: dict[str, Any] = {
+        "correction": make_correction(run.config),
+        "constant": make_constant(run.config),
+    }
+    replay = ReplayConfig(run.tokens_per_frame, **{name: made[name]})
+    with pytest.raises(ArgumentError, match=r"^correction, constant = 'given': must be left out"):
+        make_integer_decoder(run, quantize_run(run), replay=replay)

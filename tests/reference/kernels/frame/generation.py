@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from fastcar.reference.sampling import Sampling
 from fastcar.reference.sparse_attention import SparseAttention
 from fastcar.reference.token_loop import TokenLoop
 from fastcar.reference.weights import ModelWeights, make_random_weights
+from tests.reference.corrections import make_constant, make_correction
 from tests.reference.strategies import GateSpec
 
 
@@ -116,6 +117,7 @@ class Generation:
         pair: of `PAIRS`.
         spec: gate.
         num_given: first tokens of the videos that are fed.
+        replaced_by: what rows that replay use: "cached", "constant", or "RANK corrected".
     """
 
     shape: str = "parts of vectors"
@@ -128,6 +130,7 @@ class Generation:
     num_given: int = 0
     videos: int = 2
     frames: int = 3
+    replaced_by: str = "cached"
 
     @property
     def config(self) -> ModelConfig:
@@ -162,6 +165,15 @@ class Generation:
         """A fresh gate."""
         return None if self.spec is None else self.spec.make(self.config.num_hidden_layers)
 
+    def make_replay(self) -> ReplayConfig:
+        """With what rows that replay use."""
+        if self.replaced_by == "constant":
+            return replace(self.replay, constant=make_constant(self.config))
+        if self.replaced_by == "cached":
+            return self.replay
+        rank = int(self.replaced_by.split()[0])
+        return replace(self.replay, correction=make_correction(self.config, rank))
+
     def run(
         self,
         engine: Engine,
@@ -172,7 +184,7 @@ class Generation:
     ) -> DecodeResult:
         """Generate; what is not given is that of the methods above."""
         options = DecodeOptions(
-            self.replay,
+            self.make_replay(),
             self.make_gate() if gate is None else gate,
             self.sparse,
             guidance=self.guidance,

@@ -22,7 +22,7 @@ REPEATS = 5
 
 
 def list_generations() -> Iterator[Generation]:
-    """Every gate, every shape, every kind; guidance and both scores."""
+    """Every gate, every shape, every kind, every replacement; guidance and both scores."""
     base = Generation(num_given=2)
     for index, spec in enumerate((None, *GATES)):
         yield replace(base, spec=spec, guidance=1.5 if index % 2 else None)
@@ -31,6 +31,10 @@ def list_generations() -> Iterator[Generation]:
         yield replace(base, shape=shape, spec=GATES[index], replay=replay, videos=1 + index)
     for pair in PAIRS[1:]:
         yield replace(base, pair=pair, spec=GATES[3], videos=3)
+    for replaced_by in ("constant", "1 corrected", "40 corrected"):
+        for spec in (GATES[1], GATES[3]):
+            generation = replace(base, shape="whole vectors", spec=spec, videos=5)
+            yield replace(generation, replaced_by=replaced_by)
 
 
 def check_refusal(name: str, case: Case, threads: int) -> None:

@@ -104,6 +104,15 @@ def test_a_gate_that_measures_something_else_decides_step_by_step(name: str) -> 
     compare(GENERATION.run(StepEngine(), make()), found)
 
 
+def test_an_oracle_of_corrected_rows_decides_step_by_step() -> None:
+    engine = WatchedEngine()
+    generation = replace(GENERATION, spec=GateSpec("oracle", 3.0), replaced_by="3 corrected")
+    found = generation.run(engine)
+    assert engine.runner is None
+    assert found.record.replayed.any()
+    compare(generation.run(StepEngine()), found)
+
+
 def stretch(array: Any) -> Any:
     """The same numbers, every second one in memory."""
     return np.repeat(array, 2, axis=-1)[..., ::2]

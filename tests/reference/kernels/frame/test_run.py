@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,9 @@ from tests.reference.strategies import GATES, GateSpec
 
 pytestmark = pytest.mark.slow
 """Compiling the kernels takes a minute."""
+
+REPLACEMENTS = ("constant", "1 corrected", "7 corrected", "12 corrected")
+"""What rows that replay may use; every width takes rank 12, and two are no whole vectors."""
 
 replays = st.builds(
     ReplayConfig,
@@ -52,6 +57,7 @@ generations = st.builds(
     num_given=st.integers(0, 20),
     videos=st.sampled_from([1, 2, 3, 5]),
     frames=st.integers(1, 14),
+    replaced_by=st.sampled_from(["cached", *REPLACEMENTS]),
 )
 
 
@@ -66,7 +72,24 @@ def test_every_gate_in_a_full_and_in_a_narrow_context(spec: GateSpec | None) -> 
     compare(full.run(StepEngine()), full.run(FrameEngine()))
 
 
+@pytest.mark.parametrize(
+    ("name", "replaced_by"),
+    [*itertools.product(("tas", "input", "periodic"), REPLACEMENTS), ("oracle", "constant")],
+)
+def test_what_rows_that_replay_use(name: str, replaced_by: str) -> None:
+    spec = [spec for spec in GATES if spec.name == name][-1]
+    for videos, pair in ((3, PAIRS[0]), (2, PAIRS[2])):
+        base = Generation(pair=pair, spec=spec, replaced_by=replaced_by, videos=videos, frames=5)
+        found = base.run(FrameEngine())
+        assert 0 < found.record.eligible_ratio < 1
+        compare(base.run(StepEngine()), found)
+        plain = replace(base, replaced_by="cached").run(FrameEngine())
+        assert not np.array_equal(plain.nats, found.nats)
+
+
 @examples(120)
 @given(generations)
 def test_a_frame_is_its_steps(generation: Generation) -> None:
+    if generation.spec is not None and generation.spec.name == "oracle":
+        generation = replace(generation, replaced_by="cached")
     compare(generation.run(StepEngine()), generation.run(FrameEngine()))
