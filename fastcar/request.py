@@ -52,7 +52,7 @@ class GenerationRequest:
 
     Attributes:
         prompts: texts such as "3 right-down"; one of `prompts` and `clips` is given, neither where
-            a model that takes no prompt (D-58) shall draw everything.
+            a model that takes no prompt (D-57) shall draw everything.
         clips: recorded clips to continue, "held_out:3" or "held_out:0-7"; their truth is known.
         given_frames: true frames that a continued clip starts with.
         batch: videos per prompt or clip, or videos where there is neither.

@@ -15,7 +15,7 @@ from fastcar.reference.video.prompt import Prompt, parse_prompt
 from fastcar.request import GenerationRequest
 
 BEGIN_LABEL = "begin"
-"""Label of a video that starts from the begin token alone (D-58)."""
+"""Label of a video that starts from the begin token alone (D-57)."""
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def generate(
 ) -> Generation:
     """Generate videos of prompts, or continue recorded clips, dense and with replay.
 
-    A model that takes no prompt makes videos without any, or continues clips (D-58).
+    A model that takes no prompt makes videos without any, or continues clips (D-57).
 
     Both runs draw from the same seed, so that they differ by what was replayed alone.
 

@@ -1,4 +1,4 @@
-"""`--model NAME` and `--checkpoint DIR`: a shipped model, or any other; one of the two (D-58)."""
+"""`--model NAME` and `--checkpoint DIR`: a shipped model, or any other; one of the two (D-57)."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ For every split NAME (the shipped model has `calibration` and `held_out`) two te
 - `NAME.token_ids` [clips, tokens]: the codec's tokens of whole frames, as many as video.json says
   or more.
 - `NAME.prompts` [clips, 3 or 5]: digit, velocity_x, velocity_y, perhaps start_x, start_y. A model
-  that takes no prompt has none (D-58).
+  that takes no prompt has none (D-57).
 
 All of it is checked as soon as any of it is asked for, so nothing is decoded of a wrong file.
 """

@@ -16,7 +16,7 @@ class VideoGeometry:
         canvas_pixels: height and width of a frame, pixels.
         patch_pixels: height and width of a patch, pixels.
         digit_pixels: height and width of the moving digit, pixels, a whole number of patches; None
-            = no digit moves, and the model takes no prompt (D-58).
+            = no digit moves, and the model takes no prompt (D-57).
     """
 
     frames: int

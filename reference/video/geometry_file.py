@@ -18,7 +18,7 @@ OPTIONAL = ("digit_pixels",)
 def read_geometry(directory: Path) -> VideoGeometry:
     """Read `video.json`: exactly the fields of `VideoGeometry`, whole numbers.
 
-    Without `digit_pixels` the model takes no prompt (D-58).
+    Without `digit_pixels` the model takes no prompt (D-57).
 
     Raises:
         CheckpointError: no such file, no JSON object, a field that is missing or unknown, a value

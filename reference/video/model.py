@@ -56,7 +56,7 @@ class VideoModel:
 
     @property
     def takes_prompts(self) -> bool:
-        """Whether a prompt can say anything; without, "begin" alone starts a video (D-58)."""
+        """Whether a prompt can say anything; without, "begin" alone starts a video (D-57)."""
         return self.geometry.digit_pixels is not None
 
     @property

@@ -1,4 +1,4 @@
-"""The models that the package ships, by name: `--model NAME` of the commands (D-58)."""
+"""The models that the package ships, by name: `--model NAME` of the commands (D-57)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which token ids a video model has behind its codes: those of prompts, or "begin" alone (D-58)."""
+"""Which token ids a video model has behind its codes: those of prompts, or "begin" alone (D-57)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every command on a video model that takes no prompt (D-58)."""
+"""Every command on a video model that takes no prompt (D-57)."""
 
 from __future__ import annotations
 

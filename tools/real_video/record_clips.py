@@ -5,7 +5,7 @@
 
 Without `--into`, the clips whose rights are clear are written beside the weights. With it, the
 model is copied to another directory with the clips of all sources, which is what
-`fastcar analyze --checkpoint` then measures; those clips stay outside of the repository (D-57).
+`fastcar analyze --checkpoint` then measures; those clips stay outside of the repository (D-56).
 """
 
 from __future__ import annotations

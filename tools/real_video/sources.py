@@ -2,7 +2,7 @@
 
 Frame spans are half-open. `train` feeds codebook and weights, `calibration` thresholds alone,
 `held_out` measurements alone; 16 frames or a cut lie between them. Clips whose rights are stated by
-their makers (`rights_clear`) are the only ones that train the shipped model or may be shown (D-57);
+their makers (`rights_clear`) are the only ones that train the shipped model or may be shown (D-56);
 the others are fetched and measured on demand, and stay outside of the repository.
 """
 

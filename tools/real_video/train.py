@@ -3,7 +3,7 @@
     python -m tools.real_video.train --out DIR --cpu-minutes 90
 
 Clips are drawn from the training spans of the sources (`--sources clear`: those whose rights are
-clear, which is what is shipped; D-57). They start short and grow: copying from the frame before is
+clear, which is what is shipped; D-56). They start short and grow: copying from the frame before is
 found on short clips within minutes. What is written are weights averaged over the last steps.
 """
 

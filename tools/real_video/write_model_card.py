@@ -159,12 +159,12 @@ number is typed by hand but those of the earlier study.
   of {config.vocab_size - 1} codes each.
 - Rotary base {config.rope_theta:g}: pair 10 turns once in a frame of 64 tokens, and pair 1 once in
 a
-  row of 8 to within a hundredth (D-13, D-57).
+  row of 8 to within a hundredth (D-13, D-56).
 
 ## Clips, rights and licences
 
 Weights and codebook are trained on {trained} and on nothing else: their makers state a licence for
-them. That is the safer choice (D-57): what a package of software carries along as test data often
+them. That is the safer choice (D-56): what a package of software carries along as test data often
 has
 no stated origin, and weights may hold traces of what they saw. `clips.safetensors` holds codes of
 the
