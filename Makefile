@@ -33,7 +33,7 @@ NATIVE_ARGS ?=
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-all test-portable nightly coverage lint format \
         doctest mutants bench findings prove bounds formal hardware native verilog simulators cocotb synth \
-        signoff golden train evaluate clean
+        signoff golden train evaluate train-real-video real-video-clips clean
 
 ## -- first steps
 help: ## list every target with an example | make help
@@ -116,6 +116,14 @@ train: $(VENV)/stamp-train ## train the moving-digits model | make train MODEL_O
 	$(BIN)/python -m tools.moving_digits.train --out $(MODEL_OUT)
 evaluate: $(VENV)/stamp-test ## held-out quality of the shipped model | make evaluate
 	$(BIN)/python -m tools.moving_digits.evaluate
+train-real-video: $(VENV)/stamp-train ## fetch films, train on those with clear rights | make train-real-video MODEL_OUT=out/real
+	$(BIN)/python -m tools.real_video.train --out $(MODEL_OUT)
+	$(BIN)/python -m tools.real_video.record_clips --checkpoint $(MODEL_OUT)
+	$(BIN)/python -m tools.real_video.evaluate --checkpoint $(MODEL_OUT)
+	$(BIN)/python -m tools.real_video.write_model_card --checkpoint $(MODEL_OUT)
+real-video-clips: $(VENV)/stamp-train ## real_video with clips of all films, outside of the repository | make real-video-clips
+	$(BIN)/python -m tools.real_video.record_clips --checkpoint reference/video/real_video_16x64 --sources all \
+	    --into out/real_video/model
 
 ## -- housekeeping
 clean: ## remove .venv, caches and out/ | make clean

@@ -104,10 +104,10 @@ class ClipSampler:
             clip = clip[::-1]
         if rng.random() < 0.5:
             clip = clip.swapaxes(1, 2)
-        pixels = clip.astype(np.float32) / 255
+        pixels: Float32Array = clip.astype(np.float32) / np.float32(255)
         if rng.random() < 0.5:
             contrast, brightness = rng.uniform(0.7, 1.3), rng.uniform(-0.15, 0.15)
-            pixels = np.clip((pixels - 0.5) * contrast + 0.5 + brightness, 0, 1)
+            pixels = np.clip((pixels - 0.5) * contrast + 0.5 + brightness, 0, 1).astype(np.float32)
         return pixels
 
     def sample(self, codec: PatchCodec, clips: int, frames: int) -> Int64Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,9 @@ def load_films(sources: tuple[Source, ...], out: Path) -> Films:
         if not kept.exists():
             kept.parent.mkdir(parents=True, exist_ok=True)
             path = extract_source(source, out)
-            decoded = {str(height): decode(path, height, source.crop) for height in source.heights}
+            decoded: dict[str, Any] = {
+                str(height): decode(path, height, source.crop) for height in source.heights
+            }
             partial = kept.with_suffix(".partial.npz")
             np.savez(partial, **decoded)
             partial.replace(kept)

@@ -41,7 +41,8 @@ def draw_clips(films: Films, source: Source, split: str, count: int) -> Float32A
     clips = [clip for clip in drawn if clip is not None]
     if len(clips) < count:
         raise SystemExit(f"{source.name}: no {split} span of {GEOMETRY.frames} frames")
-    return np.stack(clips).astype(np.float32) / 255
+    pixels: Float32Array = np.stack(clips).astype(np.float32) / np.float32(255)
+    return pixels
 
 
 def encode_sources(

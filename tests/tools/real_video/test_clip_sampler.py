@@ -7,13 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.real_video.clip_sampler import MAX_PAN, ClipSampler, draw_clip, draw_pan, measure_motion
+from tools.real_video.films import Films
 from tools.real_video.sources import SOURCES
 
 SOURCE = replace(SOURCES[0], heights=(36, 48), strides=(1, 2, 3), train=((4, 12), (20, 60)))
 """A clip of 60 frames at two scales."""
 
 
-def make_films() -> dict[tuple[str, int], np.ndarray]:  # type: ignore[type-arg]
+def make_films() -> Films:
     """Every pixel of a frame says which frame it is."""
     shape = {height: (80, height, height + 8) for height in SOURCE.heights}
     return {

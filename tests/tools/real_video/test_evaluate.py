@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from fastcar.reference.arrays import Float32Array
 from fastcar.reference.video.codec import PatchCodec
 from tools.real_video.evaluate import SMOOTHING, count_bigram, split_frames, summarise
 
@@ -11,7 +12,7 @@ from tools.real_video.evaluate import SMOOTHING, count_bigram, split_frames, sum
 class Alternating:
     """Every clip goes from black to white."""
 
-    def draw(self, frames: int) -> np.ndarray:  # type: ignore[type-arg]
+    def draw(self, frames: int) -> Float32Array:
         """One of them."""
         return np.stack(
             [np.full((32, 32), frame / (frames - 1), np.float32) for frame in range(frames)]

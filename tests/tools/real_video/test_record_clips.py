@@ -3,13 +3,14 @@
 import numpy as np
 
 from fastcar.reference.video.codec import PatchCodec
+from tools.real_video.films import Films
 from tools.real_video.record_clips import CLIPS, draw_clips, interleave, record
 from tools.real_video.sources import SOURCES, STUDY_MIXTURE
 
 
-def make_films() -> dict[tuple[str, int], np.ndarray]:  # type: ignore[type-arg]
+def make_films() -> Films:
     """Noise for every source, as long as its spans."""
-    films = {}
+    films: Films = {}
     for source in SOURCES:
         last = max(
             stop
@@ -23,7 +24,10 @@ def make_films() -> dict[tuple[str, int], np.ndarray]:  # type: ignore[type-arg]
 
 
 def test_mixtures_take_sources_in_turn() -> None:
-    clips = [np.full((3, 2), source, np.uint16) * 10 + np.arange(3)[:, None] for source in (1, 2)]
+    clips = [
+        (np.full((3, 2), source * 10) + np.arange(3)[:, None]).astype(np.uint16)
+        for source in (1, 2)
+    ]
     assert interleave(clips)[:, 0].tolist() == [10, 20, 11, 21, 12, 22]
 
 
