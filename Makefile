@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 # The package as it is installed, as links: for tools that look for files.
 TREE := $(VENV)/tree
 # Files of tools/ that import PyTorch, which tests do not install.
-WITH_TORCH := bench/transformers make_golden moving_digits/train real_video/train training/checkpoints \
+WITH_TORCH := bench/transformers conformance_torch make_golden moving_digits/train real_video/train training/checkpoints \
     training/optimisation training/torch_llama
 PIP_QUIET := $(if $(MAKE_TERMOUT),,--quiet)# bars on a terminal, one line per step in a log
 PYTEST_ARGS ?=
@@ -32,7 +32,7 @@ NATIVE_ARGS ?=
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-all test-portable nightly coverage lint format \
-        doctest mutants bench findings prove bounds formal hardware native verilog simulators cocotb synth \
+        doctest mutants bench findings prove bounds formal hardware native verilog simulators cocotb synth conformance \
         signoff golden train evaluate train-real-video real-video-clips clean
 
 ## -- first steps
@@ -112,6 +112,9 @@ signoff: $(VENV)/stamp-test ## docs/signoff.md from what formal, simulators, syn
 ## -- the shipped model and golden vectors (these install PyTorch)
 golden: $(VENV)/stamp-golden ## vectors of Hugging Face transformers | make golden
 	$(BIN)/python -m tools.make_golden
+conformance: $(VENV)/stamp-cli $(VENV)/stamp-golden ## PyTorch as another implementation, by files | make conformance
+	$(BIN)/fastcar conformance run --only decoder --only scores --only replay \
+	    -- $(BIN)/python tools/conformance_torch.py {input} {output}
 train: $(VENV)/stamp-train ## train the moving-digits model | make train MODEL_OUT=out/model
 	$(BIN)/python -m tools.moving_digits.train --out $(MODEL_OUT)
 evaluate: $(VENV)/stamp-test ## held-out quality of the shipped model | make evaluate

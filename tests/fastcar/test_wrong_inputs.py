@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastcar.cli.main import COMMANDS
 from tests.checkpoint_files import write_checkpoint
 from tests.fastcar.commands import list_files, run_command
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 from tests.fastcar.wrong_input_tables import ACCEPTED
-from tests.fastcar.wrong_inputs import CASES, Case, list_options, list_words
+from tests.fastcar.wrong_inputs import CASES, Case, list_commands, list_options, list_words
 
 DAILY = 60
 """Cases of the fast tests, taken evenly."""
@@ -58,7 +57,7 @@ def test_there_are_cases_of_every_command() -> None:
 def test_everything_accepted_is_an_input_that_would_be_tried() -> None:
     tried = {
         f"{command} {option.opts[0]} {word}"
-        for command in COMMANDS
+        for command in list_commands()
         for option in list_options(command)
         for word in list_words(option)
     }

@@ -23,6 +23,10 @@ BASES: dict[str, tuple[str, ...]] = {
     "predict": ("--draws", "1"),
     "quantize": ("--checkpoint", "{llama}", "--out", "{out}"),
     "export": ("--checkpoint", "{video}", "--slots", "2", "--out", "{out}"),
+    "conformance list": (),
+    "conformance write": ("--only", "scheduler.idle", "{out}"),
+    "conformance check": ("{folder}", "{folder}"),
+    "conformance run": ("true", "{input}", "{output}", "--only", "scheduler.idle"),
 }
 """A short run of every command; a wrong input that is taken for right does little."""
 
