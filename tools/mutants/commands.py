@@ -14,6 +14,38 @@ def _bug(path: str, name: str, old: str, new: str, test: str = "") -> Mutant:
 
 COMMAND_MUTANTS = (
     _bug(
+        "fastcar/conformance/comparison",
+        "conformance: what is not finite is near enough",
+        "np.where(np.isfinite(distance), distance, np.inf)",
+        "np.where(np.isfinite(distance), distance, 0.0)",
+    ),
+    _bug(
+        "fastcar/conformance/comparison",
+        "conformance: keys that nobody asked for are taken",
+        "for key in sorted(answers.keys() - set(keys)):",
+        "for key in sorted(set(keys) - answers.keys()):",
+    ),
+    _bug(
+        "fastcar/conformance/comparison",
+        "conformance: float32 is held to nothing more than float64 is",
+        "TOLERANCES[answer.dtype.name]",
+        'TOLERANCES["float32"]',
+    ),
+    _bug(
+        "fastcar/conformance/runner",
+        "conformance: what a hanging program started goes on",
+        "start_new_session=True",
+        "start_new_session=False",
+        "fastcar/cli_conformance::test_a_hanging_program_leaves_no_process",
+    ),
+    _bug(
+        "fastcar/conformance/report",
+        "conformance: what is not answered has passed",
+        "outcome.verdict is Verdict.PASSED for outcome in outcomes)\n\n\ndef count",
+        "outcome.verdict is not Verdict.FAILED for outcome in outcomes)\n\n\ndef count",
+        "fastcar/cli_conformance",
+    ),
+    _bug(
         "fastcar/video_sources",
         "guidance away from nothing is taken",
         '    if request.guidance is not None:\n        limit = "left out',

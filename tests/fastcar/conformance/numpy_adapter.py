@@ -45,7 +45,9 @@ class Row:
         self.ids = np.concatenate([prompt, inputs["forced_ids"][row]])
         self.start = len(prompt)
         self.limits = inputs.get("tau", inputs.get("delta"))
-        self.heads, self.replayed, self.used = [], [], []
+        self.heads: list[Any] = []
+        self.replayed: list[Any] = []
+        self.used: list[Any] = []
 
     def run(self) -> Any:
         """Logits [T, V]."""
