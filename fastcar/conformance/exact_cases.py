@@ -84,7 +84,7 @@ def compute_softmax(instance: Instance) -> Expected:
 
 
 def make_mlp_instances() -> tuple[Instance, ...]:
-    """Rows of all sizes up to saturation, with a row of zeros."""
+    """Small numbers that stay in range and large ones that saturate, each with a row of zeros."""
     return tuple(_make_mlp_instance(seed, name) for seed, name in ((71, "small"), (72, "large")))
 
 
@@ -109,8 +109,8 @@ def _make_mlp_instance(seed: int, name: str) -> Instance:
         "epsilon": 5,
         "gate_shift": 1 if name == "small" else 3,
         "hidden_multiplier": 40_000,
-        "hidden_shift": 35,
-        **{f"{projection}_shift": 23 for projection in PROJECTIONS},
+        "hidden_shift": 35 if name == "small" else 32,
+        **{f"{projection}_shift": 23 if name == "small" else 21 for projection in PROJECTIONS},
     }
     return Instance("integer_mlp", name, settings, arrays)
 
