@@ -16,7 +16,7 @@ from fastcar.conformance.kit import list_questions
 from fastcar.conformance.kit_files import check_inputs, write_kit
 from fastcar.conformance.report import draw_badge, format_table, has_passed, make_report
 from fastcar.conformance.runner import check_command, judge_command, judge_folder
-from fastcar.output import check_writable, write_atomically
+from fastcar.output import check_no_input, check_writable, write_atomically
 from fastcar.reference.errors import ArgumentError
 
 EXIT_FAILED = 1
@@ -77,7 +77,7 @@ def check(folder: Path, answers: Path, only: tuple[str, ...], **files: Path | No
     Exit code 0: all passed, 1: one failed or was not answered.
     """
     questions = list_questions(only)
-    _check_files(files)
+    _check_files(files, folder, answers)
     check_inputs(questions, folder)
     if not answers.is_dir():
         raise ArgumentError("answers", str(answers), "a directory")
@@ -110,10 +110,15 @@ def run(command: tuple[str, ...], timeout: float, only: tuple[str, ...], **files
     _tell(list(judge_command(questions, command, timeout)), files)
 
 
-def _check_files(files: dict[str, Path | None]) -> None:
+def _check_files(files: dict[str, Path | None], *inputs: Path) -> None:
+    """Refuse before anything is compared what could not be written, or would replace something."""
     for path in files.values():
         if path is not None:
+            check_no_input(path, *inputs)
             check_writable(path)
+    report, badge = files["report"], files["badge"]
+    if badge is not None and report is not None and badge.absolute() == report.absolute():
+        raise ArgumentError("badge", str(badge), "another file than report")
 
 
 def _tell(outcomes: Sequence[Outcome], files: dict[str, Path | None]) -> None:

@@ -32,8 +32,9 @@ def write_inputs(instance: Instance, path: Path) -> None:
     Raises:
         OutputError: it cannot be written.
     """
+    arrays: dict[str, Any] = instance.make_inputs()
     with write_atomically(path) as partial:
-        np.savez_compressed(partial, allow_pickle=False, **instance.make_inputs())
+        np.savez_compressed(partial, **arrays)
 
 
 def write_kit(questions: Sequence[Question], folder: Path) -> None:

@@ -8,6 +8,7 @@ from xml.sax.saxutils import escape
 
 from fastcar.conformance.case import KIT_VERSION
 from fastcar.conformance.comparison import Outcome, Verdict
+from fastcar.conformance.kit import CASES
 
 _COLOURS = {True: "#2e7d32", False: "#b71c1c"}
 _LETTER_PIXELS = 7
@@ -59,11 +60,20 @@ def make_report(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
+def _list_names(outcomes: Sequence[Outcome]) -> list[str]:
+    """A case where all its instances were asked for, else their labels: no badge claims more."""
+    labels = {outcome.label for outcome in outcomes}
+    names = []
+    for case in CASES:
+        asked = [one.label for one in case.make_instances() if one.label in labels]
+        names += [case.name] if len(asked) == len(case.make_instances()) else asked
+    return names
+
+
 def draw_badge(outcomes: Sequence[Outcome]) -> str:
     """An SVG of one line: name and version of the kit, the cases, how many passed."""
-    cases = list(dict.fromkeys(outcome.label.partition(".")[0] for outcome in outcomes))
     left = f"cache attentive replay, kit {KIT_VERSION}"
-    right = f"{', '.join(cases)}: {count_passed(outcomes)}"
+    right = f"{', '.join(_list_names(outcomes))}: {count_passed(outcomes)}"
     start = len(left) * _LETTER_PIXELS + 16
     width = start + len(right) * _LETTER_PIXELS + 16
     colour = _COLOURS[has_passed(outcomes)]

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -26,8 +27,8 @@ def write_answers(folder: Path, only: tuple[str, ...]) -> None:
     """What the reference answers."""
     folder.mkdir(exist_ok=True)
     for question in list_questions(only):
-        answers = question.case.compute(question.instance).answers
-        np.savez(folder / f"{question.instance.label}.npz", allow_pickle=False, **answers)
+        answers: dict[str, Any] = dict(question.case.compute(question.instance).answers)
+        np.savez(folder / f"{question.instance.label}.npz", **answers)
 
 
 def test_list_shows_every_instance(capsys: Capture) -> None:
@@ -65,11 +66,12 @@ def test_right_files_pass_and_absent_ones_are_not_answered(capsys: Capture, tmp_
     found = json.loads(report.read_text())
     assert (found["kit_version"], found["passed"], len(found["instances"])) == ("1", False, 30)
     words = " ".join(ElementTree.parse(badge).getroot().itertext())
+    assert "decoder, scores, replay, input_gate, corrected, scheduler, softmax, integer" in words
     assert "8 of 30 passed, 22 not answered" in words
     assert f"kit {KIT_VERSION}" in words
 
 
-def test_another_program_is_called_for_each_instance(capsys: Capture) -> None:
+def test_another_program_is_called_for_each_instance(capsys: Capture, tmp_path: Path) -> None:
     only = ("--only", "replay.paper", "--only", "scheduler.idle")
     program = ("--", sys.executable, numpy_adapter.__file__, *FILES)
     outcome = run_command(capsys, "conformance", "run", *only, *program)
@@ -78,7 +80,9 @@ def test_another_program_is_called_for_each_instance(capsys: Capture) -> None:
         ["replay.paper", "pass"],
         ["scheduler.idle", "pass"],
     ]
-    outcome = run_command(capsys, "conformance", "run", "--only", "softmax.far", *program)
+    badge = ("--badge", tmp_path / "badge.svg")
+    outcome = run_command(capsys, "conformance", "run", "--only", "softmax.far", *badge, *program)
+    assert "softmax.far: 0 of 1 passed" in (tmp_path / "badge.svg").read_text()
     assert outcome.status == 1
     assert "softmax.far  not answered" in outcome.out
     outcome = run_command(capsys, "conformance", "run", *only, *program, "slots dealt, not work")
@@ -118,6 +122,8 @@ def test_a_bad_program_has_one_line(capsys: Capture, script: str, reason: str) -
         (("run", "--only", "replays", "--", "true", *FILES), ("only = 'replays'", "decoder")),
         (("run", "--timeout", "nan", "--", "true", *FILES), ("timeout = nan", "above 0")),
         (("run", "--timeout", "0", "--", "true", *FILES), ("timeout = 0.0", "above 0")),
+        (("check", "{folder}", "{folder}", "--badge", "{folder}/file"), ("output", "replace")),
+        (("run", "--report", "x", "--badge", "x", "--", "true", *FILES), ("badge = 'x'", "report")),
         (("check", "{folder}", "{folder}"), ("manifest.json", "nothing", "write")),
         (("write", "{folder}/file"), ("output", "file")),
         (("sorts",), ("sorts",)),
@@ -137,8 +143,8 @@ def test_inputs_that_were_changed_are_refused(capsys: Capture, tmp_path: Path) -
     run_command(capsys, "conformance", "write", *ONE, kit)
     write_answers(answers, ("scheduler.uneven",))
     path = kit / "scheduler.uneven.npz"
-    arrays = dict(np.load(path))
-    np.savez(path, allow_pickle=False, **(arrays | {"computes": ~arrays["computes"]}))
+    arrays: dict[str, Any] = dict(np.load(path))
+    np.savez(path, **(arrays | {"computes": ~arrays["computes"]}))
     given = ("conformance", "check", *ONE, kit, answers)
     check_refused(run_command(capsys, *given), ("scheduler.uneven.npz: computes", "left it"))
     path.unlink()

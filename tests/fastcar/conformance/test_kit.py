@@ -67,7 +67,7 @@ def test_a_mistake_fails_where_it_must(bug: str) -> None:
 
 
 def test_every_mistake_of_the_adapter_is_planted() -> None:
-    files = (Path(module.__file__) for module in (integer_adapter, numpy_adapter))
+    files = Path(__file__).parent.glob("*_adapter.py")
     code = "".join(file.read_text(encoding="utf-8") for file in files)
     assert set(re.findall(r'bug [!=]= "([^"]+)"', code)) == set(MISTAKES)
 
