@@ -160,8 +160,10 @@ def correct_in_closed_loop(
 ) -> ClosedLoop:
     """Narrow the gap between open and closed loop.
 
-    Each run decodes with the current thresholds; the next ones are calibrated on what that run
-    measured, half of the step being taken where both are finite, because the measures move again.
+    Each run decodes with the current thresholds. The next ones are calibrated on what that run
+    measured, until runs lie on both sides of the target: then they are interpolated between the
+    nearest run below and the nearest above. With two runs on one side the line through the nearest
+    two leads on where it goes further than the calibration, which sums (D-54) outrun.
 
     Args:
         run: decodes in closed loop with given thresholds.
@@ -179,9 +181,44 @@ def correct_in_closed_loop(
         if abs(record.replay_ratio - ratio) < tolerance:
             break
         proposed = calibrate(record, ratio, higher_is_safer)
-        thresholds = [
-            (old + new) / 2 if np.isfinite(old) and np.isfinite(new) else new
-            for old, new in zip(thresholds, proposed, strict=True)
-        ]
+        thresholds = _propose(history, proposed, ratio)
     best = min(history, key=lambda entry: abs(entry[1] - ratio))
     return ClosedLoop(best[0], best[1], history)
+
+
+INTERPOLATED_SHARES = 0.1, 0.9
+"""An interpolated step keeps off both ends of its bracket, so that the bracket shrinks."""
+MOST_EXTRAPOLATED = 4.0
+"""An extrapolated step is at most this often the distance of the two runs it comes from."""
+
+
+def _propose(
+    history: list[tuple[list[float], float]], calibrated: list[float], ratio: float
+) -> list[float]:
+    """Thresholds of the next run; `calibrated` are those of the last run's own measures."""
+    by_gap = sorted(history, key=lambda entry: abs(entry[1] - ratio))
+    below = next((entry for entry in by_gap if entry[1] <= ratio), None)
+    above = next((entry for entry in by_gap if entry[1] > ratio), None)
+    if below is not None and above is not None:
+        least, most = INTERPOLATED_SHARES
+        share = (ratio - below[1]) / (above[1] - below[1])
+        return _lead_on(below[0], above[0], min(max(share, least), most), calibrated)
+    if len(history) < 2 or by_gap[0][1] == by_gap[1][1]:
+        return calibrated
+    (near, near_ratio), (far, far_ratio) = by_gap[:2]
+    share = min((ratio - near_ratio) / (near_ratio - far_ratio), MOST_EXTRAPOLATED)
+    line = _lead_on(far, near, 1 + share, calibrated)
+    return [  # whichever goes further the same way
+        led if (led - start) * (step - start) > 0 and abs(led - start) > abs(step - start) else step
+        for led, step, start in zip(line, calibrated, near, strict=True)
+    ]
+
+
+def _lead_on(
+    first: list[float], second: list[float], share: float, otherwise: list[float]
+) -> list[float]:
+    """first + share (second - first) of every layer; `otherwise` where one is infinite."""
+    return [
+        start + share * (end - start) if np.isfinite(start) and np.isfinite(end) else other
+        for start, end, other in zip(first, second, otherwise, strict=True)
+    ]

@@ -237,6 +237,42 @@ def test_a_run_that_comes_near_enough_is_the_last() -> None:
     assert closed.thresholds == made[-1]
 
 
+class Growing:
+    """Runs whose measures outrun the threshold, as sums since the last computation do."""
+
+    def __init__(self, power: float, sign: float) -> None:
+        self.dense = record_dense(make_run(0), "tas")
+        self.power, self.sign = power, sign
+
+    def run(self, thresholds: list[float]) -> ReplayRecord:
+        """Replays a share 0.8 t^power of all, and measures numbers up to that threshold."""
+        loose = min(max(self.sign * float(np.mean(thresholds)), 0.0), 1.0)
+        replayed = np.zeros(self.dense.replayed.size, bool)
+        replayed[: round(0.8 * loose**self.power * replayed.size)] = True
+        self.dense.replayed = replayed.reshape(self.dense.replayed.shape)
+        return self.dense
+
+    def creep(self, _: ReplayRecord, ratio: float, higher_is_safer: bool) -> list[float]:
+        """A calibration that always falls short of the target."""
+        assert higher_is_safer == (self.sign < 0)
+        reached = (self.dense.replay_ratio / 0.8) ** (1 / self.power)
+        wanted = (ratio / 0.8) ** (1 / self.power)
+        return [self.sign * (reached + 0.25 * (wanted - reached))] * self.dense.replayed.shape[1]
+
+
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("start", [0.05, 0.9])
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_five_runs_meet_a_ratio_that_calibration_falls_short_of(
+    power: float, start: float, sign: float
+) -> None:
+    growing = Growing(power, sign)
+    first = [sign * start] * make_run(0).config.num_hidden_layers
+    closed = correct_in_closed_loop(growing.run, growing.creep, first, 0.4, sign < 0, num_runs=5)
+    assert len(closed.history) == 5
+    assert abs(closed.ratio - 0.4) <= 1 / growing.dense.replayed.size, "one decision"
+
+
 @pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
 def test_refuses_ratios_outside_the_unit_interval(ratio: float) -> None:
     record = record_dense(make_run(0), "tas")

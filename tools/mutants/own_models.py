@@ -34,6 +34,13 @@ OWN_MODEL_MUTANTS = (
         ("tests/reference/test_calibration.py",),
     ),
     Mutant(
+        "corrective runs forget the bracket that they found",
+        "reference/calibration.py",
+        "if below is not None and above is not None:",
+        "if False:",
+        ("tests/reference/test_calibration.py",),
+    ),
+    Mutant(
         "a result is open to all whatever stood there",
         "fastcar/output.py",
         "if old.exists() and new.exists():",
