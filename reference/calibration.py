@@ -188,7 +188,7 @@ def correct_in_closed_loop(
 
 INTERPOLATED_SHARES = 0.1, 0.9
 """An interpolated step keeps off both ends of its bracket, so that the bracket shrinks."""
-MOST_EXTRAPOLATED = 4.0
+MOST_EXTRAPOLATED = 3.0
 """An extrapolated step is at most this often the distance of the two runs it comes from."""
 
 

@@ -240,9 +240,9 @@ def test_a_run_that_comes_near_enough_is_the_last() -> None:
 class Growing:
     """Runs whose measures outrun the threshold, as sums since the last computation do."""
 
-    def __init__(self, power: float, sign: float) -> None:
+    def __init__(self, power: float, sign: float, step: float) -> None:
         self.dense = record_dense(make_run(0), "tas")
-        self.power, self.sign = power, sign
+        self.power, self.sign, self.step = power, sign, step
 
     def run(self, thresholds: list[float]) -> ReplayRecord:
         """Replays a share 0.8 t^power of all, and measures numbers up to that threshold."""
@@ -252,23 +252,28 @@ class Growing:
         self.dense.replayed = replayed.reshape(self.dense.replayed.shape)
         return self.dense
 
-    def creep(self, _: ReplayRecord, ratio: float, higher_is_safer: bool) -> list[float]:
-        """A calibration that always falls short of the target."""
+    def calibrate(self, _: ReplayRecord, ratio: float, higher_is_safer: bool) -> list[float]:
+        """A calibration that goes `step` times the way to the target."""
         assert higher_is_safer == (self.sign < 0)
         reached = (self.dense.replay_ratio / 0.8) ** (1 / self.power)
         wanted = (ratio / 0.8) ** (1 / self.power)
-        return [self.sign * (reached + 0.25 * (wanted - reached))] * self.dense.replayed.shape[1]
+        return [self.sign * (reached + self.step * (wanted - reached))] * self.dense.replayed.shape[
+            1
+        ]
 
 
 @pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
 @pytest.mark.parametrize("start", [0.05, 0.9])
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_five_runs_meet_a_ratio_that_calibration_falls_short_of(
-    power: float, start: float, sign: float
+@pytest.mark.parametrize("step", [0.25, 2.0])
+def test_five_runs_meet_a_ratio_that_calibration_misses(
+    power: float, start: float, sign: float, step: float
 ) -> None:
-    growing = Growing(power, sign)
+    growing = Growing(power, sign, step)
     first = [sign * start] * make_run(0).config.num_hidden_layers
-    closed = correct_in_closed_loop(growing.run, growing.creep, first, 0.4, sign < 0, num_runs=5)
+    closed = correct_in_closed_loop(
+        growing.run, growing.calibrate, first, 0.4, sign < 0, num_runs=5
+    )
     assert len(closed.history) == 5
     assert abs(closed.ratio - 0.4) <= 1 / growing.dense.replayed.size, "one decision"
 
