@@ -12,12 +12,15 @@ import argparse
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from fastcar.analysis.finding import Json
 from fastcar.analysis.report import analyze, write_report
 from fastcar.analysis.settings import AnalysisSettings
 from fastcar.output import write_atomically
+from fastcar.reference.engine_choice import NUMBA, NUMPY
+from fastcar.reference.engine_factory import find_obstacle
 from fastcar.reference.video.model import load_video_model
 from fastcar.workers import get_process_count
 from tools.page_command import PageCommand, make_parser
@@ -28,6 +31,7 @@ REPORT_NAME, PAGE_NAME = "findings.json", "findings.md"
 def measure(arguments: argparse.Namespace) -> Json:
     """Measure everything; one line per question on stderr."""
     settings = AnalysisSettings().get_quick() if arguments.quick else AnalysisSettings()
+    settings = replace(settings, engine=NUMPY if find_obstacle() else NUMBA)
     shown = ""
 
     def show(label: str, done: int, known: int) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import ExitStack
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from fastcar.analysis.calibrated import Calibrated, CalibrationRequest
 from fastcar.analysis.runs import RunRequest, Setup
@@ -26,6 +27,14 @@ class Job(Hashable, Protocol[Result_co]):
     def execute(self, model: ClipModel) -> Result_co:
         """Run it; the result must be picklable."""
         ...
+
+
+def set_engine(job: Job[Result], engine: str) -> Job[Result]:
+    """The same job on another engine; one that names none, and decodes nothing, as it is."""
+    if not hasattr(job, "engine"):
+        return job
+    moved: Job[Result] = replace(cast(Any, job), engine=engine)
+    return moved
 
 
 _worker_models: list[ClipModel] = []
@@ -84,7 +93,8 @@ class Workbench:
         self._stack.__exit__(kind, error, trace)
 
     def run_all(self, jobs: Sequence[Job[Result]]) -> list[Result]:
-        """Results in the order of the jobs; a job that ran before is not run again."""
+        """Results in the order of the jobs, on the engine of the settings, each run once."""
+        jobs = [set_engine(job, self.settings.engine) for job in jobs]
         fresh = [job for job in dict.fromkeys(jobs) if job not in self._results]
         self._known += len(fresh)
         self._report()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fastcar.analysis.runs import RunRequest, Setup
 from fastcar.reference.calibration import calibrate_per_layer, calibrate_uniform
 from fastcar.reference.clip_model import ClipModel
+from fastcar.reference.engine_choice import NUMPY
 from fastcar.reference.gate_factory import calibrate_thresholds, make_measuring_gate
 from fastcar.reference.records import ReplayRecord
 
@@ -38,6 +39,7 @@ class CalibrationRequest:
         setup: of a threshold gate.
         ratios: targets.
         corrective_runs: closed-loop runs per target.
+        engine: as in `RunRequest`.
     """
 
     clips: int
@@ -45,10 +47,13 @@ class CalibrationRequest:
     setup: Setup
     ratios: tuple[float, ...]
     corrective_runs: int
+    engine: str = NUMPY
 
     def execute(self, model: ClipModel) -> dict[float, Calibrated]:
         """Calibrate; keyed by target ratio."""
-        request = RunRequest(self.clips, self.frames, self.setup, split="calibration")
+        request = RunRequest(
+            self.clips, self.frames, self.setup, split="calibration", engine=self.engine
+        )
         num_layers = model.config.num_hidden_layers
         dense = make_measuring_gate(self.setup.gate, num_layers, model.codebook)
         record = request.decode(model, dense).record

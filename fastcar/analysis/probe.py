@@ -12,6 +12,7 @@ from fastcar.metrics import Values
 from fastcar.reference.arrays import BoolArray
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
+from fastcar.reference.engine_choice import NUMPY
 from fastcar.reference.gates.gate import Gate
 from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.temporal_attention_score import HeadAggregation, aggregate_heads
@@ -81,11 +82,13 @@ class ProbeRequest:
     clips: int
     frames: int
     split: str = "held_out"
+    engine: str = NUMPY
 
     def execute(self, model: ClipModel) -> Probe:
         """Run it."""
         gate = ProbeGate()
-        request = RunRequest(self.clips, self.frames, Setup("tas"), split=self.split)
+        setup = Setup("tas")
+        request = RunRequest(self.clips, self.frames, setup, split=self.split, engine=self.engine)
         result = request.decode(model, gate)
         frame_tokens = model.tokens_per_frame
         layers = zip(gate.inputs, gate.outputs, strict=True)

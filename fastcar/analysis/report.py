@@ -35,6 +35,7 @@ from fastcar.provenance import (
     list_weight_files,
 )
 from fastcar.reference.clip_model import ClipModel
+from fastcar.reference.engine_choice import NUMPY
 from fastcar.reference.progress import StageProgress
 
 SCHEMA_VERSION = 1
@@ -204,6 +205,16 @@ def make_anchor(heading: str) -> str:
     return kept.replace(" ", "-")
 
 
+def describe_engine(settings: Json) -> str:
+    """A sentence where compiled kernels measured; NumPy, the specification, needs none."""
+    if settings.get("engine", NUMPY) == NUMPY:
+        return ""
+    return (
+        " Compiled kernels ran all but the runs whose time is taken, which are NumPy's; both "
+        "agree but for rounding (D-27)."
+    )
+
+
 def make_introduction(report: Json) -> str:
     """What was measured, on what, and how well the dense model does."""
     model, settings = report["model"], report["settings"]
@@ -227,7 +238,7 @@ def make_introduction(report: Json) -> str:
         f"{settings['corrective_runs']} closed-loop runs. Quality is teacher-forced, from the "
         "third frame on; ± is the standard error across clips, and a difference is claimed only "
         "where it exceeds twice its paired standard error. Ratios count all fed tokens and layers "
-        "(D-06).\n\n"
+        f"(D-06).{describe_engine(settings)}\n\n"
         f"The dense model reaches {to_nats(dense['nats'], dense['nats_error'])} nats per token and "
         f"{to_percent(dense['top_1'], 2)} top-1. Outcome of the "
         f"{len(stances)} questions, set against the paper: {counts}."

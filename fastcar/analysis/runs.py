@@ -22,6 +22,8 @@ from fastcar.metrics import (
 )
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.clips import decode_rows
+from fastcar.reference.engine_choice import NUMPY
+from fastcar.reference.engine_factory import make_engine
 from fastcar.reference.gate_factory import THRESHOLD_GATES, make_ratio_gate, make_threshold_gate
 from fastcar.reference.gates.gate import Gate
 from fastcar.reference.generate import DecodeOptions
@@ -117,6 +119,7 @@ class RunRequest:
         is_free: after two true frames the model's own greedy tokens are fed, not the true ones.
         split: "held_out" or "calibration".
         seed: of the random gate.
+        engine: of `ENGINE_NAMES`.
     """
 
     clips: int
@@ -128,6 +131,7 @@ class RunRequest:
     is_free: bool = False
     split: str = "held_out"
     seed: int = 0
+    engine: str = NUMPY
 
     def make_gate(self, model: ClipModel) -> Gate | None:
         """A fresh gate for this run."""
@@ -162,6 +166,7 @@ class RunRequest:
         given_frames = FIRST_SCORED_FRAME if self.is_free else self.frames
         rows = model.load_rows(self.split).take(self.clips)
         options = self.setup.make_options(model, gate)
+        options = replace(options, engine=make_engine(self.engine))
         return decode_rows(model, rows, options, self.frames, given_frames)
 
 

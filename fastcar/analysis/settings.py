@@ -8,6 +8,8 @@ from fastcar.frame_size import check_frame_size
 from fastcar.reference.arguments import check_argument, check_fields
 from fastcar.reference.calibration import compute_ceiling
 from fastcar.reference.clip_model import ClipModel
+from fastcar.reference.engine_choice import NUMPY
+from fastcar.reference.engine_factory import ENGINE_NAMES
 from fastcar.reference.errors import ArgumentError, CheckpointError
 from fastcar.reference.thresholds import check_ratio
 from fastcar.reference.video.model import VideoModel
@@ -33,6 +35,7 @@ class AnalysisSettings:
         corrective_runs: closed-loop runs of every calibration.
         batch_rows: batch sizes whose time is taken.
         seed: of the random gate.
+        engine: that computes every run but those whose time is taken, which NumPy does.
     """
 
     clips: int = 16
@@ -47,6 +50,7 @@ class AnalysisSettings:
     corrective_runs: int = 3
     batch_rows: tuple[int, ...] = (1, 16)
     seed: int = 0
+    engine: str = NUMPY
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -60,6 +64,7 @@ class AnalysisSettings:
             raise ArgumentError("sweep_points", self.sweep_points, "at least 2")
         if self.seed < 0:
             raise ArgumentError("seed", self.seed, "at least 0")
+        check_engine(self.engine)
         self._check_lists()
 
     def _check_lists(self) -> None:
@@ -128,6 +133,12 @@ class AnalysisSettings:
         for name in ("frames", "long_frames"):
             if getattr(self, name) > most:
                 raise ArgumentError(name, getattr(self, name), f"at most {most}, as recorded")
+
+
+def check_engine(engine: str) -> None:
+    """Refuse what is no engine by name."""
+    if engine not in ENGINE_NAMES:
+        raise ArgumentError("engine", engine, f"one of {', '.join(ENGINE_NAMES)}")
 
 
 def make_settings(clips: int | None, seed: int, quick: bool) -> AnalysisSettings:

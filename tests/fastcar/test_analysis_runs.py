@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fastcar.analysis.bench import Workbench
+from fastcar.analysis.bench import Workbench, set_engine
 from fastcar.analysis.calibrated import CalibrationRequest
 from fastcar.analysis.chains import summarize_staleness
 from fastcar.analysis.predictive_power import compute_pooled_auc, compute_power
@@ -170,6 +170,33 @@ def test_bench_runs_a_job_once(model: VideoModel) -> None:
         assert bench.run_all([job]) == [1]
     assert job.runs == 1
     assert calls[-1] == ("count", 1, 1)
+
+
+@pytest.mark.slow  # compiles kernels
+@pytest.mark.parametrize("gate", ["tas", "input", "motion"])
+def test_kernels_measure_what_numpy_measures(model: VideoModel, gate: str) -> None:
+    found = {}
+    for engine in ("numpy", "numba"):
+        settings = replace(TINY_SETTINGS, engine=engine)
+        with Workbench(model, settings) as bench:
+            (calibrated,) = bench.calibrate([Setup(gate)], (0.3,))
+            request = bench.make_request(Setup(gate), calibrated[0.3])
+            (found[engine],) = bench.run_all([request])
+    np.testing.assert_allclose(
+        found["numba"].frame_nats, found["numpy"].frame_nats, rtol=1e-4, atol=1e-4
+    )
+    assert found["numba"].ratio == found["numpy"].ratio
+
+
+def test_every_job_that_decodes_runs_on_the_engine_of_the_settings() -> None:
+    for job in (RunRequest(1, 3), ProbeRequest(1, 3), CalibrationRequest(1, 3, Setup(), (), 1)):
+        assert getattr(set_engine(job, "numba"), "engine") == "numba"  # noqa: B009
+        assert set_engine(job, "numpy") == job
+
+
+def test_an_unknown_engine_is_refused() -> None:
+    with pytest.raises(ArgumentError, match=r"^engine = 'fast': must be one of numpy, numba$"):
+        AnalysisSettings(engine="fast")
 
 
 def test_processes_give_the_same_summaries(model: VideoModel) -> None:

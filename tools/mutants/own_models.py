@@ -41,6 +41,13 @@ OWN_MODEL_MUTANTS = (
         ("tests/reference/test_calibration.py",),
     ),
     Mutant(
+        "jobs of an analysis stay on NumPy whatever its settings say",
+        "fastcar/analysis/bench.py",
+        'if not hasattr(job, "engine"):',
+        "if True:",
+        ("tests/fastcar/test_analysis_runs.py",),
+    ),
+    Mutant(
         "a result is open to all whatever stood there",
         "fastcar/output.py",
         "if old.exists() and new.exists():",
