@@ -10,7 +10,10 @@ from unittest.mock import patch
 import pytest
 
 from fastcar.cli import console
-from fastcar.cli.main import run
+from fastcar.cli.main import COMMANDS, run
+
+MODEL_COMMANDS = tuple(name for name in COMMANDS if name != "conformance")
+"""Those that take a model and have a Python function; the conformance kit brings its own."""
 
 A_DAY_SECONDS = 86_400.0
 

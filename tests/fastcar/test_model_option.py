@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from fastcar.cli.main import COMMANDS
 from fastcar.reference.video import shipped_models
 from fastcar.reference.video.model import SHIPPED_MODEL
 from fastcar.reference.video.shipped_models import FOLDERS
-from tests.fastcar.commands import SPEC, check_refused, run_command
+from tests.fastcar.commands import MODEL_COMMANDS, SPEC, check_refused, run_command
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 from tests.fastcar.wrong_inputs import list_options
 
@@ -27,7 +26,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", MODEL_COMMANDS)
 def test_every_command_takes_a_model_beside_a_checkpoint(command: str) -> None:
     names = [option.opts[0] for option in list_options(command)]
     assert {"--model", "--checkpoint"} <= set(names)
@@ -75,7 +74,7 @@ def test_the_default_is_the_shipped_model_of_moving_digits(capsys: Capture, tmp_
     assert reports[0]["directory"] == str(SHIPPED_MODEL)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", MODEL_COMMANDS)
 def test_an_unknown_name_is_told_those_that_are_here(
     capsys: Capture, shipped: Path, command: str
 ) -> None:
@@ -83,7 +82,7 @@ def test_an_unknown_name_is_told_those_that_are_here(
     check_refused(outcome, ("model = 'real': must be one of moving_digits, real_video",))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", MODEL_COMMANDS)
 def test_a_name_and_a_directory_exclude_each_other(
     capsys: Capture, shipped: Path, command: str
 ) -> None:

@@ -16,7 +16,7 @@ from fastcar.reference.clip_model import TokenRows
 from fastcar.reference.clips import decode_rows
 from fastcar.reference.correction import count_correction_multiplications
 from fastcar.reference.correction_calibration import ChangeCollector, fit_correction
-from fastcar.reference.engine_factory import find_obstacle, make_engine
+from fastcar.reference.engine_factory import make_engine
 from fastcar.reference.gate_factory import (
     THRESHOLD_GATES,
     calibrate_thresholds,
@@ -49,11 +49,13 @@ class Settings:
         held_out: clips of every source, see `load_clip_set`.
         calibration: likewise.
         targets: replay ratios.
+        engine: of `fastcar.reference.engine_factory.ENGINE_NAMES`.
     """
 
     held_out: int = 2
     calibration: int = 1
     targets: tuple[float, ...] = (0.2, 0.5, 0.65, 0.8)
+    engine: str = "numba"
 
 
 class OutputCollector(ChangeCollector):
@@ -88,16 +90,16 @@ def collect(name: str, settings: Settings) -> OutputCollector:
     """Moments and means of the calibration clips, once per process."""
     clips = load(name, settings)
     collector = OutputCollector(clips)
-    decode(clips, clips.calibration, ReplayConfig(clips.model.tokens_per_frame), collector)
+    replay = ReplayConfig(clips.model.tokens_per_frame)
+    decode(clips, clips.calibration, replay, collector, settings.engine)
     return collector
 
 
 def decode(
-    clips: ClipSet, rows: TokenRows, replay: ReplayConfig, gate: Gate | None
+    clips: ClipSet, rows: TokenRows, replay: ReplayConfig, gate: Gate | None, engine: str
 ) -> DecodeResult:
-    """A teacher-forced run; compiled where that can be had."""
-    engine = make_engine("numba" if find_obstacle() is None else "numpy")
-    options = DecodeOptions(replay, gate, engine=engine)
+    """A teacher-forced run."""
+    options = DecodeOptions(replay, gate, engine=make_engine(engine))
     return decode_rows(clips.model, rows, options, clips.model.num_frames)
 
 
@@ -120,10 +122,18 @@ def make_replay(name: str, settings: Settings, contender: Contender) -> ReplayCo
     )
 
 
+def measure_part(name: str, settings: Settings, contender: Contender | None) -> Any:
+    """One contender, or the dense run, on one set."""
+    if contender is None:
+        return measure_dense(name, settings)
+    return measure_contender(name, settings, contender)
+
+
 def measure_dense(name: str, settings: Settings) -> Fields:
     """Quality without any gate, by clip."""
     clips = load(name, settings)
-    result = decode(clips, clips.held_out, ReplayConfig(clips.model.tokens_per_frame), None)
+    replay = ReplayConfig(clips.model.tokens_per_frame)
+    result = decode(clips, clips.held_out, replay, None, settings.engine)
     return {"sources": list(clips.sources), **describe_quality(result, clips)}
 
 
@@ -131,11 +141,11 @@ def measure_contender(name: str, settings: Settings, contender: Contender) -> li
     """Ratio, work and quality at every target, thresholds from the calibration clips."""
     clips = load(name, settings)
     replay = make_replay(name, settings, contender)
-    make_gate = make_gates(clips, settings, contender, replay)
+    make_gate = make_gates(clips, contender, replay, settings.engine)
     rows = []
     for target in settings.targets:
         gate = make_gate(target)
-        result = decode(clips, clips.held_out, replay, gate)
+        result = decode(clips, clips.held_out, replay, gate, settings.engine)
         prompt_tokens = clips.held_out.prompts.conditional.shape[1]
         work = count_run(
             clips.model.config,
@@ -158,7 +168,7 @@ def measure_contender(name: str, settings: Settings, contender: Contender) -> li
 
 
 def make_gates(
-    clips: ClipSet, settings: Settings, contender: Contender, replay: ReplayConfig
+    clips: ClipSet, contender: Contender, replay: ReplayConfig, engine: str
 ) -> Callable[[float], Gate]:
     """What makes the gate of a target ratio; the dense run of a calibration is shared."""
     model = clips.model
@@ -183,7 +193,7 @@ def make_gates(
         found = calibrate_thresholds(
             contender.gate,
             target,
-            lambda gate: decode(clips, clips.calibration, replay, gate).record,
+            lambda gate: decode(clips, clips.calibration, replay, gate, engine).record,
             layers,
             corrective_runs=CORRECTIVE_RUNS,
             dense=dense,

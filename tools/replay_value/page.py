@@ -1,0 +1,167 @@
+"""Tables, figure and claims of docs/replay_value.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastcar.analysis.figures import COLOURS, label_panel, make_panels, save_figure
+from tools.markdown import format_table
+from tools.page import Claim, Page
+from tools.real_video.sources import SOURCES
+from tools.replay_value.contenders import CONTENDERS
+from tools.replay_value.statistics import (
+    choose_row,
+    compute_excess,
+    describe_misses,
+    interpolate_excess,
+)
+
+Json = dict[str, Any]
+
+FIGURE = "figures/replay_value.png"
+SETS = {"digits": "moving digits", "real": "real video"}
+GROUPED = ("tas", "random", "input", "input-corrected-32")
+"""Contenders of the table by camera."""
+ADAPTIVE = ("tas", "tas-adaptive", "input", "input-adaptive")
+DRAWN = (
+    ("tas", "-o"),
+    ("random", "-o"),
+    ("codes", "-o"),
+    ("accumulated", "-o"),
+    ("motion", "-o"),
+    ("input", "-o"),
+    ("input-mean", ":^"),
+    ("input-corrected-32", "--s"),
+    ("oracle", "-o"),
+)
+"""Contenders of the figure with their lines."""
+
+
+def format_gates(measured: Json) -> str:
+    """Every contender at every target: ratio and excess, and MLP multiplications saved."""
+    dense = measured["dense"]
+    targets = [row["target"] for row in measured["rows"]["tas"]]
+    lines = []
+    for contender in CONTENDERS:
+        rows = measured["rows"][contender.name]
+        cells = [str(compute_excess(choose_row(rows, target), dense)) for target in targets]
+        saved = 1 - choose_row(rows, targets[-1])["mlp_share"]
+        lines.append([contender.words, *cells, f"{saved:.1%}"])
+    header = ["gate", *(f"target {target:.0%}" for target in targets), "saved at the last"]
+    return format_table(header, lines)
+
+
+def format_equal(report: Json) -> str:
+    """Both models side by side at equal ratios, on the line between measured ones."""
+    lines = []
+    for contender in CONTENDERS:
+        if contender.is_adaptive:
+            continue
+        cells = []
+        for name in SETS:
+            measured = report["sets"][name]
+            for ratio in (0.5, 0.8):
+                excess = interpolate_excess(
+                    measured["rows"][contender.name], measured["dense"], ratio
+                )
+                cells.append(f"{excess.nats:+.3f} ± {excess.error:.3f}")
+        lines.append([contender.words, *cells])
+    header = ["gate", *(f"{words}, {ratio}" for words in SETS.values() for ratio in ("50%", "80%"))]
+    return format_table(header, lines)
+
+
+def format_cameras(measured: Json) -> str:
+    """Static against moving cameras, thresholds from calibration clips of all."""
+    cameras = {source.name: source.camera for source in SOURCES}
+    kinds = np.array([cameras[name] for name in measured["dense"]["sources"]])
+    lines = []
+    for kind in ("static", "moving"):
+        for name in GROUPED:
+            rows = measured["rows"][name]
+            cells = [
+                str(compute_excess(choose_row(rows, target), measured["dense"], kinds == kind))
+                for target in (0.5, 0.65, 0.8)
+            ]
+            words = next(one.words for one in CONTENDERS if one.name == name)
+            lines.append([kind, words, *cells])
+    return format_table(["camera", "gate", "target 50%", "target 65%", "target 80%"], lines)
+
+
+def format_adaptive(report: Json) -> str:
+    """How far ratios of single clips lie from what was asked."""
+    lines = []
+    for name in ADAPTIVE:
+        words = next(one.words for one in CONTENDERS if one.name == name)
+        cells = []
+        for clip_set in SETS:
+            rows = report["sets"][clip_set]["rows"][name]
+            mean, worst = describe_misses(rows)
+            overall = max(abs(row["ratio"] - row["target"]) for row in rows)
+            cells += [f"{overall:.1%}", f"{mean:.1%}", f"{worst:.1%}"]
+        lines.append([words, *cells])
+    header = ["thresholds"]
+    for words in SETS.values():
+        header += [f"{words}: all clips, worst target", "one clip, mean", "one clip, worst"]
+    return format_table(header, lines)
+
+
+def describe_dense(report: Json) -> str:
+    """What the dense models reach."""
+    lines = [
+        [
+            words,
+            str(len(report["sets"][name]["dense"]["nats"])),
+            f"{np.mean(report['sets'][name]['dense']['nats']):.4f}",
+            f"{np.mean(report['sets'][name]['dense']['top_1']):.2%}",
+        ]
+        for name, words in SETS.items()
+    ]
+    return format_table(["model", "held-out clips", "nats per token", "top-1"], lines)
+
+
+def draw(report: Json, path: Path) -> None:
+    """Excess against multiplications saved, both models."""
+    figure, panels = make_panels(2)
+    for panel, (name, words) in zip(panels, SETS.items(), strict=True):
+        measured = report["sets"][name]
+        for contender, style in DRAWN:
+            rows = measured["rows"][contender]
+            gate = next(one for one in CONTENDERS if one.name == contender)
+            panel.plot(
+                [100 * (1 - row["mlp_share"]) for row in rows],
+                [compute_excess(row, measured["dense"]).nats for row in rows],
+                style,
+                color=COLOURS[gate.gate],
+                label=gate.words,
+                markersize=4,
+                linewidth=1.2,
+            )
+        panel.set_yscale("symlog", linthresh=0.01)
+        label_panel(panel, words, "MLP multiplications saved [%]", "nats per token over dense")
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
+    save_figure(figure, path)
+
+
+def make_tables(report: Json) -> dict[str, str]:
+    """Every block of the page."""
+    return {
+        "dense": describe_dense(report),
+        "equal": format_equal(report),
+        "digits": format_gates(report["sets"]["digits"]),
+        "real": format_gates(report["sets"]["real"]),
+        "cameras": format_cameras(report["sets"]["real"]),
+        "adaptive": format_adaptive(report),
+    }
+
+
+def make_claims(report: Json) -> Iterator[Claim]:
+    """What the prose says of the numbers."""
+    yield from ()
+
+
+PAGE = Page("replay_value.md", make_tables, make_claims)
