@@ -65,7 +65,7 @@ def test_a_correction_costs_its_products(clips: ClipSet) -> None:
 
 
 def test_held_out_clips_touch_neither_thresholds_nor_replacements(clips: ClipSet) -> None:
-    def calibrate(chosen: ClipSet) -> tuple[list[float], np.ndarray]:  # type: ignore[type-arg]
+    def calibrate(chosen: ClipSet) -> tuple[list[float], np.ndarray]:
         contender = replace(find("input-corrected-8"), rank=3)
         replay = measure.make_replay("tiny", SETTINGS, contender)
         gate = measure.make_gates(chosen, contender, replay, "numpy")(0.6)
