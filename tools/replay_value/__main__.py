@@ -26,7 +26,7 @@ from fastcar.reference.video.model import SHIPPED_MODEL
 from fastcar.workers import get_process_count, open_pool
 from tools.page_command import PageCommand, make_parser, write_numbers
 from tools.replay_value.clip_sets import REAL_VIDEO
-from tools.replay_value.contenders import CONTENDERS
+from tools.replay_value.contenders import CONTENDERS, CORRECTED, MEAN, Contender
 from tools.replay_value.measure import Settings, measure_part
 from tools.replay_value.page import FIGURE, PAGE, SETS, draw
 
@@ -36,25 +36,28 @@ REPORT_NAME = "replay_value.json"
 PARTS = Path("out/replay_value")
 
 
-def identify(name: str, settings: Settings) -> Json:
+def identify(name: str, settings: Settings, contender: Contender | None) -> Json:
     """What a part must have been measured on to be kept."""
     directory = SHIPPED_MODEL if name == "digits" else REAL_VIDEO
     files = [directory / file for file in ("model.safetensors", "clips.safetensors")]
     missing = [file for file in files if not file.exists()]
     if missing:
         raise SystemExit(f"{missing[0]}: not here; `make real-video-clips` makes it")
-    return {"sha256": digest_files(files), "settings": json.loads(json.dumps(asdict(settings)))}
+    used = json.loads(json.dumps(asdict(settings)))
+    if contender is None or contender.replacement not in (MEAN, CORRECTED):
+        del used["fitting"]
+    return {"sha256": digest_files(files), "settings": used}
 
 
 def measure(arguments: argparse.Namespace) -> Json:
     """The content of replay_value.json; parts that are there are not measured again."""
     engine = "numba" if find_obstacle() is None else "numpy"
-    settings = Settings(1, 1, (0.5, 0.8), engine) if arguments.quick else Settings(engine=engine)
+    settings = Settings(1, 1, 1, (0.5, 0.8), engine) if arguments.quick else Settings(engine=engine)
     parts: dict[tuple[str, str], Any] = {}
     jobs = []
     for name in SETS:
-        origin = identify(name, settings)
         for contender in (None, *CONTENDERS):
+            origin = identify(name, settings, contender)
             key = name, "dense" if contender is None else contender.name
             path = PARTS / name / f"{key[1]}.json"
             kept = json.loads(path.read_text()) if path.exists() else {}

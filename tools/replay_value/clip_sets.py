@@ -23,7 +23,8 @@ class ClipSet:
     Attributes:
         name: "digits" or "real".
         model: decodes them.
-        calibration: thresholds, corrections and means come from these alone.
+        calibration: thresholds come from these alone.
+        fitting: corrections and means come from these, which the clips before are among.
         held_out: everything is measured on these.
         sources: of every held-out clip, its source.
     """
@@ -31,17 +32,19 @@ class ClipSet:
     name: str
     model: VideoModel
     calibration: TokenRows
+    fitting: TokenRows
     held_out: TokenRows
     sources: tuple[str, ...]
 
 
-def load_clip_set(name: str, held_out: int, calibration: int) -> ClipSet:
+def load_clip_set(name: str, held_out: int, calibration: int, fitting: int) -> ClipSet:
     """Load a set.
 
     Args:
         name: "digits" or "real".
         held_out: clips of every source; of the digits, which have one, 8 times as many.
         calibration: likewise, 4 times as many.
+        fitting: likewise, 4 times as many; of the same clips, at least as many.
     """
     if name == "digits":
         model = load_video_model(SHIPPED_MODEL)
@@ -50,6 +53,7 @@ def load_clip_set(name: str, held_out: int, calibration: int) -> ClipSet:
             name,
             model,
             model.load_rows("calibration").take(4 * calibration),
+            model.load_rows("calibration").take(4 * fitting),
             cut_frames(rows, model),
             ("digits",) * len(rows),
         )
@@ -62,6 +66,7 @@ def load_clip_set(name: str, held_out: int, calibration: int) -> ClipSet:
         name,
         model,
         join([model.load_rows(split).take(calibration) for split in calibrated]),
+        join([model.load_rows(split).take(fitting) for split in calibrated]),
         join([model.load_rows(split).take(held_out) for split in names]),
         tuple(split for split in names for _ in range(held_out)),
     )

@@ -47,13 +47,15 @@ class Settings:
 
     Attributes:
         held_out: clips of every source, see `load_clip_set`.
-        calibration: likewise.
+        calibration: likewise, for thresholds.
+        fitting: likewise, for corrections and mean outputs.
         targets: replay ratios.
         engine: of `fastcar.reference.engine_factory.ENGINE_NAMES`.
     """
 
     held_out: int = 2
     calibration: int = 1
+    fitting: int = 4
     targets: tuple[float, ...] = (0.2, 0.5, 0.65, 0.8)
     engine: str = "numba"
 
@@ -82,16 +84,16 @@ class OutputCollector(ChangeCollector):
 @lru_cache(maxsize=2)
 def load(name: str, settings: Settings) -> ClipSet:
     """A set, once per process."""
-    return load_clip_set(name, settings.held_out, settings.calibration)
+    return load_clip_set(name, settings.held_out, settings.calibration, settings.fitting)
 
 
 @lru_cache(maxsize=2)
 def collect(name: str, settings: Settings) -> OutputCollector:
-    """Moments and means of the calibration clips, once per process."""
+    """Moments and means of the clips to fit to, once per process."""
     clips = load(name, settings)
     collector = OutputCollector(clips)
     replay = ReplayConfig(clips.model.tokens_per_frame)
-    decode(clips, clips.calibration, replay, collector, settings.engine)
+    decode(clips, clips.fitting, replay, collector, settings.engine)
     return collector
 
 

@@ -15,7 +15,7 @@ from tools.replay_value import measure
 from tools.replay_value.clip_sets import ClipSet
 from tools.replay_value.contenders import CONTENDERS, Contender
 
-SETTINGS = measure.Settings(1, 1, (0.3, 0.6), "numpy")
+SETTINGS = measure.Settings(1, 1, 1, (0.3, 0.6), "numpy")
 
 
 @pytest.fixture
@@ -23,9 +23,9 @@ def clips(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ClipSet]:
     save_tiny_video_model(tmp_path / "model")
     model = load_video_model(tmp_path / "model")
     held_out = model.load_rows("held_out")
-    made = ClipSet(
-        "tiny", model, model.load_rows("calibration"), held_out, ("tiny",) * len(held_out)
-    )
+    calibration = model.load_rows("calibration")
+    sources = ("tiny",) * len(held_out)
+    made = ClipSet("tiny", model, calibration, calibration, held_out, sources)
     monkeypatch.setattr(measure, "load_clip_set", lambda *_: made)
     for cached in (measure.load, measure.collect):
         cached.cache_clear()
@@ -86,7 +86,7 @@ def test_the_mean_output_is_that_of_the_calibration_clips(clips: ClipSet) -> Non
     assert replay.constant is not None
     collected = measure.collect("tiny", SETTINGS)
     tokens = clips.model.num_frames * clips.model.tokens_per_frame - 1
-    assert (collected.counts == tokens * len(clips.calibration)).all()
+    assert (collected.counts == tokens * len(clips.fitting)).all()
     assert np.abs(replay.constant).max() > 0
     skipped = measure.make_replay("tiny", SETTINGS, find("skip-cosine-zero"))
     assert skipped.constant is not None
