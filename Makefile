@@ -32,7 +32,7 @@ NATIVE_ARGS ?=
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-slow test-all test-portable nightly coverage lint format \
-        doctest mutants bench findings prove bounds formal hardware native verilog simulators cocotb synth conformance \
+        doctest mutants bench findings replay-value prove bounds formal hardware native verilog simulators cocotb synth conformance \
         signoff golden train evaluate train-real-video real-video-clips clean
 
 ## -- first steps
@@ -83,6 +83,9 @@ bench: $(VENV)/stamp-test ## decoding beside its peers, the native simulator | m
 	$(if $(filter --video-only,$(BENCH_ARGS)),,$(BIN)/python -m tools.native_speed $(filter --quick,$(BENCH_ARGS)))
 findings: $(VENV)/stamp-test ## figures and text of docs/findings.md | make findings
 	$(BIN)/python -m tools.findings
+replay-value: $(VENV)/stamp-test ## docs/replay_value.md: every gate on both models | make replay-value
+	test -e out/real_video/model/clips.safetensors || $(MAKE) real-video-clips
+	$(BIN)/python -m tools.replay_value
 prove: $(VENV)/stamp-cli $(VENV)/stamp-proofs ## error bounds on decoded tokens, certified | make prove
 	$(BIN)/fastcar prove --certify $(PROVE_ARGS)
 bounds: $(VENV)/stamp-test ## attacks on the bounds and docs/bounds.md | make bounds

@@ -187,8 +187,8 @@ half
 of the clips are the liveliest of four, a tenth pans over a still frame, three tenths run backwards,
 half are turned about the diagonal, half get another contrast and brightness. At least 16 frames or
 a
-cut lie between training, calibration and held-out frames of a clip; six more clips of packages with
-unclear rights were never trained on in any part, nor were cube, castel and mbtcube.
+cut lie between training, calibration and held-out frames of a clip. Clips of
+packages with unclear rights were never trained on, nor were cube, castel and mbtcube.
 
 ## Training
 

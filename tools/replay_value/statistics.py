@@ -50,13 +50,20 @@ def choose_row(rows: Sequence[Json], target: float) -> Json:
     return next(row for row in rows if row["target"] == target)
 
 
-def interpolate_excess(rows: Sequence[Json], dense: Json, ratio: float) -> Excess:
+BEYOND = 0.02
+"""How far a line is followed beyond the measured ratios."""
+
+
+def interpolate_excess(rows: Sequence[Json], dense: Json, ratio: float) -> Excess | None:
     """Excess at exactly this ratio, clip by clip on the line between the two nearest targets.
 
-    Ratios that are met on calibration clips are missed on others; gates are compared here.
+    Ratios that are met on calibration clips are missed on others; gates are compared here. None
+    where the measured ratios end before.
     """
     ordered = sorted(rows, key=lambda row: row["ratio"])
     ratios = np.array([row["ratio"] for row in ordered])
+    if not ratios[0] - BEYOND <= ratio <= ratios[-1] + BEYOND:
+        return None
     upper = int(np.clip(np.searchsorted(ratios, ratio), 1, len(ordered) - 1))
     low, high = ordered[upper - 1], ordered[upper]
     span = high["ratio"] - low["ratio"]

@@ -23,10 +23,12 @@ def test_equal_ratios_lie_on_the_line_between_measured_ones() -> None:
     low = make_row(0.5, [0.4] * 3, [1.0, 2.0, 4.0])
     high = make_row(0.8, [0.8] * 3, [2.0, 2.0, 4.0])
     middle = interpolate_excess([high, low], DENSE, 0.6)
+    assert middle is not None
     assert np.isclose(middle.nats, 0.5 / 3)
     assert np.isclose(middle.error, np.std([0.5, 0, 0], ddof=1) / np.sqrt(3))
-    beyond = interpolate_excess([low, high], DENSE, 0.9)
-    assert np.isclose(beyond.nats, 1.25 / 3)
+    assert interpolate_excess([low, high], DENSE, 0.81) is not None
+    assert interpolate_excess([low, high], DENSE, 0.9) is None
+    assert interpolate_excess([low, high], DENSE, 0.3) is None
 
 
 def test_misses_of_single_clips() -> None:
