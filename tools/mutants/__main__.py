@@ -38,6 +38,7 @@ from tools.mutants.native import NATIVE_MUTANTS
 from tools.mutants.own_models import OWN_MODEL_MUTANTS
 from tools.mutants.proofs import PROOF_MUTANTS
 from tools.mutants.reference import MUTANTS as REFERENCE_MUTANTS
+from tools.mutants.replay_value import REPLAY_VALUE_MUTANTS
 from tools.mutants.rtl import RTL_MUTANTS
 from tools.mutants.run import UNTRIED, run_all
 from tools.mutants.simulators import SIMULATOR_MUTANTS
@@ -75,6 +76,7 @@ MUTANTS = (
     *ARGUMENT_MUTANTS,
     *OWN_MODEL_MUTANTS,
     *BENCH_MUTANTS,
+    *REPLAY_VALUE_MUTANTS,
 )
 """Every planted bug."""
 

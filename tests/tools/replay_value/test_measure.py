@@ -64,21 +64,28 @@ def test_a_correction_costs_its_products(clips: ClipSet) -> None:
         assert np.isclose(row["mlp_share"], 1 - row["ratio"] * (1 - per_replay), atol=1e-3)
 
 
-def test_held_out_clips_touch_neither_thresholds_nor_replacements(clips: ClipSet) -> None:
-    def calibrate(chosen: ClipSet) -> tuple[list[float], np.ndarray]:
+def test_held_out_clips_touch_neither_thresholds_nor_replacements(
+    clips: ClipSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def calibrate(chosen: ClipSet) -> tuple[list[float], np.ndarray, np.ndarray]:
+        monkeypatch.setattr(measure, "load_clip_set", lambda *_: chosen)
+        for cached in (measure.load, measure.collect):
+            cached.cache_clear()
         contender = replace(find("input-corrected-8"), rank=3)
         replay = measure.make_replay("tiny", SETTINGS, contender)
         gate = measure.make_gates(chosen, contender, replay, "numpy")(0.6)
         assert isinstance(gate, ThresholdGate)
         assert isinstance(gate.thresholds, FixedThresholds)
         assert replay.correction is not None
-        return [gate.thresholds.get(layer) for layer in range(2)], replay.correction.down
+        means = measure.collect("tiny", SETTINGS).sums
+        return [gate.thresholds.get(layer) for layer in range(2)], replay.correction.down, means
 
     first = calibrate(clips)
-    other = replace(clips, held_out=clips.calibration)
+    other = replace(clips, held_out=clips.held_out.take(2))
     second = calibrate(other)
     assert first[0] == second[0]
     assert (first[1] == second[1]).all()
+    assert (first[2] == second[2]).all()
 
 
 def test_the_mean_output_is_that_of_the_calibration_clips(clips: ClipSet) -> None:
