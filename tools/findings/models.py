@@ -12,8 +12,8 @@ from fastcar.reference.video.shipped_models import shipped_model
 from tools.replay_value.clip_sets import load_clip_set
 
 DIGITS, CAMERA = "moving_digits", "real_video"
-CLIPS_PER_SOURCE = 2
-"""Held-out clips of every film; one of every film that has some calibrates."""
+CLIPS_PER_SOURCE = 1
+"""Held-out clips of every film, and clips that calibrate of every film that has some."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class CameraModel(VideoModel):
 
     def load_rows(self, split: str) -> TokenRows:
         """Clips of all films, as `make replay-value` takes them."""
-        clips = load_clip_set("real", CLIPS_PER_SOURCE, 1, 1)
+        clips = load_clip_set("real", *(CLIPS_PER_SOURCE,) * 3)
         return {"held_out": clips.held_out, "calibration": clips.calibration}[split]
 
     def get_loader(self) -> Callable[[], VideoModel]:
