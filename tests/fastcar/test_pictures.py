@@ -60,3 +60,30 @@ def test_frames_of_an_animation_have_the_same_size() -> None:
     for notes in (True, False):
         sizes = {image.size for image in pictures.draw_animation("3 up", make_strips(3, notes))}
         assert len(sizes) == 1
+
+
+@pytest.mark.parametrize("num_frames", [1, 16])
+def test_no_line_of_a_title_runs_out_of_its_picture(num_frames: int) -> None:
+    """The last column of pixels is background, however few frames there are."""
+    title = "a prompt of many words, and more of them\n" + "gate tas, threshold 0.25; " * 2
+    strips = make_strips(num_frames)
+    for image in (
+        pictures.draw_sheet([(title, strips)]),
+        *pictures.draw_animation(title, strips),
+    ):
+        margin = np.array(image)[: 2 * pictures.LINE_PIXELS, -2:]
+        assert (margin == pictures.BACKGROUND).all()
+
+
+def test_every_picture_has_the_legend_of_its_colours() -> None:
+    strips = [Strip("dense", np.zeros((1, 8, 8, 3), np.uint8))]
+    legend = [np.array(colour) @ [1, 256, 65536] for colour, _ in pictures.LEGEND]
+    assert len(set(legend)) == 3
+    for image in (pictures.draw_sheet([("", strips)]), *pictures.draw_animation("", strips)):
+        assert set(legend) <= count_colours(image)
+
+
+def test_lines_of_a_title_stand_one_below_the_other() -> None:
+    strips = make_strips(1)
+    heights = [pictures.draw_sheet([(title, strips)]).height for title in ("one", "one\ntwo")]
+    assert heights[1] - heights[0] == pictures.LINE_PIXELS
