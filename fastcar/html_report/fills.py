@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from fastcar.html_report.chart import Json
@@ -111,24 +112,22 @@ def make_fill(field: str, names: Sequence[str], title: str | None = None) -> Jso
 
 
 def make_line_encodings(field: str, names: Sequence[str], title: str | None = None) -> Json:
-    """Colour, dashes and shape of the same field, so that one legend shows all."""
+    """Colour and shape of a field, with one legend for both, and its dashes.
+
+    Dashes have no scale, for Vega would draw them around the symbols of the legend too.
+    """
     common = {"field": field, "type": "nominal", "title": title, "sort": list(names)}
-    domain = list(names)
-    kinds: dict[str, Sequence[object]] = {
-        "color": LINE_COLOURS,
-        "strokeDash": [list(dash) for dash in DASHES],
-        "shape": SHAPES,
+    dashes = _repeat([list(dash) for dash in DASHES], len(names))
+    ranges = {"color": LINE_COLOURS, "shape": SHAPES}
+    scaled = {
+        kind: {**common, "scale": {"domain": list(names), "range": _repeat(values, len(names))}}
+        for kind, values in ranges.items()
     }
-    # without a stroke, for dashes around a symbol would hide its shape
-    legend = {"symbolStrokeWidth": 0}
-    return {
-        kind: {
-            **common,
-            "legend": legend,
-            "scale": {"domain": domain, "range": _repeat(values, len(names))},
-        }
-        for kind, values in kinds.items()
-    }
+    conditions = [
+        {"test": f"datum[{json.dumps(field)}] === {json.dumps(name)}", "value": dash}
+        for name, dash in zip(names, dashes, strict=False)
+    ]
+    return {**scaled, "strokeDash": {"condition": conditions, "value": [1, 0]}}
 
 
 def _repeat(values: Sequence[object], count: int) -> list[object]:
