@@ -10,9 +10,9 @@ async function drawChart(place) {
   };
   const result = await vegaEmbed(place, charts[key], options);
   views[key] = result.view;
-  const svg = place.querySelector("svg");
-  svg.setAttribute("aria-hidden", "true"); // the place itself says what it shows
-  svg.removeAttribute("aria-label");
+  place.setAttribute("role", "img"); // its label says what it shows, the table below the numbers
+  place.querySelector("svg").setAttribute("aria-hidden", "true");
+  place.querySelector("form.vega-bindings")?.remove(); // empty: the controls are ours
 }
 
 // What a program that reads the file may wait for.

@@ -143,7 +143,7 @@ class Player {
   // The difference of a pixel: orange or blue on black, or lighter and darker than middle grey.
   compare(gap, isGrey) {
     if (isGrey) {
-      const level = Math.round(127.5 + gap / 2);
+      const level = Math.min(255, 128 + Math.sign(gap) * Math.ceil(Math.abs(gap) / 2));
       return [level, level, level];
     }
     return (gap > 0 ? ORANGE : BLUE).map((part) => Math.round((part * Math.abs(gap)) / 255));
@@ -155,7 +155,8 @@ class Player {
     for (let index = 0; index < image.data.length / 4; index++) {
       image.data.set([...getColour(index), 255], 4 * index);
     }
-    canvas.getContext("2d").putImageData(image, 0, 0);
+    // what only takes pixels needs no graphics processor
+    canvas.getContext("2d", { willReadFrequently: true }).putImageData(image, 0, 0);
     canvas.setAttribute("aria-label", `${name}, frame ${this.frame}${note ? `: ${note}` : ""}`);
     this.get(`${name}-note`).textContent = note;
   }

@@ -93,7 +93,7 @@ def run_commands(folder: Path) -> list[Path]:
     generated, hardware = folder / "videos", folder / "hardware"
     hardware.mkdir(parents=True)
     model = save_tiny_video_model(folder / "model")
-    short = ("--tau", "1", "--gate", "input", "--repeats", "1", "--engine", "numpy")
+    short = ("--tau", "5", "--gate", "input", "--repeats", "1", "--engine", "numpy")
     prompts = ("--prompt", "3 right-down", "--prompt", "7 left")
     tiny = ("--checkpoint", str(model))
     sizes = ("--batch", "3", "--cores", "2", "--lanes", "8", "--calibration-clips", "2")

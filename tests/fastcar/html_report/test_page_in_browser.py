@@ -47,13 +47,18 @@ def driver() -> Iterator[WebDriver]:
         yield opened
 
 
-@pytest.fixture
-def page(driver: WebDriver, path: Path) -> Iterator[WebDriver]:
-    """The page, freshly loaded; whatever a test does, the console must stay empty."""
-    set_scheme(driver, "light")
+@pytest.fixture(scope="module")
+def opened(driver: WebDriver, path: Path) -> WebDriver:
     open_page(driver, path)
-    yield driver
-    assert read_console(driver) == []
+    return driver
+
+
+@pytest.fixture
+def page(opened: WebDriver, path: Path) -> Iterator[WebDriver]:
+    """The page, loaded once; whatever a test does, the console must stay empty."""
+    set_scheme(opened, "light")
+    yield opened
+    assert read_console(opened) == []
 
 
 def find(page: WebDriver, key: str) -> WebElement:
@@ -75,8 +80,9 @@ def read_pane(page: WebDriver, name: str) -> Any:
     return np.array(values, np.uint8).reshape(height, width, 4)[..., :3]
 
 
-def show_frame(page: WebDriver, frame: int) -> None:
+def show_frame(page: WebDriver, frame: int, video: int = 0) -> None:
     """By the keys of the player."""
+    find(page, "r0-videos-video").send_keys(str(video))
     panes = find(page, "r0-videos-panes")
     panes.send_keys(KEYS["home"])
     for _ in range(frame):
@@ -95,40 +101,19 @@ def test_the_page_loads_itself_and_nothing_else(page: WebDriver, path: Path) -> 
     assert path.stat().st_size < MAX_BYTES
 
 
-def test_the_policy_stops_what_would_be_loaded_or_run(driver: WebDriver, path: Path) -> None:
-    open_page(driver, path)
-    script = """
-    const done = arguments[0], found = [];
-    document.addEventListener("securitypolicyviolation", (event) => {
-      found.push(event.effectiveDirective);
-      if (found.length === 3) done(found.sort());
-    });
-    document.body.append(Object.assign(new Image(), { src: "http://127.0.0.1:9/a.png" }));
-    const inline = document.createElement("script");
-    inline.textContent = "window.ran = true";
-    document.body.append(inline);
-    fetch("http://127.0.0.1:9/").catch(() => null);
-    """
-    driver.set_script_timeout(20)
-    found = driver.execute_async_script(script)
-    assert found == ["connect-src", "img-src", "script-src-elem"]
-    assert driver.execute_script("return window.ran") is None
-    assert len(read_console(driver)) >= 3  # these were wanted
-
-
 @pytest.mark.parametrize("video", [0, 1])
 def test_panes_show_the_frames_of_the_run(page: WebDriver, runs: list[Path], video: int) -> None:
     records = read_records(runs[0] / "records.npz")
-    find(page, "r0-videos-video").send_keys(str(video))
     dense, replay = records.dense_frames[video], records.replay_frames[video]
     for frame in (0, 5, len(dense) - 1):
-        show_frame(page, frame)
+        show_frame(page, frame, video)
         for name, frames in (("dense", dense), ("replay", replay)):
             wanted = colour_frames(frames[frame : frame + 1] / 255)[0]
             assert (read_pane(page, name) == wanted).all(), (name, frame)
-        gap = colour_difference(dense[frame : frame + 1] / 255, replay[frame : frame + 1] / 255)[0]
+        one = slice(frame, frame + 1)
+        gap = colour_difference(dense[one] / 255, replay[one] / 255)[0]
         assert np.abs(read_pane(page, "difference").astype(int) - gap).max() <= 1
-    assert (dense[-1] != replay[-1]).any()
+    assert (dense != replay).any()
 
 
 def test_a_difference_without_colours_is_grey_and_keeps_its_sign(
@@ -141,11 +126,14 @@ def test_a_difference_without_colours_is_grey_and_keeps_its_sign(
     gap = records.dense_frames[0, last].astype(int) - records.replay_frames[0, last]
     shown = read_pane(page, "difference").astype(int)
     assert (shown == shown[..., :1]).all()
-    assert (np.sign(shown[..., 0] - 127.75) == np.sign(gap + 0.5)).all()
-    legend = page.execute_script(
+    assert (np.sign(shown[..., 0] - 128) == np.sign(gap)).all()
+    assert gap.any()
+    hidden = (
         "return [...document.querySelectorAll('.legend span[hidden]')].map((one) => one.className)"
     )
-    assert legend == ["coloured"]
+    assert page.execute_script(hidden) == ["coloured"]
+    find(page, "r0-videos-grey").click()
+    assert page.execute_script(hidden) == ["greys"]
 
 
 def test_keys_and_buttons_step_through_the_frames(page: WebDriver) -> None:
@@ -224,6 +212,7 @@ def read_range(page: WebDriver) -> list[int]:
 
 def test_timelines_zoom_and_move_by_buttons_keys_and_wheel(page: WebDriver) -> None:
     figure = find(page, "r2-timeline-chart")
+    figure.send_keys("0")
     whole = read_range(page)
     find(page, "r2-timeline-in").click()
     zoomed = read_range(page)
@@ -252,8 +241,7 @@ def test_timelines_zoom_and_move_by_buttons_keys_and_wheel(page: WebDriver) -> N
     assert read_range(page) == whole
     page.execute_script(script, True)
     assert read_range(page) != whole
-    labels = "return [...document.querySelectorAll('#r2-timeline-chart .role-axis-label text')].map((one) => one.textContent)"
-    assert len(set(page.execute_script(labels))) > 4
+    figure.send_keys("0")
 
 
 def test_zoom_shows_the_cycles_that_it_says(page: WebDriver) -> None:
@@ -262,6 +250,8 @@ def test_zoom_shows_the_cycles_that_it_says(page: WebDriver) -> None:
         "return [...document.querySelectorAll('#r2-timeline-chart .mark-rect path')]"
         ".map((one) => one.getAttribute('d') + one.parentNode.getAttribute('transform'))"
     )
+    find(page, "r2-timeline-whole").click()
+    page.execute_async_script("setTimeout(arguments[0], 300)")
     before = page.execute_script(script)
     find(page, "r2-timeline-in").click()
     page.execute_async_script("setTimeout(arguments[0], 300)")
@@ -275,15 +265,10 @@ def test_tables_open_by_the_keyboard(page: WebDriver) -> None:
     assert len(summaries) > 20
     for summary in summaries[:3]:
         parent = summary.find_element("xpath", "..")
-        assert parent.get_property("open") is False
-        summary.send_keys(KEYS["enter"])
-        assert parent.get_property("open") is True
-        assert parent.find_element(
-            "tag name",
-            "table"
-            if "chart" in str(parent.find_element("xpath", "..").get_attribute("class"))
-            else "dl",
-        ).is_displayed()
+        for is_open in (True, False):
+            summary.send_keys(KEYS["enter"])
+            assert parent.get_property("open") is is_open
+            assert parent.find_element("css selector", "table, dl").is_displayed() is is_open
 
 
 def test_every_control_is_reached_and_named(page: WebDriver) -> None:
@@ -309,29 +294,55 @@ def test_every_control_is_reached_and_named(page: WebDriver) -> None:
 
 def compute_luminance(colour: str) -> float:
     """Relative luminance of `rgb(...)`, as WCAG defines it."""
-    levels = [int(part) / 255 for part in colour[colour.index("(") + 1 : -1].split(",")[:3]]
-    linear = [
-        level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in levels
-    ]
-    return float(np.dot([0.2126, 0.7152, 0.0722], linear))
+    parts = colour[colour.index("(") + 1 : -1].split(",")[:3]
+    levels = np.array([int(part) / 255 for part in parts])
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722])
+
+
+COLOURS = """
+const paper = getComputedStyle(document.body).backgroundColor;
+const raised = getComputedStyle(document.querySelector(".panel")).backgroundColor;
+const names = ["p", "h2", "summary", "button", "output", "th", "figcaption", ".missing"];
+const texts = names.flatMap((name) => [...document.querySelectorAll(name)].slice(0, 3));
+const drawn = [...document.querySelectorAll(".role-axis-label text, .role-legend-label text")];
+const colours = [
+  ...texts.map((one) => getComputedStyle(one).color),
+  ...drawn.map((one) => getComputedStyle(one).fill),
+];
+return [paper, raised, [...new Set(colours)]];
+"""
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_texts_stand_out_from_their_ground(page: WebDriver, scheme: str) -> None:
     set_scheme(page, scheme)
-    script = """
-    const paper = getComputedStyle(document.body).backgroundColor;
-    const raised = getComputedStyle(document.querySelector(".panel")).backgroundColor;
-    const colours = ["p", "h2", "summary", "button", "output", "th", "figcaption", ".missing"].flatMap(
-      (name) => [...document.querySelectorAll(name)].slice(0, 3).map((one) => getComputedStyle(one).color));
-    const inked = [...document.querySelectorAll(".role-axis-label text, .role-legend-label text")]
-      .map((one) => getComputedStyle(one).fill);
-    return [paper, raised, [...new Set([...colours, ...inked])]];
-    """
-    paper, raised, colours = page.execute_script(script)
+    paper, raised, colours = page.execute_script(COLOURS)
     assert (compute_luminance(paper) > 0.5) == (scheme == "light")
     assert len(colours) >= 3
     for ground in (paper, raised):
         for colour in colours:
             low, high = sorted((compute_luminance(ground), compute_luminance(colour)))
             assert (high + 0.05) / (low + 0.05) >= 4.5, (ground, colour)
+
+
+def test_the_policy_stops_what_would_be_loaded_or_run(opened: WebDriver, path: Path) -> None:
+    open_page(opened, path)  # anew, for this test spoils the console
+    script = """
+    const done = arguments[0], found = [];
+    document.addEventListener("securitypolicyviolation", (event) => {
+      found.push(event.effectiveDirective);
+      if (found.length === 3) done(found.sort());
+    });
+    document.body.append(Object.assign(new Image(), { src: "http://127.0.0.1:9/a.png" }));
+    const inline = document.createElement("script");
+    inline.textContent = "window.ran = true";
+    document.body.append(inline);
+    fetch("http://127.0.0.1:9/").catch(() => null);
+    """
+    opened.set_script_timeout(20)
+    found = opened.execute_async_script(script)
+    assert found == ["connect-src", "img-src", "script-src-elem"]
+    assert opened.execute_script("return window.ran") is None
+    assert len(read_console(opened)) >= 3  # these were wanted
+    open_page(opened, path)
