@@ -16,7 +16,7 @@ from fastcar.html_report.panels.decisions import encode_decisions
 from fastcar.html_report.runs.generate_run import GenerateRun
 from fastcar.run_records import Bytes
 
-PANE_PIXELS = 224
+PANE_PIXELS = 256
 MAX_VIDEO_BYTES = 3_000_000
 """Of the frames and decisions of one run, as text; videos beyond them are left out."""
 
