@@ -127,7 +127,7 @@ def get_library() -> str:
     """Vega, Vega-Lite and Vega-Embed, as vl-convert carries them."""
     from vl_convert import javascript_bundle
 
-    return _make_safe(javascript_bundle())
+    return _make_safe(javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 
 
 @cache

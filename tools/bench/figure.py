@@ -17,6 +17,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.gridspec import SubplotSpec
 
 from fastcar.analysis.figures import DOTS_PER_INCH, label_panel, save_figure, style_panel
 from fastcar.output import write_atomically
@@ -36,6 +37,7 @@ PART_HATCHES = ("--", "", "||", "..")
 
 GROWTHS = ("frames", "width", "batch")
 BAR_HEIGHT = 0.7
+SPEED_MARGIN = 0.05
 
 
 def draw_performance(results: Results, path: Path) -> None:
@@ -54,18 +56,22 @@ def make_figure(results: Results) -> Figure:
     figure = Figure(figsize=FIGURE_INCHES, dpi=DOTS_PER_INCH, layout="constrained")
     FigureCanvasAgg(figure)
     rows = figure.add_gridspec(3, 1, height_ratios=(1.1, 1, 1))
-    upper = rows[0].subgridspec(1, 2).subplots()
-    _draw_dense(upper[0], results)
-    _draw_parts(upper[1], results)
-    middle = rows[1].subgridspec(1, len(batches), wspace=0.1).subplots(sharey=True, squeeze=False)
-    for panel, batch in zip(middle[0], batches, strict=True):
+    dense, parts = split_row(figure, rows[0], 2)
+    _draw_dense(dense, results)
+    _draw_parts(parts, results)
+    for panel, batch in zip(split_row(figure, rows[1], len(batches)), batches, strict=True):
         _draw_replay(panel, results, batch)
-    lower = rows[2].subgridspec(1, len(GROWTHS)).subplots()
-    for panel, kind in zip(lower, GROWTHS, strict=True):
+    for panel, kind in zip(split_row(figure, rows[2], len(GROWTHS)), GROWTHS, strict=True):
         _draw_growth(panel, results, kind)
     for panel in figure.axes:
         style_panel(panel)
     return figure
+
+
+def split_row(figure: Figure, row: SubplotSpec, columns: int) -> list[Axes]:
+    """Panels side by side in one row of a figure."""
+    grid = row.subgridspec(1, columns)
+    return [figure.add_subplot(grid[0, index]) for index in range(columns)]
 
 
 def _get_last_cells(entry: Results) -> list[Results]:
@@ -80,7 +86,7 @@ def _draw_dense(panel: Axes, results: Results) -> None:
     names = [name for name in (*ENGINES, *PEERS) if name in cells[0][1]["streaming_share"]]
     for index, (geometry, cell) in enumerate(cells):
         shares = [100 * cell["streaming_share"].get(name, float("nan")) for name in names]
-        style = {"color": COLOURS[index], "marker": MARKERS[index], "markersize": 9}
+        style: dict[str, Any] = {"color": COLOURS[index], "marker": MARKERS[index], "markersize": 9}
         panel.plot(shares, range(len(names)), linestyle="", label=geometry, **style)
     panel.axvline(100, color="black", linewidth=0.8)
     panel.set_yticks(range(len(names)), names)
@@ -100,7 +106,12 @@ def _draw_parts(panel: Axes, results: Results) -> None:
         start = 0.0
         for part, colour, hatch in zip(PARTS, PART_COLOURS, PART_HATCHES, strict=True):
             length = scale * run["parts"][part]
-            style = {"color": colour, "hatch": hatch, "edgecolor": "black", "linewidth": 0.5}
+            style: dict[str, Any] = {
+                "color": colour,
+                "hatch": hatch,
+                "edgecolor": "black",
+                "linewidth": 0.5,
+            }
             label = part if not place else None
             panel.barh(place, length, BAR_HEIGHT, start, label=label, **style)
             start += length
@@ -119,16 +130,30 @@ def _draw_replay(panel: Axes, results: Results, batch: int) -> None:
             if cell["batch"] == batch:
                 _draw_speeds(panel, cell, index, entry["geometry"]["name"])
     panel.axhline(1, color="black", linewidth=0.8)
+    panel.set_ylim(*_get_speed_limits(results))
     context = results["geometries"][0]["cells"][-1]["context"]
     title = f"replay, {REFERENCE_ENGINE}, batch {batch}, context {context}"
     label_panel(panel, title, "% replayed (dotted, hollow: Amdahl's law)", "speed-up over dense")
     panel.legend(fontsize=8, loc="upper left")
 
 
+def _get_speed_limits(results: Results) -> tuple[float, float]:
+    """One scale for all batches."""
+    speeds = [
+        speed[name]
+        for entry in results["geometries"]
+        for cell in _get_last_cells(entry)
+        for speed in cell["replay"]
+        if speed["engine"] == REFERENCE_ENGINE
+        for name in ("speed_up", "amdahl")
+    ]
+    return min(1, *speeds) - SPEED_MARGIN, max(1, *speeds) + SPEED_MARGIN
+
+
 def _draw_speeds(panel: Axes, cell: Results, index: int, name: str) -> None:
     speeds = [speed for speed in cell["replay"] if speed["engine"] == REFERENCE_ENGINE]
     ratios = [100 * speed["replay_ratio"] for speed in speeds]
-    style = {"color": COLOURS[index], "marker": MARKERS[index]}
+    style: dict[str, Any] = {"color": COLOURS[index], "marker": MARKERS[index]}
     panel.plot(ratios, [speed["speed_up"] for speed in speeds], label=name, **style)
     laws = [speed["amdahl"] for speed in speeds]
     panel.plot(ratios, laws, linestyle=":", markerfacecolor="white", **style)
@@ -138,7 +163,7 @@ def _draw_growth(panel: Axes, results: Results, kind: str) -> None:
     """Time over size, both logarithmic."""
     growths = [growth for growth in results["growth"] if growth["kind"] == kind]
     for index, growth in enumerate(growths):
-        style = {"color": COLOURS[index], "marker": MARKERS[index]}
+        style: dict[str, Any] = {"color": COLOURS[index], "marker": MARKERS[index]}
         label = f"{growth['engine']}: exponent {growth['exponent']:.2f}"
         panel.loglog(growth["sizes"], growth["seconds"], label=label, **style)
         panel.set_xticks(growth["sizes"], [str(size) for size in growth["sizes"]])

@@ -57,8 +57,6 @@ def read_origin(path: Path, label: str, fields: Fields, settings: dict[str, Any]
         settings: JSON values by name.
     """
     provenance = fields.get("provenance") if fields.has("provenance") else Fields({}, fields.place)
-    command = provenance.values.get("command")
-    is_command = isinstance(command, list) and all(isinstance(word, str) for word in command)
     software = {}
     if provenance.has("versions"):
         versions = provenance.get("versions")
@@ -73,7 +71,15 @@ def read_origin(path: Path, label: str, fields: Fields, settings: dict[str, Any]
         if provenance.has(name)
     }
     shown = {name: show(value) for name, value in settings.items()}
-    return Origin(path, label, tuple(command) if is_command else None, shown, software, digests)
+    return Origin(path, label, _read_command(provenance), shown, software, digests)
+
+
+def _read_command(provenance: Fields) -> tuple[str, ...] | None:
+    """Words of a command line; None where there are none, or something else."""
+    words = provenance.values.get("command")
+    if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
+        return None
+    return tuple(words)
 
 
 def _describe_blas(provenance: Fields) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
 
 from tests.tools.bench.results import make_results
@@ -16,7 +17,7 @@ MAX_LINES = 6
 
 def list_styles(panel: Axes) -> list[tuple[object, ...]]:
     """How the lines of a panel look, but for their colour."""
-    lines = [line for line in panel.get_lines() if len(line.get_xdata()) > 2]
+    lines = [line for line in panel.get_lines() if len(np.asarray(line.get_xdata())) > 2]
     return [
         (line.get_marker(), line.get_linestyle(), line.get_markerfacecolor() == "white")
         for line in lines
