@@ -22,7 +22,7 @@ from fastcar.html_report.panels.frames import make_frames_panel
 from fastcar.html_report.panels.heat_maps import make_heat_maps_panel
 from fastcar.html_report.panels.ratio_quality import make_gates_panel, make_runs_panel
 from fastcar.html_report.panels.timeline import make_timeline_panel
-from fastcar.html_report.panels.videos import make_videos_panel
+from fastcar.html_report.panels.videos import list_videos, make_videos_panel
 from fastcar.html_report.runs.analyze_run import AnalyzeRun
 from fastcar.html_report.runs.cosim_run import CosimRun
 from fastcar.html_report.runs.generate_run import GenerateRun
@@ -58,8 +58,9 @@ def make_page(runs: Sequence[Run]) -> str:
 def list_panels(run: Run, key: str) -> Iterator[Panel]:
     """What is shown of a run, in order."""
     if isinstance(run, GenerateRun):
-        yield make_videos_panel(run, f"{key}-videos")
-        yield make_heat_maps_panel(run, f"{key}-maps", f"{key}-videos")
+        videos = list_videos(run)
+        yield make_videos_panel(run, videos, f"{key}-videos")
+        yield make_heat_maps_panel(run, f"{key}-maps", f"{key}-videos", bool(videos))
         yield make_frames_panel(run, f"{key}-frames")
     elif isinstance(run, CosimRun):
         if run.timeline is not None:

@@ -12,7 +12,7 @@ from fastcar.html_report.runs.analyze_run import AnalyzeRun, is_analyze, read_an
 from fastcar.html_report.runs.cosim_run import CosimRun, is_cosim, read_cosim
 from fastcar.html_report.runs.generate_run import GenerateRun, is_generate, read_generate
 from fastcar.html_report.runs.prove_run import ProveRun, is_prove, read_prove
-from fastcar.html_report.runs.run import check_version
+from fastcar.html_report.runs.run import check_version, is_known
 from fastcar.reference.errors import ArgumentError, CheckpointError
 from fastcar.reference.files.json_file import describe_path, read_json_object
 
@@ -34,6 +34,7 @@ KINDS = {
 }
 """By the command that writes them."""
 
+REPORT_NAME = "report.json"
 WANTED = f"a directory or a JSON report that fastcar {', '.join(KINDS)} wrote"
 
 
@@ -75,10 +76,20 @@ def _find_report(file: Path) -> dict[str, Any] | None:
     try:
         values = read_json_object(file)
     except CheckpointError:
-        if file.name == "report.json":
+        if file.name == REPORT_NAME:
             raise
         return None
-    return values if find_kind(values) is not None else None
+    is_ours = find_kind(values) is not None or _is_of_another_version(file, values)
+    return values if is_ours else None
+
+
+def _is_of_another_version(file: Path, values: dict[str, Any]) -> bool:
+    """Whether a file has the name and the version of a report, but a version that is not read.
+
+    Its fields may have any names, so that it is of no kind.
+    """
+    version = values.get("schema_version")
+    return file.name == REPORT_NAME and version is not None and not is_known(version)
 
 
 def find_kind(values: dict[str, Any]) -> str | None:
@@ -93,11 +104,11 @@ def find_kind(values: dict[str, Any]) -> str | None:
 
 
 def _read_report(path: Path, values: dict[str, Any]) -> Run:
-    name = find_kind(values)
+    name, fields = find_kind(values), Fields(values, describe_path(path))
+    if name is not None or "schema_version" in values:
+        check_version(fields)
     if name is None:
         raise ArgumentError("run directory", str(path), WANTED)
-    fields = Fields(values, describe_path(path))
-    check_version(fields)
     folder = path.resolve().parent.name
-    label = f"{name}: {folder if path.name == 'report.json' else f'{folder}/{path.name}'}"
+    label = f"{name}: {folder if path.name == REPORT_NAME else f'{folder}/{path.name}'}"
     return KINDS[name].read(path, label, fields)

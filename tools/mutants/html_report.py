@@ -53,8 +53,8 @@ REPORT_MUTANTS = (
     _bug(
         "fastcar/html_report/runs/run",
         "every schema version is read",
-        "if version not in SCHEMA_VERSIONS:",
-        "if version < min(SCHEMA_VERSIONS):",
+        "    if not is_known(version):\n",
+        "    if version == 0:\n",
         "fastcar/html_report/sources",
     ),
     _bug(

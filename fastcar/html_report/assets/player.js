@@ -3,8 +3,8 @@ const FRAME_MILLISECONDS = 250;
 const ORANGE = [255, 150, 40];
 const BLUE = [70, 160, 255];
 
-// The grey levels of a strip: [T] arrays of H x W bytes.
-async function decodeStrip(source, count, width, height) {
+// The grey levels of a strip, whose frames stand in a grid: [T] arrays of H x W bytes.
+async function decodeStrip(source, count, { width, height, columns }) {
   const image = new Image();
   image.src = source;
   await image.decode();
@@ -14,7 +14,8 @@ async function decodeStrip(source, count, width, height) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(image, 0, 0);
   return Array.from({ length: count }, (_, frame) => {
-    const pixels = context.getImageData(frame * width, 0, width, height).data;
+    const [left, top] = [(frame % columns) * width, Math.floor(frame / columns) * height];
+    const pixels = context.getImageData(left, top, width, height).data;
     return Uint8Array.from({ length: width * height }, (_, index) => pixels[4 * index]);
   });
 }
@@ -53,12 +54,12 @@ class Player {
   async choose(video) {
     this.video = video;
     if (!this.decoded[video]) {
-      const { width, height, videos } = this.content;
+      const { videos } = this.content;
       const strips = {};
       for (const name of ["truth", "dense", "replay"]) {
         if (videos[video][name]) {
           strips[name] = await decodeStrip(
-            videos[video][name], videos[video][`${name}_frames`], width, height);
+            videos[video][name], videos[video][`${name}_frames`], this.content);
         }
       }
       const measures = new Float32Array(fromBase64(videos[video].measures).buffer);
@@ -163,11 +164,7 @@ class Player {
 
   // Replayed share of the fed tokens of this frame, all layers.
   getShare() {
-    const { places, layers } = this.content;
-    const start = this.frame * places * layers;
-    const decisions = this.decoded[this.video].decisions.subarray(start, start + places * layers);
-    const fed = decisions.filter((decision) => decision !== 3);
-    const replayed = fed.filter((decision) => decision === 1);
-    return fed.length ? `${((100 * replayed.length) / fed.length).toFixed(0)} %` : "nothing";
+    const share = this.content.videos[this.video].shares[this.frame];
+    return share === null ? "nothing" : `${(100 * share).toFixed(0)} %`;
   }
 }

@@ -31,10 +31,20 @@ def encode_decisions(run: GenerateRun, index: int) -> Json:
     last = np.full((1, layers), 3, np.uint8)
     nothing = np.zeros((1, layers), np.uint8)
     return {
+        "shares": list_shares(run, index),
         "decisions": to_base64(np.concatenate([decisions, last])),
         "ages": to_base64(np.concatenate([ages, nothing])),
         "measures": to_base64(np.concatenate([measures, np.full((1, layers), np.nan, "<f4")])),
     }
+
+
+def list_shares(run: GenerateRun, index: int) -> list[float | None]:
+    """Replayed share of every frame, of all rows of the video; None where nothing was fed."""
+    assert run.records is not None
+    replayed = run.records.replayed[:, :, index :: len(run.titles)].mean(axis=(1, 2))
+    starts = range(0, len(run.by_frame) * run.tokens_per_frame, max(run.tokens_per_frame, 1))
+    parts = [replayed[start : start + run.tokens_per_frame] for start in starts]
+    return [float(part.mean()) if len(part) else None for part in parts]
 
 
 def to_base64(array: NDArray[np.generic]) -> str:

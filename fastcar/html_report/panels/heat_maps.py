@@ -16,17 +16,21 @@ LABELLED_PLACES = 16
 """Labels along the places, at most."""
 
 
-def make_heat_maps_panel(run: GenerateRun, key: str, player_key: str) -> Panel:
+def make_heat_maps_panel(
+    run: GenerateRun, key: str, player_key: str, has_player: bool = True
+) -> Panel:
     """Three maps that follow the player's frame, or a line that says why there are none.
 
     Args:
         run: of `fastcar generate`.
         key: of the panel.
         player_key: of the player whose video and frame they show.
+        has_player: whether there is one.
     """
     title = "Score, decision and age by layer and place"
-    if run.records is None:
-        lines = ["This run is older than records.npz, so its decisions were not kept."]
+    if run.records is None or not has_player:
+        why = "is older than records.npz, so its" if run.records is None else "is too large: its"
+        lines = [f"This run {why} decisions are not shown."]
         return make_panel(key, title, make_paragraphs(lines, "missing"))
     measure = run.measure_kind or "measure"
     maps = [

@@ -34,6 +34,15 @@ class Origin:
     digests: dict[str, str]
 
 
+def is_known(version: object) -> bool:
+    """Whether reports of a version are read.
+
+    >>> is_known(1), is_known(2), is_known(True)
+    (True, False, False)
+    """
+    return version in SCHEMA_VERSIONS and not isinstance(version, bool)
+
+
 def check_version(fields: Fields) -> None:
     """Refuse a report of another schema version.
 
@@ -41,7 +50,7 @@ def check_version(fields: Fields) -> None:
         CheckpointError: names the file, its version and those that are read.
     """
     version = fields.get_count("schema_version")
-    if version not in SCHEMA_VERSIONS:
+    if not is_known(version):
         known = " or ".join(map(str, SCHEMA_VERSIONS))
         place = f"{fields.place}: schema_version"
         raise CheckpointError(place, version, f"{known}, which this version of fastcar reads")

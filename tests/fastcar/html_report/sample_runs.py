@@ -97,11 +97,12 @@ def run_commands(folder: Path) -> list[Path]:
     prompts = ("--prompt", "3 right-down", "--prompt", "7 left")
     tiny = ("--checkpoint", str(model))
     sizes = ("--batch", "3", "--cores", "2", "--lanes", "8", "--calibration-clips", "2")
+    stalls = ("--stall", "0.2")
     decoder = ("--scope", "decoder", "--num-tokens", "2", "--batch", "2", "--lanes", "8")
     statements = ("--statement", "P-04", "--statement", "P-01", "--instances", "3")
     for arguments in (
         ("generate", *prompts, *short, "--out", str(generated)),
-        ("cosim", *tiny, *sizes, "--out", str(hardware / "layers.json")),
+        ("cosim", *tiny, *sizes, *stalls, "--out", str(hardware / "layers.json")),
         (
             "cosim",
             *tiny,

@@ -78,6 +78,16 @@ def test_another_schema_version_is_refused(tmp_path: Path, name: str, version: o
         assert json.dumps(version) in str(refused.value)
 
 
+@pytest.mark.parametrize("values", [{"schema_version": 9}, {"schema_version": "2.0", "runs": []}])
+def test_another_version_is_named_where_its_fields_are_others(
+    tmp_path: Path, values: dict[str, Any]
+) -> None:
+    path = write_json(tmp_path / "report.json", values)
+    for given in (path, tmp_path):
+        with pytest.raises(CheckpointError, match="schema_version: found"):
+            read_runs([given])
+
+
 @pytest.mark.parametrize("kind", ["nothing", "empty", "text", "foreign", "pipe", "null", "long"])
 def test_what_is_no_run_is_refused_in_one_line(tmp_path: Path, kind: str) -> None:
     path = tmp_path / kind
