@@ -60,7 +60,9 @@ LAYERS = {
     "fastcar.proofs": Layer(name_trees("reference", "rtl", "proofs"), None),
     "fastcar.proofs.formal": Layer(name_trees("reference", "rtl", "cosim", "proofs"), None),
     "fastcar": Layer(frozenset({"fastcar"}), NUMERIC | COMMAND_LINE | {"pyrtl", "threadpoolctl"}),
-    "fastcar.html_report": Layer(frozenset({"fastcar"}), frozenset({"numpy", "PIL", "vl_convert"})),
+    "fastcar.html_report": Layer(
+        frozenset({"fastcar"}), frozenset({"numpy", "PIL", "pyarrow", "vl_convert"})
+    ),
     "fastcar.strategies": Layer(frozenset({"fastcar"}), NUMERIC | {"hypothesis"}),
     "tools": Layer(frozenset({"fastcar", "tools"}), None),
 }

@@ -21,11 +21,13 @@ from fastcar.html_report.panels.cycles import make_cycles_panel
 from fastcar.html_report.panels.frames import make_frames_panel
 from fastcar.html_report.panels.heat_maps import make_heat_maps_panel
 from fastcar.html_report.panels.ratio_quality import make_gates_panel, make_runs_panel
+from fastcar.html_report.panels.sweep import make_sweep_panel
 from fastcar.html_report.panels.timeline import make_timeline_panel
 from fastcar.html_report.panels.videos import list_videos, make_videos_panel
 from fastcar.html_report.runs.analyze_run import AnalyzeRun
 from fastcar.html_report.runs.cosim_run import CosimRun
 from fastcar.html_report.runs.generate_run import GenerateRun
+from fastcar.html_report.runs.sweep_run import SweepRun
 from fastcar.html_report.sources import Run
 from fastcar.html_report.summary import make_summary
 
@@ -70,6 +72,8 @@ def list_panels(run: Run, key: str) -> Iterator[Panel]:
         if run.gates:
             yield make_gates_panel(run, f"{key}-gates")
         yield make_answers_panel(run, f"{key}-answers")
+    elif isinstance(run, SweepRun):
+        yield make_sweep_panel(run, f"{key}-sweep")
     else:
         yield make_bounds_panel(run, f"{key}-bounds")
     yield make_configuration_panel(run.origin, f"{key}-configuration")

@@ -13,10 +13,11 @@ from fastcar.html_report.runs.cosim_run import CosimRun, is_cosim, read_cosim
 from fastcar.html_report.runs.generate_run import GenerateRun, is_generate, read_generate
 from fastcar.html_report.runs.prove_run import ProveRun, is_prove, read_prove
 from fastcar.html_report.runs.run import check_version, is_known
+from fastcar.html_report.runs.sweep_run import SweepRun, is_sweep, read_sweep
 from fastcar.reference.errors import ArgumentError, CheckpointError
 from fastcar.reference.files.json_file import describe_path, read_json_object
 
-Run = GenerateRun | CosimRun | AnalyzeRun | ProveRun
+Run = GenerateRun | CosimRun | AnalyzeRun | ProveRun | SweepRun
 
 
 class Kind(NamedTuple):
@@ -31,10 +32,13 @@ KINDS = {
     "cosim": Kind(is_cosim, read_cosim),
     "analyze": Kind(is_analyze, read_analyze),
     "prove": Kind(is_prove, read_prove),
+    "sweep": Kind(is_sweep, read_sweep),
 }
 """By the command that writes them."""
 
 REPORT_NAME = "report.json"
+UNNAMED = (REPORT_NAME, "sweep.json")
+"""Whose folder alone says which run it is."""
 WANTED = f"a directory or a JSON report that fastcar {', '.join(KINDS)} wrote"
 
 
@@ -110,5 +114,5 @@ def _read_report(path: Path, values: dict[str, Any]) -> Run:
     if name is None:
         raise ArgumentError("run directory", str(path), WANTED)
     folder = path.resolve().parent.name
-    label = f"{name}: {folder if path.name == REPORT_NAME else f'{folder}/{path.name}'}"
+    label = f"{name}: {folder if path.name in UNNAMED else f'{folder}/{path.name}'}"
     return KINDS[name].read(path, label, fields)

@@ -7,6 +7,7 @@ from fastcar.html_report.runs.analyze_run import AnalyzeRun
 from fastcar.html_report.runs.cosim_run import CosimRun
 from fastcar.html_report.runs.generate_run import GenerateRun
 from fastcar.html_report.runs.prove_run import ProveRun
+from fastcar.html_report.runs.sweep_run import SweepRun
 from fastcar.html_report.sources import Run
 
 
@@ -18,6 +19,8 @@ def make_summary(run: Run) -> str:
         return _summarise_cosim(run)
     if isinstance(run, AnalyzeRun):
         return make_paragraphs([f"{len(run.answers)} questions answered."])
+    if isinstance(run, SweepRun):
+        return make_pairs({"scope": run.scope, "points": f"{run.num_points:,}"})
     return _summarise_prove(run)
 
 

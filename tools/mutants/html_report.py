@@ -1,4 +1,4 @@
-"""Planted bugs of `fastcar report` and its records; names begin with `report:`."""
+"""Planted bugs of `fastcar report` and its records; names begin with `page:`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ def _bug(path: str, name: str, old: str, new: str, test: str = "") -> Mutant:
     """A mutant of a file; its own test must notice, or the one named; `file::test` is one test."""
     file, separator, function = (test or path).partition("::")
     tests = (name_test_file(file) + separator + function,)
-    return Mutant(f"report: {name}", f"{path}.py", old, new, tests)
+    return Mutant(f"page: {name}", f"{path}.py", old, new, tests)
 
 
 REPORT_MUTANTS = (
@@ -29,7 +29,7 @@ REPORT_MUTANTS = (
         "fastcar/html_report/output",
         "pages may have any size",
         "if len(text) > MAX_BYTES:",
-        "if len(text) > 10 * MAX_BYTES:",
+        "if len(text) > 10**9:",
     ),
     _bug(
         "fastcar/html_report/page",

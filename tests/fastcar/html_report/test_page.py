@@ -19,6 +19,7 @@ from tests.fastcar.html_report.page_checks import (
 )
 from tests.fastcar.html_report.sample_runs import (
     PROVENANCE,
+    STATEMENT,
     copy_findings,
     write_generate_run,
     write_prove_run,
@@ -96,19 +97,23 @@ def test_every_specification_compiles(page: Page) -> None:
 
 
 def test_texts_of_runs_are_no_markup(tmp_path: Path) -> None:
+    """In lines, cells and commands, and in the data of charts."""
     evil = "</script><script>alert(1)</script><img src=x>"
-    command = ["prove", evil, "it's"]
-    report = write_prove_run(
-        tmp_path, checkpoint=evil, provenance={**PROVENANCE, "command": command}
-    )
-    write_html_report([report], tmp_path / "page.html")
+    changes = {
+        "checkpoint": evil,
+        "provenance": {**PROVENANCE, "command": ["prove", evil, "it's"]},
+        "statements": [{**STATEMENT, "title": evil}],
+    }
+    write_html_report([write_prove_run(tmp_path, **changes)], tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert evil not in text
     found = parse_page(text)
     assert found.problems == []
     assert sum(tag == "script" for tag, _ in found.elements) == 4
+    assert not any(tag == "img" for tag, _ in found.elements)
+    (chart,) = found.load("report-charts").values()
+    assert chart["data"]["values"][0]["title"] == evil
     assert "&#x27;it&#x27;" in text
-    assert "fastcar prove" in text
 
 
 def test_the_command_that_repeats_a_run_is_shown(text: str) -> None:
