@@ -29,7 +29,7 @@ _OPTIONS = (
 def report(runs: tuple[Path, ...], out: Path) -> None:
     """Show runs in one HTML file that needs no network.
 
-    RUN_DIR is a directory or a JSON file that generate, cosim, analyze or prove wrote.
+    RUN_DIR is a directory or a JSON file that generate, cosim, analyze, prove or sweep wrote.
 
     \b
     Examples:

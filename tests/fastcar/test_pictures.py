@@ -62,15 +62,23 @@ def test_frames_of_an_animation_have_the_same_size() -> None:
         assert len(sizes) == 1
 
 
-@pytest.mark.parametrize("num_frames", [1, 16])
-def test_no_line_of_a_title_runs_out_of_its_picture(num_frames: int) -> None:
-    """The last column of pixels is background, however few frames there are."""
-    title = "a prompt of many words, and more of them\n" + "gate tas, threshold 0.25; " * 2
-    strips = make_strips(num_frames)
-    for image in (
-        pictures.draw_sheet([(title, strips)]),
-        *pictures.draw_animation(title, strips),
-    ):
+TITLE = "a prompt of many words, and more of them" * 3 + "\ngate tas, threshold 0.25; " * 2
+
+
+def count_ink(image: Image.Image) -> int:
+    """Pixels of the first two lines that are no background."""
+    lines = np.array(image)[: pictures.GAP_PIXELS + 2 * pictures.LINE_PIXELS]
+    return int((lines != pictures.BACKGROUND).any(axis=-1).sum())
+
+
+def test_a_title_is_whole_however_few_frames_stand_below_it() -> None:
+    few, many = (pictures.draw_sheet([(TITLE, make_strips(frames))]) for frames in (1, 16))
+    assert count_ink(few) == count_ink(many) > 1000
+
+
+def test_no_line_of_a_title_runs_out_of_an_animation() -> None:
+    """The last columns of pixels are background."""
+    for image in pictures.draw_animation(TITLE, make_strips(1)):
         margin = np.array(image)[: 2 * pictures.LINE_PIXELS, -2:]
         assert (margin == pictures.BACKGROUND).all()
 

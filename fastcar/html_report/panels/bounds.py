@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from fastcar.html_report.chart import WIDE_PIXELS, Chart, Panel, make_panel
+from fastcar.html_report.chart import WIDE_PIXELS, Chart, Json, Panel, make_panel
 from fastcar.html_report.elements import Table, format_number, format_share, make_paragraphs
-from fastcar.html_report.panels.frames import quantity
+from fastcar.html_report.panels.frames import list_tooltips, quantity
 from fastcar.html_report.runs.prove_run import ProveRun, StatementResult
 
 ROW_PIXELS = 20
+RATIO_TITLE = "left / right; 1 = the bound is reached"
 SMALLEST_RATIO = 1e-6
 """Smaller ratios, and 0, are drawn here: the scale is logarithmic."""
 
@@ -34,39 +35,42 @@ def _make_chart(run: ProveRun, key: str) -> Chart:
         for kind, ratio in (("worst", one.worst_ratio), ("median", one.median_ratio))
         if ratio is not None
     ]
-    shape = {"domain": ["worst", "median"], "range": ["diamond", "circle"]}
-    colour = {"domain": ["worst", "median"], "range": ["#d55e00", "#0072b2"]}
-    points = {
-        "mark": {"type": "point", "filled": True, "size": 80},
-        "encoding": {
-            "x": quantity("ratio", "left / right; 1 = the bound is reached", scale={"type": "log"}),
-            "y": {"field": "statement", "type": "nominal", "title": None, "sort": None},
-            "shape": {"field": "of", "type": "nominal", "title": None, "scale": shape},
-            "color": {"field": "of", "type": "nominal", "title": None, "scale": colour},
-            "tooltip": [{"field": name} for name in ("statement", "title", "of", "ratio")],
-        },
-    }
-    limit = {
-        "data": {"values": [{"ratio": 1}]},
-        "mark": {"type": "rule", "strokeDash": [4, 3], "color": "#7f7f7f"},
-        "encoding": {"x": quantity("ratio", "left / right; 1 = the bound is reached")},
-    }
     spec = {
         "data": {"values": rows},
         "width": WIDE_PIXELS,
         "height": {"step": ROW_PIXELS},
-        "layer": [points, limit],
+        "layer": [_make_points(rows), _make_limit()],
     }
     held = sum(one.holds for one in run.statements)
     title = f"How tight: left / right of {len(run.statements)} statements, {held} of them hold"
-    return Chart(
-        key,
-        title,
-        f"Points on a logarithmic scale. {title}",
-        spec,
-        _make_table(run),
-        is_narrow=False,
-    )
+    description = f"Points on a logarithmic scale. {title}"
+    return Chart(key, title, description, spec, _make_table(run), is_narrow=False)
+
+
+def _make_points(rows: list[Json]) -> Json:
+    """Diamonds and circles: worst and median."""
+    kinds, common = ["worst", "median"], {"field": "of", "type": "nominal", "title": None}
+    shape = {"domain": kinds, "range": ["diamond", "circle"]}
+    colour = {"domain": kinds, "range": ["#d55e00", "#0072b2"]}
+    return {
+        "mark": {"type": "point", "size": 80},
+        "encoding": {
+            "x": quantity("ratio", RATIO_TITLE, scale={"type": "log"}),
+            "y": {"field": "statement", "type": "nominal", "title": None, "sort": None},
+            "shape": {**common, "scale": shape},
+            "color": {**common, "scale": colour},
+            "tooltip": list_tooltips(rows),
+        },
+    }
+
+
+def _make_limit() -> Json:
+    """Where a bound is reached."""
+    return {
+        "data": {"values": [{"ratio": 1}]},
+        "mark": {"type": "rule", "strokeDash": [4, 3], "color": "#7f7f7f"},
+        "encoding": {"x": quantity("ratio", RATIO_TITLE)},
+    }
 
 
 def _make_table(run: ProveRun) -> Table:

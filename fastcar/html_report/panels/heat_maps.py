@@ -12,6 +12,7 @@ from fastcar.html_report.runs.generate_run import GenerateRun
 
 WIDTH_PIXELS = 960
 ROW_PIXELS = 15
+CELL_FIELDS = ("layer", "frame", "place", "decision", "age", "measure")
 LABELLED_PLACES = 16
 """Labels along the places, at most."""
 
@@ -65,47 +66,46 @@ def _make_controls(run: GenerateRun, key: str, player_key: str) -> str:
 
 
 def _make_map(run: GenerateRun, key: str, name: str, title: str, player_key: str) -> Chart:
-    places = run.tokens_per_frame
-    step = max(1, -(-places // LABELLED_PLACES))
-    axis = {"values": list(range(0, places, step)), "labelAngle": 0, "title": "place in the frame"}
-    encoding: Json = {
-        "x": {
-            "field": "place",
-            "type": "ordinal",
-            "axis": axis,
-            "scale": {"domain": list(range(places))},
-        },
-        "y": {"field": "row", "type": "ordinal", "axis": {"title": "row"}},
-        "tooltip": [
-            {"field": field} for field in ("layer", "frame", "place", "decision", "age", "measure")
-        ],
-    }
-    encoding["fill"] = {
-        "decision": lambda: make_fill("decision", DECISIONS),
-        "age": lambda: _make_scale(
-            "age", "frames", [0, max(1, min(len(run.age_shares) - 1, MAX_AGE))]
-        ),
-        "measure": lambda: _make_scale("measure", run.measure_kind or "measure", _get_domain(run)),
-    }[name]()
+    """A chart without cells; the script gives them."""
     spec = {
         "data": {"name": "cells", "values": []},
         "width": WIDTH_PIXELS,
         "height": {"step": ROW_PIXELS},
         "mark": {"type": "rect", "strokeWidth": 0, "invalid": None},
-        "encoding": encoding,
+        "encoding": {
+            "x": _make_places(run.tokens_per_frame),
+            "y": {"field": "row", "type": "ordinal", "axis": {"title": "row"}},
+            "fill": _make_fill(run, name),
+            "tooltip": [{"field": field} for field in CELL_FIELDS],
+        },
     }
     description = f"{title} of every place, a row for each layer or frame; means in the table below"
-    table = make_map_table(run, name)
     return Chart(
         key,
         title,
         description,
         spec,
-        table,
+        make_map_table(run, name),
         attributes={"data-map": player_key},
         summary="Means by frame and layer, all videos",
         is_narrow=False,
     )
+
+
+def _make_places(places: int) -> Json:
+    step = max(1, -(-places // LABELLED_PLACES))
+    axis = {"values": list(range(0, places, step)), "labelAngle": 0, "title": "place in the frame"}
+    scale = {"domain": list(range(places))}
+    return {"field": "place", "type": "ordinal", "axis": axis, "scale": scale}
+
+
+def _make_fill(run: GenerateRun, name: str) -> Json:
+    if name == "decision":
+        return make_fill("decision", DECISIONS)
+    if name == "age":
+        oldest = max(1, min(len(run.age_shares) - 1, MAX_AGE))
+        return _make_scale("age", "frames", [0, oldest])
+    return _make_scale("measure", run.measure_kind or "measure", _get_domain(run))
 
 
 def _make_scale(field: str, title: str, domain: list[float]) -> Json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fastcar.html_report.chart import CONFIG, WIDE_PIXELS, Chart, Panel, make_panel
+from fastcar.html_report.chart import CONFIG, WIDE_PIXELS, Chart, Json, Panel, make_panel
 from fastcar.html_report.elements import Table, format_number, format_share
 from fastcar.html_report.fills import make_line_encodings
 from fastcar.html_report.panels.frames import HEIGHT_PIXELS, make_lines, quantity
@@ -18,46 +18,48 @@ NATS_TITLE = "nats per token, teacher-forced (lower is better)"
 
 def make_runs_panel(runs: Sequence[GenerateRun], key: str) -> Panel:
     """A point for each run, joined by lines where model, comparison and gate are the same."""
-    rows, cells = [], []
-    for run in runs:
-        name = next((name for name in COMPARISONS if name in run.quality), None)
-        if name is None or run.ratio is None:
-            continue
-        one = run.quality[name]
-        curve = f"{run.gate}, {run.model}, {name.replace('_', ' ')}"
-        rows.append(
-            {
-                "percent": 100 * run.ratio,
-                "decibels": one.psnr_decibels,
-                "curve": curve,
-                "run": run.origin.label,
-            }
-        )
-        cells.append(
-            (
-                run.origin.label,
-                curve,
-                format_share(run.ratio),
-                format_number(one.psnr_decibels),
-                format_number(one.ssim),
-            )
-        )
+    points = [(run, name) for run in runs if (name := _choose_quality(run)) is not None]
+    rows = [
+        {
+            "percent": 100 * (run.ratio or 0),
+            "decibels": run.quality[name].psnr_decibels,
+            "curve": f"{run.gate}, {run.model}, {name.replace('_', ' ')}",
+            "run": run.origin.label,
+            "ssim": run.quality[name].ssim,
+        }
+        for run, name in points
+    ]
     names = list(dict.fromkeys(str(row["curve"]) for row in rows))
     x = quantity("percent", "% of the MLPs replayed", scale={"domain": [0, 100]})
     y = quantity("decibels", "PSNR, dB (100 = the same)", scale={"zero": False})
     spec = {**make_lines(rows, x, y, "curve", names), "width": WIDE_PIXELS}
     spec["config"] = {**CONFIG, "legend": {**CONFIG["legend"], "columns": 2}}
-    table = Table(("run", "gate, model, compared", "replayed", "PSNR, dB", "SSIM"), cells)
+    title = "Quality against ratio, a point for each run"
     description = f"Points: PSNR against replayed share of {len(rows)} runs, a line for each gate"
-    chart = Chart(
-        f"{key}-chart",
-        "Quality against ratio, a point for each run",
-        description,
-        spec,
-        table,
-        is_narrow=False,
-    )
+    table = _make_run_table(rows)
+    chart = Chart(f"{key}-chart", title, description, spec, table, is_narrow=False)
     return make_panel(key, "Ratio and quality of all runs", chart)
+
+
+def _choose_quality(run: GenerateRun) -> str | None:
+    """The first comparison that a run has; None where it has none, or decided nothing."""
+    if run.ratio is None:
+        return None
+    return next((name for name in COMPARISONS if name in run.quality), None)
+
+
+def _make_run_table(rows: Sequence[Json]) -> Table:
+    cells = [
+        (
+            str(row["run"]),
+            str(row["curve"]),
+            format_share(row["percent"] / 100),
+            format_number(row["decibels"]),
+            format_number(row["ssim"]),
+        )
+        for row in rows
+    ]
+    return Table(("run", "gate, model, compared", "replayed", "PSNR, dB", "SSIM"), cells)
 
 
 def make_gates_panel(run: AnalyzeRun, key: str) -> Panel:
@@ -78,7 +80,17 @@ def make_gates_panel(run: AnalyzeRun, key: str) -> Panel:
     colour = make_line_encodings("gate", names)["color"]
     low, high = quantity("low", NATS_TITLE), {"field": "high"}
     errors = {"mark": "rule", "encoding": {"x": x, "y": low, "y2": high, "color": colour}}
-    spec |= {"width": WIDE_PIXELS, "height": 1.6 * HEIGHT_PIXELS, "layer": [*spec["layer"], errors]}
+    layers = [*spec["layer"], errors]
+    spec |= {"width": WIDE_PIXELS, "height": 1.6 * HEIGHT_PIXELS, "layer": layers}
+    dense = format_number(run.dense_nats)
+    title = f"Loss against ratio; dense {dense} nats"
+    description = f"Lines: nats per token against ratio for {len(names)} gates; dense {dense}"
+    table = _make_gate_table(run)
+    chart = Chart(f"{key}-chart", title, description, spec, table, is_narrow=False)
+    return make_panel(key, "Ratio and quality of the gates", chart)
+
+
+def _make_gate_table(run: AnalyzeRun) -> Table:
     cells = [
         (
             row.gate,
@@ -88,10 +100,4 @@ def make_gates_panel(run: AnalyzeRun, key: str) -> Panel:
         )
         for row in run.gates
     ]
-    table = Table(("gate", "replayed", "nats per token", "standard error"), cells)
-    dense = format_number(run.dense_nats)
-    words = f"a line for each of {len(names)} gates; dense {dense}"
-    description = f"Lines: nats per token against ratio, {words}"
-    title = f"Loss against ratio; dense {dense} nats"
-    chart = Chart(f"{key}-chart", title, description, spec, table, is_narrow=False)
-    return make_panel(key, "Ratio and quality of the gates", chart)
+    return Table(("gate", "replayed", "nats per token", "standard error"), cells)

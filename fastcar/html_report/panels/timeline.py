@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastcar.html_report.chart import Chart, Json, Panel, make_panel
 from fastcar.html_report.elements import Table, make_button
 from fastcar.html_report.fills import make_fill
+from fastcar.html_report.panels.frames import list_tooltips, quantity
 from fastcar.html_report.runs.cosim_run import MLP_PHASES, CosimRun, Timeline
 
 WIDTH_PIXELS = 900
@@ -55,6 +56,7 @@ def _make_controls(key: str) -> str:
 
 
 def _make_rows(run: CosimRun, timeline: Timeline, mapping: str, title: str) -> Json:
+    """One mapping: a row for each core, a bar for each span."""
     rows = [
         {
             "core": f"core {span.core}",
@@ -65,54 +67,44 @@ def _make_rows(run: CosimRun, timeline: Timeline, mapping: str, title: str) -> J
         }
         for span in timeline.spans[mapping]
     ]
-    scale = {
-        "domainMin": {"expr": "first"},
-        "domainMax": {"expr": "last"},
-        "nice": False,
-        "zero": False,
+    cores = [f"core {core}" for core in range(len(run.cores))]
+    limits = {"domainMin": {"expr": "first"}, "domainMax": {"expr": "last"}}
+    x = quantity("start", "cycle", scale={**limits, "nice": False, "zero": False})
+    y = {"field": "core", "type": "nominal", "title": None, "sort": cores}
+    y["scale"] = {"domain": cores}
+    text = f"{title}: {timeline.cycles[mapping]:,} cycles"
+    return {
+        "title": {"text": text, "anchor": "start", "fontSize": 12},
+        "data": {"values": rows},
+        "width": WIDTH_PIXELS,
+        "height": {"step": CORE_PIXELS},
+        "layer": [_make_bars(x, y, rows), _make_names(x, y)],
     }
-    x = {"field": "start", "type": "quantitative", "title": "cycle", "scale": scale}
-    y = {
-        "field": "core",
-        "type": "nominal",
-        "title": None,
-        "sort": [f"core {core}" for core in range(len(run.cores))],
-        "scale": {"domain": [f"core {core}" for core in range(len(run.cores))]},
-    }
-    bars: Json = {
+
+
+def _make_bars(x: Json, y: Json, rows: list[Json]) -> Json:
+    return {
         "mark": {"type": "bar", "clip": True, "stroke": "#1b1b1b", "strokeWidth": 0.6},
         "encoding": {
             "x": x,
             "x2": {"field": "end"},
             "y": y,
             "fill": make_fill("phase", MLP_PHASES),
-            "tooltip": [{"field": name} for name in ("core", "slot", "phase", "start", "end")],
+            "tooltip": list_tooltips(rows),
         },
     }
-    shown = f"(min(datum.end, last) - max(datum.start, first)) > {LABELLED_SHARE} * (last - first)"
-    names: Json = {
-        "transform": [
-            {"filter": shown},
-            {"calculate": "(min(datum.end, last) + max(datum.start, first)) / 2", "as": "middle"},
-        ],
-        "mark": {
-            "type": "text",
-            "clip": True,
-            "fontSize": 11,
-            "fontWeight": "bold",
-        },
-        "encoding": {"x": {**x, "field": "middle"}, "y": y, "text": {"field": "slot"}},
-    }
+
+
+def _make_names(x: Json, y: Json) -> Json:
+    """Numbers of slots, where what is shown of a bar has room for them."""
+    begin, end = "max(datum.start, first)", "min(datum.end, last)"
     return {
-        "title": {
-            "text": f"{title}: {timeline.cycles[mapping]:,} cycles",
-            "anchor": "start",
-            "fontSize": 12,
-        },
-        "data": {"values": rows},
-        "width": WIDTH_PIXELS,
-        "height": {"step": CORE_PIXELS},
-        "layer": [bars, names],
+        "transform": [
+            {"filter": f"{end} - {begin} > {LABELLED_SHARE} * (last - first)"},
+            {"calculate": f"({end} + {begin}) / 2", "as": "middle"},
+        ],
+        "mark": {"type": "text", "clip": True, "fontSize": 11, "fontWeight": "bold"},
+        "encoding": {"x": {**x, "field": "middle"}, "y": y, "text": {"field": "slot"}},
     }
 
 
