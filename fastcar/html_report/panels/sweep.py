@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from fastcar.html_report.chart import CONFIG, WIDE_PIXELS, Chart, Panel, make_panel
 from fastcar.html_report.elements import Table, format_number, format_share, make_paragraphs
@@ -25,9 +25,9 @@ def make_sweep_panel(run: SweepRun, key: str) -> Panel:
     if run.problem is not None:
         return make_panel(key, TITLE, make_paragraphs([run.problem], "missing"))
     curves = CURVES[run.scope]
-    column = next((name for name in curves.y if any(map(has_number(name), run.rows))), None)
-    rows = [row for row in run.rows if column and has_number(column)(row)]
-    if column is None or not (drawn := _draw_rows(rows, curves, column)):
+    column = next((name for name in curves.y if any(has_number(row, name) for row in run.rows)), "")
+    drawn = _draw_rows(run.rows, curves, column)
+    if not drawn:
         lines = ["No point has a replayed share and a result."]
         return make_panel(key, TITLE, make_paragraphs(lines, "missing"))
     names = list(dict.fromkeys(str(row["curve"]) for row in drawn))
@@ -40,20 +40,21 @@ def make_sweep_panel(run: SweepRun, key: str) -> Panel:
     return make_panel(key, TITLE, make_paragraphs(notes), chart)
 
 
-def has_number(column: str) -> Any:
-    """A predicate on rows: whether they have a finite number in a column."""
+def has_number(row: Row, column: str) -> bool:
+    """Whether a row has a finite number in a column.
 
-    def has(row: Row) -> bool:
-        value = row.get(column)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_number and math.isfinite(value)
+    >>> [has_number({"ratio": value}, "ratio") for value in (0.5, None, True, float("nan"))]
+    [True, False, False, False]
+    """
+    value = row.get(column)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value)
 
-    return has
 
-
-def _draw_rows(rows: list[Row], curves: Curves, column: str) -> list[Row]:
+def _draw_rows(found: Sequence[Row], curves: Curves, column: str) -> list[Row]:
     """Share in percent, result, and the name of the curve: the settings that differ."""
-    rows = [row for row in rows if has_number(curves.x)(row)]
+    rows = [row for row in found if has_number(row, curves.x) and has_number(row, column)]
     varying = [name for name in curves.names if len({str(row.get(name)) for row in rows}) > 1]
     return [
         {

@@ -70,7 +70,7 @@ def _make_rows(run: CosimRun, timeline: Timeline, mapping: str, title: str) -> J
     cores = [f"core {core}" for core in range(len(run.cores))]
     limits = {"domainMin": {"expr": "first"}, "domainMax": {"expr": "last"}}
     x = quantity("start", "cycle", scale={**limits, "nice": False, "zero": False})
-    y = {"field": "core", "type": "nominal", "title": None, "sort": cores}
+    y: Json = {"field": "core", "type": "nominal", "title": None, "sort": cores}
     y["scale"] = {"domain": cores}
     text = f"{title}: {timeline.cycles[mapping]:,} cycles"
     return {
