@@ -63,7 +63,8 @@ def replay(
 ) -> tuple[Any, list[int]]:
     """MLP outputs that a layer uses [T, D], of scores, MLP inputs and fresh outputs; its chains."""
     score, normed, kept = seen  # the output and the place of its input move along a chain
-    frame, limits, output = rule["tokens_per_frame"], given.get("tau", given.get("delta")), kept + 0
+    frame, output = rule["tokens_per_frame"], kept.clone()
+    limits: Any = given.get("tau", given.get("delta"))
     chain, source = [0] * len(kept), list(range(len(kept)))
     first = len(kept) if limits is None else prompt + rule["warmup_frames"] * frame
     for token in range(first, len(kept)):

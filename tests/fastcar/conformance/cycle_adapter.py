@@ -53,10 +53,13 @@ def read_instruction(word: bytes) -> dict[str, int]:
 
 def count_duration(one: dict[str, int], settings: dict[str, Any], bug: str) -> int:
     """Cycles of an instruction in its core."""
-    lanes, a, w, c = settings["num_lanes"], settings["latency_cycles"], one["rows"], one["columns"]
+    lanes: int = settings["num_lanes"]
+    a: int = settings["latency_cycles"]
+    w, c = one["rows"], one["columns"]
     t = lanes.bit_length() // 2
     attention = settings["attention"] or {"num_key_value_heads": 0, "head_dim": 0}
-    heads, d = attention["num_key_value_heads"], attention["head_dim"]
+    heads: int = attention["num_key_value_heads"]
+    d: int = attention["head_dim"]
     blocks, single = w * heads * d, int(w == 1 and bug != "one word is like many")
     gemv = a + w * lanes * c + t + 12 + single
     if one["opcode"] == SCORES:

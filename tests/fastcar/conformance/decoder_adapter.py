@@ -21,8 +21,9 @@ class Row:
     def __init__(self, arrays: Any, settings: Any, row: int, bug: str) -> None:
         self.arrays, self.settings, self.row, self.bug = arrays, settings, row, bug
         sizes = settings["config"]
-        self.width, self.heads = sizes["head_dim"], sizes["num_attention_heads"]
-        self.group = self.heads // sizes["num_key_value_heads"]
+        self.width: int = sizes["head_dim"]
+        self.heads: int = sizes["num_attention_heads"]
+        self.group: int = self.heads // sizes["num_key_value_heads"]
         self.layers = range(sizes["num_hidden_layers"])
         mask, ids = arrays["prompt_mask"][row], arrays["prompt_ids"][row]
         self.prompt = [token for token, shown in zip(ids, mask, strict=True) if shown]
