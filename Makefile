@@ -121,8 +121,8 @@ signoff: $(VENV)/stamp-test ## docs/signoff.md from what formal, simulators, syn
 golden: $(VENV)/stamp-golden ## vectors of Hugging Face transformers | make golden
 	$(BIN)/python -m tools.make_golden
 conformance: $(VENV)/stamp-cli $(VENV)/stamp-golden ## PyTorch as another implementation, by files | make conformance
-	$(BIN)/fastcar conformance run --only decoder --only scores --only replay \
-	    -- $(BIN)/python tools/conformance_torch.py {input} {output}
+	$(BIN)/fastcar conformance run --only decoder --only scores --only replay --only input_gate \
+	    --only corrected -- $(BIN)/python tools/conformance_torch.py {input} {output}
 train: $(VENV)/stamp-train ## train the moving-digits model | make train MODEL_OUT=out/model
 	$(BIN)/python -m tools.moving_digits.train --out $(MODEL_OUT)
 evaluate: $(VENV)/stamp-test ## held-out quality of the shipped model | make evaluate
