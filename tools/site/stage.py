@@ -20,6 +20,7 @@ PATTERNS = (
     "LICENSE",
     "docs/**/*.md",
     "docs/**/*.png",
+    "docs/**/*.svg",
     "tests/README.md",
     "findings/*",
     "reference/video/*/MODEL_CARD.md",

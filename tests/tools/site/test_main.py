@@ -34,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def build_page(root: Path, text: str) -> list[str]:
-    """Faults of the site with another text of docs/one.md."""
+    """Faults of the site with another text of its page."""
     (root / "docs" / "one.md").write_text(text)
     return build(root / "out", root)
 
