@@ -22,6 +22,7 @@ from tools.site.api import make_api_pages
 from tools.site.links import find_broken_links, find_unreached, read_pages
 from tools.site.settings import START, make_settings
 from tools.site.stage import stage
+from tools.site.unit_pages import make_unit_pages
 
 ASIDE = {"search.html", "genindex.html", "py-modindex.html", "index.html"}
 """Pages that Sphinx makes, or that only leads on."""
@@ -39,7 +40,10 @@ def build(folder: Path, root: Path = ROOT) -> list[str]:
     """
     shutil.rmtree(folder, ignore_errors=True)
     source = folder / "source"
-    stage(source, make_api_pages(root), root)
+    pages = make_api_pages(root)
+    if root == ROOT:
+        pages |= make_unit_pages()
+    stage(source, pages, root)
     html = folder / "html"
     faults = [] if run_sphinx(source, html, folder / "doctrees") else ["Sphinx warned, see above"]
     leads_to = f"{START}.html"

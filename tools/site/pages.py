@@ -8,10 +8,10 @@ from pathlib import Path
 from fastcar.output import write_atomically
 from tools.page import Page, fill, tell_faults
 from tools.paths import DOCS
-from tools.site import traceability
+from tools.site import manual, traceability
 from tools.site.drawings import DRAWINGS
 
-PAGES: tuple[Page, ...] = (traceability.PAGE,)
+PAGES: tuple[Page, ...] = (traceability.PAGE, *manual.PAGES)
 
 
 def make_files(directory: Path = DOCS) -> dict[Path, str]:
