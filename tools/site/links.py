@@ -55,7 +55,7 @@ def find_broken_links(pages: Pages) -> list[str]:
 
 
 def find_unreached(pages: Pages, start: Path) -> list[Path]:
-    """Pages that no chain of links leads to from the start."""
+    """Pages that no way of links leads to from the start."""
     reached, waiting = {start.resolve()}, [start.resolve()]
     while waiting:
         path = waiting.pop()

@@ -50,14 +50,25 @@ def stage(folder: Path, pages: Mapping[str, str], root: Path = ROOT) -> None:
         copy = folder / path.relative_to(root)
         copy.parent.mkdir(parents=True, exist_ok=True)
         if path.suffix == ".md":
-            text = path.read_text(encoding="utf-8")
-            copy.write_text(link_code(text, path, pages, root), encoding="utf-8")
+            text = link_code(path.read_text(encoding="utf-8"), path, pages, root)
+            copy.write_text(text, encoding="utf-8")
+            _copy_linked(text, path, folder, root)
         else:
             shutil.copyfile(path, copy)
     for name, text in pages.items():
         page = folder / name
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(text, encoding="utf-8")
+
+
+def _copy_linked(text: str, page: Path, folder: Path, root: Path) -> None:
+    """Copy the files that a page links to and that are no pages: they are shown as they are."""
+    for match in LINK.finditer(text):
+        target = (page.parent / match["target"]).resolve()
+        if target.is_file() and target.is_relative_to(root) and target.suffix != ".md":
+            copy = folder / target.relative_to(root)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(target, copy)
 
 
 def link_code(text: str, page: Path, pages: Mapping[str, str], root: Path = ROOT) -> str:

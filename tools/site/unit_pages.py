@@ -29,45 +29,46 @@ WITHOUT_STATE = {
     "instruction_check": "dispatcher",
     "result_collector": "result_path",
 }
-"""Units without a place of their own in the netlist, by the unit that has them: their wires depend
+"""Units without a prefix of their own in the netlist, by the unit that has them: their wires depend
 on this cycle alone, or their registers carry the name of the unit around them."""
 
 BOX_WIDTH, BOX_HEIGHT, GAP = 150, 26, 8
 
 
-def get_stem(place: str) -> str:
+def get_stem(prefix: str) -> str:
     """Name of the page of a unit.
 
     >>> get_stem("core#_datapath_mac"), get_stem("accelerator")
     ('mac_array', 'accelerator')
     """
-    return UNITS.get(place, place).rpartition(".")[2]
+    return UNITS.get(prefix, prefix).rpartition(".")[2]
 
 
 def make_unit_pages() -> dict[str, str]:
     """Text of every page and drawing by its path in the site."""
     hierarchy = read_hierarchy()
     files: dict[str, str] = {}
-    for place in (TOP, *UNITS):
-        stem = get_stem(place)
-        files[f"{FOLDER}/{stem}.md"] = _make_page(place, hierarchy)
-        files[f"{FOLDER}/{stem}.svg"] = draw_unit(place, hierarchy)
+    for prefix in (TOP, *UNITS):
+        stem = get_stem(prefix)
+        files[f"{FOLDER}/{stem}.md"] = _make_page(prefix, hierarchy)
+        files[f"{FOLDER}/{stem}.svg"] = draw_unit(prefix, hierarchy)
     return {f"{FOLDER}/index.md": _make_index(hierarchy), **files}
 
 
-def list_parts(place: str) -> list[str]:
+def list_parts(prefix: str) -> list[str]:
     """Places of the units that a unit is made of."""
-    return [one for one in UNITS if get_parent(one) == place]
+    return [one for one in UNITS if get_parent(one) == prefix]
 
 
 def _make_index(hierarchy: Hierarchy) -> str:
-    def list_below(place: str, depth: int) -> Iterator[str]:
-        bits = sum(hierarchy.register_bits.get(place, ()))
-        yield f"{'  ' * depth}- [{get_stem(place)}]({get_stem(place)}.md), {bits} bits of registers"
-        for part in list_parts(place):
+    def list_below(prefix: str, depth: int) -> Iterator[str]:
+        bits = sum(hierarchy.register_bits.get(prefix, ()))
+        stem = get_stem(prefix)
+        yield f"{'  ' * depth}- [{stem}]({stem}.md), {bits} bits of registers"
+        for part in list_parts(prefix):
             yield from list_below(part, depth + 1)
 
-    pages = "\n".join(get_stem(place) for place in (TOP, *UNITS))
+    pages = "\n".join(get_stem(prefix) for prefix in (TOP, *UNITS))
     return (
         "# Units\n\nWhat the accelerator is made of, from its netlist; bits are those of the "
         "preset `tiny-decoder`, of one core, without the parts.\n\n"
@@ -76,16 +77,16 @@ def _make_index(hierarchy: Hierarchy) -> str:
     )
 
 
-def draw_unit(place: str, hierarchy: Hierarchy) -> str:
+def draw_unit(prefix: str, hierarchy: Hierarchy) -> str:
     """A unit with its parts between the units that it reads and those that read it."""
-    read, reading = find_neighbours(place, hierarchy)
-    parts = list_parts(place)
+    read, reading = find_neighbours(prefix, hierarchy)
+    parts = list_parts(prefix)
     rows = max(len(read), len(reading), len(parts) + 2)
     height = rows * (BOX_HEIGHT + GAP) + 40
-    drawing = Drawing(660, height, f"{get_stem(place)}: what it reads, its parts, who reads it")
+    drawing = Drawing(660, height, f"{get_stem(prefix)}: what it reads, its parts, who reads it")
     drawing.put_box(240, 20, 180, height - 40, "state")
-    drawing.put_text(330, 42, get_stem(place), size=15)
-    held = sum(hierarchy.register_bits.get(place, ()))
+    drawing.put_text(330, 42, get_stem(prefix), size=15)
+    held = sum(hierarchy.register_bits.get(prefix, ()))
     own = f"{held} bits of registers" if held else "no registers of its own"
     drawing.put_text(330, 60, own, size=11)
     for row, part in enumerate(parts):
@@ -104,12 +105,12 @@ def draw_unit(place: str, hierarchy: Hierarchy) -> str:
     return drawing.write()
 
 
-def _make_page(place: str, hierarchy: Hierarchy) -> str:
-    stem = get_stem(place)
-    module = import_module(f"fastcar.rtl.{UNITS.get(place, TOP)}")
-    parent = f"Part of [{get_stem(get_parent(place))}]({get_stem(get_parent(place))}.md). "
-    parts = ", ".join(f"[{get_stem(part)}]({get_stem(part)}.md)" for part in list_parts(place))
-    where = ("" if place == TOP else parent) + (f"Parts: {parts}." if parts else "")
+def _make_page(prefix: str, hierarchy: Hierarchy) -> str:
+    stem = get_stem(prefix)
+    module = import_module(f"fastcar.rtl.{UNITS.get(prefix, TOP)}")
+    parent = f"Part of [{get_stem(get_parent(prefix))}]({get_stem(get_parent(prefix))}.md). "
+    parts = ", ".join(f"[{get_stem(part)}]({get_stem(part)}.md)" for part in list_parts(prefix))
+    where = ("" if prefix == TOP else parent) + (f"Parts: {parts}." if parts else "")
     package = module.__name__.rpartition(".")[0]
     anchor = module.__name__.rpartition(".")[2]
     sections = [
@@ -120,7 +121,7 @@ def _make_page(place: str, hierarchy: Hierarchy) -> str:
         "own, both in one cycle, through logic alone.",
         format_docstring(module.__doc__ or ""),
         *_list_ports(module),
-        *_list_state(place, hierarchy),
+        *_list_state(prefix, hierarchy),
         *_list_latency(module),
         *_list_proofs(stem),
         f"In Python: [{module.__name__}](../../../api/{package}.md#{anchor}).",
@@ -162,9 +163,9 @@ def list_members(node: ast.ClassDef) -> list[list[str]]:
     ]
 
 
-def _list_state(place: str, hierarchy: Hierarchy) -> Iterator[str]:
-    bits = hierarchy.register_bits.get(place, [])
-    memories = hierarchy.memories.get(place, [])
+def _list_state(prefix: str, hierarchy: Hierarchy) -> Iterator[str]:
+    bits = hierarchy.register_bits.get(prefix, [])
+    memories = hierarchy.memories.get(prefix, [])
     yield "## State"
     yield (
         f"{len(bits)} registers of {sum(bits)} bits (preset `tiny-decoder`, one core, without its "
@@ -173,7 +174,7 @@ def _list_state(place: str, hierarchy: Hierarchy) -> Iterator[str]:
     if memories:
         rows = [
             [
-                f"`{one.name or get_stem(place)}`",
+                f"`{one.name or get_stem(prefix)}`",
                 f"{1 << one.address_bits}",
                 f"{one.num_bits}",
                 "read-only" if one.is_constant else "memory",

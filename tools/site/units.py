@@ -1,6 +1,6 @@
 """The units of the accelerator and who reads whom, from the netlist of PyRTL.
 
-A register or memory belongs to the unit whose place its name begins with; every core has the same
+A register or memory belongs to the unit whose prefix its name begins with; every core has the same
 units, so `core#` stands for all. A unit reads another one where a register of the first is
 computed, in one cycle and through logic alone, from a register or memory of the second.
 """
@@ -68,7 +68,7 @@ UNITS: dict[str, str] = {
     f"{ATTENTION}_weighting": "attention.weighting",
     f"{ATTENTION}_weighting_context": "attention.context",
 }
-"""Module of `fastcar.rtl` that builds each unit, by the place of its registers."""
+"""Module of `fastcar.rtl` that builds each unit, by the prefix of its registers."""
 
 TOP = "accelerator"
 
@@ -78,7 +78,7 @@ class Memory:
     """A memory of a unit.
 
     Attributes:
-        name: behind the place of the unit.
+        name: behind the prefix of the unit.
         num_bits: of a word.
         address_bits: of its address.
         is_constant: whether it is read-only.
@@ -95,9 +95,9 @@ class Hierarchy:
     """What the netlist says of the units.
 
     Attributes:
-        register_bits: widths of the registers of every unit by its place, `TOP` among them.
+        register_bits: widths of the registers of every unit by its prefix, `TOP` among them.
         memories: of every unit.
-        reads: pairs of places: the first one is computed from the second one.
+        reads: pairs of prefixes: the first one is computed from the second one.
     """
 
     register_bits: dict[str, list[int]]
@@ -105,19 +105,19 @@ class Hierarchy:
     reads: frozenset[tuple[str, str]]
 
     @cached_property
-    def places(self) -> tuple[str, ...]:
+    def prefixes(self) -> tuple[str, ...]:
         """Places that have state of their own."""
         return tuple(sorted({*self.register_bits, *self.memories} - {TOP}))
 
 
-def find_place(name: str) -> str:
+def find_prefix(name: str) -> str:
     """Place of the unit that a register or memory belongs to.
 
-    >>> find_place("core1_datapath_mac_product_0_q"), find_place("is_running_q")
+    >>> find_prefix("core1_datapath_mac_product_0_q"), find_prefix("is_running_q")
     ('core#_datapath_mac', 'accelerator')
     """
     general = generalise(name)
-    found = [place for place in UNITS if general.startswith(f"{place}_") or general == place]
+    found = [prefix for prefix in UNITS if general.startswith(f"{prefix}_") or general == prefix]
     return max(found, key=len, default=TOP)
 
 
@@ -139,20 +139,20 @@ def find_outside(port: str) -> str:
     return MEMORY if re.match(r"core\d+_(read|write)_", port) else HOST
 
 
-def get_parent(place: str) -> str:
+def get_parent(prefix: str) -> str:
     """Place of the unit that a unit is a part of.
 
     >>> get_parent("core#_datapath_feed_walk"), get_parent("scheduler")
     ('core#_datapath_feed', 'accelerator')
     """
-    return max((one for one in UNITS if place.startswith(f"{one}_")), key=len, default=TOP)
+    return max((one for one in UNITS if prefix.startswith(f"{one}_")), key=len, default=TOP)
 
 
-def is_inside(place: str, unit: str) -> bool:
+def is_inside(prefix: str, unit: str) -> bool:
     """Whether a unit is another one or a part of it."""
     if unit == TOP:
-        return place not in (HOST, MEMORY)
-    return place == unit or place.startswith(f"{unit}_")
+        return prefix not in (HOST, MEMORY)
+    return prefix == unit or prefix.startswith(f"{unit}_")
 
 
 class _Reader:
@@ -165,7 +165,7 @@ class _Reader:
     def __init__(self, netlist: Netlist) -> None:
         self.netlist = netlist
         self.sources: dict[pyrtl.WireVector, frozenset[str]] = {
-            register: frozenset([find_place(register.name)]) for register, _ in netlist.registers
+            register: frozenset([find_prefix(register.name)]) for register, _ in netlist.registers
         }
         for port in netlist.inputs:
             if port.name != "reset":
@@ -173,7 +173,7 @@ class _Reader:
         for net in netlist.nets:
             parts = [self.get_sources(wire) for wire in net.args]
             if net.op == "m":
-                parts.append(frozenset([find_place(net.op_param[1].name)]))
+                parts.append(frozenset([find_prefix(net.op_param[1].name)]))
             self.sources[net.dests[0]] = frozenset().union(*parts)
 
     def get_sources(self, wire: pyrtl.WireVector | None) -> frozenset[str]:
@@ -181,11 +181,11 @@ class _Reader:
         return self.sources.get(wire, frozenset())
 
     def list_reads(self) -> Iterator[tuple[str, str]]:
-        """Pairs of places, reader in front."""
+        """Pairs of prefixes, reader in front."""
         block = self.netlist.block
-        ends = [(find_place(one.name), source) for one, source in self.netlist.registers]
+        ends = [(find_prefix(one.name), source) for one, source in self.netlist.registers]
         for net in self.netlist.writes:
-            ends += [(find_place(net.op_param[1].name), wire) for wire in net.args]
+            ends += [(find_prefix(net.op_param[1].name), wire) for wire in net.args]
         for wire in block.wirevector_subset(pyrtl.Output) - set(block.rtl_assert_dict):
             ends.append((find_outside(wire.name), wire))
         for reader, wire in ends:
@@ -199,7 +199,7 @@ def read_hierarchy() -> Hierarchy:
     bits: dict[str, list[int]] = defaultdict(list)
     for register, _ in netlist.registers:
         if not re.match(r"core[1-9]", register.name):
-            bits[find_place(register.name)].append(len(register))
+            bits[find_prefix(register.name)].append(len(register))
     return Hierarchy(dict(bits), _list_memories(netlist), frozenset(_Reader(netlist).list_reads()))
 
 
@@ -207,25 +207,25 @@ def _list_memories(netlist: Netlist) -> dict[str, list[Memory]]:
     """Memories of every unit, those of equal cores once."""
     memories: dict[str, dict[str, Memory]] = defaultdict(dict)
     for memory in netlist.memories:
-        place = find_place(memory.name)
-        rest = generalise(memory.name).removeprefix(place).strip("_")
+        prefix = find_prefix(memory.name)
+        rest = generalise(memory.name).removeprefix(prefix).strip("_")
         is_constant = isinstance(memory, pyrtl.RomBlock)
-        memories[place][rest] = Memory(rest, memory.bitwidth, memory.addrwidth, is_constant)
-    return {place: [kept[name] for name in sorted(kept)] for place, kept in memories.items()}
+        memories[prefix][rest] = Memory(rest, memory.bitwidth, memory.addrwidth, is_constant)
+    return {prefix: [kept[name] for name in sorted(kept)] for prefix, kept in memories.items()}
 
 
-def find_neighbours(place: str, hierarchy: Hierarchy) -> tuple[list[str], list[str]]:
+def find_neighbours(prefix: str, hierarchy: Hierarchy) -> tuple[list[str], list[str]]:
     """Units that a unit reads, and units that read it; outside of it, as few as name them all."""
     read, reading = set(), set()
     for reader, source in hierarchy.reads:
-        if is_inside(reader, place) and not is_inside(source, place):
-            read.add(represent(source, place))
-        if is_inside(source, place) and not is_inside(reader, place):
-            reading.add(represent(reader, place))
+        if is_inside(reader, prefix) and not is_inside(source, prefix):
+            read.add(represent(source, prefix))
+        if is_inside(source, prefix) and not is_inside(reader, prefix):
+            reading.add(represent(reader, prefix))
     return sorted(read), sorted(reading)
 
 
-def represent(other: str, place: str) -> str:
+def represent(other: str, prefix: str) -> str:
     """The largest unit around another one that does not contain a unit.
 
     >>> represent("core#_datapath_mac", "core#_queue"), represent("scheduler", "core#_queue")
@@ -233,6 +233,6 @@ def represent(other: str, place: str) -> str:
     """
     if other in (HOST, MEMORY, TOP):
         return other
-    while (parent := get_parent(other)) != TOP and not is_inside(place, parent):
+    while (parent := get_parent(other)) != TOP and not is_inside(prefix, parent):
         other = parent
     return other

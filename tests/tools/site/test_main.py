@@ -73,6 +73,12 @@ def test_an_address_outside_needs_its_form(root: Path) -> None:
     ]
 
 
+def test_a_link_to_a_file_shows_the_file(root: Path) -> None:
+    (root / "tests").mkdir()
+    (root / "tests" / "test_one.py").write_text("x = 1\n")
+    assert build_page(root, "# One\n\n[test](../tests/test_one.py)\n") == []
+
+
 def test_a_link_to_code_leads_to_its_names(root: Path) -> None:
     assert build_page(root, "# One\n\n[code](../fastcar/one.py)\n") == []
     assert 'href="../api/fastcar.html#one"' in (root / "out/html/docs/one.html").read_text()

@@ -15,7 +15,7 @@ from tools.site.units import (
     TOP,
     UNITS,
     find_neighbours,
-    find_place,
+    find_prefix,
     get_parent,
     read_hierarchy,
 )
@@ -30,7 +30,7 @@ def has_ports(path: Path) -> bool:
 
 
 def test_every_unit_has_registers_or_memories() -> None:
-    assert set(UNITS) <= set(read_hierarchy().places)
+    assert set(UNITS) <= set(read_hierarchy().prefixes)
 
 
 def test_every_module_with_named_inputs_has_a_page() -> None:
@@ -49,7 +49,7 @@ def test_few_registers_belong_to_no_unit() -> None:
         for wire in make_accelerator(TINY_DECODER).wirevector_set
         if "_q" in wire.name[-2:]
     ]
-    outside = sorted(name for name in names if find_place(name) == TOP)
+    outside = sorted(name for name in names if find_prefix(name) == TOP)
     assert outside == ["done_q", "is_first_cycle_q", "is_running_q", "was_reset_q"]
 
 
@@ -81,10 +81,10 @@ def test_pages_have_ports_state_and_parts() -> None:
     assert "## Proven" in page
     assert "| `table` |" in PAGES["docs/manual/units/rms_norm.md"]
     assert "(mac_array.md)" in PAGES["docs/manual/units/datapath.md"]
-    assert all(f"docs/manual/units/{get_stem(place)}.md" in PAGES for place in UNITS)
+    assert all(f"docs/manual/units/{get_stem(prefix)}.md" in PAGES for prefix in UNITS)
 
 
 def test_names_of_pages_are_not_given_twice() -> None:
-    stems = [get_stem(place) for place in UNITS]
+    stems = [get_stem(prefix) for prefix in UNITS]
     assert len(set(stems)) == len(stems)
-    assert all(get_parent(place) in (TOP, *UNITS) for place in UNITS)
+    assert all(get_parent(prefix) in (TOP, *UNITS) for prefix in UNITS)
