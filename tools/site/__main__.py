@@ -20,6 +20,7 @@ from tools.page import tell_faults
 from tools.paths import ROOT
 from tools.site.api import make_api_pages
 from tools.site.links import find_broken_links, find_unreached, read_pages
+from tools.site.notebooks import make_notebook_pages
 from tools.site.settings import START, make_settings
 from tools.site.stage import stage
 from tools.site.unit_pages import make_unit_pages
@@ -42,7 +43,7 @@ def build(folder: Path, root: Path = ROOT) -> list[str]:
     source = folder / "source"
     pages = make_api_pages(root)
     if root == ROOT:
-        pages |= make_unit_pages()
+        pages |= make_unit_pages() | make_notebook_pages()
     stage(source, pages, root)
     html = folder / "html"
     faults = [] if run_sphinx(source, html, folder / "doctrees") else ["Sphinx warned, see above"]

@@ -8,7 +8,7 @@ from pathlib import Path
 from fastcar.rtl.accelerator import make_accelerator
 from fastcar.rtl.config import TINY_DECODER
 from tools.paths import ROOT
-from tools.site.unit_pages import WITHOUT_STATE, draw_unit, get_stem, make_unit_pages
+from tools.site.unit_pages import FOLDER, WITHOUT_STATE, draw_unit, get_stem, make_unit_pages
 from tools.site.units import (
     HOST,
     MEMORY,
@@ -75,13 +75,13 @@ def test_a_drawing_names_the_unit_its_parts_and_its_neighbours() -> None:
 
 
 def test_pages_have_ports_state_and_parts() -> None:
-    page = PAGES["docs/manual/units/scheduler.md"]
+    page = PAGES[f"{FOLDER}/scheduler.md"]
     assert "| `is_decided` |" in page
     assert "1 bit; the slot `head_slot` is decided" in page
     assert "## Proven" in page
-    assert "| `table` |" in PAGES["docs/manual/units/rms_norm.md"]
-    assert "(mac_array.md)" in PAGES["docs/manual/units/datapath.md"]
-    assert all(f"docs/manual/units/{get_stem(prefix)}.md" in PAGES for prefix in UNITS)
+    assert "| `table` |" in PAGES[f"{FOLDER}/rms_norm.md"]
+    assert "(mac_array.md)" in PAGES[f"{FOLDER}/datapath.md"]
+    assert all(f"{FOLDER}/{get_stem(prefix)}.md" in PAGES for prefix in UNITS)
 
 
 def test_names_of_pages_are_not_given_twice() -> None:
