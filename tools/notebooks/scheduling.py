@@ -22,7 +22,8 @@ def _(mo):
         # Dealt in turn
 
         Every slot of a batch replays with a probability. Under DRS the others are dealt to the
-        cores in turn; statically slot b runs on core b mod C. Rounds are what the fullest core computes.
+        cores in turn; statically slot b runs on core b mod C. Rounds are what the fullest core
+        computes.
         """
     )
 
