@@ -73,7 +73,7 @@ def run_sphinx(source: Path, html: Path, doctrees: Path) -> bool:
             warningiserror=True,
         )
         site.build(force_all=True)
-    return site.statuscode == 0
+    return bool(site.statuscode == 0)
 
 
 def main(arguments: Sequence[str]) -> int:

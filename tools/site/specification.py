@@ -85,7 +85,7 @@ def _compare(
     numbers = [(name, str(number)) for name, number in wanted]
     if list(found) == numbers:
         return []
-    wrong = [pair for pair in numbers if pair not in found] or list(found)
+    wrong = [pair for pair in numbers if pair not in found] or numbers
     return [f"{kind} {' '.join(map(str, pair))} is not in its place" for pair in wrong]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -36,7 +37,7 @@ def test_every_name_of_the_table_exists() -> None:
         ({"open": {"unit": "because"}}, "unit is open and not empty"),
     ],
 )
-def test_a_planted_fault_is_told(change: dict[str, str], fault: str) -> None:
+def test_a_planted_fault_is_told(change: dict[str, Any], fault: str) -> None:
     assert find_faults_of_ideas([replace(FIRST, **change)]) == [f"{FIRST.name}: {fault}"]
 
 
