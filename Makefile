@@ -33,7 +33,7 @@ NATIVE_ARGS ?=
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo report screenshots test test-slow test-all test-portable nightly coverage lint format \
-        doctest mutants bench findings replay-value prove bounds formal hardware native verilog simulators cocotb synth conformance \
+        doctest docs docs-serve pages mutants bench findings replay-value prove bounds formal hardware native verilog simulators cocotb synth conformance \
         signoff golden train evaluate train-real-video real-video-clips clean
 
 ## -- first steps
@@ -63,6 +63,12 @@ doctest: $(VENV)/stamp-test ## examples in docstrings, README.md and docs/ | mak
 	$(BIN)/python -m tools.package_tree $(TREE)
 	$(BIN)/python -m pytest --doctest-modules --doctest-glob="*.md" $(TREE)/fastcar $(TREE)/tools \
 	    $(WITH_TORCH:%=--ignore=$(TREE)/tools/%.py) README.md $(PYTEST_ARGS)
+docs: $(VENV)/stamp-docs ## the documentation in out/site: links checked, notebooks run | make docs
+	$(BIN)/python -m tools.site
+pages: $(VENV)/stamp-test ## tables and drawings of docs/ that the code tells | make pages
+	$(BIN)/python -m tools.site.pages
+docs-serve: docs ## the same, then show it at http://127.0.0.1:8000 | make docs-serve
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory out/site/html 8000
 mutants: $(VENV)/stamp-test ## planted bugs, each must be caught by a test | make mutants
 	$(BIN)/python -m tools.mutants $(MUTANTS_ARGS)
 coverage: $(VENV)/stamp-test ## lines and branches that no test reaches | make coverage

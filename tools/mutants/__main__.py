@@ -43,6 +43,7 @@ from tools.mutants.replay_value import REPLAY_VALUE_MUTANTS
 from tools.mutants.rtl import RTL_MUTANTS
 from tools.mutants.run import UNTRIED, run_all
 from tools.mutants.simulators import SIMULATOR_MUTANTS
+from tools.mutants.site import SITE_MUTANTS
 from tools.mutants.strobes import STROBE_MUTANTS
 from tools.mutants.token_export import TOKEN_EXPORT_MUTANTS
 from tools.mutants.wave import WAVE_MUTANTS
@@ -79,6 +80,7 @@ MUTANTS = (
     *OWN_MODEL_MUTANTS,
     *BENCH_MUTANTS,
     *REPLAY_VALUE_MUTANTS,
+    *SITE_MUTANTS,
 )
 """Every planted bug."""
 
