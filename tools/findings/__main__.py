@@ -44,12 +44,11 @@ def main() -> int:
     try:
         for name in list_outputs():
             check_writable(arguments.out / name)
-        if arguments.rewrite:
-            reports = {
-                name: read_numbers(arguments.out / f"{get_stem(name)}.json") for name in LOADERS
-            }
-        else:
-            reports = {name: measure(name, arguments) for name in LOADERS}
+        asked = () if arguments.rewrite else arguments.model or tuple(LOADERS)
+        reports = {
+            name: measure(name, arguments) if name in asked else read_report(name, arguments.out)
+            for name in LOADERS
+        }
         write_findings(reports, arguments.out)
     except FastCarError as error:
         print(f"findings: {error}", file=sys.stderr)
@@ -62,6 +61,9 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=DOCS, help="directory of the pages")
     parser.add_argument("--rewrite", action="store_true", help="measure nothing anew")
+    parser.add_argument(
+        "--model", nargs=1, choices=LOADERS, help="only this one; the other as it stands"
+    )
     parser.add_argument("--quick", action="store_true", help="fewer clips and frames")
     parser.add_argument("--processes", type=int, default=get_process_count(), help="workers")
     return parser.parse_args()
