@@ -1,0 +1,23 @@
+"""Tables of words: every column begins at the left, as text does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def write_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown table, columns padded so that it reads as text too.
+
+    >>> print(write_table(["port", "meaning"], [["`clk`", "clock"]]))
+    | port  | meaning |
+    | ----- | ------- |
+    | `clk` | clock   |
+    """
+    widths = [max(3, *map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = [header, ["-" * width for width in widths], *rows]
+    return "\n".join(
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        + " |"
+        for line in lines
+    )
