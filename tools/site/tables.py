@@ -14,10 +14,9 @@ def write_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     | `clk` | clock   |
     """
     widths = [max(3, *map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [header, ["-" * width for width in widths], *rows]
-    return "\n".join(
-        "| "
-        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-        + " |"
-        for line in lines
-    )
+
+    def join(cells: Sequence[str]) -> str:
+        padded = [cell.ljust(width) for cell, width in zip(cells, widths, strict=True)]
+        return f"| {' | '.join(padded)} |"
+
+    return "\n".join([join(header), join(["-" * width for width in widths]), *map(join, rows)])
