@@ -14,6 +14,7 @@ PYTEST_ARGS ?=
 # A process per core, each with one thread for its matrix products.
 PARALLEL := --numprocesses auto --dist loadgroup
 test test-slow test-all nightly mutants: export OPENBLAS_NUM_THREADS = 1
+REPORT_ARGS ?= out/demo/input out/demo/tas
 DEMO_ARGS ?= --prompt "3 right-down" --prompt "7 left" --target-ratio 0.3 --guidance 2
 MODEL_OUT ?= out/model
 BENCH_ARGS ?=
@@ -31,7 +32,7 @@ NATIVE_ARGS ?=
 # Two pips at once in one environment spoil it.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all test-portable nightly coverage lint format \
+.PHONY: help setup demo report screenshots test test-slow test-all test-portable nightly coverage lint format \
         doctest docs docs-serve pages mutants bench findings replay-value prove bounds formal hardware native verilog simulators cocotb synth conformance \
         signoff golden train evaluate train-real-video real-video-clips clean
 
@@ -43,6 +44,8 @@ help: ## list every target with an example | make help
 demo: $(VENV)/stamp-cli ## videos of the shipped model, dense and with replay | make demo
 	$(BIN)/fastcar generate --engine numba $(DEMO_ARGS) --gate tas --out out/demo/tas
 	$(BIN)/fastcar generate --engine numba $(DEMO_ARGS) --gate input --out out/demo/input
+report: $(VENV)/stamp-report ## runs in one HTML file, out/report.html | make report REPORT_ARGS="out/demo/input"
+	$(BIN)/fastcar report $(REPORT_ARGS) --out out/report.html
 setup: $(VENV)/stamp-cli $(VENV)/stamp-test $(VENV)/stamp-lint ## .venv with command line, tests and lint | make setup
 
 ## -- tests
@@ -92,6 +95,8 @@ findings: $(VENV)/stamp-test ## figures and text of docs/findings.md | make find
 replay-value: $(VENV)/stamp-test ## docs/replay_value.md: every gate on both models | make replay-value
 	test -e out/real_video/model/clips.safetensors || $(MAKE) real-video-clips
 	$(BIN)/python -m tools.replay_value
+screenshots: $(VENV)/stamp-test ## pictures of docs/report.md, by chromium | make screenshots
+	$(BIN)/python -m tools.report_screenshots
 prove: $(VENV)/stamp-cli $(VENV)/stamp-proofs ## error bounds on decoded tokens, certified | make prove
 	$(BIN)/fastcar prove --certify $(PROVE_ARGS)
 bounds: $(VENV)/stamp-test ## attacks on the bounds and docs/bounds.md | make bounds
@@ -122,8 +127,8 @@ signoff: $(VENV)/stamp-test ## docs/signoff.md from what formal, simulators, syn
 golden: $(VENV)/stamp-golden ## vectors of Hugging Face transformers | make golden
 	$(BIN)/python -m tools.make_golden
 conformance: $(VENV)/stamp-cli $(VENV)/stamp-golden ## PyTorch as another implementation, by files | make conformance
-	$(BIN)/fastcar conformance run --only decoder --only scores --only replay \
-	    -- $(BIN)/python tools/conformance_torch.py {input} {output}
+	$(BIN)/fastcar conformance run --only decoder --only scores --only replay --only input_gate \
+	    --only corrected -- $(BIN)/python tools/conformance_torch.py {input} {output}
 train: $(VENV)/stamp-train ## train the moving-digits model | make train MODEL_OUT=out/model
 	$(BIN)/python -m tools.moving_digits.train --out $(MODEL_OUT)
 evaluate: $(VENV)/stamp-test ## held-out quality of the shipped model | make evaluate

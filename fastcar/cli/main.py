@@ -30,6 +30,7 @@ COMMANDS = {
     "predict": "Predict cycles of layer steps by the cycle model, dense, static and under DRS.",
     "quantize": "Turn a float checkpoint into int8, a few rows at a time.",
     "export": "Write the accelerator as Verilog, with a self-checking testbench.",
+    "report": "Show runs in one HTML file that needs no network.",
     "conformance": "Check another implementation against the specification, by files.",
 }
 """Commands, each the function of its name in the module of its name, and their first lines."""

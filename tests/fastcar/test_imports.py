@@ -50,7 +50,7 @@ COMMANDS: dict[tuple[str, ...], set[str]] = {
     ("generate", *FRAME, "--json", "--out", "{out}/video"): {"PIL", "rich"},
     ("trace", *LLAMA, "--engine", "numpy", "--out", "{out}/trace.npz"): set(),
     ("quantize", "--checkpoint", "{vectors}", "--out", "{out}/int8"): {"rich"},
-    ("conformance", "write", "{out}/kit"): {"fastcar.reference.integer.model", TABLES},
+    ("conformance", "write", "{out}/kit"): {"pyrtl", "fastcar.reference.integer.model", TABLES},
     ("predict", *PRESET): {"pyrtl", "rich", "fastcar.reference.integer.model", TABLES},
 }
 """By command line what of `HEAVY` it needs: pictures, progress, latencies of the accelerator."""

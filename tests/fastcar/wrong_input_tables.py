@@ -23,6 +23,7 @@ BASES: dict[str, tuple[str, ...]] = {
     "predict": ("--draws", "1"),
     "quantize": ("--checkpoint", "{llama}", "--out", "{out}"),
     "export": ("--checkpoint", "{video}", "--slots", "2", "--out", "{out}"),
+    "report": ("{run}", "--out", "{out}.html"),
     "conformance list": (),
     "conformance write": ("--only", "scheduler.idle", "{out}"),
     "conformance check": ("{folder}", "{folder}"),

@@ -29,6 +29,7 @@ from tools.mutants.commands import COMMAND_MUTANTS
 from tools.mutants.cosim import COSIM_MUTANTS
 from tools.mutants.counted_decoder import COUNTED_DECODER_MUTANTS
 from tools.mutants.frame import FRAME_MUTANTS
+from tools.mutants.html_report import REPORT_MUTANTS
 from tools.mutants.inputs import INPUT_MUTANTS
 from tools.mutants.int8 import INT8_MUTANTS
 from tools.mutants.integer import INTEGER_MUTANTS
@@ -74,6 +75,7 @@ MUTANTS = (
     *STROBE_MUTANTS,
     *TOKEN_EXPORT_MUTANTS,
     *COMMAND_MUTANTS,
+    *REPORT_MUTANTS,
     *ARGUMENT_MUTANTS,
     *OWN_MODEL_MUTANTS,
     *BENCH_MUTANTS,
