@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import click
@@ -28,7 +29,16 @@ def list_commands(text: str) -> list[str]:
     return [line for line in console.splitlines() if line.startswith("fastcar ")]
 
 
-SHOWN = sorted({line for page in PAGES for line in list_commands(page.read_text("utf-8"))})
+RUN = (ROOT / "docs" / "commands.md", *sorted((ROOT / "docs" / "tutorials").glob("*.md")))
+"""Pages whose examples need nothing of the reader."""
+
+
+def collect(pages: Iterable[Path]) -> list[str]:
+    """All commands of some pages, each once."""
+    return sorted({line for page in pages for line in list_commands(page.read_text("utf-8"))})
+
+
+SHOWN = collect(PAGES)
 
 
 def get_name(line: str) -> str:
@@ -55,7 +65,7 @@ def test_the_page_of_commands_shows_every_command() -> None:
         pytest.param(
             line, marks=pytest.mark.nightly if get_name(line) in LONG else pytest.mark.slow
         )
-        for line in SHOWN
+        for line in collect(RUN)
         if "my_program.py" not in line
     ],
 )

@@ -25,6 +25,7 @@ from tools.markdown import format_table
 from tools.page import Json, Page
 from tools.paths import ROOT
 from tools.site.specification import read_fields, read_opcodes, read_options, read_specification
+from tools.site.tables import write_table
 
 HELD = ("index_register", "index_valid_register", "mapping_register_#", "done", "error")
 """Ports that show registers, beside those whose names begin like one of these or with counter."""
@@ -51,14 +52,12 @@ def make_instruction_tables(_: Json) -> Mapping[str, str]:
     options = {row[0]: row[2:] for row in read_options(text)}
     rows = [[f"`{name}`", bits, *options[name]] for name, bits in _place(OPTIONS)]
     return {
-        "fields": format_table(["field", "bits", "meaning"], fields),
-        "opcodes": format_table(
-            ["number", "opcode", "executed by", "effect", "attention"], opcodes
-        ),
-        "buffers": format_table(
+        "fields": write_table(["field", "bits", "meaning"], fields),
+        "opcodes": write_table(["number", "opcode", "executed by", "effect", "attention"], opcodes),
+        "buffers": write_table(
             ["buffer", "number", "words, `demo`", "words, `demo-decoder`"], buffers
         ),
-        "options": format_table(["option", "bits of `reserved`", "of", "meaning"], rows),
+        "options": write_table(["option", "bits of `reserved`", "of", "meaning"], rows),
     }
 
 
@@ -86,8 +85,8 @@ def make_port_tables(_: Json) -> Mapping[str, str]:
     common = [row for row in rows if not row[0].startswith("`core#")]
     header = ["port", "bits", "direction", "meaning"]
     return {
-        "ports": format_table(header, [clock, *common]),
-        "core ports": format_table(header, [row for row in rows if row[0].startswith("`core#")]),
+        "ports": write_table(header, [clock, *common]),
+        "core ports": write_table(header, [row for row in rows if row[0].startswith("`core#")]),
     }
 
 
@@ -105,7 +104,7 @@ def make_register_tables(_: Json) -> Mapping[str, str]:
         if (port := ports.get(name)) is not None
         if not port.is_input and (name.startswith(HELD) or "counter_" in name)
     ]
-    return {"registers": format_table(["register", "bits", "meaning"], rows)}
+    return {"registers": write_table(["register", "bits", "meaning"], rows)}
 
 
 def make_channel_tables(_: Json) -> Mapping[str, str]:
@@ -121,7 +120,7 @@ def make_channel_tables(_: Json) -> Mapping[str, str]:
         for port in list_channel_ports(DEMO_DECODER)
     ]
     header = ["port", "bits", "driven by", "meaning", "accelerators"]
-    return {"channel": format_table(header, rows)}
+    return {"channel": write_table(header, rows)}
 
 
 def make_error_tables(_: Json) -> Mapping[str, str]:
@@ -135,7 +134,7 @@ def make_error_tables(_: Json) -> Mapping[str, str]:
         if isinstance(one, ast.Assign) and isinstance(following, ast.Expr):
             words[ast.unparse(one.targets[0])] = ast.literal_eval(following.value)
     rows = [[f"{int(code)}", f"`{code.name}`", words[code.name]] for code in ErrorCode]
-    return {"errors": format_table(["code", "name", "what is wrong"], rows)}
+    return {"errors": write_table(["code", "name", "what is wrong"], rows)}
 
 
 def make_memory_tables(_: Json) -> Mapping[str, str]:
@@ -154,8 +153,8 @@ def make_memory_tables(_: Json) -> Mapping[str, str]:
             first += beats
     header = ["block", "part", "first beat", "beats"]
     return {
-        "layers": format_table(header, rows),
-        "decoder": format_table(header, _list_decoder_parts(config, tokens_per_frame)),
+        "layers": write_table(header, rows),
+        "decoder": write_table(header, _list_decoder_parts(config, tokens_per_frame)),
     }
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from fastcar.proofs.formal.registry import MODULES
 from fastcar.proofs.registry import STEMS
-from tools.markdown import format_table
 from tools.page import Json, Page
 from tools.paths import ROOT
+from tools.site.tables import write_table
 
 COLUMNS = {
     "reference": "reference function",
@@ -258,7 +258,7 @@ def make_tables(_: Json) -> dict[str, str]:
         if column in idea.open
     ]
     return {
-        "ideas": format_table(["idea", *COLUMNS.values()], rows),
+        "ideas": write_table(["idea", *COLUMNS.values()], rows),
         "open cells": "\n".join(open_cells),
     }
 
@@ -272,7 +272,8 @@ def _link(idea: Idea, column: str) -> str:
         return ", ".join(_link_proof(part) for part in _split(text))
     if column == "test":
         file, _, function = text.partition("::")
-        return f"`{function}` in [{file}](../tests/cosim/{file})"
+        sentence = function.removeprefix("test_").replace("_", " ")
+        return f"[{sentence}](../tests/cosim/{file})"
     tree = "reference" if column == "reference" else "rtl"
     module, _, name = text.rpartition(".")
     return f"[{name}](../{tree}/{module.replace('.', '/')}.py)"

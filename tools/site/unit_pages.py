@@ -11,10 +11,10 @@ from types import ModuleType
 
 from fastcar.proofs.formal.registry import MODULES
 from fastcar.rtl.config import DEMO_DECODER, TINY_DECODER
-from tools.markdown import format_table
 from tools.paths import ROOT
 from tools.site.docstrings import format_docstring
 from tools.site.svg import Drawing
+from tools.site.tables import write_table
 from tools.site.units import (
     TOP,
     UNITS,
@@ -142,7 +142,7 @@ def _list_ports(module: ModuleType) -> Iterator[str]:
             if node.name.endswith(suffix):
                 rows = list_members(node)
                 yield f"## {heading}: {node.name}"
-                yield format_table(["port", "width and meaning"], rows)
+                yield write_table(["port", "width and meaning"], rows)
 
 
 def list_members(node: ast.ClassDef) -> list[list[str]]:
@@ -181,7 +181,7 @@ def _list_state(prefix: str, hierarchy: Hierarchy) -> Iterator[str]:
             ]
             for one in memories
         ]
-        yield format_table(["memory", "words", "bits", "kind"], rows)
+        yield write_table(["memory", "words", "bits", "kind"], rows)
 
 
 def _list_latency(module: ModuleType) -> Iterator[str]:
