@@ -104,11 +104,11 @@ def _make_fill(run: GenerateRun, name: str) -> Json:
         return make_fill("decision", DECISIONS)
     if name == "age":
         oldest = max(1, min(len(run.age_shares) - 1, MAX_AGE))
-        return _make_scale("age", "frames", [0, oldest])
+        return _make_scale("age", "frames", [0, oldest], step=1)
     return _make_scale("measure", run.measure_kind or "measure", _get_domain(run))
 
 
-def _make_scale(field: str, title: str, domain: list[float]) -> Json:
+def _make_scale(field: str, title: str, domain: list[float], step: int = 0) -> Json:
     """Light to dark; where there is nothing, the pattern of what may not replay."""
     nothing = f"url(#{get_pattern_key('may not replay')})"
     return {
@@ -117,7 +117,7 @@ def _make_scale(field: str, title: str, domain: list[float]) -> Json:
         "type": "quantitative",
         "title": title,
         "scale": {"domain": domain, "clamp": True, "scheme": "viridis", "reverse": True},
-        "legend": {"gradientLength": 240, "direction": "horizontal"},
+        "legend": {"gradientLength": 240, "direction": "horizontal", "tickMinStep": step},
     }
 
 
