@@ -14,6 +14,7 @@ WIDTH_PIXELS = 960
 ROW_PIXELS = 15
 CELL_FIELDS = ("layer", "frame", "place", "decision", "age", "measure")
 LABELLED_PLACES = 16
+LABELLED_AGES = 5
 """Labels along the places, at most."""
 
 
@@ -104,11 +105,12 @@ def _make_fill(run: GenerateRun, name: str) -> Json:
         return make_fill("decision", DECISIONS)
     if name == "age":
         oldest = max(1, min(len(run.age_shares) - 1, MAX_AGE))
-        return _make_scale("age", "frames", [0, oldest], step=1)
+        ages = list(range(0, oldest + 1, max(1, oldest // LABELLED_AGES)))
+        return _make_scale("age", "frames", [0, oldest], values=ages)
     return _make_scale("measure", run.measure_kind or "measure", _get_domain(run))
 
 
-def _make_scale(field: str, title: str, domain: list[float], step: int = 0) -> Json:
+def _make_scale(field: str, title: str, domain: list[float], **legend: object) -> Json:
     """Light to dark; where there is nothing, the pattern of what may not replay."""
     nothing = f"url(#{get_pattern_key('may not replay')})"
     return {
@@ -117,7 +119,7 @@ def _make_scale(field: str, title: str, domain: list[float], step: int = 0) -> J
         "type": "quantitative",
         "title": title,
         "scale": {"domain": domain, "clamp": True, "scheme": "viridis", "reverse": True},
-        "legend": {"gradientLength": 240, "direction": "horizontal", "tickMinStep": step},
+        "legend": {"gradientLength": 240, "direction": "horizontal", **legend},
     }
 
 
