@@ -14,8 +14,9 @@ WIDTH_PIXELS = 960
 ROW_PIXELS = 15
 CELL_FIELDS = ("layer", "frame", "place", "decision", "age", "measure")
 LABELLED_PLACES = 16
-LABELLED_AGES = 5
 """Labels along the places, at most."""
+LABELLED_AGES = 5
+"""Steps of the legend of ages, about."""
 
 
 def make_heat_maps_panel(
@@ -62,7 +63,7 @@ def _make_controls(run: GenerateRun, key: str, player_key: str) -> str:
         '<div class="controls">'
         f'<label for="{key}-rows">Rows are</label><select id="{key}-rows" data-rows="{player_key}">'
         f'<option value="layers">layers, of the frame shown above</option>{layers}</select>'
-        f'<output id="{key}-shown" data-shown="{player_key}"></output></div>'
+        f'<output id="{key}-shown" aria-live="off" data-shown="{player_key}"></output></div>'
     )
 
 
