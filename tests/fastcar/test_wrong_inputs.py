@@ -33,7 +33,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "text").write_text("no checkpoint, no archive\n")
     (folder / "folder").mkdir()
     (folder / "run").mkdir()
-    shutil.copy(DOCS / "findings.json", folder / "run" / "report.json")
+    shutil.copy(DOCS / "findings_moving_digits.json", folder / "run" / "report.json")
     with zipfile.ZipFile(folder / "damaged.npz", "w") as archive:
         archive.writestr("prompt_ids.npy", b"\x93NUMPY")
     return folder
