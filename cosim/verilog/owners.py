@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pyrtl
@@ -103,13 +104,20 @@ def _tracing(found: Owned) -> Iterator[CoreFactory]:
         pyrtl.Block.add_net = add_net
 
 
+@cache
+def _read_unit(file: str) -> str | None:
+    """Stem of a file of rtl/ that is a unit."""
+    path = Path(file)
+    return path.stem if path.is_relative_to(RTL_FOLDER) and path.stem not in HELPERS else None
+
+
 def _find_unit() -> str:
     """Stem of the innermost file of rtl/ on the call stack that is a unit."""
     frame = sys._getframe(2)
     while True:
-        path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(RTL_FOLDER) and path.stem not in HELPERS:
-            return path.stem
+        unit = _read_unit(frame.f_code.co_filename)
+        if unit is not None:
+            return unit
         if frame.f_back is None:
             raise RuntimeError("a net was made outside of rtl/")
         frame = frame.f_back

@@ -118,7 +118,8 @@ def export_verilog(
 
 def make_waivers(module_name: str = MODULE_NAME) -> str:
     """Configuration file for Verilator with everything in `WAIVERS`, for the file of a module."""
-    lines, file = ["`verilator_config"], f"{module_name}.v"
+    lines = [*(f"// {tag}" for tag in LICENSE_TAGS), "`verilator_config"]
+    file = f"{module_name}.v"
     for rule, text, reason in WAIVERS:
         lines += [f"// {reason}", f'lint_off -rule {rule} -file "*{file}" -match "{text}"']
     return "\n".join(lines) + "\n"
