@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 import pyrtl
 
-from fastcar.cosim.export.license import LICENSE_TAGS
 from fastcar.cosim.verilog.owners import COMMON, Owned, Owner
+from fastcar.cosim.verilog.verilog import LICENSE_TAGS
 
 CORE = "core0"
-LEAST_BITS = 8
-"""Of an arrow that is drawn; thinner ones are in the table of nets."""
+LEAST_BITS, LEAST_NUMBERED_BITS = 16, 32
+"""Of an arrow that is drawn, and of one with its number; the title of each has it."""
 _COLUMNS = {
     COMMON: (
         ("instruction_form", "instruction_check", "section_lock"),
@@ -36,11 +36,7 @@ _COLUMNS = {
 }
 """Columns from left to right, units from top to bottom; others follow in rows below."""
 _STEP_X, _STEP_Y, _WIDTH, _HEIGHT, _MARGIN = 250, 74, 160, 34, 40
-_STYLE = (
-    "text{font:13px sans-serif;text-anchor:middle}.bits{font-size:10px;fill:#555}"
-    ".unit{fill:#eef3fa;stroke:#345}.group{fill:none;stroke:#999;stroke-dasharray:6 4}"
-    "path{fill:none;stroke:#89a;marker-end:url(#end)}"
-)
+_TEXT = 'font-family="sans-serif" text-anchor="middle"'
 
 
 @dataclass(frozen=True)
@@ -113,7 +109,6 @@ def _place(core: str, units: list[Owner], top: int) -> dict[Owner, _Box]:
 def _begin(width: int, height: int) -> Iterator[str]:
     yield f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">'
     yield from (f"<!-- {line} -->" for line in LICENSE_TAGS)
-    yield f"<style>{_STYLE}</style>"
     yield (
         '<defs><marker id="end" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" '
         'markerHeight="7" markerUnits="userSpaceOnUse" orient="auto">'
@@ -125,15 +120,17 @@ def _begin(width: int, height: int) -> Iterator[str]:
 def _draw_group(title: str, top: int, bottom: int) -> Iterator[str]:
     width = 4 * _STEP_X + _WIDTH + 2 * _MARGIN
     yield (
-        f'<rect class="group" x="{_MARGIN}" y="{top}" width="{width}" height="{bottom - top}"/>'
-        f'<text x="{_MARGIN + 80}" y="{top + 20}">{title}</text>'
+        f'<rect x="{_MARGIN}" y="{top}" width="{width}" height="{bottom - top}" fill="none" '
+        'stroke="#999999" stroke-dasharray="6 4"/>'
+        f'<text x="{_MARGIN + 80}" y="{top + 20}" font-size="13" {_TEXT}>{title}</text>'
     )
 
 
 def _draw_box(name: str, box: _Box) -> Iterator[str]:
+    place = f'x="{box.left + _WIDTH // 2}" y="{box.top + 22}"'
     yield (
-        f'<rect class="unit" x="{box.left}" y="{box.top}" width="{_WIDTH}" height="{_HEIGHT}" '
-        f'rx="4"/><text x="{box.left + _WIDTH // 2}" y="{box.top + 22}">{name}</text>'
+        f'<rect x="{box.left}" y="{box.top}" width="{_WIDTH}" height="{_HEIGHT}" rx="4" '
+        f'fill="#eef3fa" stroke="#334455"/><text {place} font-size="13" {_TEXT}>{name}</text>'
     )
 
 
@@ -151,7 +148,10 @@ def _draw_arrow(
     width = 1 + num_bits.bit_length() / 4
     middle = (x1 + x2 + (bend + end) * 3 // 4) // 2
     yield (
-        f'<path d="M{x1},{y1} C{x1 + bend},{y1} {x2 + end},{y2} {x2},{y2}" '
-        f'stroke-width="{width:.2f}"><title>{pair[0].unit} to {pair[1].unit}: {num_bits} bits'
-        f'</title></path><text class="bits" x="{middle}" y="{(y1 + y2) // 2 - 3}">{num_bits}</text>'
+        f'<path d="M{x1},{y1} C{x1 + bend},{y1} {x2 + end},{y2} {x2},{y2}" fill="none" '
+        f'stroke="#8899aa" stroke-width="{width:.2f}" marker-end="url(#end)">'
+        f"<title>{pair[0].unit} to {pair[1].unit}: {num_bits} bits</title></path>"
     )
+    if num_bits >= LEAST_NUMBERED_BITS:
+        place = f'x="{middle}" y="{(y1 + y2) // 2 - 3}"'
+        yield f'<text {place} font-size="10" fill="#555555" {_TEXT}>{num_bits}</text>'
