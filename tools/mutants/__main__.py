@@ -28,6 +28,7 @@ from tools.mutants.bench import BENCH_MUTANTS
 from tools.mutants.commands import COMMAND_MUTANTS
 from tools.mutants.cosim import COSIM_MUTANTS
 from tools.mutants.counted_decoder import COUNTED_DECODER_MUTANTS
+from tools.mutants.export import EXPORT_MUTANTS
 from tools.mutants.frame import FRAME_MUTANTS
 from tools.mutants.html_report import REPORT_MUTANTS
 from tools.mutants.inputs import INPUT_MUTANTS
@@ -74,6 +75,7 @@ MUTANTS = (
     *SIMULATOR_MUTANTS,
     *STROBE_MUTANTS,
     *TOKEN_EXPORT_MUTANTS,
+    *EXPORT_MUTANTS,
     *COMMAND_MUTANTS,
     *REPORT_MUTANTS,
     *ARGUMENT_MUTANTS,
