@@ -60,6 +60,9 @@ LAYERS = {
     "fastcar.proofs": Layer(name_trees("reference", "rtl", "proofs"), None),
     "fastcar.proofs.formal": Layer(name_trees("reference", "rtl", "cosim", "proofs"), None),
     "fastcar": Layer(frozenset({"fastcar"}), NUMERIC | COMMAND_LINE | {"pyrtl", "threadpoolctl"}),
+    "fastcar.sweep": Layer(
+        frozenset({"fastcar"}), NUMERIC | COMMAND_LINE | {"pyarrow", "distributed"}
+    ),
     "fastcar.strategies": Layer(frozenset({"fastcar"}), NUMERIC | {"hypothesis"}),
     "tools": Layer(frozenset({"fastcar", "tools"}), None),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Protocol
 
@@ -18,6 +18,9 @@ from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import Instruction, Opcode
 from fastcar.rtl.latency import START_CYCLES, count_cycles, count_read_beats, count_written_beats
 from fastcar.rtl.sequencer import DECISION_OPCODES
+
+MAX_TABLES = 4096
+"""Programs that are kept, for a sweep over latencies and slots."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,36 +95,57 @@ class InterpretedCounter:
         return StepCount(prediction.cycles, **count_bytes(self.planner.config, prediction))
 
 
-class CompiledCounter:
-    """By the compiled recursion: the same numbers, some thousand times faster.
+Table = np.ndarray[tuple[int, int], np.dtype[np.int64]]
+
+
+class ProgramTables:
+    """Programs as the kernel reads them, each made once; cores and slots may be any.
 
     Args:
-        planner: with the sizes.
+        planner: with the other sizes.
     """
 
     def __init__(self, planner: Planner) -> None:
         self.planner = planner
+        self.get = lru_cache(maxsize=MAX_TABLES)(self._make)
+
+    def _make(self, num_slots: int, source: DecisionSource | None, latency_cycles: int) -> Table:
+        """[instructions, 8] int64 of a layer step; without a source of a dense one."""
+        if source is None:
+            program = self.planner.get_dense_program(num_slots)
+        else:
+            program = self.planner.get_program(num_slots, Dispatch.DYNAMIC, source)
+        return _tabulate(self.planner.config, program, latency_cycles)
+
+
+class CompiledCounter:
+    """By the compiled recursion: the same numbers, some thousand times faster.
+
+    Args:
+        tables: of the programs.
+        config: sizes, those of the tables but for cores and slots.
+    """
+
+    def __init__(self, tables: ProgramTables, config: AcceleratorConfig) -> None:
+        self.tables, self.config = tables, config
 
     def count(
         self, flags: BoolArray, dispatch: Dispatch, source: DecisionSource, latency_cycles: int
     ) -> list[StepCount]:
         """See `StepCounter`."""
-        program = self.planner.get_program(flags.shape[1], dispatch, source)
-        return self._run(program, flags, dispatch is Dispatch.STATIC, latency_cycles)
+        table = self.tables.get(flags.shape[1], source, latency_cycles)
+        return self._run(table, flags, dispatch is Dispatch.STATIC)
 
     def count_dense(self, latency_cycles: int) -> StepCount:
         """See `StepCounter`."""
-        num_slots = self.planner.config.num_slots
-        program = self.planner.get_dense_program(num_slots)
-        return self._run(program, np.ones((1, num_slots), bool), False, latency_cycles)[0]
+        num_slots = self.config.num_slots
+        table = self.tables.get(num_slots, None, latency_cycles)
+        return self._run(table, np.ones((1, num_slots), bool), False)[0]
 
-    def _run(
-        self, program: Sequence[Instruction], flags: BoolArray, is_static: bool, latency_cycles: int
-    ) -> list[StepCount]:
+    def _run(self, table: Table, flags: BoolArray, is_static: bool) -> list[StepCount]:
         from fastcar.cosim.cycles.compiled_recursion import UNDECIDED, count_steps
 
-        config = self.planner.config
-        table = _tabulate(config, tuple(program), latency_cycles)
+        config = self.config
         sizes = np.array([config.queue_depth, START_CYCLES], np.int64)
         counted = np.empty((len(flags), 3), np.int64)
         decisions = np.ascontiguousarray(flags)
@@ -138,7 +162,7 @@ class CompiledCounter:
 
 def _tabulate(
     config: AcceleratorConfig, program: Iterable[Instruction], latency_cycles: int
-) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+) -> Table:
     """A program as the kernel reads it, [instructions, 8] int64."""
     sizes = dataclasses.replace(config, num_cores=1, num_slots=1)
     rows = [(*_classify(one), *_measure(sizes, _strip(one), latency_cycles)) for one in program]

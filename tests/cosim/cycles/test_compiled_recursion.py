@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fastcar.cosim.cycles import compiled_recursion, cycle_recursion
 from fastcar.cosim.cycles.planner import Planner
-from fastcar.cosim.cycles.step_counts import CompiledCounter, InterpretedCounter
+from fastcar.cosim.cycles.step_counts import CompiledCounter, InterpretedCounter, ProgramTables
 from fastcar.cosim.cycles.workload import Workload
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.scheduler import Dispatch
@@ -39,7 +39,10 @@ def planners(draw: st.DrawFn) -> Planner:
 
 def check_equal(planner: Planner, seed: int, latency: int) -> None:
     rng = np.random.default_rng(seed)
-    compiled, interpreted = CompiledCounter(planner), InterpretedCounter(planner)
+    compiled, interpreted = (
+        CompiledCounter(ProgramTables(planner), planner.config),
+        InterpretedCounter(planner),
+    )
     assert compiled.count_dense(latency) == interpreted.count_dense(latency)
     flags = rng.random((3, planner.config.num_slots)) >= rng.random()
     for dispatch in Dispatch:
