@@ -60,7 +60,7 @@ LAYERS = {
     "fastcar.proofs": Layer(name_trees("reference", "rtl", "proofs"), None),
     "fastcar.proofs.formal": Layer(name_trees("reference", "rtl", "cosim", "proofs"), None),
     "fastcar": Layer(frozenset({"fastcar"}), NUMERIC | COMMAND_LINE | {"pyrtl", "threadpoolctl"}),
-    "fastcar.sweep": Layer(
+    "fastcar.sweeps": Layer(
         frozenset({"fastcar"}), NUMERIC | COMMAND_LINE | {"pyarrow", "distributed"}
     ),
     "fastcar.strategies": Layer(frozenset({"fastcar"}), NUMERIC | {"hypothesis"}),

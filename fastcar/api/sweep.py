@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastcar.api.types import PathLike, Report
 from fastcar.reference.arguments import check_argument
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.progress import Progress
-from fastcar.sweep.examples import EXAMPLES
-from fastcar.sweep.report import SweepRequest, run_request
-from fastcar.sweep.spec import parse_spec, read_spec
+from fastcar.reference.progress import StageProgress
+from fastcar.sweeps.examples import EXAMPLES
+from fastcar.sweeps.report import SweepRequest, run_request
+from fastcar.sweeps.spec import parse_spec, read_spec
 
 
 def sweep(
@@ -21,7 +23,7 @@ def sweep(
     timeout: float = 10.0,
     plot: PathLike | None = None,
     quality: PathLike | None = None,
-    progress: Progress | None = None,
+    progress: StageProgress | None = None,
 ) -> Report:
     """Evaluate every point of a sweep that has no row yet, and write rows.parquet.
 
@@ -34,7 +36,7 @@ def sweep(
         timeout: seconds in which the scheduler has to answer.
         plot: PNG file, Pareto front of time and DSP blocks, of scope cycles.
         quality: rows of a sweep of scope decoder, for the plot.
-        progress: called with points done, points in all.
+        progress: called with stage, points done, points in all.
 
     Returns:
         The report, JSON values, described in docs/sweep.md.
@@ -43,6 +45,15 @@ def sweep(
         ArgumentError: an argument of the wrong type or outside its limits.
         CheckpointError: a sweep file or a model that cannot be used.
         OutputError: what cannot be written, or a folder that holds something else.
+
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     spec = Path(folder) / "mine.toml"
+    ...     _ = spec.write_text("scope = 'cycles'\\n[axes]\\ncores = [1, 2]\\nseed = [3, 4]")
+    ...     report = sweep(spec, out=Path(folder) / "rows", processes=1)
+    >>> report["points"], report["resumed"], report["refused"]
+    (4, 0, 0)
     """
     check_argument("spec", spec, PathLike | None)
     check_argument("example", example, str | None)
@@ -60,4 +71,4 @@ def sweep(
         example,
     )
     found = read_spec(spec) if spec is not None else parse_spec(EXAMPLES[str(example)])
-    return run_request(found, request, progress)
+    return run_request(found, request, None if progress is None else partial(progress, "sweep"))

@@ -11,9 +11,8 @@ from fastcar.api.sweep import sweep as run
 from fastcar.cli.console import note, show_progress
 from fastcar.cli.options import apply_options, choice_option, json_option, number_option, out_option
 from fastcar.cli.path_type import PATH
-from fastcar.reference.progress import Progress, StageProgress
-from fastcar.sweep.examples import EXAMPLES
-from fastcar.sweep.tables import format_report
+from fastcar.sweeps.examples import EXAMPLES
+from fastcar.sweeps.tables import format_report
 
 _OPTIONS = (
     click.argument("spec", type=PATH, required=False, metavar="SPEC.toml"),
@@ -73,7 +72,7 @@ def sweep(
             timeout=timeout,
             plot=plot,
             quality=quality,
-            progress=_name(progress),
+            progress=progress,
         )
     if report["refused"]:
         note(
@@ -82,7 +81,3 @@ def sweep(
         )
     click.echo(json.dumps(report, indent=1, allow_nan=False) if is_json else format_report(report))
     return 0
-
-
-def _name(progress: StageProgress) -> Progress:
-    return lambda done, total: progress("sweep", done, total)

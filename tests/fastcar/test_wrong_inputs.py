@@ -30,6 +30,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(folder / "tokens.npz", prompt_ids=prompt_ids, forced_ids=forced_ids)
     (folder / "text").write_text("no checkpoint, no archive\n")
     (folder / "folder").mkdir()
+    (folder / "sweep").write_text("scope = 'cycles'\n[axes]\ncores = [1]\n")
     with zipfile.ZipFile(folder / "damaged.npz", "w") as archive:
         archive.writestr("prompt_ids.npy", b"\x93NUMPY")
     return folder
@@ -38,7 +39,18 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fill(text: str, inputs: Path) -> str:
     """Paths in place of the words in braces."""
     names = {"tokens": "tokens.npz", "damaged": "damaged.npz", "long": 300 * "long"}
-    for word in ("video", "llama", "tokens", "text", "folder", "damaged", "missing", "long", "out"):
+    for word in (
+        "video",
+        "llama",
+        "tokens",
+        "text",
+        "folder",
+        "damaged",
+        "missing",
+        "long",
+        "out",
+        "sweep",
+    ):
         text = text.replace(f"{{{word}}}", str(inputs / names.get(word, word)))
     return text
 

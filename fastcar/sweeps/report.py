@@ -11,13 +11,12 @@ from fastcar.extras import check_installed
 from fastcar.output import check_writable
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.progress import Progress
-from fastcar.sweep.executors import make_executor
-from fastcar.sweep.keys import CYCLES
-from fastcar.sweep.pareto import choose_front, draw_front, load_quality
-from fastcar.sweep.rows import read_rows
-from fastcar.sweep.run import SCHEMA_VERSION, run_sweep
-from fastcar.sweep.spec import SweepSpec
-from fastcar.workers import get_process_count
+from fastcar.sweeps.executors import open_executor
+from fastcar.sweeps.keys import CYCLES
+from fastcar.sweeps.pareto import choose_front, draw_front, load_quality
+from fastcar.sweeps.rows import read_rows
+from fastcar.sweeps.run import SCHEMA_VERSION, run_sweep
+from fastcar.sweeps.spec import SweepSpec
 
 PathLike = str | os.PathLike[str]
 Report = dict[str, Any]
@@ -54,11 +53,8 @@ def run_request(spec: SweepSpec, request: SweepRequest, progress: Progress | Non
     """
     _check_plot(spec, request)
     quality = None if request.quality is None else load_quality(request.quality)
-    processes = request.processes
-    if processes is None and request.scheduler is None:
-        processes = get_process_count()
-    executor = make_executor(processes, request.scheduler, request.timeout)
-    result = run_sweep(spec, request.out, executor, progress)
+    with open_executor(request.processes, request.scheduler, request.timeout) as executor:
+        result = run_sweep(spec, request.out, executor, progress)
     rows = read_rows(result.rows_path)
     report: Report = {
         "schema_version": SCHEMA_VERSION,
@@ -75,7 +71,7 @@ def run_request(spec: SweepSpec, request: SweepRequest, progress: Progress | Non
     if request.plot is not None:
         draw_front(rows, report["front"], Path(request.plot))
     if request.example == "paper":
-        from fastcar.sweep.paper import compare_with_paper
+        from fastcar.sweeps.paper import compare_with_paper
 
         report["paper"] = compare_with_paper(rows)
     return report
@@ -88,7 +84,7 @@ def _check_plot(spec: SweepSpec, request: SweepRequest) -> None:
         return
     if spec.scope is not CYCLES:
         raise ArgumentError("plot", str(request.plot), "given with scope cycles")
+    check_writable(request.plot)
     if Path(request.plot).suffix.lower() != ".png":
         raise ArgumentError("plot", str(request.plot), "a file that ends with .png")
     check_installed("matplotlib")
-    check_writable(request.plot)

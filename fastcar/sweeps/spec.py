@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fastcar.reference.errors import CheckpointError
-from fastcar.sweep.keys import LIST, SCOPES, Scope
-from fastcar.sweep.points import Point, compute_digest, make_points
+from fastcar.sweeps.keys import LIST, SCOPES, Scope
+from fastcar.sweeps.points import Point, compute_digest, make_points
 
 TOP_KEYS = ("scope", "axes", "points")
 RANGE_KEYS = ("first", "count", "step")

@@ -19,8 +19,8 @@ from fastcar.cosim.cycles.attention_formula import count_attention_cycles
 from fastcar.cosim.cycles.workload import WORKLOADS
 from fastcar.rtl.attention.config import AttentionConfig
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.sweep.evaluate import Row
-from fastcar.sweep.paper_rows import NUM_TOKENS, PAPER_ROWS, PaperRow, count_visible
+from fastcar.sweeps.evaluate import Row
+from fastcar.sweeps.paper_rows import NUM_TOKENS, PAPER_ROWS, PaperRow, count_visible
 
 EQUAL = 0.005
 """Of a dense run's time: larger differences than drawing other decisions makes."""

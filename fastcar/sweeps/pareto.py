@@ -11,9 +11,9 @@ import numpy as np
 
 from fastcar.output import write_atomically
 from fastcar.reference.errors import CheckpointError, OutputError
-from fastcar.sweep.evaluate import Row
-from fastcar.sweep.keys import DECODER
-from fastcar.sweep.rows import make_schema, read_rows
+from fastcar.sweeps.evaluate import Row
+from fastcar.sweeps.keys import DECODER
+from fastcar.sweeps.rows import make_schema, read_rows
 
 SHOWN = ("cores", "lanes", "batch", "latency", "ratio", "source", "seed")
 Quality = Callable[[float], float]

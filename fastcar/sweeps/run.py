@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from fastcar.extras import check_installed
-from fastcar.output import check_writable, resolve, write_atomically
+from fastcar.output import check_writable, refuse_errors, resolve, write_atomically
 from fastcar.provenance import describe_software
 from fastcar.reference.errors import OutputError
 from fastcar.reference.progress import Progress
-from fastcar.sweep.evaluate import Job, check_points, digest_code, evaluate_job
-from fastcar.sweep.executors import Executor
-from fastcar.sweep.rows import LOCK_FILE, PARTS_FOLDER, ROWS_FILE, RowStore, lock
-from fastcar.sweep.spec import SweepSpec
+from fastcar.sweeps.evaluate import Job, check_points, digest_code, evaluate_job
+from fastcar.sweeps.executors import Executor
+from fastcar.sweeps.rows import LOCK_FILE, PARTS_FOLDER, ROWS_FILE, RowStore, lock
+from fastcar.sweeps.spec import SweepSpec
 
 SCHEMA_VERSION = 1
 MANIFEST_FILE = "sweep.json"
@@ -54,7 +54,7 @@ def run_sweep(
     """Evaluate every point that has no row yet.
 
     Args:
-        spec: of `fastcar.sweep.spec.read_spec`.
+        spec: of `fastcar.sweeps.spec.read_spec`.
         out: folder, a new one or that of the same sweep.
         executor: where points are evaluated.
         progress: called with points done and in all.
@@ -67,7 +67,9 @@ def run_sweep(
     check_installed("pyarrow")
     check_points(spec.scope, spec.points)
     folder = resolve(out)
-    _prepare(folder)
+    with refuse_errors(out):
+        _prepare(folder)
+        folder.mkdir(parents=True, exist_ok=True)
     with lock(folder):
         store = RowStore(folder, spec)
         store.load()
@@ -82,7 +84,7 @@ def _prepare(folder: Path) -> None:
     """A folder that is new, empty or a sweep's."""
     check_writable(folder / ROWS_FILE)
     if not folder.exists():
-        folder.mkdir(parents=True)
+        return
     foreign = sorted({path.name for path in folder.iterdir() if path.name[0] != "."} - OURS)
     if foreign and not (folder / MANIFEST_FILE).exists():
         reason = f"holds {foreign[0]}: must be a new folder, an empty one, or that of this sweep"

@@ -6,17 +6,23 @@ Whatever calls it needs no other name: sweeps, the attacks on the bounds and pla
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import contextmanager
 from itertools import islice
 from typing import Protocol, TypeVar
 
+from fastcar.extras import check_installed
 from fastcar.reference.errors import ArgumentError
-from fastcar.workers import check_processes, open_pool
+from fastcar.workers import check_processes, get_process_count, open_pool
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
+MAX_TIMEOUT_SECONDS = 3600
+ADDRESS = re.compile(r"([a-z]+://)?[^\s:/]+:[0-9]{1,5}")
 JOBS_PER_PROCESS = 3
 """That wait at a worker: it never idles, and little is lost with it."""
 
@@ -75,25 +81,35 @@ class ProcessExecutor:
                     yield running.pop(future), future.result()
 
 
-def make_executor(
+@contextmanager
+def open_executor(
     processes: int | None = None, scheduler: str | None = None, timeout_seconds: float = 10
-) -> Executor:
-    """What arguments of a command ask for.
+) -> Iterator[Executor]:
+    """What arguments of a command ask for; a scheduler has answered before the block begins.
 
     Args:
-        processes: of this machine; None = this one alone.
+        processes: of this machine; None = one for each core, or none with a scheduler.
         scheduler: address of a Dask scheduler, in place of processes.
         timeout_seconds: after which a scheduler that says nothing is refused.
 
     Raises:
-        ArgumentError: both, or outside of their limits.
+        ArgumentError: both, or outside of their limits, or a scheduler that does not answer.
         ModuleNotFoundError: the library that reaches a scheduler is not installed.
     """
+    is_time = math.isfinite(timeout_seconds) and 0 < timeout_seconds <= MAX_TIMEOUT_SECONDS
+    if not is_time:
+        limit = f"above 0 and at most {MAX_TIMEOUT_SECONDS} s"
+        raise ArgumentError("timeout", timeout_seconds, limit)
     if scheduler is None:
-        count = 1 if processes is None else check_processes(processes)
-        return SerialExecutor() if count == 1 else ProcessExecutor(count)
+        count = get_process_count() if processes is None else check_processes(processes)
+        yield SerialExecutor() if count == 1 else ProcessExecutor(count)
+        return
+    if not ADDRESS.fullmatch(scheduler):
+        raise ArgumentError("scheduler", scheduler, "an address, as tcp://127.0.0.1:8786")
     if processes is not None:
         raise ArgumentError("processes", processes, "given without scheduler")
-    from fastcar.sweep.dask_executor import DaskExecutor
+    check_installed("distributed")
+    from fastcar.sweeps.dask_executor import connect
 
-    return DaskExecutor(scheduler, timeout_seconds)
+    with connect(scheduler, timeout_seconds) as executor:
+        yield executor

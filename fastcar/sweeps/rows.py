@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from fastcar.output import refuse_errors, write_atomically
 from fastcar.reference.errors import OutputError
-from fastcar.sweep.evaluate import Row, digest_code, digest_weights, encode_values
-from fastcar.sweep.keys import Scope, list_columns
-from fastcar.sweep.points import Point
-from fastcar.sweep.spec import SweepSpec
+from fastcar.sweeps.evaluate import Row, digest_code, digest_weights, encode_values
+from fastcar.sweeps.keys import Scope, list_columns
+from fastcar.sweeps.points import Point
+from fastcar.sweeps.spec import SweepSpec
 
 if TYPE_CHECKING:
     import pyarrow

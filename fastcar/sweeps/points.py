@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from fastcar.sweep.keys import Scope
+from fastcar.sweeps.keys import Scope
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Point:
 def make_points(scope: Scope, values: Iterable[dict[str, Any]]) -> tuple[Point, ...]:
     """Points in their order; what is asked for twice stands once.
 
-    >>> from fastcar.sweep.keys import CYCLES
+    >>> from fastcar.sweeps.keys import CYCLES
     >>> [point.index for point in make_points(CYCLES, [{"cores": 1}, {"cores": 2}, {"cores": 1}])]
     [0, 1]
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastcar.sweep.pareto import SHOWN
+from fastcar.sweeps.pareto import SHOWN
 
 SHOWN_POINTS = 12
 
@@ -23,7 +23,7 @@ def format_report(report: Report) -> str:
         if len(front) > SHOWN_POINTS:
             lines.append(f"  and {len(front) - SHOWN_POINTS} more")
     if paper := report.get("paper"):
-        from fastcar.sweep.paper import format_paper
+        from fastcar.sweeps.paper import format_paper
 
         lines += ["", *format_paper(paper)]
     return "\n".join(lines)

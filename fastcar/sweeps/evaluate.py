@@ -13,8 +13,8 @@ from typing import Any
 from fastcar.provenance import digest_files, list_weight_files
 from fastcar.reference.errors import FastCarError
 from fastcar.reference.video.model import SHIPPED_MODEL
-from fastcar.sweep.keys import CYCLES, LIST, SCOPES, Scope
-from fastcar.sweep.points import Point
+from fastcar.sweeps.keys import CYCLES, LIST, SCOPES, Scope
+from fastcar.sweeps.points import Point
 
 Row = dict[str, Any]
 Evaluate = Callable[[dict[str, Any]], Row]
@@ -51,7 +51,7 @@ def evaluate_job(job: Job) -> list[Row]:
 
 def get_evaluation(scope: Scope) -> Evaluate:
     """The function of a scope."""
-    evaluate: Evaluate = import_module(f"fastcar.sweep.evaluate_{scope.name}").evaluate
+    evaluate: Evaluate = import_module(f"fastcar.sweeps.evaluate_{scope.name}").evaluate
     return evaluate
 
 
@@ -64,7 +64,7 @@ def check_points(scope: Scope, points: Sequence[Point]) -> None:
     Raises:
         ArgumentError: what the request of a point refuses.
     """
-    check = import_module(f"fastcar.sweep.evaluate_{scope.name}").check
+    check = import_module(f"fastcar.sweeps.evaluate_{scope.name}").check
     seen: set[tuple[str, str]] = set()
     for point in points:
         said = {(key, json.dumps(value)) for key, value in point.values.items()}
