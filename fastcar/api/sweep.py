@@ -25,7 +25,7 @@ def sweep(
     quality: PathLike | None = None,
     progress: StageProgress | None = None,
 ) -> Report:
-    """Evaluate every point of a sweep that has no row yet, and write rows.parquet.
+    r"""Evaluate every point of a sweep that has no row yet, and write rows.parquet.
 
     Args:
         spec: sweep file, see docs/sweep.md.
@@ -50,7 +50,7 @@ def sweep(
     >>> from pathlib import Path
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     spec = Path(folder) / "mine.toml"
-    ...     _ = spec.write_text("scope = 'cycles'\\n[axes]\\ncores = [1, 2]\\nseed = [3, 4]")
+    ...     _ = spec.write_text("scope = 'cycles'\n[axes]\ncores = [1, 2]\nseed = [3, 4]")
     ...     report = sweep(spec, out=Path(folder) / "rows", processes=1)
     >>> report["points"], report["resumed"], report["refused"]
     (4, 0, 0)

@@ -54,8 +54,10 @@ def evaluate(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def check(values: dict[str, Any]) -> None:
-    """Refuse values outside their limits."""
-    make_request(values)
+    """Refuse values outside their limits; what a checkpoint has to do with them comes later."""
+    request = make_request(values)
+    if "checkpoint" not in values:
+        make_preset_system(request)
 
 
 def make_request(values: dict[str, Any]) -> PredictionRequest:

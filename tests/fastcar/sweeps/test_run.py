@@ -15,7 +15,6 @@ from typing import Any
 import pytest
 
 from fastcar.reference.errors import ArgumentError
-from fastcar.sweeps.evaluate import evaluate_job
 from fastcar.sweeps.executors import ProcessExecutor, SerialExecutor, open_executor
 from fastcar.sweeps.rows import read_rows
 from fastcar.sweeps.run import run_sweep
@@ -40,6 +39,7 @@ class EndingExecutor(SerialExecutor):
         self.num_jobs = num_jobs
 
     def run(self, function: Any, jobs: Any) -> Iterator[Any]:
+        """Until the end."""
         for number, (job, result) in enumerate(super().run(function, jobs)):
             if number == self.num_jobs:
                 raise KeyboardInterrupt
@@ -178,16 +178,30 @@ def test_a_scheduler_that_is_not_there_is_refused_after_the_time_that_was_given(
 
 
 def test_a_point_that_cannot_be_is_a_row_and_ends_no_other(tmp_path: Path) -> None:
-    spec = parse_spec(
-        'scope = "cycles"\n[axes]\npreset = "vila_u_7b_u280"\nlanes = [4, 8]\n'
-        "cores = 2\nbatch = 2\nlatency = 1\nratio = 1.0\n"
-    )
-    job = next(iter(_list_jobs(spec)))
-    rows = evaluate_job(job)
-    assert [("refusal" in row, "drs_cycles" in row) for row in rows]
+    spec = parse_spec('scope = "decoder"\n[axes]\nprompts = "3 up"\nframes = [99, 98]')
+    result = run_sweep(spec, tmp_path, SerialExecutor())
+    assert result.num_refused == 2
+    refusals = [row["refusal"] for row in read_rows(result.rows_path)]
+    assert refusals == [
+        f"frames = {frames}: must be at most 32, the model's position limit" for frames in (99, 98)
+    ]
+    assert run_sweep(spec, tmp_path, SerialExecutor()).num_resumed == 2
 
 
-def _list_jobs(spec: Any) -> Iterator[Any]:
-    from fastcar.sweeps.evaluate import Job
-
-    yield Job(spec.scope.name, spec.digest, spec.points)
+@pytest.mark.parametrize(
+    ("axes", "refusal"),
+    [
+        ("cores = [1, 99]", "num_cores = 99: must be from 1 to 32"),
+        ("ratio = [0.5, 1.5]", r"ratio = 1.5: must be in \[0, 1\]"),
+        ('preset = "demos"', "preset = 'demos': must be one of"),
+        ('preset = "vila_u_7b_u280"', "cores = None: must be given"),
+        ('source = ["score", "scores"]', "source = 'scores'"),
+    ],
+)
+def test_values_outside_of_their_limits_are_refused_before_anything_is_made(
+    tmp_path: Path, axes: str, refusal: str
+) -> None:
+    spec = parse_spec(f'scope = "cycles"\n[axes]\n{axes}')
+    with pytest.raises(ArgumentError, match=f"^{refusal}"):
+        run_sweep(spec, tmp_path / "out", SerialExecutor())
+    assert not list(tmp_path.iterdir())
