@@ -63,6 +63,9 @@ LAYERS = {
     "fastcar.html_report": Layer(
         frozenset({"fastcar"}), frozenset({"numpy", "PIL", "pyarrow", "vl_convert"})
     ),
+    "fastcar.sweeps": Layer(
+        frozenset({"fastcar"}), NUMERIC | COMMAND_LINE | {"pyarrow", "distributed"}
+    ),
     "fastcar.strategies": Layer(frozenset({"fastcar"}), NUMERIC | {"hypothesis"}),
     "tools": Layer(frozenset({"fastcar", "tools"}), None),
 }
