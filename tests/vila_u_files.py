@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from fastcar.reference.arrays import FloatArray
 from fastcar.reference.files.safetensors_file import TensorPlace, read_header, read_tensor
 
-VECTORS = Path(__file__).parent / "vectors" / "vila_u"
+ROOT = Path(__file__).parent.parent
+VECTORS = ROOT / "tests" / "vectors" / "vila_u"
 MODELS = ("A1", "A2", "A3")
 
 
