@@ -106,7 +106,7 @@ def make_vila_u_decoder(
         model.config.llm,
         model.weights,
         rows=len(prompt_ids),
-        capacity_tokens=prompt_ids.shape[1] + max(1, positions - 1),
+        capacity_tokens=prompt_ids.shape[1] + positions - 1,
         replay=options.replay,
         gate=options.gate,
         sparse=options.sparse,
