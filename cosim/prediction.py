@@ -14,6 +14,7 @@ import numpy as np
 from fastcar.cosim.cycles.cycle_model import Prediction
 from fastcar.cosim.cycles.planner import Planner
 from fastcar.cosim.cycles.workload import Workload
+from fastcar.cosim.depth_prediction import fit_published, predict_depth
 from fastcar.cosim.measured_decisions import choose_computing
 from fastcar.cosim.prediction_request import (
     PredictedSystem,
@@ -79,6 +80,8 @@ def predict(
         "clock_mhz": request.clock_mhz,
         "dense_mlp_seconds": _count_seconds(request, workload, dense.cycles),
         "published_dense_seconds": workload.published_seconds.get(0.0),
+        "depth": predict_depth(workload, share, rows, dense.cycles),
+        "published_line": fit_published(workload),
     }
 
 

@@ -26,8 +26,9 @@ def test_tables_and_json_say_the_same(capsys: Capture) -> None:
 
 
 def test_every_field_is_documented(capsys: Capture) -> None:
-    report = json.loads(run_command(capsys, "predict", "--draws", "1", "--json").out)
-    assert list_undocumented(report, "cosim_schema.md") == []
+    for preset in ((), (*PAPER, "--latency", "64")):
+        report = json.loads(run_command(capsys, "predict", *preset, "--draws", "1", "--json").out)
+        assert list_undocumented(report, "cosim_schema.md") == []
 
 
 def test_the_default_is_the_shipped_model(capsys: Capture) -> None:
