@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.reference.arrays import FloatArray
+from fastcar.reference.arrays import BoolArray, FloatArray, TokenIds
 from fastcar.reference.files.safetensors_file import TensorPlace, read_header, read_tensor
+from fastcar.reference.replay import ReplayConfig, Semantics
+from fastcar.reference.trace import make_score_gate
+from fastcar.reference.vila_u.checkpoint import load_vila_u
+from fastcar.reference.vila_u.model import VilaUModel
+from fastcar.reference.vila_u.trace import VilaUOptions
 
 ROOT = Path(__file__).parent.parent
 VECTORS = ROOT / "tests" / "vectors" / "vila_u"
@@ -47,3 +52,38 @@ def make_reader(model: str) -> Callable[[str], FloatArray]:
     """The tensor of a name, as float32."""
     places = find_vision_tensors(model)
     return lambda name: read_tensor(places[name], np.float32)
+
+
+@cache
+def load_model(model: str, dtype: type[np.floating[Any]] = np.float32) -> VilaUModel:
+    """What draws codes."""
+    return load_vila_u(VECTORS / model / "checkpoint", dtype)
+
+
+def load_prompt(model: str) -> tuple[TokenIds, BoolArray]:
+    """Ids [R, P] and mask of the two prompts of unlike length that most runs share."""
+    recorded = load_vectors(model, "forced")
+    return recorded["input_ids"].astype(np.int64), recorded["attention_mask"]
+
+
+def load_codes(model: str, name: str = "forced") -> TokenIds:
+    """[b, T, D]; those of forced.npz are the codes of every file whose name ends with `_forced`."""
+    return load_vectors(model, name)["codes"].astype(np.int64)
+
+
+def make_options(
+    model: str,
+    thresholds: Sequence[float | None] = (None,),
+    semantics: Semantics = Semantics.PUBLISHED,
+    **options: Any,
+) -> VilaUOptions:
+    """Options of a run with fixed thresholds of the score."""
+    config = load_model(model).config
+    replay = ReplayConfig(config.vision.tokens_per_frame, semantics)
+    gate = make_score_gate(thresholds, config.llm.num_hidden_layers, semantics)
+    return VilaUOptions(replay, gate, **options)
+
+
+def get_thresholds(recorded: dict[str, NDArray[Any]]) -> tuple[float | None, ...]:
+    """One per layer; NaN in the file is null."""
+    return tuple(None if np.isnan(tau) else float(tau) for tau in recorded["thresholds"])

@@ -106,7 +106,7 @@ def make_vila_u_decoder(
         model.config.llm,
         model.weights,
         rows=len(prompt_ids),
-        capacity_tokens=prompt_ids.shape[1] + max(1, positions - 1),
+        capacity_tokens=prompt_ids.shape[1] + positions - 1,
         replay=options.replay,
         gate=options.gate,
         sparse=options.sparse,
@@ -195,7 +195,8 @@ class _Recorder:
         self.replayed: BoolArray = np.zeros(shape, bool)
         self.used: FloatArray = np.empty((*shape, config.hidden_size), decoder.dtype)
         self.eligible: BoolArray = np.zeros((steps, rows), bool)
-        self.eligible[:] = [[decoder.replay.is_eligible(index)] for index in range(steps)]
+        for index in range(steps):
+            self.eligible[index] = decoder.replay.is_eligible(index)
 
     def observe(self, seen: LayerObservation) -> None:
         """One layer of one step."""
