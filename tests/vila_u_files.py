@@ -19,7 +19,8 @@ from fastcar.reference.vila_u.checkpoint import load_vila_u
 from fastcar.reference.vila_u.model import VilaUModel
 from fastcar.reference.vila_u.trace import VilaUOptions
 
-VECTORS = Path(__file__).parent / "vectors" / "vila_u"
+ROOT = Path(__file__).parent.parent
+VECTORS = ROOT / "tests" / "vectors" / "vila_u"
 MODELS = ("A1", "A2", "A3")
 
 

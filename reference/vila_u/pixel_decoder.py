@@ -1,6 +1,6 @@
 """From the latents of frames to their pixels: VILA-U's convolutional decoder, a frame at a time.
 
-Published in bfloat16, computed here in float32; what that changes is in `docs/vila_u.md`.
+Published in bfloat16, computed here in float32 (D-62); what that changes is in `docs/vila_u.md`.
 """
 
 from __future__ import annotations

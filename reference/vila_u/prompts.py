@@ -1,7 +1,7 @@
 """Prompts of VILA-U as token ids: text in the published frame, rows padded on the left.
 
 The frame is what the model was trained with: conversation `vicuna_v1` of mit-han-lab/vila-u, whose
-system sentence is that of Vicuna 1.1 (lm-sys/FastChat).
+system sentence is that of Vicuna 1.1 (lm-sys/FastChat). What is refused is in D-62.
 """
 
 from __future__ import annotations

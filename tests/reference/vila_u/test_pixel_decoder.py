@@ -21,6 +21,7 @@ from fastcar.reference.vila_u.pixel_decoder_config import (
 )
 from tests.vila_u_files import (
     MODELS,
+    ROOT,
     find_vision_tensors,
     load_vectors,
     make_reader,
@@ -51,6 +52,15 @@ def test_colours_and_pixels_are_the_published_ones(model: str) -> None:
     assert pixels.dtype == np.float32
     np.testing.assert_allclose(pixels, recorded["pixels"], rtol=0, atol=PIXEL_LIMIT)
     assert {0, 255} <= set(pixels.ravel().tolist())  # so that both limits are tested
+
+
+def test_the_page_says_how_far_the_published_bfloat16_lies() -> None:
+    recorded = [load_vectors(model, "decode") for model in MODELS]
+    distances = [abs(one["pixels"] - one["pixels_bfloat16"]) for one in recorded]
+    largest, mean = max(d.max() for d in distances), max(d.mean() for d in distances)
+    page = " ".join((ROOT / "docs" / "vila_u.md").read_text().split())
+    words = f"moves single pixels by up to {largest:.1f} of 255 and pixels on average by {mean:.1f}"
+    assert words in page
 
 
 @pytest.mark.parametrize("model", MODELS)
