@@ -16,6 +16,7 @@ from fastcar.reference.files.config_file import load_config
 from fastcar.reference.files.quantization_config import get_quantization
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.token_model import is_video_model, load_clip_model
+from fastcar.reference.vila_u.config import is_vila_u, load_vila_u_config
 
 PathLike = str | os.PathLike[str]
 Json = dict[str, Any]
@@ -32,7 +33,7 @@ def predict_checkpoint(
 
     Args:
         request: sizes, ratios, memory.
-        checkpoint: Llama directory; None = the preset of the request.
+        checkpoint: Llama or VILA-U directory; None = the preset of the request.
         tokens: .npz file to measure decisions on; None = the clips of a video model.
         tokens_per_frame: N of the file.
         progress: told of stages.
@@ -70,5 +71,7 @@ def load_predicted_model(
             raise ArgumentError("tokens_per_frame", tokens_per_frame, limit)
         return None
     if tokens is None and tokens_per_frame is None and not is_video_model(checkpoint):
+        if is_vila_u(checkpoint):
+            return load_vila_u_config(checkpoint).llm
         return load_config(checkpoint, get_quantization(checkpoint))
     return load_clip_model(checkpoint, tokens, tokens_per_frame)
