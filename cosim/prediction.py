@@ -7,7 +7,7 @@ replaying independently with the given probability, or that were measured on row
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from fastcar.cosim.cycles.planner import Planner
 from fastcar.cosim.cycles.step_counts import InterpretedCounter, StepCounter
 from fastcar.cosim.cycles.workload import Workload
+from fastcar.cosim.depth_prediction import fit_published, predict_depth
 from fastcar.cosim.measured_decisions import choose_computing
 from fastcar.cosim.prediction_request import (
     PredictedSystem,
@@ -27,6 +28,7 @@ from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.scheduler import Dispatch
+from fastcar.reference.vila_u.work import DepthSizes
 
 Report = dict[str, Any]
 SCHEMA_VERSION = 1
@@ -37,6 +39,7 @@ def predict(
     request: PredictionRequest,
     model: ClipModel | ModelConfig | None = None,
     progress: StageProgress | None = None,
+    depth: DepthSizes | None = None,
 ) -> Report:
     """Dense, static and DRS cycles of a layer step; everything of the report is JSON.
 
@@ -45,6 +48,7 @@ def predict(
         model: whose sizes and measured decisions count; its sizes alone, or None = a preset, with
             drawn ones.
         progress: told of stages.
+        depth: what stands beside the layers of a VILA-U model.
 
     Raises:
         ArgumentError: there is no such accelerator.
@@ -53,6 +57,8 @@ def predict(
         system = make_preset_system(request)
     else:
         system = make_model_system(request, model, progress)
+    if depth is not None:
+        system = replace(system, workload=replace(system.workload, depth=depth))
     counter = InterpretedCounter(Planner(system.config, (system.workload.blank_layer,)))
     return predict_system(request, system, counter, progress)
 
@@ -96,6 +102,8 @@ def predict_system(
         "clock_mhz": request.clock_mhz,
         "dense_mlp_seconds": _count_seconds(request, workload, dense.cycles),
         "published_dense_seconds": workload.published_seconds.get(0.0),
+        "depth": predict_depth(workload, share, rows, dense.cycles),
+        "published_line": fit_published(workload),
     }
 
 

@@ -24,7 +24,7 @@ _EPSILON_RANGE = (1e-30, 1.0)
 
 # key: (the only supported value, what to say of it); each is optional
 _SUPPORTED: dict[str, tuple[object, str]] = {
-    "model_type": ("llama", "'llama'"),
+    "model_type": ("llama", "'llama', or 'vila_u_llama' with trace, generate, quantize, predict"),
     "quantization_config": (None, "null (no quantised weights)"),
 }
 # the same function under two names
