@@ -38,9 +38,12 @@ def make_strips(generation: Generation, video_index: int) -> list[Strip]:
         strips.append(Strip("truth", colour_frames(np.concatenate([truth, missing]))))
     return [
         *strips,
-        Strip("dense", colour_frames(dense)),
+        Strip("dense", generation.dense_colours[video_index]),
         Strip(
-            "replay", colour_frames(replay), _get_replay_notes(generation, video_index), "replayed"
+            "replay",
+            generation.replay_colours[video_index],
+            _get_replay_notes(generation, video_index),
+            "replayed",
         ),
         Strip(
             "difference",
@@ -95,7 +98,7 @@ def write_results(generation: Generation, report: Report, directory: Path) -> Re
         strips = make_strips(generation, video_index)
         title = f"{name_video(generation, entry)}   (seed {seed}, video {video_index})"
         name = f"video_{video_index:02d}.gif"
-        save_gif(directory / name, draw_animation(title, strips))
+        save_gif(directory / name, draw_animation(title, strips), generation.is_coloured)
         entries.append({**entry, "gif": name})
         blocks.append((title, strips))
     draw_sheet(blocks).save(directory / SHEET_NAME)
