@@ -34,12 +34,16 @@ from fastcar.reference.kernel_marks import leave_mark
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.records import DecodeResult, ReplayRecord
 from fastcar.reference.replay import Semantics
+from fastcar.reference.sampling import Sampling
 from fastcar.reference.vila_u.generate import generate_codes
 from fastcar.reference.vila_u.sampling import CodeSampling
 from fastcar.reference.vila_u.trace import GUIDANCE, VilaUOptions
 from fastcar.request import GenerationRequest
 from fastcar.video_sources import VideoSources
 from fastcar.vila_u_videos import VilaUVideos, compute_luminance
+
+PUBLISHED_SAMPLING = Sampling(**vars(CodeSampling()))
+"""Where a request leaves open how codes are drawn (D-63)."""
 
 _REFUSED = {
     "clips": ("continue", "VILA-U has no recorded clips"),

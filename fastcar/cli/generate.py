@@ -41,18 +41,15 @@ from fastcar.reference.sampling import Sampling
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.video.model import load_video_model
 from fastcar.reference.vila_u.config import is_vila_u
-from fastcar.reference.vila_u.sampling import CodeSampling
 from fastcar.request import (
     DEFAULT_CALIBRATION_CLIPS,
     DEFAULT_TEMPERATURE,
     GenerationRequest,
 )
-from fastcar.vila_u_generation import run_vila_u_generation
+from fastcar.vila_u_generation import PUBLISHED_SAMPLING, run_vila_u_generation
 from fastcar.vila_u_videos import load_vila_u_videos
 
 DEFAULT_SAMPLING = Sampling(DEFAULT_TEMPERATURE)
-PUBLISHED_SAMPLING = Sampling(**vars(CodeSampling()))
-"""Of VILA-U."""
 
 _WHAT = (
     click.option(
