@@ -2,7 +2,7 @@
 
 The accelerator computes decoder layers. On the host, beside it, the depth transformer takes none of
 its cycles; on it, it would take time that no token replays, so every quotient moves towards 1. Its
-width stands in the checkpoint only, so several are shown.
+width stands in the checkpoint only, so several are shown where there is none.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from fastcar.reference.vila_u.work import (
     count_projector_multiplications,
 )
 
-DEPTH_WIDTHS = (1024, 2048, 4096)
-"""W that are tried."""
 Report = dict[str, Any]
 
 
@@ -50,7 +48,7 @@ def predict_depth(
 
 def _get_sizes(workload: Workload) -> Iterator[DepthSizes]:
     if workload.depth is not None:
-        for width in DEPTH_WIDTHS:
+        for width in workload.depth_widths or (workload.depth.width,):
             yield replace(workload.depth, width=width)
 
 

@@ -7,6 +7,7 @@ replaying independently with the given probability, or that were measured on row
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.scheduler import Dispatch
+from fastcar.reference.vila_u.work import DepthSizes
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.latency import count_read_beats, count_written_beats
 
@@ -38,6 +40,7 @@ def predict(
     request: PredictionRequest,
     model: ClipModel | ModelConfig | None = None,
     progress: StageProgress | None = None,
+    depth: DepthSizes | None = None,
 ) -> Report:
     """Dense, static and DRS cycles of a layer step; everything of the report is JSON.
 
@@ -46,6 +49,7 @@ def predict(
         model: whose sizes and measured decisions count; its sizes alone, or None = a preset, with
             drawn ones.
         progress: told of stages.
+        depth: what stands beside the layers of a VILA-U model.
 
     Raises:
         ArgumentError: there is no such accelerator.
@@ -55,6 +59,8 @@ def predict(
     else:
         system = make_model_system(request, model, progress)
     config, workload = system.config, system.workload
+    if depth is not None:
+        workload = replace(workload, depth=depth)
     planner = Planner(config, (workload.blank_layer,))
     dense = planner.predict_dense(config.num_slots, system.latency_cycles)
     share = workload.mlp_weight_share if request.mlp_share is None else request.mlp_share

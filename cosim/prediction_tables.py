@@ -84,7 +84,7 @@ def _format_depth(report: Report) -> str:
         rows.append((name, f"{work:,}", *shares, *times))
     lines = [
         "the same with the depth transformer and the projector on the accelerator, as fast per "
-        "multiplication; W is not known, each depth once or all anew for every code (as published)",
+        "multiplication; each depth once, or all anew for every code (as published)",
         format_table(rows),
     ]
     line = report["published_line"]

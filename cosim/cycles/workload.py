@@ -26,7 +26,8 @@ class Workload:
         accelerator: cores, lanes and slots, where they are known.
         latency_cycles: of the memory, where it is known.
         published_seconds: latency of a video by replayed share, as published; share 0 is dense.
-        depth: what draws the codes of a token beside the decoder; its width is not known (D-63).
+        depth: what draws the codes of a token beside the decoder (D-63).
+        depth_widths: of it, where its width is not known: those that are tried.
     """
 
     hidden_size: int
@@ -38,6 +39,7 @@ class Workload:
     latency_cycles: int | None = None
     published_seconds: Mapping[float, float] = field(default_factory=dict)
     depth: DepthSizes | None = None
+    depth_widths: tuple[int, ...] = ()
 
     @property
     def mlp_weight_share(self) -> float:
@@ -94,6 +96,7 @@ WORKLOADS = {
             num_layers=6,
             projector_layers=2,
         ),
+        depth_widths=(1024, 2048, 4096),
     ),
 }
 """The shipped model, and VILA-U 7B: 8 frames of 256 tokens, latencies on an Alveo U280 as published

@@ -40,10 +40,10 @@ class GroupNorm:
     def compute(self, x: Float32Array) -> Float32Array:
         """Normalise [C, h, w]."""
         groups = x.reshape(NORM_GROUPS, -1)
-        centred = groups - groups.mean(axis=1, keepdims=True)
+        centred: Float32Array = groups - groups.mean(axis=1, keepdims=True)
         variance = np.square(centred).mean(axis=1, keepdims=True)
         centred /= np.sqrt(variance + np.float32(_NORM_EPSILON))
-        normed = centred.reshape(x.shape)
+        normed: Float32Array = centred.reshape(x.shape)
         normed *= self.weight[:, None, None]
         normed += self.bias[:, None, None]
         return normed
@@ -142,8 +142,8 @@ class Resize:
         """
         rows = _make_interpolation(x.shape[1], self.height)
         columns = _make_interpolation(x.shape[2], self.width)
-        resized: Float32Array = rows @ x @ columns.T
-        return resized
+        resized = rows @ x @ columns.T
+        return resized.astype(np.float32, copy=False)
 
 
 def _make_interpolation(size: int, new_size: int) -> Float32Array:

@@ -114,7 +114,7 @@ def get_pixel_decoder_shapes(config: PixelDecoderConfig) -> dict[str, Shape]:
 
     def note(name: str, shape: Shape) -> Float32Array:
         shapes[name] = shape
-        return np.broadcast_to(np.float32(0), shape)
+        return np.zeros((), np.float32)  # sizes may be beyond any array: no file has them yet
 
     _Builder(note).make_blocks(config)
     return shapes

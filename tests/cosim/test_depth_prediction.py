@@ -6,7 +6,6 @@ import pytest
 
 from fastcar.cosim.cycles.workload import WORKLOADS
 from fastcar.cosim.depth_prediction import (
-    DEPTH_WIDTHS,
     count_body_multiplications,
     fit_published,
     predict_depth,
@@ -21,7 +20,7 @@ ROWS = [{"drs_cycles": 1000.0}, {"drs_cycles": 250.0}]
 
 def test_time_that_nobody_replays_moves_every_quotient_towards_one() -> None:
     reports = predict_depth(PAPER, 0.668, ROWS, 1000)
-    assert [one["depth_width"] for one in reports[::2]] == list(DEPTH_WIDTHS)
+    assert [one["depth_width"] for one in reports[::2]] == [1024, 2048, 4096]
     for one in reports:
         body = 0.668 * 0.25 + 1 - 0.668
         expected = (body + one["against_body"]) / (1 + one["against_body"])

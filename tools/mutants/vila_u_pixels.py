@@ -83,7 +83,7 @@ VILA_U_PIXEL_MUTANTS = (
         "reference/vila_u/sampling",
         "more codes are kept than there are",
         "if self.top_k > len(scaled):",
-        "if self.top_k > 10 * len(scaled):",
+        "if self.top_k > 100 * len(scaled):",
     ),
     _bug(
         "reference/vila_u/work",

@@ -174,5 +174,5 @@ class PixelPlayer:
 def make_pixel_config(sizes: VilaSizes, is_large: bool) -> PixelDecoderConfig:
     """Sizes of the pixel decoder of 256-token frames, or of the 729-token ones."""
     if is_large:
-        sizes = replace(sizes, side=27, code_width=1152, resized_side=24)
+        sizes = replace(sizes, side=27, code_width=1152, resized_side=24, attention_side=24)
     return read_pixel_decoder_config(make_vision_config(sizes)["rqvaesiglip"], "rqvaesiglip")

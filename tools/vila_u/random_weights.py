@@ -47,7 +47,7 @@ def write_folder(
     if len(shards) == 1:
         write_file(folder / "model.safetensors", shards[0], rng)
         return
-    weight_map = {}
+    weight_map: dict[str, str] = {}
     for number, shard in enumerate(shards, start=1):
         name = f"model-{number:05}-of-{len(shards):05}.safetensors"
         write_file(folder / name, shard, rng)

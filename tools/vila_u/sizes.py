@@ -159,7 +159,7 @@ def make_vision_config(sizes: VilaSizes) -> Json:
                 "ch_mult": list(sizes.decoder_factors),
                 "num_res_blocks": sizes.decoder_blocks,
                 "attn_resolutions": [sizes.attention_side],
-                "resolution": sizes.side << (levels - 1),
+                "resolution": (resized or sizes.side) << (levels - 1),
                 "z_channels": sizes.z_channels,
                 "in_channels": 3,
                 "out_ch": 3,

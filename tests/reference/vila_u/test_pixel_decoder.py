@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -92,6 +93,12 @@ def test_the_named_tensors_are_those_of_the_file(model: str) -> None:
     prefixes = ("rqvaesiglip.decoder.", "rqvaesiglip.post_quant_conv.")
     stored = {name: place.shape for name, place in places.items() if name.startswith(prefixes)}
     assert get_pixel_decoder_shapes(read_config(model)) == stored
+
+
+def test_sizes_beyond_any_array_have_shapes_all_the_same() -> None:
+    config = replace(read_config("A2"), z_channels=2**31 - 1, level_channels=(2**31 - 32,))
+    shapes = get_pixel_decoder_shapes(config)
+    assert shapes["rqvaesiglip.decoder.conv_in.weight"] == (2**31 - 32, 2**31 - 1, 3, 3)
 
 
 def test_progress_counts_the_blocks_of_all_frames() -> None:

@@ -37,8 +37,10 @@ def test_a_video_is_a_dense_frame_and_others_at_the_ratio() -> None:
 
 
 def test_pictures_are_of_the_published_sizes() -> None:
-    assert make_pixel_config(LARGE, is_large=False).picture_shape == (3, 256, 256)
-    assert make_pixel_config(LARGE, is_large=True).picture_shape == (3, 384, 384)
+    for is_large, side in ((False, 256), (True, 384)):
+        config = make_pixel_config(LARGE, is_large)
+        assert config.picture_shape == (3, side, side)
+        assert config.attention_levels == {4}
 
 
 def test_a_frame_of_random_weights_is_decoded() -> None:
