@@ -35,7 +35,7 @@ _OPTIONS = (
         f"[{DEFAULT_PRESET}, or those of the checkpoint]",
     ),
     *make_checkpoint_options(
-        "Sizes of this Llama or VILA-U directory; decisions as measured on its clips, or on --tokens.",
+        "Sizes of this Llama or VILA-U directory; decisions measured on its clips, or on --tokens.",
         None,
     ),
     *tokens_options,

@@ -24,7 +24,7 @@ _EPSILON_RANGE = (1e-30, 1.0)
 
 # key: (the only supported value, what to say of it); each is optional
 _SUPPORTED: dict[str, tuple[object, str]] = {
-    "model_type": ("llama", "'llama', or 'vila_u_llama' with trace, generate, quantize, predict"),
+    "model_type": ("llama", "'llama'"),
     "quantization_config": (None, "null (no quantised weights)"),
 }
 # the same function under two names
@@ -79,6 +79,8 @@ def load_config(
         del features["quantization_config"]
     for key, (supported, limit) in features.items():
         value = document.get(key, supported)
+        if value == "vila_u_llama":
+            limit += ": VILA-U is taken by trace, generate, quantize, predict"
         # 0 == False in Python, so the type counts too
         if value != supported or isinstance(value, bool) != isinstance(supported, bool):
             raise CheckpointError(f"{place}: {key}", describe(value), limit)

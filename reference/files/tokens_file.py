@@ -85,6 +85,12 @@ def read_codes(path: str | os.PathLike[str], max_tokens: int) -> GivenCodes:
     return GivenCodes(given[0]["prompt_ids"], given[0]["codes"], given[1])
 
 
+def read_prompt(path: str | os.PathLike[str], max_tokens: int) -> tuple[TokenIds, BoolArray | None]:
+    """Read `prompt_ids` [R, P] and perhaps `prompt_mask`; otherwise as `read_codes`."""
+    ids, mask = _read_file(Path(path), {"prompt_ids": 2}, max_tokens)
+    return ids["prompt_ids"], mask
+
+
 def read_tokens(path: str | os.PathLike[str], max_tokens: int | None = None) -> GivenTokens:
     """Read `prompt_ids`, `forced_ids` and perhaps `prompt_mask`; other arrays are not touched.
 

@@ -37,6 +37,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "model": ("", "{missing}", "{long}", "{text}", "{folder}", "{tokens}"),
     "tokens": ("", "{missing}", "{long}", "{text}", "{folder}", "{damaged}"),
     "correction": ("", "{missing}", "{long}", "{text}", "{folder}", "{tokens}"),
+    "prompt_ids": ("", "{missing}"),
     "file": ("", "{long}", "{folder}", "{text}/report"),
     "directory": ("", "{long}", "{text}", "{text}/below"),
     "text": ("", " ", "invented", "-1", HUGE, "nan", "3 right-down from 99,99", "held_out:3-1"),

@@ -47,6 +47,7 @@ from tools.mutants.simulators import SIMULATOR_MUTANTS
 from tools.mutants.site import SITE_MUTANTS
 from tools.mutants.strobes import STROBE_MUTANTS
 from tools.mutants.token_export import TOKEN_EXPORT_MUTANTS
+from tools.mutants.vila_u import VILA_U_MUTANTS
 from tools.mutants.vila_u_pixels import VILA_U_PIXEL_MUTANTS
 from tools.mutants.wave import WAVE_MUTANTS
 from tools.mutants.whole import WHOLE_MUTANTS
@@ -84,6 +85,7 @@ MUTANTS = (
     *BENCH_MUTANTS,
     *REPLAY_VALUE_MUTANTS,
     *SITE_MUTANTS,
+    *VILA_U_MUTANTS,
     *VILA_U_PIXEL_MUTANTS,
 )
 """Every planted bug."""

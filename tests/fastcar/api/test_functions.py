@@ -37,7 +37,7 @@ RENAMED = {
 }
 """Parameters for options that may be given again."""
 ONLY_COMMANDS = {
-    *(("trace", name) for name in ("tokens", "thresholds", "out", "json")),
+    *(("trace", name) for name in ("tokens", "thresholds", "guidance", "out", "json")),
     *(("generate", name) for name in ("checkpoint", "out", "force", "json")),
     *(("cosim", name) for name in ("guidance", "top_k", "top_p", "out", "json")),
     *(("prove", name) for name in ("out", "json")),
@@ -45,7 +45,8 @@ ONLY_COMMANDS = {
     *((name, "model") for name in MODEL_COMMANDS),
 }
 """Options without a parameter: what is written and printed, what arrays, a model or the directory
-of `fastcar.shipped_model` replace, and what is refused always."""
+of `fastcar.shipped_model` replace, what is refused always, and the guidance of a VILA-U trace, for
+which `fastcar.reference.vila_u.trace` has a function of its own."""
 SHORT: dict[str, Any] = {"batch": 2, "lanes": 8, "calibration_clips": 2, "tau": 0.3}
 """A co-simulation of a second."""
 WHOLE: dict[str, Any] = {
