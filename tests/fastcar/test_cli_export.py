@@ -155,7 +155,7 @@ def test_what_is_the_users_is_refused_or_kept(
         (("--lanes", 24), ("lanes = 24", "a power of two")),
         (("--cores", 33), ("cores = 33", "from 1 to 32")),
         (("--batch", 33), ("batch = 33", "from 1 to 32")),
-        (("--hidden-size", 8), ("intermediate_size = None", "together with hidden_size")),
+        (("--query-size", 8), ("query_size = 8", "with hidden_size and intermediate_size")),
         ((*SIZES, "--scope", "decoder"), ("hidden_size = 8", "left out", "of a model")),
         ((*SIZES, "--model", "real_video"), ("hidden_size = 8", "left out", "real_video")),
         ((*SIZES[:-1], 6), ("query_size = 6", "a multiple of 4")),
