@@ -85,9 +85,9 @@ def test_demo_runs_tokens_of_the_shipped_model(capsys: Capture, tmp_path: Path) 
 
 
 def test_any_sizes_are_exported_under_any_name(capsys: Capture, tmp_path: Path) -> None:
-    options = ("--cores", 1, "--lanes", 4, "--slots", 2, "--batch", 3, "--queue-depth", 8)
-    options += (*SIZES, "--seed", 5, "--module", "small_one", "--json", "--out", tmp_path / "out")
-    outcome = run_command(capsys, "export", *options)
+    sizes = ("--cores", 1, "--lanes", 4, "--slots", 2, "--batch", 3, "--queue-depth", 8, *SIZES)
+    options = ("--seed", 5, "--module", "small_one", "--json", "--out", tmp_path / "out")
+    outcome = run_command(capsys, "export", *sizes, *options)
     assert outcome.status == 0, outcome.err
     report = json.loads(outcome.out)
     assert (report["preset"], report["module"]) == ("custom", "small_one")
