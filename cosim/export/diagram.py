@@ -57,7 +57,8 @@ def draw_units(block: pyrtl.Block, owners: Owned) -> str:
     arrows = count_bits(block, owners)
     units = sorted({unit for pair in arrows for unit in pair}, key=lambda one: one.name)
     boxes: dict[Owner, _Box] = {}
-    lines, top = [], _MARGIN
+    lines: list[str] = []
+    top = _MARGIN
     for core, title in ((COMMON, "outside of the cores"), (CORE, "each core")):
         placed = _place(core, [one for one in units if one.core == core], top + _MARGIN)
         boxes |= placed

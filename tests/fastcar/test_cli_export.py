@@ -85,9 +85,9 @@ def test_demo_runs_tokens_of_the_shipped_model(capsys: Capture, tmp_path: Path) 
 
 
 def test_any_sizes_are_exported_under_any_name(capsys: Capture, tmp_path: Path) -> None:
-    options = ("--cores", 1, "--lanes", 4, "--slots", 2, "--batch", 3, "--queue-depth", 8)
-    options += (*SIZES, "--seed", 5, "--module", "small_one", "--json", "--out", tmp_path / "out")
-    outcome = run_command(capsys, "export", *options)
+    sizes = ("--cores", 1, "--lanes", 4, "--slots", 2, "--batch", 3, "--queue-depth", 8, *SIZES)
+    options = ("--seed", 5, "--module", "small_one", "--json", "--out", tmp_path / "out")
+    outcome = run_command(capsys, "export", *sizes, *options)
     assert outcome.status == 0, outcome.err
     report = json.loads(outcome.out)
     assert (report["preset"], report["module"]) == ("custom", "small_one")
@@ -155,7 +155,7 @@ def test_what_is_the_users_is_refused_or_kept(
         (("--lanes", 24), ("lanes = 24", "a power of two")),
         (("--cores", 33), ("cores = 33", "from 1 to 32")),
         (("--batch", 33), ("batch = 33", "from 1 to 32")),
-        (("--hidden-size", 8), ("intermediate_size = None", "together with hidden_size")),
+        (("--query-size", 8), ("query_size = 8", "with hidden_size and intermediate_size")),
         ((*SIZES, "--scope", "decoder"), ("hidden_size = 8", "left out", "of a model")),
         ((*SIZES, "--model", "real_video"), ("hidden_size = 8", "left out", "real_video")),
         ((*SIZES[:-1], 6), ("query_size = 6", "a multiple of 4")),

@@ -23,7 +23,11 @@ from fastcar.cosim.export.cocotb_export import (
     TEST_FILE,
 )
 from fastcar.cosim.export.export import ExportPackage, make_package
-from fastcar.cosim.export.integration import DIAGRAM_FILE, UNITS_FILE
+from fastcar.cosim.export.integration import (
+    DIAGRAM_FILE,
+    UNITS_FILE,
+    list_fusesoc_commands,
+)
 from fastcar.cosim.export.license import LICENSE_FILE
 from fastcar.cosim.export.memory_page import MEMORY_PAGE
 from fastcar.cosim.export.names import PackageNames
@@ -139,6 +143,10 @@ def test_readme_lists_commands_files_and_sizes() -> None:
     readme = files[README_FILE]
     for command in (*ICARUS_COMMANDS, *VERILATOR_COMMANDS, *LINT_COMMANDS, *COCOTB_COMMANDS):
         assert f"\n{command}\n" in readme
+    for command in list_fusesoc_commands(NAMES):
+        assert f"\n{command}\n" in readme
+        target = command.partition("--target ")[2].split()[0]
+        assert f"\n  {target}:\n" in files[NAMES.core_file]
     assert "| num_lanes | 4 |" in readme
     named = set(re.findall(r"`((?:fastcar|program|memory)\w*\.(?:v|vlt|hex))`", readme))
     assert named <= set(files)

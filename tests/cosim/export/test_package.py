@@ -26,6 +26,7 @@ from fastcar.cosim.export.names import PackageNames
 from fastcar.cosim.export.readme import LISTING_FILE, README_FILE
 from fastcar.cosim.export.request import ExportRequest
 from fastcar.cosim.program.assembler import assemble
+from fastcar.cosim.program.memory_map import MemoryMap
 from fastcar.cosim.verilog.owners import COMMON, trace_owners
 from fastcar.rtl.config import DEMO, TINY
 from tests.simulators import needs_icarus
@@ -168,7 +169,7 @@ def test_the_listing_is_the_program() -> None:
 def test_the_memory_page_has_the_addresses_of_the_recorded_run() -> None:
     package = get_package()
     page, memory_map = package.files[MEMORY_PAGE], package.recording.memory_map
-    assert memory_map is not None
+    assert isinstance(memory_map, MemoryMap)
     assert f"\n| end | {len(package.recording.memory)} | | |\n" in page
     assert re.search(rf"\n\| activations \[slot\] \| {memory_map.slots_address} \| 4 \|", page)
 

@@ -16,8 +16,9 @@ from fastcar.cosim.verilog.memories import ATTRIBUTES, MemoryKind, get_kind
 from fastcar.cosim.verilog.verilog import MODULE_NAME, VERILOG_FILE, export_verilog
 from fastcar.cosim.verilog.yosys import run_yosys
 from fastcar.rtl.accelerator import make_accelerator
-from fastcar.rtl.config import TINY, TINY_DECODER, AcceleratorConfig
+from fastcar.rtl.config import DEMO, TINY, TINY_DECODER, AcceleratorConfig
 
+DOCS = Path(__file__).parents[3] / "docs"
 ONE_CORE = replace(TINY_DECODER, num_cores=1)
 READS = ("RD_CLK_ENABLE", "RD_TRANSPARENCY_MASK", "RD_COLLISION_X_MASK")
 REGISTER_BEHIND, ANY_COLLISION = (1, 0, 1), (1, 0, 0)
@@ -84,3 +85,18 @@ def test_yosys_absorbs_the_register_behind_every_scratchpad(tmp_path: Path) -> N
     for name, kind in list_memories(ONE_CORE).items():
         if kind in wanted:
             assert found[name] == wanted[kind], name
+
+
+@pytest.mark.nightly
+def test_a_plain_run_of_yosys_has_the_block_rams_of_the_sign_off(tmp_path: Path) -> None:
+    """As an integrator's: nothing but the text and a synthesis command, up to its memories."""
+    report = json.loads((DOCS / "signoff_synthesis.json").read_text(encoding="utf-8"))
+    [whole] = [one["whole"] for one in report["xilinx"] if (one["cores"], one["lanes"]) == (1, 16)]
+    text = export_verilog(replace(DEMO, num_cores=1)).text
+    (tmp_path / VERILOG_FILE).write_text(text, encoding="utf-8")
+    synthesis = f"synth_xilinx -family xcup -flatten -top {MODULE_NAME} -run begin:map_ffs"
+    run_yosys(f"read_verilog {VERILOG_FILE}; {synthesis}; tee -o stat.json stat -json", tmp_path)
+    found = json.loads((tmp_path / "stat.json").read_text(encoding="utf-8"))
+    counts = found["modules"][f"\\{MODULE_NAME}"]["num_cells_by_type"]
+    assert counts["RAMB36E2"] + counts["RAMB18E2"] / 2 == whole["bram"] == 29
+    assert counts["DSP48E2"] == whole["dsp"]
