@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from fastcar.reference.arrays import FloatArray, TokenIds
 
-
 ROWS_AT_ONCE = 64
 """Rows whose logits are widened together: a frame's of a batch would be several times its logits."""
 
