@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fastcar.reference.arrays import FloatArray, TokenIds
 
 ROWS_AT_ONCE = 64
-"""Rows whose logits are widened together: a frame's of a batch would be several times its logits."""
+"""Rows whose logits are widened together: a frame of a batch would take several times its own."""
 
 
 def compute_nats(logits: FloatArray, chosen: TokenIds) -> NDArray[np.float64]:
