@@ -28,19 +28,20 @@ PORTABLE_ARGS ?=
 SYNTH_ARGS ?=
 COCOTB_ARGS ?= --preset tiny
 NATIVE_ARGS ?=
+VILA_U_ARGS ?=
 
 # Two pips at once in one environment spoil it.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo report screenshots test test-slow test-all test-portable nightly coverage lint format \
-        doctest docs docs-serve pages mutants bench findings replay-value prove bounds formal hardware native verilog simulators cocotb synth conformance \
+        doctest docs docs-serve pages mutants bench findings replay-value vila-u-7b prove bounds formal hardware native verilog simulators cocotb synth conformance \
         signoff golden train evaluate train-real-video real-video-clips clean
 
 ## -- first steps
 help: ## list every target with an example | make help
 	@awk -F ' ## | [|] ' '\
 	/^## -- / { sub(/^## -- /, ""); printf "\n%s\n", $$0 } \
-	/^[a-z-]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-13s %-57s  %s\n", $$1, $$2, $$3 }' Makefile
+	/^[a-z0-9-]+:.* ## / { sub(/:.*/, "", $$1); printf "  %-13s %-57s  %s\n", $$1, $$2, $$3 }' Makefile
 demo: $(VENV)/stamp-cli ## videos of the shipped model, dense and with replay | make demo
 	$(BIN)/fastcar generate --engine numba $(DEMO_ARGS) --gate tas --out out/demo/tas
 	$(BIN)/fastcar generate --engine numba $(DEMO_ARGS) --gate input --out out/demo/input
@@ -97,6 +98,8 @@ replay-value: $(VENV)/stamp-test ## docs/replay_value.md: every gate on both mod
 	$(BIN)/python -m tools.replay_value
 screenshots: $(VENV)/stamp-test ## pictures of docs/report.md, by chromium | make screenshots
 	$(BIN)/python -m tools.report_screenshots
+vila-u-7b: $(VENV)/stamp-test ## a random VILA-U 7B decoded, tables of docs/vila_u.md | make vila-u-7b VILA_U_ARGS=--quick
+	$(BIN)/python -m tools.vila_u.measure $(VILA_U_ARGS)
 prove: $(VENV)/stamp-cli $(VENV)/stamp-proofs ## error bounds on decoded tokens, certified | make prove
 	$(BIN)/fastcar prove --certify $(PROVE_ARGS)
 bounds: $(VENV)/stamp-test ## attacks on the bounds and docs/bounds.md | make bounds

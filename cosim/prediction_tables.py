@@ -8,7 +8,10 @@ from fastcar.cosim.report_tables import Row, format_table
 
 def format_report(report: Report) -> str:
     """The tables of a prediction, and what is not known."""
-    return "\n\n".join([_format_head(report), _format_cycles(report), _format_times(report)])
+    parts = [_format_head(report), _format_cycles(report), _format_times(report)]
+    if report["depth"]:
+        parts.append(_format_depth(report))
+    return "\n\n".join(parts)
 
 
 def _format_head(report: Report) -> str:
@@ -63,5 +66,34 @@ def _format_times(report: Report) -> str:
         lines.append(
             f"published: {report['published_dense_seconds']} s for a dense run; its cores, lanes, "
             "batch, clock and memory are not known to us, so only quotients are compared"
+        )
+    return "\n".join(lines)
+
+
+def _format_depth(report: Report) -> str:
+    """The same times with the depth transformer on the host, and on the accelerator by width."""
+    ratios = [f"DRS, {row['target_ratio']:.0%}" for row in report["rows"]]
+    rows: list[Row] = [("depth transformer", "per token", "of the body", "MLP share", *ratios)]
+    on_host = [f"{row['drs_time']:.3f}" for row in report["rows"]]
+    rows.append(("on the host", "-", "-", f"{report['mlp_share']:.1%}", *on_host))
+    for one in report["depth"]:
+        name = f"W = {one['depth_width']}{', as published' if one['is_recomputed'] else ''}"
+        work = one["depth_multiplications"] + one["projector_multiplications"]
+        times = (f"{time:.3f}" for time in one["drs_times"])
+        shares = f"{one['against_body']:.1%}", f"{one['mlp_share']:.1%}"
+        rows.append((name, f"{work:,}", *shares, *times))
+    lines = [
+        "the same with the depth transformer and the projector on the accelerator, as fast per "
+        "multiplication; each depth once, or all anew for every code (as published)",
+        format_table(rows),
+    ]
+    line = report["published_line"]
+    if line is not None:
+        lines.append(
+            f"a straight line through the published replay rows: {line['line_dense_seconds']:.1f} "
+            f"s without replay, an MLP share of {line['line_mlp_share']:.1%}, as if work of "
+            f"{line['beside_body']:.1%} of the body stood beside it; the other "
+            f"{line['unexplained_seconds']:.1f} s of the dense run are in no row with replay, so "
+            "that no work which all rows share explains them"
         )
     return "\n".join(lines)

@@ -41,9 +41,12 @@ def make_strips(generation: Generation, video_index: int) -> list[Strip]:
         strips.append(Strip("truth", colour_frames(np.concatenate([truth, missing]))))
     return [
         *strips,
-        Strip("dense", colour_frames(dense)),
+        Strip("dense", generation.dense_colours[video_index]),
         Strip(
-            "replay", colour_frames(replay), _get_replay_notes(generation, video_index), "replayed"
+            "replay",
+            generation.replay_colours[video_index],
+            _get_replay_notes(generation, video_index),
+            "replayed",
         ),
         Strip(
             "difference",
@@ -125,7 +128,7 @@ def write_results(generation: Generation, report: Report, directory: Path) -> Re
         name = f"{name_video(generation, entry)}   (seed {seed}, video {video_index})"
         title = f"{name}\n{describe_decision(report)}"
         name = f"video_{video_index:02d}.gif"
-        save_gif(directory / name, draw_animation(title, strips))
+        save_gif(directory / name, draw_animation(title, strips), generation.is_coloured)
         entries.append({**entry, "gif": name})
         blocks.append((title, strips))
     draw_sheet(blocks).save(directory / SHEET_NAME)

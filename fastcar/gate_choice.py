@@ -26,6 +26,7 @@ from fastcar.reference.certified_gate import CertifiedGate
 from fastcar.reference.clips import decode_rows
 from fastcar.reference.gate_factory import (
     THRESHOLD_GATES,
+    CalibratedThresholds,
     calibrate_thresholds,
     make_measuring_gate,
     make_ratio_gate,
@@ -92,6 +93,20 @@ def choose_gate(
     Raises:
         ArgumentError: a number of thresholds that does not fit the layers.
     """
+    chosen = choose_uncalibrated_gate(request, model)
+    if chosen is not None:
+        return chosen
+    if sources is None:
+        sources = get_sources(request, model)
+    return _calibrate(request, model, sources, request.get_ratio(model), progress)
+
+
+def choose_uncalibrated_gate(request: GenerationRequest, model: VideoModel) -> GateChoice | None:
+    """The gate of a request where no run has to be measured first; None where one has to be.
+
+    Raises:
+        ArgumentError: a number of thresholds that does not fit the layers.
+    """
     num_layers, ceiling = model.config.num_hidden_layers, request.get_ceiling(model)
     if request.max_error is not None:
         from fastcar.proofs.certificate import make_certificate  # and all that it is proved with
@@ -116,9 +131,7 @@ def choose_gate(
             codebook=model.codebook,
         )
         return GateChoice(adaptive, "adaptive", (), ceiling, ratio)
-    if sources is None:
-        sources = get_sources(request, model)
-    return _calibrate(request, model, sources, ratio, progress)
+    return None
 
 
 def compute_open_loop_ratio(
@@ -153,7 +166,7 @@ def _calibrate(
     progress: StageProgress | None,
 ) -> GateChoice:
     dense = _measure_clips(request, model, progress)
-    ceiling, runs = request.get_ceiling(model), request.closed_loop_runs
+    runs = request.closed_loop_runs
 
     def decode(gate: ThresholdGate) -> ReplayRecord:
         return decode_videos(model, request, sources, gate, "correct", progress).record
@@ -170,14 +183,21 @@ def _calibrate(
         dense=dense,
         codebook=model.codebook,
     )
+    return describe_calibration(request, model, found)
+
+
+def describe_calibration(
+    request: GenerationRequest, model: VideoModel, found: CalibratedThresholds
+) -> GateChoice:
+    """The gate of calibrated thresholds, and how they were found."""
     safer = THRESHOLD_GATES[request.gate].higher_is_safer
     is_empty = not found.dense.replayed.size  # a frame of one token
     return GateChoice(
         _make_fixed_gate(request, tuple(found.thresholds), model),
         "calibrated",
         tuple(found.thresholds),
-        ceiling,
-        ratio,
+        request.get_ceiling(model),
+        request.get_ratio(model),
         compute_open_loop_ratio(found.dense, found.thresholds, safer),
         tuple(None if is_empty else ratio for ratio in found.closed_loop_ratios),
         None if is_empty else compute_ratio_curve(found.dense, safer),

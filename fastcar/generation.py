@@ -67,12 +67,33 @@ class Generation:
         return self.model.render(self.replay.token_ids)
 
     @property
+    def is_coloured(self) -> bool:
+        """Whether pictures are more than grey."""
+        return False
+
+    @property
+    def dense_colours(self) -> NDArray[np.uint8]:
+        """[videos, T, H, W, 3], what pictures show of `dense_pixels`."""
+        return colour_videos(self.dense_pixels)
+
+    @property
+    def replay_colours(self) -> NDArray[np.uint8]:
+        """Likewise of `replay_pixels`."""
+        return colour_videos(self.replay_pixels)
+
+    @property
     def truth_pixels(self) -> Pixels | None:
         """[videos, frames, H, W] of continued clips, at most T frames; None for others."""
         if self.sources.truth_ids is None:
             return None
         tokens = self.frames * self.model.geometry.tokens_per_frame
         return self.model.render(self.sources.truth_ids[:, :tokens])
+
+
+def colour_videos(pixels: Pixels) -> NDArray[np.uint8]:
+    """[..., H, W] in [0, 1] to grey [..., H, W, 3]."""
+    grey = (np.clip(pixels, 0, 1) * 255).round().astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=-1)
 
 
 def run_generation(

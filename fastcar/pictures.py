@@ -233,9 +233,12 @@ def make_palette() -> Image.Image:
     return palette
 
 
-def save_gif(path: Path, images: Sequence[Image.Image]) -> None:
-    """Write an endless GIF."""
+def save_gif(path: Path, images: Sequence[Image.Image], is_coloured: bool = False) -> None:
+    """Write an endless GIF; coloured ones take their palette from all of their frames."""
     palette = make_palette()
+    if is_coloured:
+        strip = Image.fromarray(np.concatenate([np.asarray(image) for image in images]))
+        palette = strip.quantize(dither=Image.Dither.NONE)
     first, *rest = [image.quantize(palette=palette, dither=Image.Dither.NONE) for image in images]
     first.save(
         path, save_all=True, append_images=rest, duration=FRAME_MILLISECONDS, loop=0, optimize=False

@@ -16,6 +16,8 @@ from fastcar.reference.files.config_file import load_config
 from fastcar.reference.files.quantization_config import get_quantization
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.token_model import is_video_model, load_clip_model
+from fastcar.reference.vila_u.config import is_vila_u, load_vila_u_config
+from fastcar.reference.vila_u.work import DepthSizes
 
 PathLike = str | os.PathLike[str]
 Json = dict[str, Any]
@@ -32,7 +34,7 @@ def predict_checkpoint(
 
     Args:
         request: sizes, ratios, memory.
-        checkpoint: Llama directory; None = the preset of the request.
+        checkpoint: Llama or VILA-U directory; None = the preset of the request.
         tokens: .npz file to measure decisions on; None = the clips of a video model.
         tokens_per_frame: N of the file.
         progress: told of stages.
@@ -45,8 +47,25 @@ def predict_checkpoint(
         CheckpointError: a file that cannot be used.
     """
     model = load_predicted_model(checkpoint, tokens, tokens_per_frame)
-    report = predict(request, model, progress)
+    depth = None if checkpoint is None else load_depth_sizes(checkpoint)
+    report = predict(request, model, progress, depth)
     return add_provenance(report, _describe(checkpoint, tokens, model))
+
+
+def load_depth_sizes(checkpoint: PathLike) -> DepthSizes | None:
+    """What a VILA-U checkpoint has beside its body; None of any other."""
+    if not is_vila_u(checkpoint):
+        return None
+    config = load_vila_u_config(checkpoint)
+    return DepthSizes(
+        hidden_size=config.llm.hidden_size,
+        code_width=config.vision.code_width,
+        num_codes=config.vision.num_codes,
+        depth=config.vision.depth,
+        width=config.depth.width,
+        num_layers=config.depth.num_layers,
+        projector_layers=len(config.projector.shapes),
+    )
 
 
 def _describe(
@@ -70,5 +89,7 @@ def load_predicted_model(
             raise ArgumentError("tokens_per_frame", tokens_per_frame, limit)
         return None
     if tokens is None and tokens_per_frame is None and not is_video_model(checkpoint):
+        if is_vila_u(checkpoint):
+            return load_vila_u_config(checkpoint).llm
         return load_config(checkpoint, get_quantization(checkpoint))
     return load_clip_model(checkpoint, tokens, tokens_per_frame)

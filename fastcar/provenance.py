@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from fastcar.command_line import COMMAND
+from fastcar.reference.files.json_file import read_json_object
 from fastcar.reference.token_model import TokenModel
+from fastcar.reference.vila_u.config import find_folders, is_vila_u
 
 Json = dict[str, Any]
 
@@ -101,7 +103,11 @@ def get_processor(path: Path = Path("/proc/cpuinfo")) -> str:
 
 def list_weight_files(directory: Path) -> list[Path]:
     """Files of the weights, in the order of their names."""
-    files = sorted(directory.glob("model*.safetensors"))
+    folders = [directory]
+    if is_vila_u(directory):
+        found = find_folders(directory, read_json_object(directory / "config.json"))
+        folders = list(vars(found).values())
+    files = [path for folder in folders for path in sorted(folder.glob("model*.safetensors"))]
     return files or sorted(directory.glob("weights.safetensors"))
 
 

@@ -17,6 +17,7 @@ from fastcar.reference.certified_gate import CertifiedGate
 from fastcar.reference.correction import Correction, count_correction_multiplications
 from fastcar.reference.files.json_file import to_json_number
 from fastcar.reference.inert import describe_inert_gate, list_warnings
+from fastcar.reference.matrix import get_dtype
 
 SCHEMA_VERSION = 1
 """Raised when a field changes its meaning or goes; new fields leave it."""
@@ -69,7 +70,7 @@ def build_report(generation: Generation) -> Report:
         "engine_reason": generation.engine.reason,
         "model": {
             "directory": str(generation.model.directory),
-            "dtype": str(generation.model.weights.dtype),
+            "dtype": str(get_dtype(generation.model.weights)),
             "tokens_per_frame": tokens_per_frame,
             "config": asdict(config),
         },

@@ -116,6 +116,17 @@ class Decoder:
             ArgumentError: ids, shapes or a length that do not fit the decoder.
             NonFiniteError: a number beyond the range of the arithmetic (D-37).
         """
+        return self._compute_logits(self._feed_prompt(prompt_ids, prompt_mask))
+
+    @allow_overflow
+    def prefill_hidden(
+        self, prompt_ids: TokenIds, prompt_mask: BoolArray | None = None
+    ) -> FloatArray:
+        """As `prefill`, without the head: normed hidden states [B, P, D] (D-58)."""
+        return self._norm(self._feed_prompt(prompt_ids, prompt_mask))
+
+    def _feed_prompt(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None) -> FloatArray:
+        """Residual stream [B, P, D] behind the last layer."""
         prompt_mask = self._start(prompt_ids, prompt_mask)
         rows, length = prompt_ids.shape
         cache = self.kv_cache
@@ -138,7 +149,7 @@ class Decoder:
             x = x + engine.swiglu(normed.reshape(rows * length, -1), layer).reshape(x.shape)
             check_stream(x, layer_index, "MLP", self._fed)
         cache.num_entries = self.prompt_tokens = length
-        return self._compute_logits(x)
+        return x
 
     @allow_overflow
     @accounted("other")
@@ -157,6 +168,33 @@ class Decoder:
             NonFiniteError: a number beyond the range of the arithmetic (D-37).
         """
         check_token_ids("token_ids", token_ids, (self.num_rows,), self.config.vocab_size)
+        return self._compute_logits(self._feed(self._embed(token_ids), token_ids, observer))
+
+    @allow_overflow
+    @accounted("other")
+    def step_hidden(self, embedded: FloatArray, observer: Observer | None = None) -> FloatArray:
+        """Feed the next generated token of every row as an embedding, without the head (D-58).
+
+        Args:
+            embedded: [B, D], of the dtype of the weights.
+            observer: called once per layer.
+
+        Returns:
+            [B, D] normed hidden states, from which the token after it is drawn.
+
+        Raises:
+            ArgumentError: another shape, or a number of tokens that does not fit the decoder.
+            NonFiniteError: a number beyond the range of the arithmetic (D-37).
+        """
+        shape = self.num_rows, self.config.hidden_size
+        if embedded.shape != shape:
+            raise ArgumentError("embedded shape", embedded.shape, f"{shape}")
+        return self._norm(self._feed(embedded.astype(self.dtype, copy=False), None, observer))
+
+    def _feed(
+        self, x: FloatArray, token_ids: TokenIds | None, observer: Observer | None
+    ) -> FloatArray:
+        """Residual stream [B, D] behind the last layer, of the embeddings x [B, D]."""
         cache = self.kv_cache
         if cache.num_entries == 0:
             raise ArgumentError("fed prompt tokens", 0, "at least 1: call prefill first")
@@ -166,7 +204,6 @@ class Decoder:
         token_index = cache.num_entries - self.prompt_tokens
         cache.num_entries += 1
         self._fed = FedTokens(cache.padding_tokens, self.prompt_tokens, token_index)
-        x = self._embed(token_ids)  # [B, D]
         check_stream(x, None, "embedding", self._fed)
         self.mlp.feed(token_ids, x)
         for layer_index in range(self.config.num_hidden_layers):
@@ -186,7 +223,7 @@ class Decoder:
                     attended.query,
                 )
                 self._show(observer, seen)
-        return self._compute_logits(x)
+        return x
 
     def _start(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None) -> BoolArray:
         """Forget the last generation; the mask [B, P] of the prompt that begins the next."""
@@ -282,9 +319,13 @@ class Decoder:
         """Where the key of the same place one frame before the newest token lies."""
         return self.kv_cache.num_entries - 1 - self.replay.tokens_per_frame
 
+    def _norm(self, x: FloatArray) -> FloatArray:
+        """The norm behind the last layer, [..., D]."""
+        return self.float_engine.rms_norm(x, self.weights.norm, self.config.rms_norm_eps)
+
     def _compute_logits(self, x: FloatArray) -> FloatArray:
         """[..., D] to [..., V]."""
-        normed = self.float_engine.rms_norm(x, self.weights.norm, self.config.rms_norm_eps)
+        normed = self._norm(x)
         logits = self.float_engine.linear(normed, self.weights.head)
         check_logits(logits, self._fed)
         return logits

@@ -227,11 +227,11 @@ class ReplayMLP:
         """[L, B, N, D], MLP outputs that are kept; L is 0 without a gate."""
         return self.replacement.cached_outputs
 
-    def feed(self, token_ids: TokenIds, embedded: FloatArray) -> None:
+    def feed(self, token_ids: TokenIds | None, embedded: FloatArray) -> None:
         """What the next token is, for gates that look at it.
 
         Args:
-            token_ids: [B] int64.
+            token_ids: [B] int64; None where a token is no id of the vocabulary (D-58).
             embedded: [B, D], their embeddings.
         """
         self._token_ids, self._embedded = token_ids, embedded

@@ -21,7 +21,11 @@ from fastcar.reference.files.tokens_file import read_tokens
 from fastcar.reference.generate import Prompts
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.video.model import SHIPPED_MODEL, load_video_model
+from fastcar.reference.vila_u.config import is_vila_u
 from fastcar.reference.weights import ModelWeights
+
+VILA_U_LIMIT = "a Llama or a video model: VILA-U is taken by trace, generate, quantize, predict"
+"""Its codes are no ids of a vocabulary, which all that asks for a `ClipModel` takes them for."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +152,12 @@ def load_clip_model(
         is_directory = os.path.isdir(directory)  # noqa: PTH112 - it never raises
         if is_directory and not is_video_model(directory):
             limit = "those of a video model; any other Llama needs tokens and tokens_per_frame"
+            if is_vila_u(directory):
+                raise CheckpointError(str(directory), "a VILA-U model", VILA_U_LIMIT)
             raise CheckpointError(str(directory), "no clips", limit)
         return load_video_model(directory, dtype)
     if tokens_per_frame is None:
         raise ArgumentError("tokens_per_frame", None, "given together with tokens")
+    if is_vila_u(directory):
+        raise CheckpointError(str(directory), "a VILA-U model", VILA_U_LIMIT)
     return load_token_model(directory, tokens, tokens_per_frame, dtype)

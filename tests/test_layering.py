@@ -20,6 +20,7 @@ INSTALLED = frozenset({"reference", "rtl", "cosim", "proofs"})
 """Folders whose packages are imported below `fastcar`."""
 ROOTS = frozenset({"fastcar", "tools", "tests"})
 NUMERIC = frozenset({"numpy", "numba", "safetensors"})
+TOKENIZERS = frozenset({"sentencepiece"})
 COMMAND_LINE = frozenset({"click", "rich", "PIL", "matplotlib", "skimage"})
 
 
@@ -55,6 +56,7 @@ def name_trees(*trees: str) -> frozenset[str]:
 LAYERS = {
     **{name: Layer(CONFIGURATION, frozenset()) for name in CONFIGURATION},
     "fastcar.reference": Layer(name_trees("reference"), NUMERIC),
+    "fastcar.reference.vila_u.tokenizer": Layer(name_trees("reference"), NUMERIC | TOKENIZERS),
     "fastcar.rtl": Layer(CONFIGURATION | name_trees("rtl"), frozenset({"pyrtl"})),
     "fastcar.cosim": Layer(name_trees("reference", "rtl", "cosim"), None),
     "fastcar.proofs": Layer(name_trees("reference", "rtl", "proofs"), None),
@@ -62,6 +64,9 @@ LAYERS = {
     "fastcar": Layer(frozenset({"fastcar"}), NUMERIC | COMMAND_LINE | {"pyrtl", "threadpoolctl"}),
     "fastcar.html_report": Layer(
         frozenset({"fastcar"}), frozenset({"numpy", "PIL", "pyarrow", "vl_convert"})
+    ),
+    "fastcar.sweeps": Layer(
+        frozenset({"fastcar"}), NUMERIC | COMMAND_LINE | {"pyarrow", "distributed"}
     ),
     "fastcar.strategies": Layer(frozenset({"fastcar"}), NUMERIC | {"hypothesis"}),
     "tools": Layer(frozenset({"fastcar", "tools"}), None),

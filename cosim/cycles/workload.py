@@ -9,6 +9,7 @@ from functools import cached_property
 import numpy as np
 
 from fastcar.reference.integer.layer import IntegerLayer, IntegerMatrix, LayerScales
+from fastcar.reference.vila_u.work import DepthSizes
 from fastcar.rtl.config import DEMO, AcceleratorConfig
 
 
@@ -25,6 +26,8 @@ class Workload:
         accelerator: cores, lanes and slots, where they are known.
         latency_cycles: of the memory, where it is known.
         published_seconds: latency of a video by replayed share, as published; share 0 is dense.
+        depth: what draws the codes of a token beside the decoder (D-63).
+        depth_widths: of it, where its width is not known: those that are tried.
     """
 
     hidden_size: int
@@ -35,6 +38,8 @@ class Workload:
     accelerator: AcceleratorConfig | None = None
     latency_cycles: int | None = None
     published_seconds: Mapping[float, float] = field(default_factory=dict)
+    depth: DepthSizes | None = None
+    depth_widths: tuple[int, ...] = ()
 
     @property
     def mlp_weight_share(self) -> float:
@@ -82,7 +87,18 @@ WORKLOADS = {
         num_layers=32,
         num_fed_tokens=8 * 256 - 1,
         published_seconds={0.0: 689.7, 0.2: 556.8, 0.5: 475.3, 0.8: 390.7},
+        depth=DepthSizes(
+            hidden_size=4096,
+            code_width=1024,
+            num_codes=16384,
+            depth=4,
+            width=1024,
+            num_layers=6,
+            projector_layers=2,
+        ),
+        depth_widths=(1024, 2048, 4096),
     ),
 }
 """The shipped model, and VILA-U 7B: 8 frames of 256 tokens, latencies on an Alveo U280 as published
-in arXiv:2505.14709v1, whose cores, lanes, batch, clock and memory are not known to us (D-26)."""
+in arXiv:2505.14709v1, whose cores, lanes, batch, clock and memory are not known to us (D-26). Of
+its depth transformer the code fixes the 1024 values of a code; the rest is guessed."""

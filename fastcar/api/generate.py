@@ -17,13 +17,17 @@ from fastcar.reference.replay import Semantics
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.video.model import SHIPPED_MODEL, VideoModel, load_video_model
+from fastcar.reference.vila_u.config import is_vila_u
 from fastcar.request import DEFAULT_TEMPERATURE, GenerationRequest
+from fastcar.vila_u_generation import PUBLISHED_SAMPLING, run_vila_u_generation
+from fastcar.vila_u_videos import load_vila_u_videos
 
 
 def generate(
     model: VideoModel | PathLike = SHIPPED_MODEL,
     prompts: Texts = (),
     *more_prompts: str,
+    prompt_ids: PathLike | None = None,
     clips: Texts = (),
     given_frames: int = 2,
     batch: int = 1,
@@ -66,9 +70,12 @@ def generate(
     Both runs draw from the same seed, so that they differ by what was replayed alone.
 
     Args:
-        model: of `load_model`, or the directory of one, as of `fastcar.shipped_model`.
+        model: of `load_model`, or the directory of one, as of `fastcar.shipped_model`, or of a
+            VILA-U checkpoint (docs/vila_u.md).
         prompts: what to show, as "3 right-down" or "7 left from 4,0", one or more.
         more_prompts: further ones.
+        prompt_ids: of VILA-U, in place of prompts: an .npz file with prompt_ids [2 b, P],
+            conditional rows first, and perhaps prompt_mask.
         clips: recorded clips to continue in place of prompts, as "held_out:0-7"; their truth is
             known.
         given_frames: true frames that a continued clip starts with.
@@ -92,10 +99,10 @@ def generate(
         calibration_clips: recorded clips to calibrate on; None = 8, fewer where there are fewer.
         window: newest tokens that attention sees; None = all.
         sinks: oldest tokens that stay visible beside a window; None = 4.
-        guidance: scale of classifier-free guidance; None = off.
-        temperature: logits are divided by it, 0 takes the likeliest; None = 0.7.
-        top_k: draw from the k likeliest codes; None = all.
-        top_p: draw from the likeliest codes up to this mass, in (0, 1]; None = 1.
+        guidance: scale of classifier-free guidance; None = off, of VILA-U 3.
+        temperature: logits are divided by it, 0 takes the likeliest; None = 0.7, of VILA-U 1.
+        top_k: draw from the k likeliest codes; None = all, of VILA-U 900.
+        top_p: draw from the likeliest codes up to this mass, in (0, 1]; None = 1, of VILA-U 0.96.
         sampling: the three in one, in their place.
         max_chain: most replays in a row; None = no limit.
         warmup_frames: frames at the start that never replay, at least 1.
@@ -111,7 +118,8 @@ def generate(
         progress: called with stage, tokens done, tokens in all.
 
     Returns:
-        Token ids [videos, T * N], pixels [videos, T, H, W] in [0, 1], decisions and scores of both
+        Token ids [videos, T * N] (of VILA-U codes [videos, T * N, depth]), pixels
+        [videos, T, H, W] in [0, 1], decisions and scores of both
         runs, the gate and how it was found, the engine and why, seconds by part.
 
     Raises:
@@ -127,6 +135,8 @@ def generate(
     fastcar.reference.errors.ArgumentError: frames = '2': must be a whole number
     """
     check_argument("model", model, VideoModel | PathLike)
+    is_of_vila_u = not isinstance(model, VideoModel) and is_vila_u(model)
+    default = PUBLISHED_SAMPLING if is_of_vila_u else Sampling(DEFAULT_TEMPERATURE)
     request = make(
         GenerationRequest,
         prompts=_join(prompts, more_prompts),
@@ -150,7 +160,7 @@ def generate(
         window=window,
         sinks=sinks,
         guidance=guidance,
-        sampling=_make_sampling(sampling, temperature, top_k, top_p),
+        sampling=_make_sampling(default, sampling, temperature, top_k, top_p),
         max_chain=max_chain,
         warmup_frames=warmup_frames,
         semantics=semantics,
@@ -160,7 +170,13 @@ def generate(
         kv_cache=kv_cache,
         repeats=repeats,
     )
-    return run_generation(_get_model(model, dtype), request, progress)
+    if isinstance(model, VideoModel) or not is_of_vila_u:
+        if prompt_ids is not None:
+            raise ArgumentError("prompt_ids", prompt_ids, "left out: of a VILA-U directory alone")
+        return run_generation(_get_model(model, dtype), request, progress)
+    chosen = get_dtype("float32" if dtype is None else dtype)
+    videos = load_vila_u_videos(model, request.prompts, prompt_ids, request.batch, chosen)
+    return run_vila_u_generation(videos, request, progress)
 
 
 def _join(prompts: Texts, more: Sequence[str]) -> Any:
@@ -171,12 +187,16 @@ def _join(prompts: Texts, more: Sequence[str]) -> Any:
 
 
 def _make_sampling(
-    sampling: Sampling | None, temperature: float | None, top_k: int | None, top_p: float | None
+    default: Sampling,
+    sampling: Sampling | None,
+    temperature: float | None,
+    top_k: int | None,
+    top_p: float | None,
 ) -> Any:
     values = {"temperature": temperature, "top_k": top_k, "top_p": top_p}
     given = {name: value for name, value in values.items() if value is not None}
     if sampling is None:
-        return make(Sampling, **{"temperature": DEFAULT_TEMPERATURE, **given})
+        return make(Sampling, **{**vars(default), **given})
     for name, value in given.items():
         raise ArgumentError(name, value, "given without sampling")
     return sampling

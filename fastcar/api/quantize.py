@@ -12,6 +12,8 @@ from fastcar.reference.files.config_file import load_config
 from fastcar.reference.files.int8_writer import quantize_checkpoint_files
 from fastcar.reference.progress import Progress
 from fastcar.reference.video.companion_files import find_companions
+from fastcar.reference.vila_u.config import is_vila_u
+from fastcar.reference.vila_u.quantize import quantize_vila_u_files
 
 
 def quantize(checkpoint: PathLike, out: PathLike, *, progress: Progress | None = None) -> Report:
@@ -19,10 +21,11 @@ def quantize(checkpoint: PathLike, out: PathLike, *, progress: Progress | None =
 
     Every projection (and an untied head) becomes int8 with one float32 scale per output row;
     embedding and norms stay float32. Memory holds a few rows, whatever the size of the model.
-    The other files of a video model are copied, so every function and command takes the result.
+    The other files of a video model are copied, so every function and command takes the result;
+    of a VILA-U directory the body is quantised and the other folders are copied.
 
     Args:
-        checkpoint: Hugging Face Llama directory of F32, F16, BF16 or F64 weights.
+        checkpoint: Hugging Face Llama or VILA-U directory of F32, F16, BF16 or F64 weights.
         out: new or empty directory for the int8 checkpoint, or an older one; it appears whole.
         progress: called with values done, values in all.
 
@@ -43,6 +46,11 @@ def quantize(checkpoint: PathLike, out: PathLike, *, progress: Progress | None =
     source = Path(check_argument("checkpoint", checkpoint, PathLike))
     target = Path(check_argument("out", out, PathLike))
     check_writable_directory(target)
+    if is_vila_u(source):
+        with write_directory_atomically(target, "quantize") as partial:
+            body = quantize_vila_u_files(source, partial, progress).llm
+            num_bytes = sum(path.stat().st_size for path in partial.rglob("*") if path.is_file())
+        return {"layers": body.num_hidden_layers, "bytes": num_bytes}
     companions = find_companions(source, load_config(source))
     with write_directory_atomically(target, "quantize") as partial:
         config = quantize_checkpoint_files(source, partial, progress)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import click
@@ -25,23 +26,30 @@ from fastcar.cli.options import (
     read_thresholds,
     semantics_option,
 )
+from fastcar.cli.path_type import PATH
 from fastcar.ending import end_at_once_inside
 from fastcar.extras import check_installed
 from fastcar.folder_output import check_writable_directory, write_directory_atomically
 from fastcar.gate_choice import DEFAULT_CLOSED_LOOP_RUNS
 from fastcar.generation import run_generation
 from fastcar.proofs.certificate_names import CERTIFICATES
+from fastcar.reference.errors import ArgumentError
 from fastcar.reference.gate_factory import GATE_NAMES
 from fastcar.reference.kv_cache import CacheStorage
 from fastcar.reference.replay import Semantics
 from fastcar.reference.sampling import Sampling
 from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.video.model import load_video_model
+from fastcar.reference.vila_u.config import is_vila_u
 from fastcar.request import (
     DEFAULT_CALIBRATION_CLIPS,
     DEFAULT_TEMPERATURE,
     GenerationRequest,
 )
+from fastcar.vila_u_generation import PUBLISHED_SAMPLING, run_vila_u_generation
+from fastcar.vila_u_videos import load_vila_u_videos
+
+DEFAULT_SAMPLING = Sampling(DEFAULT_TEMPERATURE)
 
 _WHAT = (
     click.option(
@@ -51,6 +59,13 @@ _WHAT = (
         metavar="TEXT",
         help='What to show, as "3 right-down" or "7 left from 4,0"; may be repeated. Left out '
         "with a model that takes no prompt.",
+    ),
+    click.option(
+        "--prompt-ids",
+        type=PATH,
+        metavar="PROMPT.npz",
+        help="Of a VILA-U directory, in place of --prompt: prompt_ids [2b,P], conditional rows "
+        "first, perhaps prompt_mask.",
     ),
     click.option(
         "--continue",
@@ -138,21 +153,27 @@ _REPLAY = (
     ),
 )
 _SAMPLING = (
-    click.option("--guidance", type=float, metavar="SCALE", help="Classifier-free guidance."),
+    click.option(
+        "--guidance",
+        type=float,
+        metavar="SCALE",
+        help="Classifier-free guidance.  [none; VILA-U 3]",
+    ),
     click.option(
         "--temperature",
         type=float,
-        default=DEFAULT_TEMPERATURE,
-        show_default=True,
-        help="0 takes the likeliest.",
+        help=f"0 takes the likeliest.  [{DEFAULT_TEMPERATURE}; VILA-U 1]",
     ),
-    click.option("--top-k", type=int, metavar="K", help="Draw from the K likeliest codes."),
     click.option(
-        "--top-p", type=float, default=1.0, show_default=True, help="Draw from this much mass."
+        "--top-k",
+        type=int,
+        metavar="K",
+        help="Draw from the K likeliest codes.  [all; VILA-U 900]",
     ),
+    click.option("--top-p", type=float, help="Draw from this much mass.  [1; VILA-U 0.96]"),
 )
 _RUN = (
-    *make_checkpoint_options("Directory of a video model."),
+    *make_checkpoint_options("Directory of a video model, or of VILA-U."),
     dtype_option,
     engine_option,
     cache_option,
@@ -187,14 +208,21 @@ def generate(**options: Any) -> None:
 
     checkpoint, dtype = options.pop("checkpoint"), DTYPES[options.pop("dtype")]
     directory, is_json = options.pop("out"), options.pop("is_json")
-    is_forced = options.pop("is_forced")
-    request = make_request(**options)
+    is_forced, prompt_ids = options.pop("is_forced"), options.pop("prompt_ids")
+    is_of_vila_u = is_vila_u(checkpoint)
+    if prompt_ids is not None and not is_of_vila_u:
+        raise ArgumentError("prompt_ids", str(prompt_ids), "left out: of a VILA-U directory alone")
+    request = make_request(PUBLISHED_SAMPLING if is_of_vila_u else DEFAULT_SAMPLING, **options)
     check_writable_directory(directory, is_forced)
-    model = load_video_model(checkpoint, dtype)
-    with write_directory_atomically(directory, "generate", is_forced) as partial:
+    if is_of_vila_u:
+        videos = load_vila_u_videos(checkpoint, request.prompts, prompt_ids, request.batch, dtype)
+        run: Any = partial(run_vila_u_generation, videos)
+    else:
+        run = partial(run_generation, load_video_model(checkpoint, dtype))
+    with write_directory_atomically(directory, "generate", is_forced) as folder:
         with show_progress() as progress:
-            generation = run_generation(model, request, progress)
-        report = write_results(generation, build_report(generation), partial)
+            generation = run(request, progress)
+        report = write_results(generation, build_report(generation), folder)
     for line in report["warnings"]:
         warn(line)
     if is_json:
@@ -206,9 +234,10 @@ def generate(**options: Any) -> None:
 
 
 def make_request(
-    temperature: float,
+    default: Sampling,
+    temperature: float | None,
     top_k: int | None,
-    top_p: float,
+    top_p: float | None,
     semantics: str,
     aggregation: str,
     kv_cache: str,
@@ -216,7 +245,11 @@ def make_request(
 ) -> GenerationRequest:
     """The request of parsed options."""
     return GenerationRequest(
-        sampling=Sampling(temperature, top_k, top_p),
+        sampling=Sampling(
+            default.temperature if temperature is None else temperature,
+            default.top_k if top_k is None else top_k,
+            default.top_p if top_p is None else top_p,
+        ),
         semantics=Semantics(semantics),
         aggregation=HeadAggregation(aggregation),
         kv_cache=CacheStorage(kv_cache),

@@ -35,7 +35,8 @@ _OPTIONS = (
         f"[{DEFAULT_PRESET}, or those of the checkpoint]",
     ),
     *make_checkpoint_options(
-        "Sizes of this Llama directory; decisions as measured on its clips, or on --tokens.", None
+        "Sizes of this Llama or VILA-U directory; decisions measured on its clips, or on --tokens.",
+        None,
     ),
     *tokens_options,
     number_option("--cores", None, f"Cores.  {_KNOWN}", "C"),

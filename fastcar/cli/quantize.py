@@ -15,7 +15,9 @@ from fastcar.cli.options import apply_options, out_option
 
 _OPTIONS = (
     *make_checkpoint_options(
-        "Hugging Face Llama directory of F32, F16, BF16 or F64 weights.", None, is_required=True
+        "Hugging Face Llama or VILA-U directory of F32, F16, BF16 or F64 weights.",
+        None,
+        is_required=True,
     ),
     out_option("DIR", "New or empty directory for the int8 checkpoint, or an older one."),
     click.option("--json", "is_json", is_flag=True, help="Print the summary as JSON."),
@@ -30,7 +32,8 @@ def quantize(checkpoint: Path, out: Path, is_json: bool) -> None:
     Every projection (and an untied head) becomes int8 with one float32 scale per output row;
     embedding and norms stay float32. Memory holds a few rows, whatever the size of the model.
     The other files of a video model are copied, so every command takes the result with
-    --checkpoint; what it computes with are floats, integer times scale.
+    --checkpoint; what it computes with are floats, integer times scale. Of a VILA-U directory the
+    body is quantised, and float32 runs compute on its integers; the other folders are copied.
 
     \b
     Example:

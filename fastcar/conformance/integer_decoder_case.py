@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastcar.conformance.case import Case, Expected, Instance, Output
+from fastcar.conformance.case import Arrays, Case, Expected, Instance, Output
 from fastcar.conformance.integer_models import (
     EQUAL_HEADS,
     LOGIT_SCALE,
@@ -140,18 +140,15 @@ class _WatchedEngine(IntegerMlpEngine):
 
 def compute_integer_decoder(instance: Instance) -> Expected:
     """Every quantity of every generated token, and the cache of all tokens."""
-    arrays, config = instance.arrays, ModelConfig(**instance.settings["config"])
-    attention, engine, decoder = _make_decoder(instance)
-    mask = arrays["prompt_mask"]
-    prompt_logits = _read_logits(decoder.prefill(arrays["prompt_ids"], mask))
+    arrays, (attention, engine, decoder) = instance.arrays, _make_decoder(instance)
+    prompt_logits = _read_logits(decoder.prefill(arrays["prompt_ids"], arrays["prompt_mask"]))
     for layer in attention:
         layer.seen.clear()
-    noise, logits, newest = arrays["noise"], [], prompt_logits[:, -1]
-    tokens = [pick_tokens(newest, noise[0])]
+    noise, logits = arrays["noise"], []
+    tokens = [pick_tokens(prompt_logits[:, -1], noise[0])]
     for given in noise[1:]:
         logits.append(_read_logits(decoder.step(tokens[-1])))
         tokens.append(pick_tokens(logits[-1], given))
-    requests, results = zip(*engine.seen, strict=True)
     answers: dict[str, NDArray[Any]] = {
         "keys": _order_by_token(decoder.integer_cache.keys),
         "values": _order_by_token(decoder.integer_cache.values),
@@ -160,28 +157,12 @@ def compute_integer_decoder(instance: Instance) -> Expected:
             key: np.stack([[pair[place] for pair in layer.seen] for layer in attention], axis=1)
             for place, key in enumerate(("query", "context"))
         },
+        **_stack_layers(engine, len(attention)),
         "logits": np.stack(logits),
         "tokens": np.stack(tokens),
     }
-    by_layer = {
-        "attended": [request.residual for request in requests],
-        "score": [result.scores for result in results],
-        "replayed": [result.replayed for result in results],
-        "mlp_used": [result.output for result in results],
-        "residual": [result.residual for result in results],
-        "is_decided": [request.is_decided for request in requests],
-    }
-    by_step = STEPS, config.num_hidden_layers
-    stacked = {
-        key: np.stack(rows).reshape(*by_step, *rows[0].shape) for key, rows in by_layer.items()
-    }
-    is_decided = stacked.pop("is_decided")
-    counted = {"score": is_decided, "prompt_logits": _spread(mask, prompt_logits)}
-    places = np.arange(len(answers["keys"]))[:, None]
-    held = places < mask.sum(axis=1) + STEPS  # [T, B]
-    for key in ("keys", "values"):
-        counted[key] = np.broadcast_to(held[:, None, :, None, None], answers[key].shape)
-    return Expected(answers | stacked, counted)
+    decided = answers.pop("is_decided")
+    return Expected(answers, {"score": decided, **_count_fed(arrays["prompt_mask"], answers)})
 
 
 def _order_by_token(cache: Int8Array) -> Int8Array:
@@ -189,8 +170,30 @@ def _order_by_token(cache: Int8Array) -> Int8Array:
     return np.moveaxis(cache, 3, 0)
 
 
-def _spread(mask: NDArray[np.bool_], array: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.broadcast_to(mask[..., None], array.shape)
+def _stack_layers(engine: _WatchedEngine, num_layers: int) -> dict[str, NDArray[Any]]:
+    """What the MLP phases were asked for and did, [S, L, B, ...] by key."""
+    requests, results = zip(*engine.seen, strict=True)
+    by_layer = {
+        "attended": [request.residual for request in requests],
+        "is_decided": [request.is_decided for request in requests],
+        "score": [result.scores for result in results],
+        "replayed": [result.replayed for result in results],
+        "mlp_used": [result.output for result in results],
+        "residual": [result.residual for result in results],
+    }
+    return {
+        key: np.stack(rows).reshape(-1, num_layers, *rows[0].shape)
+        for key, rows in by_layer.items()
+    }
+
+
+def _count_fed(mask: NDArray[np.bool_], answers: Arrays) -> dict[str, NDArray[np.bool_]]:
+    """Places of the prompt that are no padding, and of the cache that a token has filled."""
+    shape = answers["keys"].shape
+    held = np.arange(shape[0])[:, None] < mask.sum(axis=1) + STEPS  # [T, B]
+    filled = np.broadcast_to(held[:, None, :, None, None], shape)
+    shown = np.broadcast_to(mask[..., None], answers["prompt_logits"].shape)
+    return {"keys": filled, "values": filled, "prompt_logits": shown}
 
 
 def _read_logits(logits: FloatArray) -> Int16Array:

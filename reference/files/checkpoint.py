@@ -63,7 +63,10 @@ LAYER_TENSORS = {
 
 
 def load_checkpoint(
-    directory: str | os.PathLike[str], dtype: type[np.floating[Any]] = np.float32
+    directory: str | os.PathLike[str],
+    dtype: type[np.floating[Any]] = np.float32,
+    *,
+    needs_head: bool = True,
 ) -> tuple[ModelConfig, ModelWeights]:
     """Load a Llama checkpoint directory.
 
@@ -75,6 +78,7 @@ def load_checkpoint(
     Args:
         directory: holds `config.json` and the weights.
         dtype: np.float32 or np.float64, of every returned array.
+        needs_head: False = a head is neither asked for nor read; the embedding stands for it.
 
     Raises:
         ArgumentError: another dtype.
@@ -90,8 +94,11 @@ def load_checkpoint(
         return load_dequantized_checkpoint(directory, dtype)
     config = load_config(directory)
     places = find_tensors(Path(directory), tied_head=config.tie_word_embeddings)
-    shapes = get_tensor_shapes(config)
-    if config.tie_word_embeddings and HEAD in places:
+    shapes: Iterable[tuple[str, tuple[int, ...]]] = get_tensor_shapes(config)
+    if not needs_head:
+        shapes = ((name, shape) for name, shape in shapes if name != HEAD)
+        places.pop(HEAD, None)
+    elif config.tie_word_embeddings and HEAD in places:
         shapes = chain(shapes, [(HEAD, (config.vocab_size, config.hidden_size))])
     check_tensors(shapes, places, Path(directory))
     embedding = read_tensor(places[EMBEDDING], dtype)
@@ -99,12 +106,13 @@ def load_checkpoint(
     if config.tie_word_embeddings and not np.array_equal(head, embedding):
         limit = f"equal to {EMBEDDING} because tie_word_embeddings is true"
         raise CheckpointError(str(places[HEAD]), "other values", limit)
+    if config.tie_word_embeddings:
+        head = embedding
     layers = tuple(
         _read_layer(places, layer_index, dtype) for layer_index in range(config.num_hidden_layers)
     )
     norm = read_tensor(places[NORM], dtype)
-    tied = config.tie_word_embeddings
-    return config, ModelWeights(embedding, layers, norm, embedding if tied else head)
+    return config, ModelWeights(embedding, layers, norm, head)
 
 
 def save_checkpoint(

@@ -79,6 +79,8 @@ def load_config(
         del features["quantization_config"]
     for key, (supported, limit) in features.items():
         value = document.get(key, supported)
+        if value == "vila_u_llama":
+            limit += ": VILA-U is taken by trace, generate, quantize, predict"
         # 0 == False in Python, so the type counts too
         if value != supported or isinstance(value, bool) != isinstance(supported, bool):
             raise CheckpointError(f"{place}: {key}", describe(value), limit)

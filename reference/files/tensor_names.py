@@ -24,6 +24,8 @@ _PREFIX = "model."
 _BASE_PARTS = ("embed_tokens.", "layers.", "norm.")
 # old exports store frequencies, cosines and sines, which follow from the config
 _IGNORED = re.compile(r"(model\.)?(layers\.[0-9]+\.self_attn\.)?rotary_emb\.\w+", re.ASCII)
+_PICKLES = ("pytorch_model.bin", "pytorch_model.bin.index.json")
+"""Reading them runs what they say."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 _MAX_NAME_BYTES = 255
 
@@ -31,7 +33,7 @@ _MAX_NAME_BYTES = 255
 def find_tensors(
     directory: Path, dtypes: Mapping[str, str] = STORAGE_DTYPES, *, tied_head: bool = False
 ) -> dict[str, TensorPlace]:
-    """Places of all tensors but the ignored ones, in the order of preference of Hugging Face.
+    """Places of all tensors of a Llama but the ignored ones.
 
     Names of a base model, which is saved without its head, get the prefix `model.`; where the head
     is tied and stored alone, it is the embedding.
@@ -45,13 +47,32 @@ def find_tensors(
         CheckpointError: no weights, files that are not what they should be, or names of which
             some have the prefix and some have not.
     """
+    return _rename_tensors(find_stored_tensors(directory, dtypes), tied_head)
+
+
+def find_stored_tensors(
+    directory: Path, dtypes: Mapping[str, str] = STORAGE_DTYPES
+) -> dict[str, TensorPlace]:
+    """Places of all tensors but the ignored ones, in the order of preference of Hugging Face.
+
+    Args:
+        directory: of the checkpoint.
+        dtypes: tensor types that are accepted.
+
+    Raises:
+        CheckpointError: no weights, weights as a pickle alone, or files that are not what they
+            should be.
+    """
     index_path = directory / "model.safetensors.index.json"
     for path in (directory / "model.safetensors", index_path, directory / "weights.safetensors"):
         if os.path.lexists(path):
             is_index = path == index_path
             places = _find_sharded_tensors(path, dtypes) if is_index else read_header(path, dtypes)
-            places = {name: place for name, place in places.items() if not _IGNORED.fullmatch(name)}
-            return _rename_tensors(places, tied_head)
+            return {name: place for name, place in places.items() if not _IGNORED.fullmatch(name)}
+    for name in _PICKLES:
+        if os.path.lexists(directory / name):
+            limit = "model.safetensors: load it with torch, write it with safetensors.torch"
+            raise CheckpointError(describe_path(directory), f"{name} alone", limit)
     limit = "model.safetensors, model.safetensors.index.json or weights.safetensors"
     raise CheckpointError(describe_path(directory), "no weights", limit)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,42 @@ class GivenTokens:
                     raise ArgumentError(name, worst, f"in [0, vocab_size = {vocab_size})")
 
 
+@dataclass(frozen=True)
+class GivenCodes:
+    """Prompts and residual-quantised codes of a teacher-forced run.
+
+    Attributes:
+        prompt_ids: [R, P] int64.
+        codes: [b, T, D] int64, D codes for each of T positions.
+        prompt_mask: [R, P] bool, False for padding at the left; None = no padding.
+    """
+
+    prompt_ids: TokenIds
+    codes: TokenIds
+    prompt_mask: BoolArray | None
+
+
+def read_codes(path: str | os.PathLike[str], max_tokens: int) -> GivenCodes:
+    """Read `prompt_ids`, `codes` and perhaps `prompt_mask`; other arrays are not touched.
+
+    Args:
+        path: an .npz file, stored or deflated as NumPy writes it.
+        max_tokens: of a row, what the model can take; checked before they are read.
+
+    Raises:
+        CheckpointError: no .npz file, a damaged one, or arrays of the wrong type or shape.
+        ArgumentError: more tokens than the model can take.
+    """
+    given = _read_file(Path(path), {"prompt_ids": 2, "codes": 3}, max_tokens)
+    return GivenCodes(given[0]["prompt_ids"], given[0]["codes"], given[1])
+
+
+def read_prompt(path: str | os.PathLike[str], max_tokens: int) -> tuple[TokenIds, BoolArray | None]:
+    """Read `prompt_ids` [R, P] and perhaps `prompt_mask`; otherwise as `read_codes`."""
+    ids, mask = _read_file(Path(path), {"prompt_ids": 2}, max_tokens)
+    return ids["prompt_ids"], mask
+
+
 def read_tokens(path: str | os.PathLike[str], max_tokens: int | None = None) -> GivenTokens:
     """Read `prompt_ids`, `forced_ids` and perhaps `prompt_mask`; other arrays are not touched.
 
@@ -65,25 +102,36 @@ def read_tokens(path: str | os.PathLike[str], max_tokens: int | None = None) -> 
         CheckpointError: no .npz file, a damaged one, or arrays of the wrong type or shape.
         ArgumentError: more rows or tokens than fit together, or than the model can take.
     """
-    file = Path(path)
+    ids, mask = _read_file(Path(path), {"prompt_ids": 2, "forced_ids": 2}, max_tokens)
+    prompt_ids, forced_ids = ids["prompt_ids"], ids["forced_ids"]
+    if len(forced_ids) != len(prompt_ids):
+        raise ArgumentError("forced_ids rows", len(forced_ids), f"{len(prompt_ids)}, as prompt_ids")
+    return GivenTokens(prompt_ids, forced_ids, mask)
+
+
+def _read_file(
+    file: Path, names: Mapping[str, int], max_tokens: int | None
+) -> tuple[dict[str, TokenIds], BoolArray | None]:
+    """Arrays of ids by name, of so many axes each, and the mask of `prompt_ids` if there is one."""
     get_file_size(file)
+    mask = None
     try:
         with zipfile.ZipFile(file) as archive:
             members = _list_members(archive, file)
-            prompt_ids = _read_ids(archive, file, members, "prompt_ids", max_tokens)
-            forced_ids = _read_ids(archive, file, members, "forced_ids", max_tokens)
-            mask = None
+            ids = {
+                name: _read_ids(archive, file, members, name, max_tokens, num_axes)
+                for name, num_axes in names.items()
+            }
             if "prompt_mask" in members:
                 mask = _read_mask(archive, file, members, max_tokens)
     except (FastCarError, MemoryError):
         raise
     except Exception as error:  # damaged archives raise of everything: zlib, struct, tokenize, ...
         raise CheckpointError(describe_path(file), _describe(error), "an .npz file") from error
-    if len(forced_ids) != len(prompt_ids):
-        raise ArgumentError("forced_ids rows", len(forced_ids), f"{len(prompt_ids)}, as prompt_ids")
-    if mask is not None and mask.shape != prompt_ids.shape:
-        raise ArgumentError("prompt_mask shape", mask.shape, f"{prompt_ids.shape}, as prompt_ids")
-    return GivenTokens(prompt_ids, forced_ids, mask)
+    prompt_shape = ids["prompt_ids"].shape
+    if mask is not None and mask.shape != prompt_shape:
+        raise ArgumentError("prompt_mask shape", mask.shape, f"{prompt_shape}, as prompt_ids")
+    return ids, mask
 
 
 Members = dict[str, zipfile.ZipInfo]
@@ -101,9 +149,14 @@ def _list_members(archive: zipfile.ZipFile, file: Path) -> Members:
 
 
 def _read_ids(
-    archive: zipfile.ZipFile, file: Path, members: Members, name: str, max_tokens: int | None
+    archive: zipfile.ZipFile,
+    file: Path,
+    members: Members,
+    name: str,
+    max_tokens: int | None,
+    num_axes: int,
 ) -> TokenIds:
-    array = _read_array(archive, file, members, name, "iu", max_tokens)
+    array = _read_array(archive, file, members, name, "iu", max_tokens, num_axes)
     place = f"{describe_path(file)}: {name}"
     if int(array.max()) > np.iinfo(np.int64).max:
         raise CheckpointError(place, int(array.max()), "at most 2**63 - 1")
@@ -127,6 +180,7 @@ def _read_array(
     name: str,
     kinds: str,
     max_tokens: int | None,
+    num_axes: int = 2,
 ) -> NDArray[Any]:
     if name not in members:
         found = ", ".join(sorted(members)) or "nothing"
@@ -141,7 +195,7 @@ def _read_array(
         raise CheckpointError(place, found, "stored or deflated, as NumPy does")
     try:
         with archive.open(member) as stream:
-            num_tokens = _check_header(stream, member.file_size, place, kinds)
+            num_tokens = _check_header(stream, member.file_size, place, kinds, num_axes)
         if max_tokens is not None and num_tokens > max_tokens:
             limit = f"at most max_position_embeddings = {max_tokens}"
             raise ArgumentError(f"{name} tokens", num_tokens, limit)
@@ -154,7 +208,7 @@ def _read_array(
     return array
 
 
-def _check_header(stream: Any, num_bytes: int, place: str, kinds: str) -> int:
+def _check_header(stream: Any, num_bytes: int, place: str, kinds: str, num_axes: int) -> int:
     """Refuse another type or shape, and what the member does not hold, before it is allocated.
 
     Returns:
@@ -179,8 +233,9 @@ def _check_header(stream: Any, num_bytes: int, place: str, kinds: str) -> int:
     if claimed < num_bytes - stream.tell():
         limit = f"as many bytes as shape {shape} of {dtype} takes"
         raise CheckpointError(place, f"{num_bytes - stream.tell()} bytes", limit)
-    if len(shape) != 2 or not all(shape):
-        raise CheckpointError(place, f"shape {shape}", "[rows, tokens], none of them 0")
+    if len(shape) != num_axes or not all(shape):
+        axes = ", ".join(("rows", "tokens", "depth")[:num_axes])
+        raise CheckpointError(place, f"shape {shape}", f"[{axes}], none of them 0")
     return int(shape[1])
 
 

@@ -37,10 +37,10 @@ class PatchGate(ThresholdGate):
 
     def get_patches(self, query: GateQuery) -> FloatArray:
         """[B, F] of the fed tokens; NaN where an id is no code, so that the row computes."""
-        assert query.token_ids is not None, "the decoder says what it feeds"
         assert query.embedded is not None, "the decoder says what it feeds"
         if self.codebook is None:
             return query.embedded
+        assert query.token_ids is not None, "the decoder says what it feeds"
         is_code = query.token_ids < len(self.codebook)
         patches = self.codebook[np.where(is_code, query.token_ids, 0)].astype(np.float64)
         patches[~is_code] = np.nan

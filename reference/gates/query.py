@@ -25,8 +25,9 @@ class GateQuery:
         cached_output: [B, D], MLP output used one frame earlier; NaN if floats are not cached. The
             last computed one under a correction, the constant if one stands for replays (D-53).
         mlp: the block of this token.
-        token_ids: [B] int64, what is fed; None where nobody says (the integer decoder).
-        embedded: [B, D], the rows of the embedding that are fed; None likewise.
+        token_ids: [B] int64, what is fed; None where nobody says (the integer decoder) or it is no
+            id of the vocabulary (D-58).
+        embedded: [B, D], the rows of the embedding that are fed; None in the integer decoder.
         replace: gives what chosen rows [B] would use, [chosen, D]; None = the cached output.
     """
 

@@ -6,8 +6,14 @@ import json
 
 import pytest
 
+from fastcar.reference.vila_u.work import (
+    DepthSizes,
+    count_depth_multiplications,
+    count_projector_multiplications,
+)
 from tests.fastcar.commands import check_refused, run_command
 from tests.fastcar.schema import list_undocumented
+from tests.vila_u_files import get_folder
 
 Capture = pytest.CaptureFixture[str]
 PAPER = ("--preset", "vila_u_7b_u280", "--cores", "8", "--lanes", "16", "--batch", "18")
@@ -26,8 +32,21 @@ def test_tables_and_json_say_the_same(capsys: Capture) -> None:
 
 
 def test_every_field_is_documented(capsys: Capture) -> None:
-    report = json.loads(run_command(capsys, "predict", "--draws", "1", "--json").out)
-    assert list_undocumented(report, "cosim_schema.md") == []
+    for preset in ((), (*PAPER, "--latency", "64")):
+        report = json.loads(run_command(capsys, "predict", *preset, "--draws", "1", "--json").out)
+        assert list_undocumented(report, "cosim_schema.md") == []
+
+
+def test_a_vila_u_checkpoint_brings_the_sizes_of_its_depth_transformer(capsys: Capture) -> None:
+    options = ("--checkpoint", str(get_folder("A1", "")), "--draws", "1", "--ratio", "0.5")
+    report = json.loads(run_command(capsys, "predict", *options, "--json").out)
+    once, anew = report["depth"]
+    sizes = DepthSizes(64, 32, 48, depth=4, width=48, num_layers=2, projector_layers=2)
+    assert once["depth_multiplications"] == count_depth_multiplications(sizes)
+    assert anew["projector_multiplications"] == count_projector_multiplications(sizes)
+    assert once["depth_width"] == anew["depth_width"] == 48
+    assert report["published_line"] is None
+    assert "W = 48, as published" in run_command(capsys, "predict", *options).out
 
 
 def test_the_default_is_the_shipped_model(capsys: Capture) -> None:

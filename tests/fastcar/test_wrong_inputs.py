@@ -33,7 +33,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "text").write_text("no checkpoint, no archive\n")
     (folder / "folder").mkdir()
     (folder / "run").mkdir()
-    shutil.copy(DOCS / "findings.json", folder / "run" / "report.json")
+    shutil.copy(DOCS / "findings_moving_digits.json", folder / "run" / "report.json")
+    (folder / "sweep").write_text("scope = 'cycles'\n[axes]\ncores = [1]\n")
     with zipfile.ZipFile(folder / "damaged.npz", "w") as archive:
         archive.writestr("prompt_ids.npy", b"\x93NUMPY")
     return folder
@@ -53,6 +54,7 @@ def fill(text: str, inputs: Path) -> str:
         "missing",
         "long",
         "out",
+        "sweep",
     ):
         text = text.replace(f"{{{word}}}", str(inputs / names.get(word, word)))
     return text

@@ -37,6 +37,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "model": ("", "{missing}", "{long}", "{text}", "{folder}", "{tokens}"),
     "tokens": ("", "{missing}", "{long}", "{text}", "{folder}", "{damaged}"),
     "correction": ("", "{missing}", "{long}", "{text}", "{folder}", "{tokens}"),
+    "prompt_ids": ("", "{missing}"),
     "file": ("", "{long}", "{folder}", "{text}/report"),
     "directory": ("", "{long}", "{text}", "{text}/below"),
     "text": ("", " ", "invented", "-1", HUGE, "nan", "3 right-down from 99,99", "held_out:3-1"),
@@ -121,9 +122,9 @@ def get_kind(option: click.Option) -> str:
 
 def _get_path_kind(option: click.Option) -> str:
     name = option.name or ""
-    if name in ("out", "wave", "report", "badge"):
+    if name in ("out", "wave", "report", "badge", "plot"):
         return "file" if "." in str(option.metavar) else "directory"
-    return {"checkpoint": "model"}.get(name, name)
+    return {"checkpoint": "model", "quality": "correction"}.get(name, name)
 
 
 def list_words(option: click.Option) -> tuple[str, ...]:

@@ -26,6 +26,8 @@ PLAYERS = {
     "large": ("tools.bench.large", "LargePlayer"),
     "shipped": ("tools.bench.shipped.player", "ShippedPlayer"),
     "earlier": ("tools.bench.shipped.earlier", "EarlierPlayer"),
+    "vila": ("tools.vila_u.player", "VilaPlayer"),
+    "pixels": ("tools.vila_u.player", "PixelPlayer"),
     "transformers": ("tools.bench.transformers", "TransformersPlayer"),
     "llama.cpp": ("tools.bench.llama_cpp", "LlamaCppPlayer"),
 }

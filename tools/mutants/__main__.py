@@ -28,6 +28,7 @@ from tools.mutants.bench import BENCH_MUTANTS
 from tools.mutants.commands import COMMAND_MUTANTS
 from tools.mutants.cosim import COSIM_MUTANTS
 from tools.mutants.counted_decoder import COUNTED_DECODER_MUTANTS
+from tools.mutants.export import EXPORT_MUTANTS
 from tools.mutants.frame import FRAME_MUTANTS
 from tools.mutants.html_report import REPORT_MUTANTS
 from tools.mutants.inputs import INPUT_MUTANTS
@@ -46,6 +47,8 @@ from tools.mutants.simulators import SIMULATOR_MUTANTS
 from tools.mutants.site import SITE_MUTANTS
 from tools.mutants.strobes import STROBE_MUTANTS
 from tools.mutants.token_export import TOKEN_EXPORT_MUTANTS
+from tools.mutants.vila_u import VILA_U_MUTANTS
+from tools.mutants.vila_u_pixels import VILA_U_PIXEL_MUTANTS
 from tools.mutants.wave import WAVE_MUTANTS
 from tools.mutants.whole import WHOLE_MUTANTS
 from tools.mutants.whole_loop import WHOLE_LOOP_MUTANTS
@@ -74,6 +77,7 @@ MUTANTS = (
     *SIMULATOR_MUTANTS,
     *STROBE_MUTANTS,
     *TOKEN_EXPORT_MUTANTS,
+    *EXPORT_MUTANTS,
     *COMMAND_MUTANTS,
     *REPORT_MUTANTS,
     *ARGUMENT_MUTANTS,
@@ -81,6 +85,8 @@ MUTANTS = (
     *BENCH_MUTANTS,
     *REPLAY_VALUE_MUTANTS,
     *SITE_MUTANTS,
+    *VILA_U_MUTANTS,
+    *VILA_U_PIXEL_MUTANTS,
 )
 """Every planted bug."""
 

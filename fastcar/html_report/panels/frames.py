@@ -100,7 +100,7 @@ def _make_quality_chart(run: GenerateRun, key: str) -> Chart:
             frame = one.first_frame + index
             rows.append({"frame": frame, "decibels": psnr, "comparison": name})
             cells.append((f"frame {frame}, {name}", format_number(psnr), format_number(ssim)))
-    x = quantity("frame", "frame", axis={"tickMinStep": 1, "format": "d"})
+    x = {"field": "frame", "type": "ordinal", "axis": {"labelAngle": 0}}
     spec = make_lines(
         rows, x, quantity("decibels", "PSNR, dB (100 = the same)"), "comparison", names
     )

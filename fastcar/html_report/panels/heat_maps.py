@@ -15,6 +15,8 @@ ROW_PIXELS = 15
 CELL_FIELDS = ("layer", "frame", "place", "decision", "age", "measure")
 LABELLED_PLACES = 16
 """Labels along the places, at most."""
+LABELLED_AGES = 5
+"""Steps of the legend of ages, about."""
 
 
 def make_heat_maps_panel(
@@ -61,7 +63,7 @@ def _make_controls(run: GenerateRun, key: str, player_key: str) -> str:
         '<div class="controls">'
         f'<label for="{key}-rows">Rows are</label><select id="{key}-rows" data-rows="{player_key}">'
         f'<option value="layers">layers, of the frame shown above</option>{layers}</select>'
-        f'<output id="{key}-shown" data-shown="{player_key}"></output></div>'
+        f'<output id="{key}-shown" aria-live="off" data-shown="{player_key}"></output></div>'
     )
 
 
@@ -104,11 +106,12 @@ def _make_fill(run: GenerateRun, name: str) -> Json:
         return make_fill("decision", DECISIONS)
     if name == "age":
         oldest = max(1, min(len(run.age_shares) - 1, MAX_AGE))
-        return _make_scale("age", "frames", [0, oldest])
+        ages = list(range(0, oldest + 1, max(1, oldest // LABELLED_AGES)))
+        return _make_scale("age", "frames", [0, oldest], values=ages)
     return _make_scale("measure", run.measure_kind or "measure", _get_domain(run))
 
 
-def _make_scale(field: str, title: str, domain: list[float]) -> Json:
+def _make_scale(field: str, title: str, domain: list[float], **legend: object) -> Json:
     """Light to dark; where there is nothing, the pattern of what may not replay."""
     nothing = f"url(#{get_pattern_key('may not replay')})"
     return {
@@ -117,7 +120,7 @@ def _make_scale(field: str, title: str, domain: list[float]) -> Json:
         "type": "quantitative",
         "title": title,
         "scale": {"domain": domain, "clamp": True, "scheme": "viridis", "reverse": True},
-        "legend": {"gradientLength": 240, "direction": "horizontal"},
+        "legend": {"gradientLength": 240, "direction": "horizontal", **legend},
     }
 
 

@@ -134,7 +134,7 @@ def _make_controls(key: str, titles: Sequence[str], frames: int) -> str:
         f"{make_button(f'{key}-on', 'on ▶', 'on')}"
         f'<label for="{key}-frame">Frame</label><input type="range" id="{key}-frame" '
         f'data-action="frame" min="0" max="{frames - 1}" value="0" step="1">'
-        f'<output id="{key}-text" for="{key}-frame"></output></div>'
+        f'<output id="{key}-text" for="{key}-frame" aria-live="off"></output></div>'
     )
 
 
