@@ -19,8 +19,11 @@ from tests.test_makefile import get_phony_targets
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 PAGES = [README, *sorted((ROOT / "docs").rglob("*.md"))]
-LONG = ("generate", "analyze", "cosim", "prove")
-"""Commands whose examples take more than a minute together; they run at night."""
+COMMANDS_PAGE = ROOT / "docs" / "commands.md"
+LONG = ("generate", "analyze", "sweep", "report")
+"""Commands whose examples take minutes, or need what those leave; they run at night."""
+OF_THE_READER = "conformance"
+"""The command that runs a program of the reader's."""
 
 
 def list_commands(text: str) -> list[str]:
@@ -29,7 +32,7 @@ def list_commands(text: str) -> list[str]:
     return [line for line in console.splitlines() if line.startswith("fastcar ")]
 
 
-RUN = (ROOT / "docs" / "commands.md", *sorted((ROOT / "docs" / "tutorials").glob("*.md")))
+RUN = (COMMANDS_PAGE, *sorted((ROOT / "docs" / "tutorials").glob("*.md")))
 """Pages whose examples need nothing of the reader."""
 
 
@@ -55,25 +58,30 @@ def test_command_parses(line: str) -> None:
 
 
 def test_the_page_of_commands_shows_every_command() -> None:
-    lines = list_commands((ROOT / "docs" / "commands.md").read_text(encoding="utf-8"))
+    lines = list_commands(COMMANDS_PAGE.read_text(encoding="utf-8"))
     assert {get_name(line) for line in lines} == set(TABLE)
 
 
-@pytest.mark.parametrize(
-    "line",
-    [
-        pytest.param(
-            line, marks=pytest.mark.nightly if get_name(line) in LONG else pytest.mark.slow
-        )
-        for line in collect(RUN)
-        if "my_program.py" not in line
-    ],
-)
-def test_command_runs(line: str, tmp_path: Path) -> None:
-    (tmp_path / "tests").symlink_to(ROOT / "tests")
-    words = [sys.executable, "-m", *shlex.split(line, comments=True)]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr if done.returncode else "") == (0, "")
+def run_in_order(lines: Iterable[str], folder: Path) -> None:
+    """Run commands one after the other in a folder that has the tests' vectors."""
+    (folder / "tests").symlink_to(ROOT / "tests")
+    for line in lines:
+        words = [sys.executable, "-m", *shlex.split(line, comments=True)]
+        done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr if done.returncode else "") == (0, ""), line
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [one for one in RUN if collect([one])], ids=lambda page: page.stem)
+def test_examples_of_a_page_run(page: Path, tmp_path: Path) -> None:
+    lines = list_commands(page.read_text(encoding="utf-8"))
+    run_in_order([one for one in lines if get_name(one) not in (*LONG, OF_THE_READER)], tmp_path)
+
+
+@pytest.mark.nightly
+def test_all_examples_of_the_page_of_commands_run(tmp_path: Path) -> None:
+    lines = list_commands(COMMANDS_PAGE.read_text(encoding="utf-8"))
+    run_in_order([one for one in lines if get_name(one) != OF_THE_READER], tmp_path)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -10,6 +10,7 @@ from tools.page import Page, fill, tell_faults
 from tools.paths import DOCS
 from tools.site import manual, traceability
 from tools.site.drawings import DRAWINGS
+from tools.site.ideas import IDEAS
 
 PAGES: tuple[Page, ...] = (traceability.PAGE, *manual.PAGES)
 
@@ -37,7 +38,7 @@ def main() -> int:
     for path, text in make_files().items():
         with write_atomically(path) as partial:
             partial.write_text(text, encoding="utf-8")
-    return tell_faults(traceability.find_faults_of_ideas(traceability.IDEAS))
+    return tell_faults(traceability.find_faults_of_ideas(IDEAS))
 
 
 if __name__ == "__main__":

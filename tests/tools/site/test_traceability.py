@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from tools.paths import ROOT
-from tools.site.traceability import COLUMNS, IDEAS, find_faults_of_ideas, is_test, make_tables
+from tools.site.ideas import COLUMNS, IDEAS
+from tools.site.traceability import find_faults_of_ideas, is_test, make_tables
 
 FIRST, COSIM = IDEAS[0], "tests/cosim"
 
