@@ -12,6 +12,8 @@ from fastcar.reference.files.json_file import describe
 
 MAX_COUNT = 2**53
 """Larger integers are not exact in JavaScript."""
+MAX_NUMBER = 1e300
+"""Larger numbers would be infinite as percentages."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Fields:
             number = float(value) if is_number else math.nan
         except OverflowError:  # an integer of hundreds of digits
             number = math.nan
-        if not math.isfinite(number):
+        if not abs(number) <= MAX_NUMBER:
             raise self._refuse(name, "a finite number", value)
         return number
 

@@ -9,7 +9,8 @@ def _bug(path: str, name: str, old: str, new: str, test: str = "") -> Mutant:
     """A mutant of a file; its own test must notice, or the one named; `file::test` is one test."""
     file, separator, function = (test or path).partition("::")
     tests = (name_test_file(file) + separator + function,)
-    return Mutant(f"page: {name}", f"{path}.py", old, new, tests)
+    source = path if path.endswith(".js") else f"{path}.py"
+    return Mutant(f"page: {name}", source, old, new, tests)
 
 
 REPORT_MUTANTS = (
@@ -81,6 +82,20 @@ REPORT_MUTANTS = (
         "a title runs out of its picture",
         "GAP_PIXELS) + GAP_PIXELS, _measure_title(title)),",
         "GAP_PIXELS) + GAP_PIXELS, 0),",
+    ),
+    _bug(
+        "fastcar/html_report/assets/player.js",
+        "frames are taken down the columns",
+        "[(frame % columns) * width, Math.floor(frame / columns) * height]",
+        "[Math.floor(frame / columns) * width, (frame % columns) * height]",
+        "fastcar/html_report/player_in_browser::test_panes_show_the_frames_of_the_run",
+    ),
+    _bug(
+        "fastcar/html_report/assets/maps.js",
+        "layers and places are mixed up",
+        "(frame * places + place) * layers + layer;",
+        "(frame * layers + layer) * places + place;",
+        "fastcar/html_report/player_in_browser::test_maps_show_the_decisions_of_the_frame",
     ),
 )
 """Of pages, their sources and their file."""

@@ -20,13 +20,14 @@ def make_frames_panel(run: GenerateRun, key: str) -> Panel:
 
 
 def _list_charts(run: GenerateRun, key: str) -> Iterator[Chart]:
-    yield _make_ratio_chart(run, f"{key}-ratio")
+    if any(ratio is not None for ratio in run.by_frame):
+        yield _make_ratio_chart(run, f"{key}-ratio")
     if run.quality:
         yield _make_quality_chart(run, f"{key}-psnr")
     if run.age_shares:
         yield _make_age_chart(run, f"{key}-age")
     yield _make_time_chart(run, f"{key}-time")
-    if run.curve:
+    if any(tau is not None and math.isfinite(tau) for tau, _ in run.curve):
         yield _make_curve_chart(run, f"{key}-curve")
 
 

@@ -48,7 +48,7 @@ CURVES = {
     ),
     "cycles": Curves(
         "measured_ratio",
-        ("drs_speed_up", "static_against_drs"),
+        ("drs_speed_up",),
         "speed-up of DRS against dense",
         ("preset", "checkpoint", "cores", "lanes", "batch", "latency"),
     ),

@@ -56,6 +56,7 @@ def test_fields_of_the_right_kind_are_taken() -> None:
         ("1", lambda fields: fields.get_number("x"), ("x", '"1"', "a finite number")),
         (True, lambda fields: fields.get_number("x"), ("x", "true", "a finite number")),
         (float("inf"), lambda fields: fields.get_number("x"), ("x", "a finite number")),
+        (1e305, lambda fields: fields.get_number("x"), ("x", "a finite number")),
         (10**400, lambda fields: fields.get_number("x"), ("x", "a finite number")),
         ([1, None], lambda fields: fields.get_numbers("x"), ("x[1]", "null", "a finite number")),
         (["no"], lambda fields: fields.find_numbers("x"), ("x[0]", '"no"')),
