@@ -186,7 +186,7 @@ class _Runner:
             seed=request.seed,
             progress=None if self.progress is None else partial(self.progress, stage),
         )
-        nats, top_1 = found.nats.sum(axis=-1), found.top_1.all(axis=-1)
+        nats, top_1 = found.nats.sum(axis=-1), np.asarray(found.top_1.all(axis=-1))
         return DecodeResult(found.codes, found.record, nats, top_1, found.seconds)
 
     def choose_gate(self) -> GateChoice:

@@ -116,16 +116,16 @@ class Decoder:
             ArgumentError: ids, shapes or a length that do not fit the decoder.
             NonFiniteError: a number beyond the range of the arithmetic (D-37).
         """
-        return self._compute_logits(self._feed_prompt(prompt_ids, prompt_mask))
+        return self._compute_logits(self._run_prompt(prompt_ids, prompt_mask))
 
     @allow_overflow
     def prefill_hidden(
         self, prompt_ids: TokenIds, prompt_mask: BoolArray | None = None
     ) -> FloatArray:
         """As `prefill`, without the head: normed hidden states [B, P, D] (D-58)."""
-        return self._norm(self._feed_prompt(prompt_ids, prompt_mask))
+        return self._norm(self._run_prompt(prompt_ids, prompt_mask))
 
-    def _feed_prompt(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None) -> FloatArray:
+    def _run_prompt(self, prompt_ids: TokenIds, prompt_mask: BoolArray | None) -> FloatArray:
         """Residual stream [B, P, D] behind the last layer."""
         prompt_mask = self._start(prompt_ids, prompt_mask)
         rows, length = prompt_ids.shape
@@ -168,7 +168,7 @@ class Decoder:
             NonFiniteError: a number beyond the range of the arithmetic (D-37).
         """
         check_token_ids("token_ids", token_ids, (self.num_rows,), self.config.vocab_size)
-        return self._compute_logits(self._feed(self._embed(token_ids), token_ids, observer))
+        return self._compute_logits(self._run_token(self._embed(token_ids), token_ids, observer))
 
     @allow_overflow
     @accounted("other")
@@ -189,9 +189,9 @@ class Decoder:
         shape = self.num_rows, self.config.hidden_size
         if embedded.shape != shape:
             raise ArgumentError("embedded shape", embedded.shape, f"{shape}")
-        return self._norm(self._feed(embedded.astype(self.dtype, copy=False), None, observer))
+        return self._norm(self._run_token(embedded.astype(self.dtype, copy=False), None, observer))
 
-    def _feed(
+    def _run_token(
         self, x: FloatArray, token_ids: TokenIds | None, observer: Observer | None
     ) -> FloatArray:
         """Residual stream [B, D] behind the last layer, of the embeddings x [B, D]."""

@@ -63,7 +63,7 @@ def load_model(model: str, dtype: type[np.floating[Any]] = np.float32) -> VilaUM
 def load_prompt(model: str) -> tuple[TokenIds, BoolArray]:
     """Ids [R, P] and mask of the two prompts of unlike length that most runs share."""
     recorded = load_vectors(model, "forced")
-    return recorded["input_ids"].astype(np.int64), recorded["attention_mask"]
+    return recorded["prompt_ids"].astype(np.int64), recorded["prompt_mask"]
 
 
 def load_codes(model: str, name: str = "forced") -> TokenIds:

@@ -28,8 +28,14 @@ def prompt(tmp_path: Path) -> Path:
 
 
 def generate(prompt: Path | None, **options: Any) -> VilaUGeneration:
-    settings = {"temperature": 0.0, "repeats": 1, "engine": "numpy", "tau": 0.1} | options
-    found = fastcar.generate(MODEL, prompt_ids=prompt, **settings)
+    settings: dict[str, Any] = {
+        "temperature": 0.0,
+        "repeats": 1,
+        "engine": "numpy",
+        "tau": 0.1,
+    } | options
+    settings["prompt_ids"] = prompt
+    found = fastcar.generate(MODEL, **settings)
     assert isinstance(found, VilaUGeneration)
     return found
 

@@ -230,3 +230,44 @@ def test_refuses_a_step_before_the_prompt_and_beyond_the_capacity() -> None:
     message = r"^prompt plus generated tokens = 13: must be at most capacity_tokens = 12$"
     with pytest.raises(ArgumentError, match=message):
         decoder.step(np.ones(2, np.int64))
+
+
+@examples(20)
+@given(runs(dtypes=DOUBLE), st.sampled_from([None, -0.5, 0.0]))
+def test_embeddings_of_ids_give_the_states_behind_their_logits(run: Run, tau: float | None) -> None:
+    gate = None
+    if tau is not None:
+        gate = TemporalAttentionScoreGate(FixedThresholds([tau] * run.config.num_hidden_layers))
+    decoder, twin = make_decoder(run, gate), make_decoder(run, gate)
+    head = run.weights.head
+    states = decoder.prefill_hidden(run.prompt_ids, run.prompt_mask)
+    logits = twin.prefill(run.prompt_ids, run.prompt_mask)
+    unmasked = run.prompt_mask
+    np.testing.assert_allclose((states @ head.T)[unmasked], logits[unmasked], rtol=0, atol=1e-9)
+    for column in run.forced_ids.T:
+        hidden = decoder.step_hidden(run.weights.embedding[column])
+        np.testing.assert_allclose(hidden @ head.T, twin.step(column), rtol=0, atol=1e-9)
+    np.testing.assert_array_equal(decoder.kv_cache.keys, twin.kv_cache.keys)
+
+
+@examples(20)
+@given(runs(dtypes=DOUBLE), st.data())
+def test_a_prompt_fed_in_two_parts_gives_what_it_gives_whole(run: Run, data: st.DataObject) -> None:
+    length = run.prompt_ids.shape[1]
+    unpadded = run.prompt_mask.all(axis=0).argmax()  # no row is padded from here on
+    cut = data.draw(st.integers(int(unpadded) + 1, length))
+    whole, parts = make_decoder(run), make_decoder(run)
+    wanted = whole.prefill_hidden(run.prompt_ids, run.prompt_mask)[:, -1]
+    found = parts.prefill_hidden(run.prompt_ids[:, :cut], run.prompt_mask[:, :cut])[:, -1]
+    for column in run.prompt_ids[:, cut:].T:
+        found = parts.step_hidden(run.weights.embedding[column])
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-9)
+
+
+def test_refuses_embeddings_of_another_shape() -> None:
+    run = make_run(0, rows=2)
+    decoder = make_decoder(run)
+    decoder.prefill_hidden(run.prompt_ids, run.prompt_mask)
+    width = run.config.hidden_size
+    with pytest.raises(ArgumentError, match=rf"^embedded shape = \(1, {width}\): must be \(2, "):
+        decoder.step_hidden(np.zeros((1, width)))

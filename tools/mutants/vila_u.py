@@ -105,8 +105,8 @@ VILA_U_MUTANTS = (
     Mutant(
         "VILA-U: the norm behind the last layer is left out",
         "reference/decoder.py",
-        "return self._norm(self._feed(embedded",
-        "return (self._feed(embedded",
+        "return self._norm(self._run_token(embedded",
+        "return (self._run_token(embedded",
         (_TRACE,),
     ),
 )

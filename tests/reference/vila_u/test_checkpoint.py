@@ -127,11 +127,11 @@ def test_float16_and_shards_of_the_tower_are_read(directory: Path) -> None:
     tensors = read(path)
     path.unlink()
     names = sorted(tensors)
-    weight_map = {}
-    for index, part in enumerate((names[::2], names[1::2])):
+    weight_map: dict[str, str] = {}
+    for index, some in enumerate((names[::2], names[1::2])):
         shard = f"model-0000{index + 1}-of-00002.safetensors"
-        weight_map |= dict.fromkeys(part, shard)
-        safetensors.numpy.save_file({n: tensors[n] for n in part}, directory / TOWER / shard)
+        weight_map |= dict.fromkeys(some, shard)
+        safetensors.numpy.save_file({n: tensors[n] for n in some}, directory / TOWER / shard)
     index_path = directory / TOWER / "model.safetensors.index.json"
     index_path.write_text(json.dumps({"weight_map": weight_map}))
     check_same(directory, wanted)

@@ -26,21 +26,16 @@ def make_transformer(
     def norm() -> LayerNorm:
         return LayerNorm(rng.uniform(0.5, 1.5, width), rng.standard_normal(width))
 
-    blocks = tuple(
-        DepthBlock(
-            norm(),
-            *(affine(width, width) for _ in range(4)),
-            norm(),
-            affine(4 * width, width),
-            affine(width, 4 * width),
-        )
-        for _ in range(layers)
-    )
+    blocks = []
+    for _ in range(layers):
+        query, key, value, proj = (affine(width, width) for _ in range(4))
+        up, down = affine(4 * width, width), affine(width, 4 * width)
+        blocks.append(DepthBlock(norm(), query, key, value, proj, norm(), up, down))
     return DepthTransformer(
         affine(width, code_width),
         affine(width, hidden),
         rng.standard_normal((depth, width)),
-        blocks,
+        tuple(blocks),
         norm(),
         affine(codes, width),
         heads,
