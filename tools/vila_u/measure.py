@@ -89,6 +89,8 @@ def summarise(ratio: float, answers: list[Json], dense: list[Json]) -> Json:
         "replay_ratio": replayed,
         "idle_steps": idle,
         "seconds_per_token": float(np.median([run["seconds"] for run in answers])) / TURN_TOKENS,
+        "cpu_seconds_per_token": float(np.median([run["cpu_seconds"] for run in answers]))
+        / TURN_TOKENS,
         "parts": parts,
         "mlp_share": share,
         "speed_up": float(np.median(speed_ups)),

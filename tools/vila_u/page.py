@@ -52,7 +52,7 @@ def format_machine(report: Json) -> str:
 
 def format_speeds(report: Json) -> str:
     """Seconds of a token, dense and replaying."""
-    header = ["replay", "rows", "both rows", "s per token", "MLP share"]
+    header = ["replay", "rows", "both rows", "s per token", "processor s", "MLP share"]
     header += ["speed-up", "Amdahl", "reached", "Amdahl by rows"]
     lines = [
         [
@@ -60,6 +60,7 @@ def format_speeds(report: Json) -> str:
             f"{one['replay_ratio']:.1%}",
             f"{one['idle_steps']:.1%}",
             f"{one['seconds_per_token']:.3f}",
+            f"{one['cpu_seconds_per_token']:.3f}",
             f"{one['mlp_share']:.1%}",
             f"{one['speed_up']:.2f}x",
             f"{one['amdahl_steps']:.2f}x",

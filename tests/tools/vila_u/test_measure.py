@@ -10,8 +10,18 @@ from tools.vila_u.measure import TURN_TOKENS, add_figures, summarise
 from tools.vila_u.player import PixelPlayer, VilaPlayer, make_pixel_config
 from tools.vila_u.sizes import LARGE, TINY
 
-DENSE = {"seconds": 20.0, "parts": {"mlp": 12.0, "depth": 8.0}, "row_counts": [0, 0, 4]}
-HALF = {"seconds": 16.0, "parts": {"mlp": 8.0, "depth": 8.0}, "row_counts": [1, 2, 1]}
+DENSE = {
+    "seconds": 20.0,
+    "cpu_seconds": 30.0,
+    "parts": {"mlp": 12.0, "depth": 8.0},
+    "row_counts": [0, 0, 4],
+}
+HALF = {
+    "seconds": 16.0,
+    "cpu_seconds": 20.0,
+    "parts": {"mlp": 8.0, "depth": 8.0},
+    "row_counts": [1, 2, 1],
+}
 
 
 def test_a_layer_step_is_saved_where_no_row_computes() -> None:
@@ -19,6 +29,7 @@ def test_a_layer_step_is_saved_where_no_row_computes() -> None:
     assert found["replay_ratio"] == 0.5
     assert found["idle_steps"] == 0.25
     assert found["seconds_per_token"] == 16.0 / TURN_TOKENS
+    assert found["cpu_seconds_per_token"] == 20.0 / TURN_TOKENS
     assert found["parts"] == {"mlp": 0.8, "depth": 0.8}
     assert found["mlp_share"] == 0.6
     assert found["speed_up"] == 1.25
@@ -63,5 +74,6 @@ def test_a_random_checkpoint_is_decoded_dense_and_replaying(tmp_path: Path) -> N
     assert sum(rows) == steps
     assert rows[1] + 2 * rows[2] == steps  # half of two rows
     for answer in (dense, half):
+        assert answer["cpu_seconds"] > 0
         assert sum(answer["parts"].values()) <= answer["seconds"]
         assert min(answer["parts"]["depth"], answer["parts"]["projector"]) > 0
