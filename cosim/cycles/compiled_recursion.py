@@ -96,7 +96,8 @@ def _choose_core(predicate: int, slot: int, computes: Array, mappings: Array, co
         return slot % cores
     if (predicate == IF_COMPUTE) != computes[slot]:
         return -1
-    return mappings[slot] if predicate == IF_COMPUTE else slot % cores
+    core: int = mappings[slot] if predicate == IF_COMPUTE else slot % cores
+    return core
 
 
 @device

@@ -81,11 +81,10 @@ def _make_counter(
     given = {name: size for name, size in zip(_SIZES, sizes, strict=True) if size is not None}
     request = PredictionRequest(**given)
     system = make_preset_system(request) if model is None else make_model_system(request, model)
-    sizes = replace(system.config, num_cores=1, num_slots=1)
-    if sizes not in _tables:
-        planner = Planner(sizes, (system.workload.blank_layer,))
-        _tables[sizes] = ProgramTables(planner)
-    return CompiledCounter(_tables[sizes], system.config), system
+    core = replace(system.config, num_cores=1, num_slots=1)
+    if core not in _tables:
+        _tables[core] = ProgramTables(Planner(core, (system.workload.blank_layer,)))
+    return CompiledCounter(_tables[core], system.config), system
 
 
 @lru_cache(maxsize=4)

@@ -48,7 +48,7 @@ class EndingExecutor(SerialExecutor):
 
 @pytest.mark.slow
 def test_a_sweep_goes_on_where_it_was_ended(tmp_path: Path) -> None:
-    spec, evaluated = make_small(), []
+    spec = make_small()
     with pytest.raises(KeyboardInterrupt):
         run_sweep(spec, tmp_path / "ended", EndingExecutor(2))
     assert not (tmp_path / "ended" / "rows.parquet").exists()
@@ -142,7 +142,8 @@ def open_cluster(folder: Path, num_workers: int) -> Iterator[tuple[str, list[Any
 
 @pytest.mark.slow
 def test_a_sweep_on_dask_that_loses_a_worker_is_the_serial_one(tmp_path: Path) -> None:
-    spec, lost = parse_spec(LONG), []
+    spec = parse_spec(LONG)
+    lost: list[int] = []
     with open_cluster(tmp_path, 2) as (address, workers):
         wait_for(lambda: count_workers(address) == 2)
 
