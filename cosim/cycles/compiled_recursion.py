@@ -104,7 +104,8 @@ def _choose_core(predicate: int, slot: int, computes: Array, mappings: Array, co
 def _find_record(is_last: bool, taken: Array, num_finished: int) -> int:
     """From which cycle the record of the slot before lets an instruction begin."""
     if is_last and num_finished and taken[num_finished - 1] >= 0:
-        return taken[num_finished - 1] + RECORD_CYCLES
+        record: int = taken[num_finished - 1]
+        return record + RECORD_CYCLES
     return 0
 
 

@@ -110,8 +110,8 @@ SWEEP_MUTANTS = (
     ),
     _kernel_bug(
         "records let the next slot begin a cycle early",
-        "return taken[num_finished - 1] + RECORD_CYCLES",
-        "return taken[num_finished - 1] + RECORD_CYCLES - 1",
+        "return record + RECORD_CYCLES",
+        "return record + RECORD_CYCLES - 1",
     ),
     _kernel_bug(
         "the queue holds one more",
