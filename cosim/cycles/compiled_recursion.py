@@ -96,14 +96,16 @@ def _choose_core(predicate: int, slot: int, computes: Array, mappings: Array, co
         return slot % cores
     if (predicate == IF_COMPUTE) != computes[slot]:
         return -1
-    return mappings[slot] if predicate == IF_COMPUTE else slot % cores
+    core: int = mappings[slot] if predicate == IF_COMPUTE else slot % cores
+    return core
 
 
 @device
 def _find_record(is_last: bool, taken: Array, num_finished: int) -> int:
     """From which cycle the record of the slot before lets an instruction begin."""
     if is_last and num_finished and taken[num_finished - 1] >= 0:
-        return taken[num_finished - 1] + RECORD_CYCLES
+        record: int = taken[num_finished - 1]
+        return record + RECORD_CYCLES
     return 0
 
 

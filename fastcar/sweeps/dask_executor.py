@@ -85,7 +85,7 @@ class DaskExecutor:
             raise SchedulerError(self.address, "it is gone") from error
 
     def _count_jobs(self) -> int:
-        threads = sum(self._client.nthreads().values())
+        threads: int = sum(self._client.nthreads().values())
         return max(MIN_JOBS, JOBS_PER_THREAD * threads)
 
 

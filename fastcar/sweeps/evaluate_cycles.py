@@ -22,6 +22,8 @@ from fastcar.rtl.config import AcceleratorConfig
 
 DEFAULT_RATIO = 0.5
 _FILES = ("checkpoint", "tokens", "tokens_per_frame")
+_SIZES = ("preset", "cores", "lanes", "batch", "latency", "source", "clock_mhz")
+"""What a system depends on; a clock is refused with some models."""
 _OF_ROW = (
     "drs_cycles",
     "static_cycles",
@@ -39,8 +41,7 @@ _OF_ROW = (
 def evaluate(values: dict[str, Any]) -> dict[str, Any]:
     """Results of a point; equal to what `fastcar predict` says of it."""
     request = make_request(values)
-    files = tuple(values.get(name) for name in _FILES)
-    counter, system = _make_counter(files, replace(request, ratios=(0.5,), seed=0, draws=1))
+    counter, system = _make_counter(*(values.get(name) for name in (*_FILES, *_SIZES)))
     report = predict_system(request, system, counter)
     row = report["rows"][0]
     return {
@@ -73,16 +74,17 @@ _tables: dict[AcceleratorConfig, ProgramTables] = {}
 
 @lru_cache(maxsize=1024)
 def _make_counter(
-    files: tuple[Any, ...], request: PredictionRequest
+    checkpoint: str | None, tokens: str | None, tokens_per_frame: int | None, *sizes: Any
 ) -> tuple[CompiledCounter, PredictedSystem]:
     """Sizes and programs, which many points share."""
-    model = _load_model(*files)
+    model = _load_model(checkpoint, tokens, tokens_per_frame)
+    given = {name: size for name, size in zip(_SIZES, sizes, strict=True) if size is not None}
+    request = PredictionRequest(**given)
     system = make_preset_system(request) if model is None else make_model_system(request, model)
-    sizes = replace(system.config, num_cores=1, num_slots=1)
-    if sizes not in _tables:
-        planner = Planner(sizes, (system.workload.blank_layer,))
-        _tables[sizes] = ProgramTables(planner)
-    return CompiledCounter(_tables[sizes], system.config), system
+    core = replace(system.config, num_cores=1, num_slots=1)
+    if core not in _tables:
+        _tables[core] = ProgramTables(Planner(core, (system.workload.blank_layer,)))
+    return CompiledCounter(_tables[core], system.config), system
 
 
 @lru_cache(maxsize=4)

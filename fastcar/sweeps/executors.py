@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Executor as Pool
 from contextlib import contextmanager
 from itertools import islice
 from typing import Protocol, TypeVar
@@ -23,7 +24,7 @@ Result = TypeVar("Result")
 
 MAX_TIMEOUT_SECONDS = 3600
 ADDRESS = re.compile(r"([a-z]+://)?[^\s:/]+:[0-9]{1,5}")
-JOBS_PER_PROCESS = 3
+JOBS_PER_WORKER = 3
 """That wait at a worker: it never idles, and little is lost with it."""
 
 
@@ -55,6 +56,24 @@ class SerialExecutor:
             yield job, function(job)
 
 
+class ThreadExecutor:
+    """In threads of this process, for jobs that wait for programs.
+
+    Args:
+        threads: number of workers.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+
+    def run(
+        self, function: Callable[[Job], Result], jobs: Iterable[Job]
+    ) -> Iterator[tuple[Job, Result]]:
+        """See `Executor`."""
+        with ThreadPoolExecutor(self.threads) as pool:
+            yield from _run_in_pool(pool, self.threads, function, jobs)
+
+
 class ProcessExecutor:
     """In processes of this machine.
 
@@ -69,16 +88,23 @@ class ProcessExecutor:
         self, function: Callable[[Job], Result], jobs: Iterable[Job]
     ) -> Iterator[tuple[Job, Result]]:
         """See `Executor`."""
-        waiting = iter(jobs)
         with open_pool(self.processes) as pool:
-            running: dict[Future[Result], Job] = {}
-            while True:
-                for job in islice(waiting, JOBS_PER_PROCESS * self.processes - len(running)):
-                    running[pool.submit(function, job)] = job
-                if not running:
-                    return
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    yield running.pop(future), future.result()
+            yield from _run_in_pool(pool, self.processes, function, jobs)
+
+
+def _run_in_pool(
+    pool: Pool, workers: int, function: Callable[[Job], Result], jobs: Iterable[Job]
+) -> Iterator[tuple[Job, Result]]:
+    """A few jobs at a time, so that many need no memory."""
+    waiting = iter(jobs)
+    running: dict[Future[Result], Job] = {}
+    while True:
+        for job in islice(waiting, JOBS_PER_WORKER * workers - len(running)):
+            running[pool.submit(function, job)] = job
+        if not running:
+            return
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            yield running.pop(future), future.result()
 
 
 @contextmanager
