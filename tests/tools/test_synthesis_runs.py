@@ -109,7 +109,10 @@ def test_a_small_design_is_mapped_placed_and_timed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_what_is_planted_outside_of_dsp_blocks_and_block_ram_is_found(tmp_path: Path) -> None:
-    design = make_small_design()
+    """Without the attribute that asks for block RAM, and without DSP blocks."""
+    asked = ATTRIBUTES[MemoryKind.SCRATCHPAD]
+    assert asked in SMALL_VERILOG
+    design = dataclasses.replace(make_small_design(), verilog=SMALL_VERILOG.replace(asked, ""))
     result = synthesise(design, make_ecp5_script("-nodsp"), WRAPPER_NAME, tmp_path)
     scratchpad, products = result["violations"]
     assert re.fullmatch(rf"scratchpad {BUFFER}: \d+ TRELLIS_\w+, must be block RAM", scratchpad)
