@@ -1,4 +1,4 @@
-"""Measure a VILA-U model of the paper's size on this machine: tables of docs/vila_u.md, numbers beside it.
+"""Measure a VILA-U model of the paper's size on this machine: numbers and tables of docs/vila_u.md.
 
     python -m tools.vila_u.measure [--quick] [--rewrite] [--folder DIR]
 
