@@ -14,6 +14,7 @@ PYTEST_ARGS ?=
 # A process per core, each with one thread for its matrix products.
 PARALLEL := --numprocesses auto --dist loadgroup
 test test-slow test-all nightly mutants: export OPENBLAS_NUM_THREADS = 1
+REPORT_ARGS ?= out/demo/input out/demo/tas
 DEMO_ARGS ?= --prompt "3 right-down" --prompt "7 left" --target-ratio 0.3 --guidance 2
 MODEL_OUT ?= out/model
 BENCH_ARGS ?=
@@ -32,8 +33,8 @@ VILA_U_ARGS ?=
 # Two pips at once in one environment spoil it.
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-slow test-all test-portable nightly coverage lint format \
-        doctest mutants bench findings replay-value vila-u-7b prove bounds formal hardware native verilog simulators cocotb synth conformance \
+.PHONY: help setup demo report screenshots test test-slow test-all test-portable nightly coverage lint format \
+        doctest docs docs-serve pages mutants bench findings replay-value vila-u-7b prove bounds formal hardware native verilog simulators cocotb synth conformance \
         signoff golden train evaluate train-real-video real-video-clips clean
 
 ## -- first steps
@@ -44,6 +45,8 @@ help: ## list every target with an example | make help
 demo: $(VENV)/stamp-cli ## videos of the shipped model, dense and with replay | make demo
 	$(BIN)/fastcar generate --engine numba $(DEMO_ARGS) --gate tas --out out/demo/tas
 	$(BIN)/fastcar generate --engine numba $(DEMO_ARGS) --gate input --out out/demo/input
+report: $(VENV)/stamp-report ## runs in one HTML file, out/report.html | make report REPORT_ARGS="out/demo/input"
+	$(BIN)/fastcar report $(REPORT_ARGS) --out out/report.html
 setup: $(VENV)/stamp-cli $(VENV)/stamp-test $(VENV)/stamp-lint ## .venv with command line, tests and lint | make setup
 
 ## -- tests
@@ -61,6 +64,12 @@ doctest: $(VENV)/stamp-test ## examples in docstrings, README.md and docs/ | mak
 	$(BIN)/python -m tools.package_tree $(TREE)
 	$(BIN)/python -m pytest --doctest-modules --doctest-glob="*.md" $(TREE)/fastcar $(TREE)/tools \
 	    $(WITH_TORCH:%=--ignore=$(TREE)/tools/%.py) README.md $(PYTEST_ARGS)
+docs: $(VENV)/stamp-docs ## the documentation in out/site: links checked, notebooks run | make docs
+	$(BIN)/python -m tools.site
+pages: $(VENV)/stamp-test ## tables and drawings of docs/ that the code tells | make pages
+	$(BIN)/python -m tools.site.pages
+docs-serve: docs ## the same, then show it at http://127.0.0.1:8000 | make docs-serve
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory out/site/html 8000
 mutants: $(VENV)/stamp-test ## planted bugs, each must be caught by a test | make mutants
 	$(BIN)/python -m tools.mutants $(MUTANTS_ARGS)
 coverage: $(VENV)/stamp-test ## lines and branches that no test reaches | make coverage
@@ -87,6 +96,8 @@ findings: $(VENV)/stamp-test ## figures and text of docs/findings.md | make find
 replay-value: $(VENV)/stamp-test ## docs/replay_value.md: every gate on both models | make replay-value
 	test -e out/real_video/model/clips.safetensors || $(MAKE) real-video-clips
 	$(BIN)/python -m tools.replay_value
+screenshots: $(VENV)/stamp-test ## pictures of docs/report.md, by chromium | make screenshots
+	$(BIN)/python -m tools.report_screenshots
 vila-u-7b: $(VENV)/stamp-test ## a random VILA-U 7B decoded, tables of docs/vila_u.md | make vila-u-7b VILA_U_ARGS=--quick
 	$(BIN)/python -m tools.vila_u.measure $(VILA_U_ARGS)
 prove: $(VENV)/stamp-cli $(VENV)/stamp-proofs ## error bounds on decoded tokens, certified | make prove
@@ -119,8 +130,8 @@ signoff: $(VENV)/stamp-test ## docs/signoff.md from what formal, simulators, syn
 golden: $(VENV)/stamp-golden ## vectors of Hugging Face transformers | make golden
 	$(BIN)/python -m tools.make_golden
 conformance: $(VENV)/stamp-cli $(VENV)/stamp-golden ## PyTorch as another implementation, by files | make conformance
-	$(BIN)/fastcar conformance run --only decoder --only scores --only replay \
-	    -- $(BIN)/python tools/conformance_torch.py {input} {output}
+	$(BIN)/fastcar conformance run --only decoder --only scores --only replay --only input_gate \
+	    --only corrected -- $(BIN)/python tools/conformance_torch.py {input} {output}
 train: $(VENV)/stamp-train ## train the moving-digits model | make train MODEL_OUT=out/model
 	$(BIN)/python -m tools.moving_digits.train --out $(MODEL_OUT)
 evaluate: $(VENV)/stamp-test ## held-out quality of the shipped model | make evaluate

@@ -7,13 +7,13 @@ replaying independently with the given probability, or that were measured on row
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 
-from fastcar.cosim.cycles.cycle_model import Prediction
 from fastcar.cosim.cycles.planner import Planner
+from fastcar.cosim.cycles.step_counts import InterpretedCounter, StepCounter
 from fastcar.cosim.cycles.workload import Workload
 from fastcar.cosim.depth_prediction import fit_published, predict_depth
 from fastcar.cosim.measured_decisions import choose_computing
@@ -23,13 +23,12 @@ from fastcar.cosim.prediction_request import (
     make_model_system,
     make_preset_system,
 )
+from fastcar.reference.arrays import BoolArray
 from fastcar.reference.clip_model import ClipModel
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.scheduler import Dispatch
 from fastcar.reference.vila_u.work import DepthSizes
-from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.latency import count_read_beats, count_written_beats
 
 Report = dict[str, Any]
 SCHEMA_VERSION = 1
@@ -58,15 +57,32 @@ def predict(
         system = make_preset_system(request)
     else:
         system = make_model_system(request, model, progress)
-    config, workload = system.config, system.workload
     if depth is not None:
-        workload = replace(workload, depth=depth)
-    planner = Planner(config, (workload.blank_layer,))
-    dense = planner.predict_dense(config.num_slots, system.latency_cycles)
+        system = replace(system, workload=replace(system.workload, depth=depth))
+    counter = InterpretedCounter(Planner(system.config, (system.workload.blank_layer,)))
+    return predict_system(request, system, counter, progress)
+
+
+def predict_system(
+    request: PredictionRequest,
+    system: PredictedSystem,
+    counter: StepCounter,
+    progress: StageProgress | None = None,
+) -> Report:
+    """Likewise of a system that is known, by any counter.
+
+    Args:
+        request: ratios, draws, seed, source.
+        system: sizes, measured decisions.
+        counter: of its layer steps.
+        progress: told of the stage "predict".
+    """
+    config, workload = system.config, system.workload
+    dense = counter.count_dense(system.latency_cycles)
     share = workload.mlp_weight_share if request.mlp_share is None else request.mlp_share
     rows = []
     for number, ratio in enumerate(request.ratios):
-        row = _predict_ratio(request, system, planner, ratio)
+        row = _predict_ratio(request, system, counter, ratio)
         rows.append(row | _compare(row, dense.cycles, share, workload))
         if progress is not None:
             progress("predict", number + 1, len(request.ratios))
@@ -79,7 +95,7 @@ def predict(
         "source": request.source.value,
         "draws": request.draws,
         "seed": request.seed,
-        "dense": {"cycles": dense.cycles, **count_bytes(config, dense)},
+        "dense": asdict(dense),
         "mlp_share": share,
         "is_mlp_share_of_weights": request.mlp_share is None,
         "rows": rows,
@@ -92,26 +108,25 @@ def predict(
 
 
 def _predict_ratio(
-    request: PredictionRequest, system: PredictedSystem, planner: Planner, ratio: float
+    request: PredictionRequest, system: PredictedSystem, counter: StepCounter, ratio: float
 ) -> Report:
     """Means over layer steps, the same decisions for both mappings."""
-    config = planner.config
-    if system.measures is None:
-        rng = np.random.default_rng(request.seed)
-        flags = rng.random((request.draws, config.num_slots)) >= ratio
-    else:
-        flags = choose_computing(system.measures, request.source, ratio, request.draws)
+    flags = _choose_flags(request, system, ratio)
     row: Report = {"target_ratio": ratio, "ratio": 1 - float(flags.mean())}
     for name, dispatch in (("drs", Dispatch.DYNAMIC), ("static", Dispatch.STATIC)):
-        predictions = [
-            planner.predict(one, config.num_cores, dispatch, request.source, system.latency_cycles)
-            for one in flags.tolist()
-        ]
-        row[f"{name}_cycles"] = _mean([one.cycles for one in predictions])
-        moved = [count_bytes(config, one) for one in predictions]
-        for way in ("read_bytes", "written_bytes"):
-            row[way] = _mean([one[way] for one in moved])
+        counts = counter.count(flags, dispatch, request.source, system.latency_cycles)
+        row[f"{name}_cycles"] = _mean([one.cycles for one in counts])
+        row["read_bytes"] = _mean([one.read_bytes for one in counts])
+        row["written_bytes"] = _mean([one.written_bytes for one in counts])
     return row
+
+
+def _choose_flags(request: PredictionRequest, system: PredictedSystem, ratio: float) -> BoolArray:
+    """[draws, B], which slots compute: drawn, or as measured."""
+    if system.measures is not None:
+        return choose_computing(system.measures, request.source, ratio, request.draws)
+    rng = np.random.default_rng(request.seed)
+    return rng.random((request.draws, system.config.num_slots)) >= ratio
 
 
 def _compare(row: Report, dense_cycles: int, mlp_share: float, workload: Workload) -> Report:
@@ -134,15 +149,6 @@ def _count_seconds(request: PredictionRequest, workload: Workload, cycles: float
         return None
     steps = workload.num_layers * workload.num_fed_tokens
     return cycles * steps / (1e6 * request.clock_mhz)
-
-
-def count_bytes(config: AcceleratorConfig, prediction: Prediction) -> dict[str, int]:
-    """Bytes that the cores read and write in a layer step."""
-    done = [step.instruction for step in prediction.steps if step.core is not None]
-    return {
-        "read_bytes": config.beat_bytes * sum(count_read_beats(config, one) for one in done),
-        "written_bytes": config.beat_bytes * sum(count_written_beats(config, one) for one in done),
-    }
 
 
 def _mean(numbers: Sequence[int]) -> float:

@@ -259,7 +259,15 @@ def get_query_size(model: ModelConfig) -> int:
 
 def get_default_lanes(model: ModelConfig) -> int:
     """16, or as many as hold the longest vector of a smaller model in one word."""
-    longest = max(model.hidden_size, model.intermediate_size, get_query_size(model))
+    return fit_lanes(max(model.hidden_size, model.intermediate_size, get_query_size(model)))
+
+
+def fit_lanes(longest: int) -> int:
+    """16, or as many as hold a vector of so many numbers in one word.
+
+    >>> fit_lanes(100), fit_lanes(6), fit_lanes(1)
+    (16, 8, 4)
+    """
     return max(MIN_LANES, min(DEFAULT_LANES, 1 << (longest - 1).bit_length()))
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:  # `as` says to type checkers that the name is public
     from fastcar.api.predict import predict as predict
     from fastcar.api.prove import prove as prove
     from fastcar.api.quantize import quantize as quantize
+    from fastcar.api.sweep import sweep as sweep
     from fastcar.api.trace import trace as trace
     from fastcar.generation import Generation as Generation
     from fastcar.generation import run_generation as run_generation
@@ -83,6 +84,7 @@ _HOMES = {
     "run_generation": "generation",
     "run_trace": "reference.trace",
     "shipped_model": "reference.video.shipped_models",
+    "sweep": "api.sweep",
     "trace": "api.trace",
 }
 """Module of every public name, and the name there if it is another."""

@@ -10,7 +10,11 @@ from pathlib import Path
 
 from fastcar.ending import end_at_once, fail, finish, set_handlers, write_error
 
-CLI_LIBRARIES = frozenset({"click", "rich", "PIL", "matplotlib", "skimage"})
+EXTRAS = {
+    **dict.fromkeys(("click", "rich", "PIL", "matplotlib", "skimage"), "cli"),
+    "vl_convert": "report",
+}
+"""What brings a library, by its import name."""
 EXIT_REFUSED = 2
 EXIT_FAULT = 70
 """A fault of this program, with its traceback: 1 says that something was found wrong."""
@@ -38,10 +42,11 @@ def _run() -> int:
 
         return run()
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] in CLI_LIBRARIES:
+        extra = EXTRAS.get((error.name or "").split(".")[0])
+        if extra is not None:
             return fail(
-                f"{error.name} is not installed: the command line needs the extra 'cli', "
-                "pip install 'fastcar[cli]'",
+                f"{error.name} is not installed: the command line needs the extra '{extra}', "
+                f"pip install 'fastcar[{extra}]'",
                 EXIT_REFUSED,
             )
         write_error(traceback.format_exc())

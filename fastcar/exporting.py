@@ -30,6 +30,7 @@ def write_package(package: ExportPackage, out: Path, is_forced: bool = False) ->
     return {
         "out": str(out),
         "preset": package.name,
+        "module": package.design.module_name,
         "accelerator": recording.config.sizes,
         "recorded": recording.description,
         "instructions": len(recording.program),

@@ -1,4 +1,4 @@
-"""The files of `fastcar generate`: GIFs, contact sheet, report.json, perhaps a correction."""
+"""The files of `fastcar generate`: GIFs, sheet, records, report.json, perhaps a correction."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ from pathlib import Path
 
 import numpy as np
 
+from fastcar.colours import colour_frames
 from fastcar.generation import Generation
 from fastcar.metrics import compute_psnr
 from fastcar.pictures import (
     Strip,
     colour_difference,
-    colour_frames,
     draw_animation,
     draw_sheet,
     save_gif,
 )
 from fastcar.report import Report
+from fastcar.run_records import RECORDS_NAME, make_records
 
 SHEET_NAME = "sheet.png"
 REPORT_NAME = "report.json"
 CORRECTION_NAME = "correction.safetensors"
 """Written where replayed outputs are corrected; `--correction` reads it."""
+MAX_TITLE_THRESHOLDS = 5
+"""Thresholds that a title names where layers have their own."""
 
 
 def make_strips(generation: Generation, video_index: int) -> list[Strip]:
@@ -80,6 +83,32 @@ def name_video(generation: Generation, entry: Report) -> str:
     return str(label) if prompt is None else f"{label}: {prompt}"
 
 
+def describe_decision(report: Report) -> str:
+    """Gate, thresholds and replayed share of a run, in one line of a picture.
+
+    >>> gate = {"name": "tas", "method": "fixed", "thresholds": [0.5, None], "target_ratio": None}
+    >>> describe_decision({"gate": gate, "replay": {"ratio": 0.25}})
+    'gate tas, thresholds 0.5, none; 25.0 % of all MLPs replayed'
+    """
+    gate, ratio = report["gate"], report["replay"]["ratio"]
+    values = ["none" if value is None else _format(value) for value in gate["thresholds"]]
+    if len(set(values)) == 1:
+        values = values[:1]
+    if len(values) > MAX_TITLE_THRESHOLDS:
+        values = [*values[: MAX_TITLE_THRESHOLDS - 2], "..", values[-1]]
+    label = "guaranteed error" if gate["method"] == "certified" else "threshold"
+    found = f"{label}{'s' * (len(values) > 1)} {', '.join(values)}" if values else gate["method"]
+    target = (
+        "" if gate["target_ratio"] is None else f" ({100 * gate['target_ratio']:.1f} % aimed at)"
+    )
+    share = "-" if ratio is None else f"{100 * ratio:.1f} %"
+    return f"gate {gate['name']}, {found}; {share} of all MLPs replayed{target}"
+
+
+def _format(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
+
+
 def write_results(generation: Generation, report: Report, directory: Path) -> Report:
     """Draw and write everything into a directory that exists.
 
@@ -96,7 +125,8 @@ def write_results(generation: Generation, report: Report, directory: Path) -> Re
     entries = []
     for video_index, entry in enumerate(report["videos"]):
         strips = make_strips(generation, video_index)
-        title = f"{name_video(generation, entry)}   (seed {seed}, video {video_index})"
+        name = f"{name_video(generation, entry)}   (seed {seed}, video {video_index})"
+        title = f"{name}\n{describe_decision(report)}"
         name = f"video_{video_index:02d}.gif"
         save_gif(directory / name, draw_animation(title, strips), generation.is_coloured)
         entries.append({**entry, "gif": name})
@@ -104,7 +134,8 @@ def write_results(generation: Generation, report: Report, directory: Path) -> Re
     draw_sheet(blocks).save(directory / SHEET_NAME)
     if generation.correction is not None:
         generation.correction.save(directory / CORRECTION_NAME)
-    full = {**report, "videos": entries, "sheet": SHEET_NAME}
+    make_records(generation).save(directory / RECORDS_NAME)
+    full = {**report, "videos": entries, "sheet": SHEET_NAME, "records": RECORDS_NAME}
     text = json.dumps(full, indent=1, allow_nan=False) + "\n"
     (directory / REPORT_NAME).write_text(text, encoding="utf-8")
     return full

@@ -1,11 +1,13 @@
 """Pictures of generated videos: a GIF per video and one contact sheet of all.
 
 Pixels are enlarged by repeating them, never smoothed. Differences are coloured: orange where the
-first video is brighter, blue where the second is.
+first video is brighter, blue where the second is; a legend says so in every picture. A title has
+several lines, one below the other.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +37,14 @@ FRAME_MILLISECONDS = 250
 _ORANGE = np.array([255, 150, 40])
 _BLUE = np.array([70, 160, 255])
 _FONT = ImageFont.load_default(FONT_PIXELS)
+LEGEND = (
+    (tuple(_ORANGE.tolist()), "dense is brighter"),
+    (tuple(_BLUE.tolist()), "replay is brighter"),
+    ((0, 0, 0), "same"),
+)
+"""Colours of the difference."""
+SWATCH_PIXELS = 12
+LEGEND_GAP_PIXELS = 18
 
 
 @dataclass(frozen=True)
@@ -52,12 +62,6 @@ class Strip:
     frames: Colours
     notes: tuple[str, ...] = ()
     note_label: str = ""
-
-
-def colour_frames(frames: Pixels) -> Colours:
-    """[T, H, W] in [0, 1] to grey [T, H, W, 3] uint8."""
-    grey = (np.clip(frames, 0, 1) * 255).round().astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=-1)
 
 
 def colour_difference(first: Pixels, second: Pixels) -> Colours:
@@ -89,6 +93,7 @@ def draw_sheet(videos: Sequence[tuple[str, Sequence[Strip]]]) -> Image.Image:
         for title, strips in shown
         for start in range(0, len(strips[0].frames), COLUMNS)
     ]
+    blocks.append(_draw_legend())
     if len(videos) > len(shown):
         blocks.append(_draw_line(f"the first {len(shown)} of {len(videos)} videos"))
     width, height = max(block.width for block in blocks), sum(block.height for block in blocks)
@@ -112,20 +117,50 @@ def _draw_line(text: str) -> Image.Image:
     return line
 
 
+def _draw_legend() -> Image.Image:
+    line = Image.new("RGB", (_measure_legend(), LINE_PIXELS + GAP_PIXELS), BACKGROUND)
+    _add_legend(ImageDraw.Draw(line), GAP_PIXELS)
+    return line
+
+
+def _add_legend(draw: ImageDraw.ImageDraw, top: int) -> None:
+    """What the colours of the difference mean; the squares are framed, for one is black."""
+    left = GAP_PIXELS
+    for colour, text in LEGEND:
+        corner = left + SWATCH_PIXELS, top + SWATCH_PIXELS + 2
+        draw.rectangle(((left, top + 2), corner), fill=colour, outline=FAINT_INK)
+        left += SWATCH_PIXELS + GAP_PIXELS
+        draw.text((left, top), text, FAINT_INK, _FONT)
+        left += round(_FONT.getlength(text)) + LEGEND_GAP_PIXELS
+
+
+def _measure_legend() -> int:
+    """Pixels in a row that the legend takes."""
+    texts = sum(round(_FONT.getlength(text)) for _, text in LEGEND)
+    return GAP_PIXELS + texts + len(LEGEND) * (SWATCH_PIXELS + GAP_PIXELS + LEGEND_GAP_PIXELS)
+
+
+def _measure_title(title: str) -> int:
+    """Pixels in a row that the longest line takes, with a gap on both sides."""
+    longest = max(_FONT.getlength(line) for line in title.split("\n"))
+    return 2 * GAP_PIXELS + math.ceil(longest)
+
+
 def _draw_block(title: str, strips: Sequence[Strip], start: int, factor: int) -> Image.Image:
     """Frames `start` to `start` + COLUMNS of one video."""
     height, width = (size * factor for size in strips[0].frames.shape[1:3])
     columns = min(COLUMNS, len(strips[0].frames) - start)
     rows = sum(height + GAP_PIXELS + LINE_PIXELS * bool(strip.notes) for strip in strips)
+    lines = title.split("\n") if title else []
     size = (
-        TITLE_PIXELS + columns * (width + GAP_PIXELS) + GAP_PIXELS,
-        (2 if title else 1) * LINE_PIXELS + rows + 2 * GAP_PIXELS,
+        max(TITLE_PIXELS + columns * (width + GAP_PIXELS) + GAP_PIXELS, _measure_title(title)),
+        (len(lines) + 1) * LINE_PIXELS + rows + 2 * GAP_PIXELS,
     )
     block = Image.new("RGB", size, BACKGROUND)
     draw = ImageDraw.Draw(block)
     top = GAP_PIXELS
-    if title:
-        draw.text((GAP_PIXELS, top), title, INK, _FONT)
+    for line, colour in zip(lines, (INK, *[FAINT_INK] * len(lines)), strict=False):
+        draw.text((GAP_PIXELS, top), line, colour, _FONT)
         top += LINE_PIXELS
     centres = [
         TITLE_PIXELS + column * (width + GAP_PIXELS) + width // 2 for column in range(columns)
@@ -148,26 +183,33 @@ def _draw_block(title: str, strips: Sequence[Strip], start: int, factor: int) ->
 
 
 def draw_animation(title: str, strips: Sequence[Strip]) -> list[Image.Image]:
-    """Frames of a GIF: the strips side by side, the title and the frame's number above."""
+    """Frames of a GIF: the strips side by side, title and frame's number above, legend below."""
     num_frames, height, width = strips[0].frames.shape[:3]
     factor = max(1, GIF_FRAME_PIXELS // width)
     panel = width * factor + GAP_PIXELS
-    size = (len(strips) * panel + GAP_PIXELS, height * factor + 3 * LINE_PIXELS + GAP_PIXELS)
+    lines = title.split("\n")
+    number_pixels = round(_FONT.getlength(f"frame {num_frames}")) + LEGEND_GAP_PIXELS
+    room = max(_measure_title(lines[0]) + number_pixels, _measure_title(title), _measure_legend())
+    top = (len(lines) + 1) * LINE_PIXELS
+    bottom = top + height * factor
+    size = (max(len(strips) * panel + GAP_PIXELS, room), bottom + 2 * LINE_PIXELS + GAP_PIXELS)
     images = []
     for frame_index in range(num_frames):
         image = Image.new("RGB", size, BACKGROUND)
         draw = ImageDraw.Draw(image)
-        draw.text((GAP_PIXELS, 2), title, INK, _FONT)
+        for index, line in enumerate(lines):
+            colour = FAINT_INK if index else INK
+            draw.text((GAP_PIXELS, 2 + index * LINE_PIXELS), line, colour, _FONT)
         number = f"frame {frame_index}"
         draw.text((size[0] - GAP_PIXELS, 2), number, FAINT_INK, _FONT, anchor="ra")
         for position, strip in enumerate(strips):
             left = GAP_PIXELS + position * panel
-            draw.text((left, LINE_PIXELS + 2), strip.title, FAINT_INK, _FONT)
-            image.paste(enlarge_pixels(strip.frames[frame_index], factor), (left, 2 * LINE_PIXELS))
+            draw.text((left, top - LINE_PIXELS + 2), strip.title, FAINT_INK, _FONT)
+            image.paste(enlarge_pixels(strip.frames[frame_index], factor), (left, top))
             if strip.notes:
-                place = (left, 2 * LINE_PIXELS + height * factor + 2)
                 note = f"{strip.note_label} {strip.notes[frame_index]}"
-                draw.text(place, note, FAINT_INK, _FONT)
+                draw.text((left, bottom + 2), note, FAINT_INK, _FONT)
+        _add_legend(draw, bottom + LINE_PIXELS)
         images.append(image)
     return images
 

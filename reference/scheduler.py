@@ -1,7 +1,7 @@
 """Dynamic Resource Scheduling (DRS): which core computes which slot of the batch.
 
-Source: arXiv:2505.14709v1. The Index Register holds one bit per batch element (0 = replay, 1 =
-compute), one Mapping Register per element names the core that runs it; the elements to compute are
+Source: arXiv:2505.14709v1. The Index Register holds one bit for each slot of the batch (0 = replay,
+1 = compute), one Mapping Register for each names the core that runs it; the slots that compute are
 dealt round-robin. Ours: the deal begins at core 0 for every set of decisions and follows the order
 of the slots, so the mapping is a pure function of the flags, however scores were finished (D-22).
 """
@@ -25,7 +25,7 @@ MAX_CORES = 32
 """More cores than slots could never all work."""
 
 SlotIndex = NewType("SlotIndex", int)
-"""Batch element, from 0."""
+"""Slot of the batch, from 0."""
 
 CoreIndex = NewType("CoreIndex", int)
 """Core, from 0."""

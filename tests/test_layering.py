@@ -62,6 +62,12 @@ LAYERS = {
     "fastcar.proofs": Layer(name_trees("reference", "rtl", "proofs"), None),
     "fastcar.proofs.formal": Layer(name_trees("reference", "rtl", "cosim", "proofs"), None),
     "fastcar": Layer(frozenset({"fastcar"}), NUMERIC | COMMAND_LINE | {"pyrtl", "threadpoolctl"}),
+    "fastcar.html_report": Layer(
+        frozenset({"fastcar"}), frozenset({"numpy", "PIL", "pyarrow", "vl_convert"})
+    ),
+    "fastcar.sweeps": Layer(
+        frozenset({"fastcar"}), NUMERIC | COMMAND_LINE | {"pyarrow", "distributed"}
+    ),
     "fastcar.strategies": Layer(frozenset({"fastcar"}), NUMERIC | {"hypothesis"}),
     "tools": Layer(frozenset({"fastcar", "tools"}), None),
 }
@@ -186,6 +192,8 @@ def test_every_python_tree_has_a_rule() -> None:
         ("fastcar.api", "from tools import bench", "tools.bench"),
         ("fastcar.api", "import sklearn", "sklearn"),
         ("fastcar.api", "from hypothesis import given", "hypothesis.given"),
+        ("fastcar.api", "import vl_convert", "vl_convert"),
+        ("fastcar.html_report.page", "import matplotlib", "matplotlib"),
         ("fastcar.strategies.models", "import rich", "rich"),
         ("tools.mutants", "from tests.conftest import OFFICIAL_VECTORS", "tests.conftest"),
     ],

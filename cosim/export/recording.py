@@ -17,6 +17,7 @@ from fastcar.cosim.lockstep import list_cores, make_decision
 from fastcar.cosim.program.compiler import LayerCompiler, LayerStep
 from fastcar.cosim.program.memory_image import Beats, make_memory_image
 from fastcar.cosim.program.memory_map import MemoryMap, SlotPart
+from fastcar.cosim.program.whole.whole_map import WholeMemoryMap
 from fastcar.cosim.records import CommitRecord, Counters, RetireRecord
 from fastcar.reference.integer.engine import IntegerMlpEngine
 from fastcar.reference.integer.mlp_engine import DecisionSource, MlpResult
@@ -41,6 +42,7 @@ class Recording:
         retires: in their order.
         counters: at the end of the run.
         sections: what each retirement ends, for people; empty where every slot has one alone.
+        memory_map: where everything lies; None where nobody has to know.
     """
 
     description: str
@@ -53,6 +55,7 @@ class Recording:
     retires: tuple[RetireRecord, ...]
     counters: Counters
     sections: tuple[str, ...] = ()
+    memory_map: MemoryMap | WholeMemoryMap | None = None
 
 
 def record_layer(
@@ -117,6 +120,7 @@ def _record(
         image.beats.copy(),
         *_expect_records(config, wanted, prediction),
         prediction.counters,
+        memory_map=memory_map,
     )
 
 

@@ -21,6 +21,7 @@ from fastcar.cosim.records import (
     RetireRecord,
     list_retire_ports,
 )
+from fastcar.cosim.verilog.verilog import LICENSE_TAGS, MODULE_NAME
 from fastcar.cosim.verilog.verilog_ports import Port
 from fastcar.rtl.channel import list_channel_ports
 from fastcar.rtl.config import AcceleratorConfig
@@ -41,11 +42,13 @@ MARGIN_CYCLES = 1000
 """A run that takes so much longer than expected is broken off."""
 
 
-def make_testbench(recording: Recording, ports: tuple[Port, ...]) -> dict[str, str]:
-    """Texts of all files of the testbench, by name."""
+def make_testbench(
+    recording: Recording, ports: tuple[Port, ...], module_name: str = MODULE_NAME
+) -> dict[str, str]:
+    """Texts of all files of the testbench of a module, by name."""
     counters = flatten_counters(recording.counters)
     return {
-        TESTBENCH_FILE: make_bench(recording, ports, counters),
+        TESTBENCH_FILE: make_bench(recording, ports, counters, module_name),
         MEMORY_FILE: format_beats(recording.memory),
         **make_program_files(recording, ports),
     }
@@ -136,7 +139,9 @@ def get_widths(members: tuple[str, ...], kind: str, ports: tuple[Port, ...]) -> 
     return {member: widths[f"{kind}_{member}"] for member in members}
 
 
-def make_bench(recording: Recording, ports: tuple[Port, ...], counters: dict[str, int]) -> str:
+def make_bench(
+    recording: Recording, ports: tuple[Port, ...], counters: dict[str, int], module_name: str
+) -> str:
     """The Verilog of the bench."""
     config = recording.config
     template = Template(
@@ -150,6 +155,8 @@ def make_bench(recording: Recording, ports: tuple[Port, ...], counters: dict[str
         for kind, members in (("decision", DECISION_PORTS), ("retire", retire_ports))
     }
     return template.substitute(
+        tags="\n".join(f"// {line}" for line in LICENSE_TAGS),
+        module_name=module_name,
         description=recording.description,
         latency_cycles=recording.latency_cycles,
         beat_bits=config.beat_bits,

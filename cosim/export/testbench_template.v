@@ -1,6 +1,7 @@
 // Template of the exported testbench; cosim/export/testbench.py fills in what stands behind a dollar sign
 // and leaves out these lines.
 
+$tags
 // Self-checking testbench of the FastCar accelerator.
 // Recorded: $description.
 // Everything expected comes from the integer reference and the cycle model of the project.
@@ -104,7 +105,7 @@ module fastcar_testbench;
     wire [127:0] instruction = instruction_valid ? program_words[num_accepted] : {128{1'bx}};
 $declarations
 
-    fastcar_accelerator accelerator (
+    $module_name accelerator (
 $connections
     );
 

@@ -21,6 +21,7 @@ from fastcar.cosim.export.recording import Recording
 from fastcar.cosim.export.scene import Scene
 from fastcar.cosim.export.share import Share
 from fastcar.cosim.export.sharing_engine import SharingEngine
+from fastcar.cosim.export.sizes import NUM_TOKENS
 from fastcar.cosim.export.token_records import list_decisions, list_retires, name_sections
 from fastcar.cosim.program.memory_image import Beats
 from fastcar.cosim.program.memory_map import SlotPart
@@ -43,8 +44,6 @@ from fastcar.reference.scheduler import Dispatch
 from fastcar.rtl.config import AcceleratorConfig
 from fastcar.rtl.instruction import Instruction, encode
 
-NUM_TOKENS = 2
-"""Recorded, one after the other: the last ones of a scene, in its second frame."""
 NOISE_TEMPERATURE, NOISE_SEED = 1.0, 0
 
 
@@ -145,6 +144,7 @@ def _record(setup: _Setup, share: Share, latency_cycles: int) -> Recording:
         retires,
         prediction.counters,
         sections,
+        setup.memory_map,
     )
 
 

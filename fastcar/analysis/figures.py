@@ -61,10 +61,15 @@ def make_panels(columns: int, rows: int = 1) -> tuple[Figure, list[Axes]]:
     FigureCanvasAgg(figure)
     panels = [figure.add_subplot(rows, columns, index + 1) for index in range(rows * columns)]
     for panel in panels:
-        panel.grid(visible=True, alpha=0.3)
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.set_axisbelow(True)
+        style_panel(panel)
     return figure, panels
+
+
+def style_panel(panel: Axes) -> None:
+    """A faint grid behind what is drawn, and no frame."""
+    panel.grid(visible=True, alpha=0.3)
+    panel.spines[["top", "right"]].set_visible(False)
+    panel.set_axisbelow(True)
 
 
 def label_panel(panel: Axes, title: str, x_label: str, y_label: str) -> None:

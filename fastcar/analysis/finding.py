@@ -63,14 +63,14 @@ class Finding:
     tables: tuple[Table, ...]
     notes: tuple[str, ...] = ()
 
-    def to_markdown(self) -> str:
-        """A section of the page."""
+    def to_markdown(self, figures: str = "figures") -> str:
+        """A section of the page; figures is their folder, from the page."""
         parts = [
             f"## {self.question}",
             f"**{self.answer}**",
             f"The paper: {self.claim} This measurement {self.stance.value}.",
             *(table.to_markdown() for table in self.tables),
-            f"![{self.question}](figures/{self.key}.png)",
+            f"![{self.question}]({figures}/{self.key}.png)",
             *self.notes,
         ]
         return "\n\n".join(parts) + "\n"

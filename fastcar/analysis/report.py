@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from fastcar.analysis import (
@@ -90,11 +91,22 @@ QUESTIONS = tuple(
 """In the order of the page."""
 
 
+Keep = Callable[[str, Callable[[], Json]], Json]
+"""Takes a key and what measures it; the result, which may be kept from an earlier run."""
+
+
+def measure_anew(key: str, measure: Callable[[], Json]) -> Json:
+    """Keeps nothing."""
+    del key
+    return measure()
+
+
 def analyze(
     model: ClipModel,
     settings: AnalysisSettings,
     processes: int = 1,
     progress: StageProgress | None = None,
+    keep: Keep = measure_anew,
 ) -> Json:
     """Measure every question.
 
@@ -103,6 +115,7 @@ def analyze(
         settings: how much.
         processes: workers that run jobs side by side.
         progress: told before and after every job.
+        keep: of every question's numbers.
 
     Returns:
         The report, ready for JSON.
@@ -112,10 +125,10 @@ def analyze(
     questions = [one for one in QUESTIONS if model.has_pixels or not one.needs_pixels]
     with Workbench(model, settings, processes, progress) as bench:
         bench.label = "training"
-        training = measure_training(bench)
+        training = keep("training", lambda: measure_training(bench))
         for question in questions:
             bench.label = question.key
-            findings[question.key] = question.measure(bench)
+            findings[question.key] = keep(question.key, partial(question.measure, bench))
     return {
         "schema_version": SCHEMA_VERSION,
         "provenance": describe_provenance(model.directory, get_tokens_path(model)),
@@ -165,33 +178,34 @@ def describe_model(model: ClipModel) -> Json:
     }
 
 
-def write_report(report: Json, directory: Path, page: str = "findings.md") -> list[Path]:
-    """Write report.json, the page and figures/ into an existing directory.
+def write_report(
+    report: Json, directory: Path, page: str = "findings.md", figures: str = "figures"
+) -> list[Path]:
+    """Write report.json, the page and the folder of figures into an existing directory.
 
     Returns:
         The files, the page first.
     """
-    figures = directory / "figures"
-    figures.mkdir(exist_ok=True)
+    (directory / figures).mkdir(exist_ok=True, parents=True)
     paths = [directory / page, directory / "report.json"]
-    paths[0].write_text(make_page(report), encoding="utf-8")
+    paths[0].write_text(make_page(report, figures), encoding="utf-8")
     paths[1].write_text(json.dumps(report, indent=1, allow_nan=False) + "\n", encoding="utf-8")
     for question in get_questions(report["findings"]):
-        path = figures / f"{question.key}.png"
+        path = directory / figures / f"{question.key}.png"
         question.draw(report["findings"][question.key], path)
         paths.append(path)
     return paths
 
 
-def make_page(report: Json) -> str:
-    """The Markdown page of a report."""
+def make_page(report: Json, figures: str = "figures") -> str:
+    """The Markdown page of a report; figures is their folder, from the page."""
     findings = describe_findings(report["training"], report["findings"])
     summary = "\n".join(
         f"- [{finding.question}](#{make_anchor(finding.question)}) {finding.answer} "
         f"*({finding.stance.value})*"
         for finding in findings
     )
-    sections = "\n".join(finding.to_markdown() for finding in findings)
+    sections = "\n".join(finding.to_markdown(figures) for finding in findings)
     return f"# Findings\n\n{make_introduction(report)}\n\n{summary}\n\n{sections}"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from fastcar.api.types import PathLike, Report, load_clips, make
 from fastcar.cosim.export.export import make_package
 from fastcar.cosim.export.request import ExportRequest
+from fastcar.cosim.whole.scope import Scope
 from fastcar.exporting import write_package
 from fastcar.folder_output import check_writable_directory
 from fastcar.reference.arguments import check_argument
@@ -29,6 +30,13 @@ def export(
     layer: int | None = ExportRequest.layer_index,
     latency: int = ExportRequest.latency_cycles,
     seed: int = ExportRequest.seed,
+    queue_depth: int | None = None,
+    hidden_size: int | None = None,
+    intermediate_size: int | None = None,
+    query_size: int | None = None,
+    scope: str | Scope | None = None,
+    max_blocks: int | None = None,
+    module: str = ExportRequest.module_name,
     force: bool = False,
 ) -> Report:
     """Write the accelerator as Verilog, with a self-checking testbench that runs tokens.
@@ -53,11 +61,23 @@ def export(
             attention phase, whose testbench runs two tokens in all layers.
         latency: of the testbench's memory, 1 to 1000 cycles.
         seed: of the random model, 0 to 2**63 - 1.
+        queue_depth: instructions that a core queues, without a preset, a power of two from 2 to
+            4,096; None = 32.
+        hidden_size: D, without preset and model, whose tokens are then random; given together with
+            the next two.
+        intermediate_size: F.
+        query_size: Q, width of all query heads, a multiple of 4.
+        scope: what the accelerator computes, without a preset: "mlp", or "decoder", everything from
+            token to token; None = "mlp".
+        max_blocks: blocks of L keys that a token may see, with scope "decoder"; None = as many as
+            hold all tokens of a row.
+        module: name of the Verilog module, and of the files that hold it: letters, digits and
+            single underscores, at least one, up to 64 characters.
         force: write beside files that are not ours, which stay (D-38).
 
     Returns:
-        What was written, JSON values: `out`, `preset`, `accelerator`, what is `recorded`, its
-        `instructions` and `cycles`, the number of `assertions`, and `files`, bytes by name.
+        What was written, JSON values: `out`, `preset`, `module`, `accelerator`, what is `recorded`,
+        its `instructions` and `cycles`, the number of `assertions`, and `files`, bytes by name.
 
     Raises:
         ArgumentError: an argument of the wrong type or outside its limits, sizes that there are
@@ -82,6 +102,13 @@ def export(
         layer_index=layer,
         latency_cycles=latency,
         seed=seed,
+        queue_depth=queue_depth,
+        hidden_size=hidden_size,
+        intermediate_size=intermediate_size,
+        query_size=query_size,
+        scope=scope,
+        max_blocks=max_blocks,
+        module_name=module,
     )
     directory = Path(check_argument("out", out, PathLike))
     is_forced = check_argument("force", force, bool)

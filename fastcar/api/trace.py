@@ -12,7 +12,7 @@ from fastcar.reference.arguments import check_argument
 from fastcar.reference.config import ModelConfig
 from fastcar.reference.correction import Correction, load_correction
 from fastcar.reference.engine_choice import AUTO, check_asked
-from fastcar.reference.errors import ArgumentError
+from fastcar.reference.errors import ArgumentError, CheckpointError
 from fastcar.reference.files.checkpoint import load_checkpoint
 from fastcar.reference.files.tokens_file import GivenTokens
 from fastcar.reference.kv_cache import CacheStorage
@@ -22,6 +22,7 @@ from fastcar.reference.replay import ReplayConfig, Semantics
 from fastcar.reference.sparse_attention import make_sparse_attention
 from fastcar.reference.temporal_attention_score import HeadAggregation, HeadWeights
 from fastcar.reference.trace import Trace, make_score_gate
+from fastcar.reference.vila_u.config import is_vila_u
 from fastcar.tracing import run_given_trace
 
 
@@ -122,6 +123,9 @@ def _get_weights(
 ) -> tuple[ModelConfig, DecoderWeights]:
     if isinstance(checkpoint, str | os.PathLike) or not isinstance(checkpoint, tuple | list):
         directory = check_argument("checkpoint", checkpoint, PathLike)
+        if is_vila_u(directory):
+            limit = "a Llama; of VILA-U run_vila_u_trace of fastcar.reference.vila_u.trace is asked"
+            raise CheckpointError(str(directory), "a VILA-U model", limit)
         return load_checkpoint(directory, get_dtype("float32" if dtype is None else dtype))
     parts: list[Any] = list(checkpoint)
     if len(parts) != 2 or not isinstance(parts[0], ModelConfig) or not hasattr(parts[1], "layers"):

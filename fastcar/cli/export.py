@@ -20,8 +20,11 @@ from fastcar.cli.options import (
     tokens_options,
 )
 from fastcar.cosim.export.export import make_package
-from fastcar.cosim.export.request import DEFAULT_SLOTS, ExportRequest
+from fastcar.cosim.export.request import ExportRequest
+from fastcar.cosim.export.sizes import DEFAULT_SLOTS
 from fastcar.cosim.request import DEFAULT_LANES
+from fastcar.cosim.verilog.verilog import MODULE_NAME
+from fastcar.cosim.whole.scope import Scope
 from fastcar.exporting import write_package
 from fastcar.folder_output import check_writable_directory
 from fastcar.reference.integer.mlp_engine import DecisionSource
@@ -44,6 +47,33 @@ _OPTIONS = (
         "L",
     ),
     number_option("--batch", None, "Batch slots, without a preset.  [as --slots]", "B"),
+    number_option(
+        "--queue-depth", None, "Instructions that a core queues, without a preset.  [32]", "I"
+    ),
+    number_option("--hidden-size", None, "Of random tokens, without a model; with both next.", "D"),
+    number_option("--intermediate-size", None, "Inner width of the MLP, likewise.", "F"),
+    number_option("--query-size", None, "Width of all query heads, likewise.", "Q"),
+    choice_option(
+        "--scope",
+        [scope.value for scope in Scope],
+        None,
+        "What the accelerator computes, without a preset: decisions and MLP phase, or everything "
+        "from token to token.  [mlp]",
+    ),
+    number_option(
+        "--max-blocks",
+        None,
+        "Blocks of L keys that a token may see, with --scope decoder.  [all tokens of a row]",
+        "M",
+    ),
+    click.option(
+        "--module",
+        "module_name",
+        metavar="NAME",
+        default=MODULE_NAME,
+        show_default=True,
+        help="Name of the module and of its files; two in one design need two.",
+    ),
     out_option("DIR", "Where the files go."),
     force_option,
     *make_checkpoint_options(
@@ -71,7 +101,7 @@ _OPTIONS = (
     number_option(
         "--seed",
         ExportRequest.seed,
-        "Of the random model where a preset has other sizes than moving_digits.",
+        "Of the random model, where sizes are given or a preset has others than moving_digits.",
     ),
     json_option,
 )
@@ -94,13 +124,15 @@ def export(
 ) -> int:
     """Write the accelerator as Verilog, with a self-checking testbench.
 
-    README.md beside the files has the commands for Icarus, Verilator and FuseSoC,
+    README.md beside the files has the commands for Icarus, Verilator, FuseSoC and Yosys,
     accelerator.md the specification.
 
     \b
     Examples:
       fastcar export --out out/verilog
       fastcar export --preset tiny --source distance --out out/tiny
+      fastcar export --cores 1 --lanes 16 --queue-depth 8 --module small_replay --out out/small
+      fastcar export --hidden-size 96 --intermediate-size 256 --query-size 96 --out out/sizes
       fastcar export --checkpoint LLAMA --tokens TOKENS.npz --tokens-per-frame 16 --out out/mine
     """  # noqa: D301 - click reads \b as "keep these lines"
     request = ExportRequest(

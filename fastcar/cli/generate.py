@@ -184,7 +184,7 @@ _RUN = (
         show_default=True,
         help="Timed runs of each kind, dense and replay in turn.",
     ),
-    out_option("DIR", "Directory for GIFs, sheet.png and report.json."),
+    out_option("DIR", "Directory for GIFs, sheet.png, records.npz and report.json."),
     force_option,
     json_option,
 )

@@ -28,8 +28,10 @@ COMMANDS = {
     "prove": "Check the error bounds on decoded tokens, statement by statement.",
     "cosim": "Run the accelerator on real tokens, in lock-step with the integer reference.",
     "predict": "Predict cycles of layer steps by the cycle model, dense, static and under DRS.",
+    "sweep": "Evaluate many points of cycle model, decoder or co-simulation, rows into Parquet.",
     "quantize": "Turn a float checkpoint into int8, a few rows at a time.",
     "export": "Write the accelerator as Verilog, with a self-checking testbench.",
+    "report": "Show runs in one HTML file that needs no network.",
     "conformance": "Check another implementation against the specification, by files.",
 }
 """Commands, each the function of its name in the module of its name, and their first lines."""

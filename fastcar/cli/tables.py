@@ -42,7 +42,7 @@ def print_report(report: Report, directory: Path) -> None:
         console.print(f"[bold]note:[/bold] {escape(note)}", soft_wrap=True)
     names = [entry["gif"] for entry in report["videos"]]
     shown = names[0] if len(names) == 1 else f"{names[0]} .. {names[-1]}"
-    names_of_all = f"{shown}, {report['sheet']}, report.json"
+    names_of_all = f"{shown}, {report['sheet']}, {report['records']}, report.json"
     console.print(escape(f"written to {directory}: {names_of_all}"), soft_wrap=True)
 
 

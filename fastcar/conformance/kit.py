@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastcar.conformance.case import Case, Instance
+from fastcar.conformance.cycle_case import CYCLE_CASE
 from fastcar.conformance.exact_cases import EXACT_CASES
 from fastcar.conformance.float_cases import FLOAT_CASES
+from fastcar.conformance.integer_decoder_case import INTEGER_DECODER_CASE
 from fastcar.reference.errors import ArgumentError
 
-CASES = (*FLOAT_CASES, *EXACT_CASES)
+CASES = (*FLOAT_CASES, *EXACT_CASES, INTEGER_DECODER_CASE, CYCLE_CASE)
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from fastcar.reference.errors import CheckpointError
 
 MANIFEST = "manifest.json"
 MAX_ANSWER_BYTES = 2**22
-"""Largest array that is unpacked; the largest expected one has a few thousand bytes."""
+"""Largest array that is unpacked; the largest expected one has some ten thousand bytes."""
 
 
 def get_file_name(instance: Instance) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import io
 import sys
 import types
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 
 import pyrtl
 
-from fastcar.cosim.verilog.verilog import declaring_operands
+from fastcar.cosim.verilog.operands import print_block
 from fastcar.reference.errors import ArgumentError
 
 _UNIT_MODULE = "toplevel"
@@ -23,10 +22,7 @@ _USERS = ("fastcar.rtl.", "fastcar.cosim.", "fastcar.proofs.formal.")
 
 def export_unit(block: pyrtl.Block, name: str) -> str:
     """Verilog of a block as a module `name`, by PyRTL; for units that are proven alone."""
-    text = io.StringIO()
-    with declaring_operands(block, {}):
-        pyrtl.output_to_verilog(text, add_reset=False, block=block)
-    return replace_once(text.getvalue(), f"module {_UNIT_MODULE}(", f"module {name}(")
+    return replace_once(print_block(block, {}), f"module {_UNIT_MODULE}(", f"module {name}(")
 
 
 def replace_once(text: str, old: str, new: str) -> str:

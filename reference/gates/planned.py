@@ -71,9 +71,9 @@ class RandomGate(PlannedGate):
 
 
 class PeriodicGate(PlannedGate):
-    """Replays at a fixed rhythm: of k = frame + location, the share `ratio`, evenly spread (D-09).
+    """Replays at a fixed rhythm: of k = frame + place, the share `ratio`, evenly spread (D-09).
 
-    The location shifts the rhythm, so in every frame some places compute and none waits longer
+    The place shifts the rhythm, so in every frame some places compute and none waits longer
     than 1 / (1 - ratio) frames, rounded up.
     """
 

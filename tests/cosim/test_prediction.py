@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.cosim.cycles.planner import Planner
+from fastcar.cosim.cycles.step_counts import count_bytes
 from fastcar.cosim.cycles.workload import WORKLOADS
-from fastcar.cosim.prediction import count_bytes, predict
+from fastcar.cosim.prediction import predict
 from fastcar.cosim.prediction_request import PredictionRequest
 from fastcar.cosim.prediction_tables import format_report
 from fastcar.reference.errors import ArgumentError

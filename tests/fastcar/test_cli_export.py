@@ -15,6 +15,7 @@ from tests.fastcar.commands import check_refused, list_files, run_command
 Capture = pytest.CaptureFixture[str]
 FILES = [
     MARKER_FILE,
+    "LICENSE",
     "Makefile",
     "README.md",
     "accelerator.md",
@@ -28,20 +29,32 @@ FILES = [
     "expected_memory.hex",
     "expected_retires.hex",
     "fastcar_accelerator.core",
+    "fastcar_accelerator.lpf",
     "fastcar_accelerator.v",
+    "fastcar_accelerator.vhd",
     "fastcar_accelerator.vlt",
+    "fastcar_accelerator.xdc",
+    "fastcar_accelerator_nets.csv",
     "fastcar_bench.py",
     "fastcar_cocotb.py",
     "fastcar_recording.py",
     "fastcar_testbench.v",
     "memory.hex",
+    "memory_map.md",
+    "program.asm",
     "program.hex",
     "replay_expected_counters.hex",
     "replay_expected_decisions.hex",
     "replay_expected_memory.hex",
     "replay_expected_retires.hex",
     "replay_program.hex",
+    "units.md",
+    "units.svg",
 ]
+
+
+SIZES = ("--hidden-size", 8, "--intermediate-size", 12, "--query-size", 8)
+"""Of no model."""
 
 
 def test_tiny_is_written_whole(capsys: Capture, tmp_path: Path) -> None:
@@ -69,6 +82,34 @@ def test_demo_runs_tokens_of_the_shipped_model(capsys: Capture, tmp_path: Path) 
         assert (tmp_path / "demo" / name).stat().st_size == size
     memory = (tmp_path / "demo" / "memory.hex").read_text(encoding="utf-8")
     assert {len(line) for line in memory.splitlines()} == {2 * DEMO.beat_bytes}
+
+
+def test_any_sizes_are_exported_under_any_name(capsys: Capture, tmp_path: Path) -> None:
+    sizes = ("--cores", 1, "--lanes", 4, "--slots", 2, "--batch", 3, "--queue-depth", 8, *SIZES)
+    options = ("--seed", 5, "--module", "small_one", "--json", "--out", tmp_path / "out")
+    outcome = run_command(capsys, "export", *sizes, *options)
+    assert outcome.status == 0, outcome.err
+    report = json.loads(outcome.out)
+    assert (report["preset"], report["module"]) == ("custom", "small_one")
+    assert report["recorded"].startswith("random tokens of a random model (seed 5)")
+    assert [*report["accelerator"].values()] == [1, 4, 3, 8, 12, 8, 8]
+    names = [name.replace("fastcar_accelerator", "small_one") for name in FILES]
+    assert list_files(tmp_path / "out") == sorted(names)
+    core = (tmp_path / "out" / "small_one.core").read_text(encoding="utf-8")
+    assert "\nname: fastcar:accelerator:small_one:" in core
+
+
+def test_the_score_buffer_of_a_decoder_holds_what_is_asked_for(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    """Sizes of the shipped model, of which two tokens are quick to record."""
+    options = ("--scope", "decoder", "--cores", 1, "--slots", 1, "--max-blocks", 16, "--json")
+    outcome = run_command(capsys, "export", *options, "--out", tmp_path / "out")
+    assert outcome.status == 0, outcome.err
+    report = json.loads(outcome.out)
+    assert report["accelerator"]["max_blocks"] == 16
+    assert report["accelerator"]["num_cores"] == 1
+    assert report["recorded"].startswith("tokens of moving_digits_16x64, tokens ")
 
 
 def test_an_older_export_is_replaced(capsys: Capture, tmp_path: Path) -> None:
@@ -107,6 +148,26 @@ def test_what_is_the_users_is_refused_or_kept(
         (("--preset", "tiny-decoder", "--layer", 1), ("layer = 1", "left out", "all layers")),
         (("--preset", "tiny", "--seed", -1), ("seed = -1", "at least 0")),
         (("--source", "coin"), ("--source", "coin")),
+        (("--preset", "tiny", "--queue-depth", 8), ("queue_depth = 8", "without preset tiny")),
+        (("--preset", "tiny", "--scope", "mlp"), ("scope = 'mlp'", "without preset tiny")),
+        (("--preset", "tiny", "--hidden-size", 8), ("hidden_size = 8", "without preset tiny")),
+        (("--queue-depth", 3), ("queue_depth = 3", "a power of two, from 2 to 4096")),
+        (("--lanes", 24), ("lanes = 24", "a power of two")),
+        (("--cores", 33), ("cores = 33", "from 1 to 32")),
+        (("--batch", 33), ("batch = 33", "from 1 to 32")),
+        (("--query-size", 8), ("query_size = 8", "with hidden_size and intermediate_size")),
+        ((*SIZES, "--scope", "decoder"), ("hidden_size = 8", "left out", "of a model")),
+        ((*SIZES, "--model", "real_video"), ("hidden_size = 8", "left out", "real_video")),
+        ((*SIZES[:-1], 6), ("query_size = 6", "a multiple of 4")),
+        ((*SIZES, "--lanes", 32), ("lanes = 32", "at most 16")),
+        (("--scope", "decoder", "--layer", 1), ("layer = 1", "left out", "all layers")),
+        (("--scope", "decoder", "--lanes", 64), ("lanes = 64", "a divisor of head_dim = 32")),
+        (("--scope", "decoder", "--max-blocks", 2), ("max_blocks = 2", "at least")),
+        (("--max-blocks", 2), ("max_blocks = 2", "given with scope decoder")),
+        (("--module", "module"), ("module = 'module'", "underscores")),
+        (("--module", "always_comb"), ("module = 'always_comb'", "no keyword")),
+        (("--module", "fastcar_testbench"), ("module = 'fastcar_testbench'", "testbench")),
+        (("--module", "../evil_name"), ("module = '../evil_name'", "underscores")),
         (("--checkpoint", "nowhere"), ("nowhere",)),
     ],
 )

@@ -23,6 +23,7 @@ def test_prompt_gives_pictures_report_and_tables(capsys: Capture, tmp_path: Path
     assert outcome.status == 0, outcome.err
     assert list_files(out) == [
         ".fastcar",
+        "records.npz",
         "report.json",
         "sheet.png",
         "video_00.gif",
@@ -79,7 +80,7 @@ def test_same_seed_same_files_but_for_the_time(capsys: Capture, tmp_path: Path) 
         del report["time"]
         assert report["provenance"].pop("command")[:3] == ["generate", "--prompt", "5 left"]
     assert reports[0] == reports[1]
-    for name in ("sheet.png", "video_00.gif"):
+    for name in ("records.npz", "sheet.png", "video_00.gif"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 

@@ -44,13 +44,15 @@ LLAMA = (
 )
 FRAME = ("--prompt", "3 up", "--frames", "1", "--repeats", "1", "--tau", "0", "--engine", "numpy")
 SIZES = ("--cores", "8", "--lanes", "16", "--batch", "2", "--latency", "64")
+FINDINGS = "{vectors}/../../../docs/findings_moving_digits.json"
 PRESET = ("--preset", "vila_u_7b_u280", *SIZES, "--draws", "1")
 COMMANDS: dict[tuple[str, ...], set[str]] = {
     ("generate", *FRAME, "--out", "{out}/video"): {"PIL", "rich"},
     ("generate", *FRAME, "--json", "--out", "{out}/video"): {"PIL", "rich"},
     ("trace", *LLAMA, "--engine", "numpy", "--out", "{out}/trace.npz"): set(),
     ("quantize", "--checkpoint", "{vectors}", "--out", "{out}/int8"): {"rich"},
-    ("conformance", "write", "{out}/kit"): {"fastcar.reference.integer.model", TABLES},
+    ("conformance", "write", "{out}/kit"): {"pyrtl", "fastcar.reference.integer.model", TABLES},
+    ("report", FINDINGS, "--out", "{out}/page.html"): {"PIL"},
     ("predict", *PRESET): {"pyrtl", "rich", "fastcar.reference.integer.model", TABLES},
 }
 """By command line what of `HEAVY` it needs: pictures, progress, latencies of the accelerator."""
@@ -114,6 +116,7 @@ def test_a_function_imports_nothing_before_it_is_called(name: str, needed: set[s
         ("skimage", ("analyze", "--out", "{out}/findings")),
         ("matplotlib", ("analyze", "--out", "{out}/findings")),
         ("matplotlib", ("cosim", "--out", "{out}/cosim.json")),
+        ("vl_convert", ("report", "{out}", "--out", "{out}/page.html")),
     ],
 )
 def test_what_is_missing_at_the_end_is_said_at_the_start(

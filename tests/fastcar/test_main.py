@@ -21,6 +21,7 @@ from fastcar.cli.main import COMMANDS
 from fastcar.reference.decoder import Decoder
 from fastcar.reference.files.checkpoint import load_checkpoint, save_checkpoint
 from tests.fastcar.commands import SPEC, check_refused, list_files, run_command
+from tests.fastcar.html_report.sample_runs import write_prove_run
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 
 WAIT_SECONDS = 120
@@ -84,13 +85,23 @@ def make_run(folder: Path) -> list[str]:
     return ["generate", "--prompt", "3 up", *short, "--out", str(folder / "out")]
 
 
-@pytest.mark.parametrize("library", ["click", "rich", "PIL", "skimage"])
-def test_missing_extra_is_named_in_one_line(tmp_path: Path, library: str) -> None:
+@pytest.mark.parametrize(
+    ("library", "extra"),
+    [
+        ("click", "cli"),
+        ("rich", "cli"),
+        ("PIL", "cli"),
+        ("skimage", "cli"),
+        ("vl_convert", "report"),
+    ],
+)
+def test_missing_extra_is_named_in_one_line(tmp_path: Path, library: str, extra: str) -> None:
     (tmp_path / f"{library}.py").write_text(
         f"raise ModuleNotFoundError('no such module', name={library!r})"
     )
+    page = ["report", str(write_prove_run(tmp_path)), "--out", str(tmp_path / "page.html")]
     outcome = subprocess.run(
-        [sys.executable, "-m", "fastcar", *make_run(tmp_path)],
+        [sys.executable, "-m", "fastcar", *(page if extra == "report" else make_run(tmp_path))],
         env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -99,8 +110,8 @@ def test_missing_extra_is_named_in_one_line(tmp_path: Path, library: str) -> Non
     assert outcome.returncode == 2
     assert outcome.stdout == ""
     assert outcome.stderr == (
-        f"fastcar: {library} is not installed: the command line needs the extra 'cli', "
-        "pip install 'fastcar[cli]'\n"
+        f"fastcar: {library} is not installed: the command line needs the extra '{extra}', "
+        f"pip install 'fastcar[{extra}]'\n"
     )
 
 

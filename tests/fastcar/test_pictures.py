@@ -7,12 +7,13 @@ import pytest
 from PIL import Image
 
 from fastcar import pictures
+from fastcar.colours import colour_frames
 from fastcar.pictures import Strip
 
 
 def make_strips(num_frames: int, notes: bool = True) -> list[Strip]:
     rng = np.random.default_rng(0)
-    frames = pictures.colour_frames(rng.random((num_frames, 8, 8)))
+    frames = colour_frames(rng.random((num_frames, 8, 8)))
     texts = tuple(f"{index} %" for index in range(num_frames)) if notes else ()
     return [Strip("dense", frames), Strip("replay", frames, texts, "replayed")]
 
@@ -60,3 +61,49 @@ def test_frames_of_an_animation_have_the_same_size() -> None:
     for notes in (True, False):
         sizes = {image.size for image in pictures.draw_animation("3 up", make_strips(3, notes))}
         assert len(sizes) == 1
+
+
+@pytest.mark.parametrize(("is_coloured", "keeps"), [(True, True), (False, False)])
+def test_a_coloured_gif_takes_its_palette_from_its_frames(
+    tmp_path: Path, is_coloured: bool, keeps: bool
+) -> None:
+    images = [Image.new("RGB", (8, 8), colour) for colour in ((250, 10, 10), (10, 250, 10))]
+    pictures.save_gif(tmp_path / "a.gif", images, is_coloured)
+    with Image.open(tmp_path / "a.gif") as gif:
+        first = np.asarray(gif.convert("RGB"), int)
+    assert (abs(first - [250, 10, 10]).max() < 8) == keeps
+
+
+TITLE = "a prompt of many words, and more of them" * 3 + "\ngate tas, threshold 0.25; " * 2
+
+
+def count_ink(image: Image.Image) -> int:
+    """Pixels of the first two lines that are no background."""
+    lines = np.array(image)[: pictures.GAP_PIXELS + 2 * pictures.LINE_PIXELS]
+    return int((lines != pictures.BACKGROUND).any(axis=-1).sum())
+
+
+def test_a_title_is_whole_however_few_frames_stand_below_it() -> None:
+    few, many = (pictures.draw_sheet([(TITLE, make_strips(frames))]) for frames in (1, 16))
+    assert count_ink(few) == count_ink(many) > 1000
+
+
+def test_no_line_of_a_title_runs_out_of_an_animation() -> None:
+    """The last columns of pixels are background."""
+    for image in pictures.draw_animation(TITLE, make_strips(1)):
+        margin = np.array(image)[: 2 * pictures.LINE_PIXELS, -2:]
+        assert (margin == pictures.BACKGROUND).all()
+
+
+def test_every_picture_has_the_legend_of_its_colours() -> None:
+    strips = [Strip("dense", np.zeros((1, 8, 8, 3), np.uint8))]
+    legend = [np.array(colour) @ [1, 256, 65536] for colour, _ in pictures.LEGEND]
+    assert len(set(legend)) == 3
+    for image in (pictures.draw_sheet([("", strips)]), *pictures.draw_animation("", strips)):
+        assert set(legend) <= count_colours(image)
+
+
+def test_lines_of_a_title_stand_one_below_the_other() -> None:
+    strips = make_strips(1)
+    heights = [pictures.draw_sheet([(title, strips)]).height for title in ("one", "one\ntwo")]
+    assert heights[1] - heights[0] == pictures.LINE_PIXELS

@@ -47,6 +47,7 @@ def test_videos_start_from_begin_alone(capsys: Capture, directory: Path) -> None
     assert "digit" not in json.dumps(report)
     assert list_files(out) == [
         ".fastcar",
+        "records.npz",
         "report.json",
         "sheet.png",
         "video_00.gif",

@@ -139,6 +139,8 @@ def test_commands_that_do_not_take_vila_u_say_which_do(
         check_refused(outcome, ("VILA-U is taken by trace, generate, quantize, predict",))
     with pytest.raises(CheckpointError, match="VILA-U is taken by"):
         fastcar.load_checkpoint(MODEL)
+    with pytest.raises(CheckpointError, match="of VILA-U run_vila_u_trace"):
+        fastcar.trace(MODEL, [1], [1], tokens_per_frame=9)
 
 
 def test_predict_takes_the_sizes_of_the_body(capsys: Capture) -> None:

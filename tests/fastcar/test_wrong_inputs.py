@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.fastcar.tiny_video_model import save_tiny_video_model
 from tests.fastcar.wrong_input_tables import ACCEPTED
 from tests.fastcar.wrong_inputs import CASES, Case, list_commands, list_options, list_words
 
+DOCS = Path(__file__).parents[2] / "docs"
 DAILY = 60
 """Cases of the fast tests, taken evenly."""
 
@@ -30,6 +32,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     np.savez(folder / "tokens.npz", prompt_ids=prompt_ids, forced_ids=forced_ids)
     (folder / "text").write_text("no checkpoint, no archive\n")
     (folder / "folder").mkdir()
+    (folder / "run").mkdir()
+    shutil.copy(DOCS / "findings_moving_digits.json", folder / "run" / "report.json")
+    (folder / "sweep").write_text("scope = 'cycles'\n[axes]\ncores = [1]\n")
     with zipfile.ZipFile(folder / "damaged.npz", "w") as archive:
         archive.writestr("prompt_ids.npy", b"\x93NUMPY")
     return folder
@@ -38,7 +43,19 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fill(text: str, inputs: Path) -> str:
     """Paths in place of the words in braces."""
     names = {"tokens": "tokens.npz", "damaged": "damaged.npz", "long": 300 * "long"}
-    for word in ("video", "llama", "tokens", "text", "folder", "damaged", "missing", "long", "out"):
+    for word in (
+        "run",
+        "video",
+        "llama",
+        "tokens",
+        "text",
+        "folder",
+        "damaged",
+        "missing",
+        "long",
+        "out",
+        "sweep",
+    ):
         text = text.replace(f"{{{word}}}", str(inputs / names.get(word, word)))
     return text
 

@@ -122,9 +122,9 @@ def get_kind(option: click.Option) -> str:
 
 def _get_path_kind(option: click.Option) -> str:
     name = option.name or ""
-    if name in ("out", "wave", "report", "badge"):
+    if name in ("out", "wave", "report", "badge", "plot"):
         return "file" if "." in str(option.metavar) else "directory"
-    return {"checkpoint": "model"}.get(name, name)
+    return {"checkpoint": "model", "quality": "correction"}.get(name, name)
 
 
 def list_words(option: click.Option) -> tuple[str, ...]:

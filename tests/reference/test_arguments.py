@@ -51,6 +51,7 @@ NAMES = {
     "num_slots": "slots",
     "layer_index": "layer",
     "latency_cycles": "latency",
+    "module_name": "module",
     "window_tokens": "window",
     "sink_tokens": "sinks",
     "numbers": "statement",

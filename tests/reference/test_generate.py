@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.generate import DecodeOptions, Prompts, generate
-from fastcar.reference.likelihood import compute_nats
+from fastcar.reference.likelihood import ROWS_AT_ONCE, compute_nats
 from fastcar.reference.records import DecodeResult
 from fastcar.reference.replay import ReplayConfig
 from fastcar.reference.sampling import Sampling
@@ -141,6 +141,16 @@ def test_nats_equal_the_naive_model_and_do_not_overflow() -> None:
     logits = np.array([[1e4, 0.0, -1e4], [0.0, math.log(2), 0.0]])
     nats = compute_nats(logits, np.array([2, 1]))
     assert nats == pytest.approx([2e4, math.log(2)], rel=1e-12)
+
+
+def test_nats_of_many_rows_are_those_of_each() -> None:
+    draws = np.random.default_rng(0)
+    logits = draws.standard_normal((2 * ROWS_AT_ONCE + 1, 7)).astype(np.float32)
+    chosen = draws.integers(7, size=len(logits))
+    one_by_one = [
+        compute_nats(logits[row : row + 1], chosen[row : row + 1])[0] for row in range(len(logits))
+    ]
+    assert compute_nats(logits, chosen).tolist() == one_by_one
 
 
 @pytest.mark.parametrize(

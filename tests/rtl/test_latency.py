@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -12,8 +15,8 @@ from hypothesis import strategies as st
 from fastcar.reference.errors import ArgumentError
 from fastcar.rtl import latency
 from fastcar.rtl.attention.config import AttentionConfig
-from fastcar.rtl.config import DEMO, TINY, TINY_DECODER, AcceleratorConfig
-from fastcar.rtl.instruction import Instruction, Opcode
+from fastcar.rtl.config import DEMO, DEMO_DECODER, TINY, TINY_DECODER, AcceleratorConfig
+from fastcar.rtl.instruction import Instruction, Opcode, join_options
 from tests.examples import examples
 from tests.rtl.core_bench import BenchOptions, CoreBench
 from tests.rtl.core_programs import (
@@ -25,6 +28,7 @@ from tests.rtl.core_programs import (
 
 WIDE = AcceleratorConfig(1, 8, 4, 24, 40, 32)
 WIDE_DECODER = replace(WIDE, attention=AttentionConfig(2, 2, 16, max_blocks=4))
+ONE_WORD = replace(WIDE, query_size=8, attention=AttentionConfig(1, 1, 8, max_blocks=4))
 latencies = st.integers(1, 12)
 
 
@@ -104,6 +108,52 @@ def list_demo_slots() -> tuple[list[Instruction], list[Instruction]]:
         [replace(i, address=i.opcode == Opcode.NORM) for i in slot] for slot in slots
     )
     return compute, replay
+
+
+PAGE = Path(__file__).parents[2] / "docs" / "accelerator.md"
+STATED = re.findall(
+    r"^\| ([A-Z_, ]+)(?:, ((?:not )?is_\w+))? \| `(a? ?[^`]+)` \|$", PAGE.read_text(), re.M
+)
+"""Opcodes, an option, and the duration that the page states for them."""
+
+
+def list_stated() -> list[tuple[Opcode, dict[str, int], str]]:
+    """Opcode, options and expression, one by one."""
+    stated = []
+    for names, condition, expression in STATED:
+        options = {}
+        if condition:
+            options[condition.removeprefix("not ")] = int(not condition.startswith("not "))
+        stated += [(Opcode[name.strip()], options, expression) for name in names.split(",")]
+    return stated
+
+
+def test_the_page_states_a_duration_for_every_instruction_of_a_core() -> None:
+    stated = [opcode for opcode, *_ in list_stated()]
+    assert set(stated) == {opcode for opcode in Opcode if opcode.is_for_core}
+    assert (len(stated), stated.count(Opcode.SCORES), stated.count(Opcode.CONTEXT)) == (18, 3, 2)
+
+
+@pytest.mark.parametrize("config", [TINY_DECODER, DEMO_DECODER, WIDE_DECODER, ONE_WORD])
+@pytest.mark.parametrize("rows", [1, 2, 7])
+def test_durations_are_those_that_the_page_states(config: AcceleratorConfig, rows: int) -> None:
+    assert config.attention is not None
+    heads, d = config.attention.num_key_value_heads, config.attention.head_dim
+    names = {
+        "a": 9,
+        "w": rows,
+        "c": 5,
+        "L": config.num_lanes,
+        "t": math.ceil(math.log2(config.num_lanes) / 2),
+        "K": heads * d,
+        "H_kv": heads,
+        "d": d,
+        "max": max,
+    }
+    for opcode, options, expression in list_stated():
+        instruction = Instruction(opcode, rows=rows, columns=5, reserved=join_options(**options))
+        expected = latency.count_cycles(config, instruction, 9, 9)
+        assert eval(expression, {"__builtins__": {}}, names) == expected, expression
 
 
 def test_refusals() -> None:

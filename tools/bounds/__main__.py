@@ -12,14 +12,14 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fastcar.proofs.experiments.certified_gate import SHARES
 from fastcar.proofs.registry import STEMS
-from fastcar.workers import get_process_count, open_pool
+from fastcar.sweeps.executors import Executor, open_executor
+from fastcar.workers import get_process_count
 from tools.bounds import measures
 from tools.bounds.claims import PAGE
 from tools.page_command import PageCommand, make_parser, write_numbers
@@ -104,22 +104,25 @@ def make_jobs(settings: BoundsSettings, checkpoint: Path) -> dict[str, Job]:
     }
 
 
-def run_jobs(jobs: dict[str, Job], processes: int) -> dict[str, Any]:
+def run_jobs(jobs: dict[str, Job], executor: Executor) -> dict[str, Any]:
     """Results by name; a line on stderr for each as it comes."""
     results: dict[str, Any] = {}
-    with open_pool(processes) as pool:
-        futures = {pool.submit(job, *given): name for name, (job, given) in jobs.items()}
-        for future in as_completed(futures):
-            name = futures[future]
-            results[name] = future.result()
-            done = f"{len(results)} of {len(jobs)}"
-            print(f"{time.strftime('%X')} {name} ({done})", file=sys.stderr)
+    for (name, _), result in executor.run(run_job, jobs.items()):
+        results[name] = result
+        done = f"{len(results)} of {len(jobs)}"
+        print(f"{time.strftime('%X')} {name} ({done})", file=sys.stderr)
     return results
 
 
-def measure(settings: BoundsSettings, checkpoint: Path, processes: int) -> Json:
+def run_job(named: tuple[str, Job]) -> Any:
+    """One of them, on whatever worker."""
+    _, (function, given) = named
+    return function(*given)
+
+
+def measure(settings: BoundsSettings, checkpoint: Path, executor: Executor) -> Json:
     """The content of bounds.json."""
-    results = run_jobs(make_jobs(settings, checkpoint), processes)
+    results = run_jobs(make_jobs(settings, checkpoint), executor)
     attacks = [results.pop(number) for number in STEMS]
     return {
         "schema_version": SCHEMA_VERSION,
@@ -139,9 +142,12 @@ def main() -> int:
 
     def run_measurement(arguments: argparse.Namespace) -> Json:
         settings = QUICK if arguments.quick else BoundsSettings()
-        return measure(settings, arguments.checkpoint, arguments.processes)
+        processes = None if arguments.scheduler is not None else arguments.processes
+        with open_executor(processes, arguments.scheduler) as executor:
+            return measure(settings, arguments.checkpoint, executor)
 
     parser = make_parser(__doc__, "few cases of everything", get_process_count())
+    parser.add_argument("--scheduler", help="workers of this Dask scheduler, no processes")
     command = PageCommand("bounds", (REPORT_NAME, PAGE.name), run_measurement, write_bounds)
     return command.run(parser.parse_args())
 

@@ -8,6 +8,7 @@ tests that caught one have to pass in the copy without a bug, or they would prov
     python -m tools.mutants chain      only those whose name contains a word
     python -m tools.mutants --part 1/4 the first quarter, every fourth of the list
     python -m tools.mutants --rotate 4 a quarter, with every commit the next one
+    python -m tools.mutants --scheduler tcp://127.0.0.1:8786   on workers of a Dask scheduler
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from fastcar.reference.errors import FastCarError
 from tools.mutants.arguments import ARGUMENT_MUTANTS
 from tools.mutants.attention_core import ATTENTION_CORE_MUTANTS
 from tools.mutants.attention_proofs import ATTENTION_PROOF_MUTANTS
@@ -28,7 +30,9 @@ from tools.mutants.bench import BENCH_MUTANTS
 from tools.mutants.commands import COMMAND_MUTANTS
 from tools.mutants.cosim import COSIM_MUTANTS
 from tools.mutants.counted_decoder import COUNTED_DECODER_MUTANTS
+from tools.mutants.export import EXPORT_MUTANTS
 from tools.mutants.frame import FRAME_MUTANTS
+from tools.mutants.html_report import REPORT_MUTANTS
 from tools.mutants.inputs import INPUT_MUTANTS
 from tools.mutants.int8 import INT8_MUTANTS
 from tools.mutants.integer import INTEGER_MUTANTS
@@ -42,7 +46,9 @@ from tools.mutants.replay_value import REPLAY_VALUE_MUTANTS
 from tools.mutants.rtl import RTL_MUTANTS
 from tools.mutants.run import UNTRIED, run_all
 from tools.mutants.simulators import SIMULATOR_MUTANTS
+from tools.mutants.site import SITE_MUTANTS
 from tools.mutants.strobes import STROBE_MUTANTS
+from tools.mutants.sweeps import SWEEP_MUTANTS
 from tools.mutants.token_export import TOKEN_EXPORT_MUTANTS
 from tools.mutants.vila_u import VILA_U_MUTANTS
 from tools.mutants.vila_u_pixels import VILA_U_PIXEL_MUTANTS
@@ -74,13 +80,17 @@ MUTANTS = (
     *SIMULATOR_MUTANTS,
     *STROBE_MUTANTS,
     *TOKEN_EXPORT_MUTANTS,
+    *EXPORT_MUTANTS,
     *COMMAND_MUTANTS,
+    *REPORT_MUTANTS,
     *ARGUMENT_MUTANTS,
     *OWN_MODEL_MUTANTS,
     *BENCH_MUTANTS,
     *REPLAY_VALUE_MUTANTS,
+    *SITE_MUTANTS,
     *VILA_U_MUTANTS,
     *VILA_U_PIXEL_MUTANTS,
+    *SWEEP_MUTANTS,
 )
 """Every planted bug."""
 
@@ -156,6 +166,7 @@ def main(arguments: Sequence[str]) -> int:
     share = parser.add_mutually_exclusive_group()
     share.add_argument("--part", type=parse_part, default=(1, 1), metavar="K/N", help="a share")
     share.add_argument("--rotate", type=parse_count, metavar="N", help="a share by commit count")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="workers of a Dask scheduler")
     options = parser.parse_args(arguments)
     started = time.perf_counter()
     try:
@@ -166,8 +177,9 @@ def main(arguments: Sequence[str]) -> int:
         if not chosen:
             raise MutantError(f"no mutant has a name with {' '.join(options.words)!r}")
         check_list(chosen)
-        outcomes = run_all(chosen, num_workers=min(2, os.cpu_count() or 1))
-    except MutantError as error:
+        workers = min(2, os.cpu_count() or 1)
+        outcomes = run_all(chosen, workers, options.scheduler)
+    except (MutantError, FastCarError) as error:
         print(error, file=sys.stderr)
         return 1
     survivors = [outcome.mutant.name for outcome in outcomes if outcome.caught_by is None]

@@ -66,4 +66,5 @@ BENCH_MUTANTS = (
         "sys.path.insert(0, folder)",
         "sys.path.append(folder)",
     ),
+    _bug("figure", "lines differ in colour alone", 'MARKERS = "os^D"', 'MARKERS = "oooo"'),
 )

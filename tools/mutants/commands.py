@@ -32,6 +32,32 @@ COMMAND_MUTANTS = (
         'TOLERANCES["float32"]',
     ),
     _bug(
+        "fastcar/conformance/integer_models",
+        "conformance: a distance is decided by the integer below its threshold",
+        "math.sqrt(threshold + 0.5)",
+        "math.sqrt(threshold - 0.5)",
+    ),
+    _bug(
+        "fastcar/conformance/integer_decoder_case",
+        "conformance: all tokens are picked with the noise of the first",
+        "pick_tokens(logits[-1], given)",
+        "pick_tokens(logits[-1], noise[0])",
+        "fastcar/conformance/kit",
+    ),
+    _bug(
+        "fastcar/conformance/cycle_case",
+        "conformance: no layer of a token flows",
+        "flows=not is_shared",
+        "flows=False",
+        "fastcar/conformance/kit",
+    ),
+    _bug(
+        "fastcar/conformance/cycle_case",
+        "conformance: what is decided beforehand is asked for as something else",
+        "computes[:, :, num_decided:] = True",
+        "computes[:, :, num_decided:] = False",
+    ),
+    _bug(
         "fastcar/conformance/runner",
         "conformance: what a hanging program started goes on",
         "start_new_session=True",

@@ -317,7 +317,7 @@ _BACKENDS = (
 
 _VERILOG = (
     _bug(
-        "verilog/verilog",
+        "verilog/body",
         "a bit of a scalar is selected",
         "max(MIN_SELECTED_BITS, used,",
         "max(1, used,",

@@ -10,13 +10,14 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fastcar.reference.video.shipped_models import list_shipped_models
+from fastcar.sweeps.executors import ThreadExecutor, open_executor
 from tools.mutants.mutant import Mutant, MutantError, compute_mutated
 from tools.package_tree import link_trees
 from tools.paths import ROOT
@@ -39,6 +40,8 @@ MARKERS = "not nightly"
 """Tests that may notice: the slow ones too."""
 UNTRIED = "not tried: tests were skipped"
 """In place of a test, where all passed that could run: a program is missing."""
+CLEAN_SHARES = 4
+"""Jobs that a scheduler gets for the tests without a bug."""
 LIMIT_SECONDS = 600
 """A run that takes longer hangs."""
 
@@ -147,25 +150,70 @@ def check_clean(trees: queue.SimpleQueue[Path], tests: Sequence[str]) -> None:
         raise MutantError(f"{failed} fails without any mutant")
 
 
-def run_all(mutants: Sequence[Mutant], num_workers: int) -> list[Outcome]:
-    """All outcomes, in the order of the list; a line for each as it comes."""
+def run_all(
+    mutants: Sequence[Mutant], num_workers: int, scheduler: str | None = None
+) -> list[Outcome]:
+    """All outcomes, in the order of the list; a line for each, in that order.
+
+    Args:
+        mutants: to plant.
+        num_workers: of this machine.
+        scheduler: address of a Dask scheduler, whose workers import this repository, in place of
+            them.
+    """
+    if scheduler is not None:
+        with open_executor(scheduler=scheduler) as executor:
+            outcomes = tell(mutants, executor.run(run_on_worker, mutants))
+            list(executor.run(check_on_worker, share_tests(outcomes, CLEAN_SHARES)))
+        return outcomes
+    with open_trees(num_workers) as trees:
+        threads = ThreadExecutor(num_workers)
+        outcomes = tell(mutants, threads.run(partial(run_mutant, trees), mutants))
+        shares = share_tests(outcomes, num_workers)
+        list(threads.run(partial(check_clean, trees), shares))
+        return outcomes
+
+
+@contextmanager
+def open_trees(num_trees: int) -> Iterator[queue.SimpleQueue[Path]]:
+    """Copies of what the tests need."""
     with tempfile.TemporaryDirectory(prefix="mutants-") as directory:
         trees: queue.SimpleQueue[Path] = queue.SimpleQueue()
-        for worker in range(num_workers):
+        for worker in range(num_trees):
             tree = Path(directory) / str(worker)
             tree.mkdir()
             trees.put(make_tree(tree))
-        with ThreadPoolExecutor(num_workers) as pool:
-            outcomes = []
-            for outcome in pool.map(lambda mutant: run_mutant(trees, mutant), mutants):
-                caught_by = (outcome.caught_by or "SURVIVED").rpartition("/")[2]
-                print(
-                    f"{outcome.mutant.name:<54} {outcome.seconds:5.1f} s  {caught_by}", flush=True
-                )
-                outcomes.append(outcome)
-            caught = {outcome.caught_by for outcome in outcomes} - {None, UNTRIED}
-            # The names of parameters may come from the code that held the bug.
-            tests = sorted({(test or "").partition("[")[0] for test in caught})
-            shares = [tests[worker::num_workers] for worker in range(min(num_workers, len(tests)))]
-            list(pool.map(lambda share: check_clean(trees, share), shares))
-            return outcomes
+        yield trees
+
+
+def run_on_worker(mutant: Mutant) -> Outcome:
+    """On a worker of a scheduler, in a copy of its own."""
+    with open_trees(1) as trees:
+        return run_mutant(trees, mutant)
+
+
+def check_on_worker(tests: Sequence[str]) -> None:
+    """Likewise without a bug."""
+    with open_trees(1) as trees:
+        check_clean(trees, tests)
+
+
+def tell(mutants: Sequence[Mutant], results: Iterable[tuple[Mutant, Outcome]]) -> list[Outcome]:
+    """Outcomes in the order of the list, each told when all before it are there."""
+    found: dict[str, Outcome] = {}
+    outcomes: list[Outcome] = []
+    for mutant, outcome in results:
+        found[mutant.name] = outcome
+        while len(outcomes) < len(mutants) and mutants[len(outcomes)].name in found:
+            outcomes.append(found[mutants[len(outcomes)].name])
+            caught_by = (outcomes[-1].caught_by or "SURVIVED").rpartition("/")[2]
+            line = f"{outcomes[-1].mutant.name:<54} {outcomes[-1].seconds:5.1f} s  {caught_by}"
+            print(line, flush=True)
+    return outcomes
+
+
+def share_tests(outcomes: Iterable[Outcome], num_shares: int) -> list[list[str]]:
+    """Tests that caught a bug; the names of parameters may come from the code that held it."""
+    caught = {outcome.caught_by for outcome in outcomes} - {None, UNTRIED}
+    tests = sorted({(test or "").partition("[")[0] for test in caught})
+    return [tests[share::num_shares] for share in range(min(num_shares, len(tests)))]

@@ -22,10 +22,31 @@ TEST_COCOTB = ("tests/cocotb/test_cocotb_bench.py",)
 SIMULATOR_MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "simulators: Verilog: an operand of a wider sum is written inside of it",
-        "cosim/verilog/verilog.py",
+        "cosim/verilog/operands.py",
         "and len(wire) < widths.get(result.name, len(result))",
         "and len(wire) > widths.get(result.name, len(result))",
         (f"{TEST_VERILOG}.py::test_an_operand_of_a_wider_sum_is_declared_and_keeps_its_name",),
+    ),
+    Mutant(
+        "simulators: Verilog: an operand that is passed on is written inside of a sum",
+        "cosim/verilog/operands.py",
+        'net.op == "w"\n',
+        "False\n",
+        ("tests/cosim/verilog/test_operands.py::test_the_export_means_what_the_block_means",),
+    ),
+    Mutant(
+        "simulators: Verilog: no operand is refused",
+        "cosim/verilog/operands.py",
+        "if len(wire) < num_bits and",
+        "if len(wire) > num_bits and",
+        ("tests/cosim/verilog/test_operands.py",),
+    ),
+    Mutant(
+        "simulators: Verilog: a scratchpad asks for no block RAM",
+        "cosim/verilog/memories.py",
+        """MemoryKind.SCRATCHPAD: '(* ram_style""",
+        """MemoryKind.QUEUE: '(* ram_style""",
+        ("tests/cosim/verilog/test_memories.py",),
     ),
     Mutant(
         "simulators: Verilog: a long index has no place to break",

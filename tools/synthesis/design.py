@@ -9,46 +9,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 
 import pyrtl
 
+from fastcar.cosim.verilog.memories import MemoryKind, get_kind
+from fastcar.cosim.verilog.owners import Owner, make_owned_block
 from fastcar.cosim.verilog.verilog import MODULE_NAME, export_verilog
 from fastcar.cosim.verilog.verilog_lines import join_lines
 from fastcar.cosim.verilog.verilog_ports import Port
 from fastcar.rtl.config import AcceleratorConfig
-from fastcar.rtl.instruction import Buffer
-from tools.synthesis.owners import Owner, make_owned_block
 
 WRAPPER_NAME, INSTANCE_NAME = "registered_ports", "design"
 STATEMENT = re.compile(r"^ +(?:assign )?(\w+)(?:\[[^\]]*\])? <?= ")
 """A statement of the Verilog; the group is the net that it drives."""
-
-
-class MemoryKind(StrEnum):
-    """What a memory is for, which says what it has to map to."""
-
-    SCRATCHPAD = "scratchpad"
-    """Buffer of a core, accumulators of its contexts, reciprocals of its heads: block RAM."""
-    TABLE = "table"
-    """Read-only memory: block RAM."""
-    QUEUE = "queue"
-    """Instructions or measures that wait, a few entries: LUTs."""
-    STATE = "state"
-    """What attention keeps of heads, sums or slots, from cycle to cycle and few of each: LUTs."""
-
-
-ENDINGS = {
-    MemoryKind.SCRATCHPAD: (
-        *(f"_buffer_{buffer.name.lower()}" for buffer in Buffer),
-        "_score_buffer",
-        "_accumulators",
-        "_reciprocal_results",
-    ),
-    MemoryKind.QUEUE: ("_queue_memory", "_measures"),
-    MemoryKind.STATE: ("_exponents", "_totals", "_tokens"),
-}
-"""How the names of memories that can be written end."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +47,7 @@ class Design:
 
     Attributes:
         config: sizes.
-        verilog: the exported module, each statement on one line.
+        verilog: the exported module, each statement on one line, without the comments in front.
         wrapper: module `WRAPPER_NAME` around it.
         traced: the exported module, but with a statement of its own for every net, and nameless
             nets named after their owners.
@@ -104,29 +77,27 @@ def make_design(config: AcceleratorConfig) -> Design:
     """Export a configuration, wrap it, and trace every net to its unit."""
     exported = export_verilog(config)
     block, owners = make_owned_block(config)
-    traced = join_lines(export_verilog(config, block).text)
+    verilog, traced = (
+        drop_header(join_lines(one.text)) for one in (exported, export_verilog(config, block))
+    )
     wrapper = make_wrapper(exported.ports)
-    return Design(config, join_lines(exported.text), wrapper, traced, list_memories(block), owners)
+    return Design(config, verilog, wrapper, traced, list_memories(block), owners)
+
+
+def drop_header(text: str) -> str:
+    """The module alone: a result is kept for the design, not for the version in its comments."""
+    return text[text.index("`default_nettype none") :]
 
 
 def list_memories(block: pyrtl.Block) -> tuple[Memory, ...]:
     """All memories of a block, by name.
 
     Raises:
-        ValueError: the name of one does not say what it is for.
+        ArgumentError: the name of one does not say what it is for.
     """
     found = {net.op_param[1] for net in block.logic_subset("m@")}
-    memories = [Memory(one.name, _get_kind(one), 1 << one.addrwidth, one.bitwidth) for one in found]
+    memories = [Memory(one.name, get_kind(one), 1 << one.addrwidth, one.bitwidth) for one in found]
     return tuple(sorted(memories, key=lambda memory: memory.name))
-
-
-def _get_kind(memory: pyrtl.MemBlock) -> MemoryKind:
-    if isinstance(memory, pyrtl.RomBlock):
-        return MemoryKind.TABLE
-    for kind, endings in ENDINGS.items():
-        if memory.name.endswith(endings):
-            return kind
-    raise ValueError(f"memory {memory.name}: nothing says what it has to map to")
 
 
 def make_wrapper(ports: tuple[Port, ...]) -> str:

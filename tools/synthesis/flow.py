@@ -1,10 +1,7 @@
 """Runs of Yosys and nextpnr: what goes in, and what their netlists and reports say.
 
-Each function does one run in a folder of its own. Two attributes are set from outside. `ram_style`
-asks for block RAM on every scratchpad and table: left alone, Yosys puts the few words of a
-scratchpad into LUTs. `no_rw_check` on scratchpads says what `rtl/vector_memory.py`,
-`rtl/attention/context.py` and `rtl/attention/softmax.py` promise: no instruction uses a word that
-it reads while it is written, so nothing has to be built for that case.
+Each function does one run in a folder of its own. Nothing is set from outside: what memories ask of
+synthesis stands in the Verilog (`cosim/verilog/memories.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +14,7 @@ from fastcar.cosim.verilog.tool import find_tool, run_tool
 from fastcar.cosim.verilog.verilog import MODULE_NAME
 from fastcar.cosim.verilog.yosys import run_yosys
 from tools.synthesis.block_registers import absorb_registers
-from tools.synthesis.design import WRAPPER_NAME, Design, Memory, MemoryKind
+from tools.synthesis.design import WRAPPER_NAME, Design
 from tools.synthesis.mapping import (
     describe_memories,
     describe_products,
@@ -50,33 +47,17 @@ ECP5 = "synth_ecp5"
 VERILOG_FILE, NETLIST_FILE, REPORT_FILE = "design.v", "netlist.json", "report.json"
 
 
-def list_read_commands(memories: tuple[Memory, ...]) -> list[str]:
-    """Commands of Yosys that read the Verilog and say what its memories are."""
-    attributes = {
-        'ram_style "block"': (MemoryKind.SCRATCHPAD, MemoryKind.TABLE),
-        "no_rw_check 1": (MemoryKind.SCRATCHPAD,),
-    }
-    return [
-        f"read_verilog -DSYNTHESIS {VERILOG_FILE}",
-        *(
-            f"setattr -set {name} {MODULE_NAME}/m:{one.name}"
-            for name, kinds in attributes.items()
-            for one in memories
-            if one.kind in kinds
-        ),
-    ]
+READ = f"read_verilog -DSYNTHESIS {VERILOG_FILE}"
 
 
-def make_xilinx_script(memories: tuple[Memory, ...]) -> str:
+def make_xilinx_script() -> str:
     """UltraScale+, flat, without pads."""
-    synthesis = f"{XILINX} -flatten -top {MODULE_NAME} -json {NETLIST_FILE}"
-    return "; ".join([*list_read_commands(memories), synthesis])
+    return f"{READ}; {XILINX} -flatten -top {MODULE_NAME} -json {NETLIST_FILE}"
 
 
-def make_ecp5_script(memories: tuple[Memory, ...], options: str = "") -> str:
+def make_ecp5_script(options: str = "") -> str:
     """ECP5, with the wrapper."""
-    synthesis = f"{ECP5} {options} -top {WRAPPER_NAME} -json {NETLIST_FILE}"
-    return "; ".join([*list_read_commands(memories), synthesis])
+    return f"{READ}; {ECP5} {options} -top {WRAPPER_NAME} -json {NETLIST_FILE}"
 
 
 def synthesise(design: Design, script: str, top: str, folder: Path) -> Json:

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
+from fastcar.cosim.verilog.memories import MemoryKind
 from fastcar.rtl.config import AcceleratorConfig
-from tools.synthesis.design import Design, Memory, MemoryKind
+from tools.synthesis.design import Design, Memory
 from tools.synthesis.netlist import BLOCK_RAMS, DSPS, list_lines
 
 Json = dict[str, Any]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from fastcar.cosim.verilog.memories import MemoryKind
+from fastcar.cosim.verilog.owners import COMMON
 from fastcar.cosim.verilog.tool import ToolError
-from tools.synthesis.design import MemoryKind
 from tools.synthesis.netlist import RESOURCES, count_xilinx
-from tools.synthesis.owners import COMMON
 from tools.synthesis.split import FIRST_CORE
 
 Json = dict[str, Any]

@@ -138,7 +138,7 @@ def _describe_sizes(design: Design) -> Json:
 
 def run_ecp5(design: Design, options: str = "") -> tuple[Path, Json]:
     """Synthesis for ECP5; the netlist stays in the cache."""
-    script = make_ecp5_script(design.memories, options)
+    script = make_ecp5_script(options)
     run = partial(synthesise, design, script, WRAPPER_NAME)
     folder, result = _run(design, "ECP5", (YOSYS, script), run)
     return folder / NETLIST_FILE, result
@@ -149,7 +149,7 @@ def run_place(design: Design, netlist: Path, seed: int) -> Json:
 
     A run that was stopped is not kept: whether it ends in time depends on the machine.
     """
-    inputs = make_ecp5_script(design.memories), *PLACE_OPTIONS, str(seed), ABSORPTION
+    inputs = make_ecp5_script(), *PLACE_OPTIONS, str(seed), ABSORPTION
     run = partial(place_and_route, netlist, seed)
     label = f"ECP5, place and route, seed {seed}"
     try:
@@ -165,7 +165,7 @@ def run_whole(design: Design) -> Json:
 
     Yosys from pip is WebAssembly and ends where a design needs more than its 4 GB.
     """
-    script = make_xilinx_script(design.memories)
+    script = make_xilinx_script()
 
     def run(folder: Path) -> Json:
         result = synthesise(design, script, MODULE_NAME, folder)
@@ -182,7 +182,7 @@ def run_whole(design: Design) -> Json:
 def run_units(design: Design) -> Json:
     """Synthesis for UltraScale+, unit by unit."""
     check_cores_equal(design)
-    scripts = make_flat_commands(design.memories), make_split_commands(design.config.num_cores)
+    scripts = make_flat_commands(), make_split_commands(design.config.num_cores)
     run = partial(synthesise_units, design)
     return _run(design, "UltraScale+, unit by unit", (YOSYS, *scripts), run)[1]
 

@@ -16,13 +16,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fastcar.cosim.verilog.owners import COMMON, Owner
 from fastcar.cosim.verilog.verilog import MODULE_NAME
 from fastcar.cosim.verilog.yosys import run_yosys
-from tools.synthesis.design import Design, Memory
-from tools.synthesis.flow import NETLIST_FILE, VERILOG_FILE, XILINX, list_read_commands
+from tools.synthesis.design import Design
+from tools.synthesis.flow import NETLIST_FILE, READ, VERILOG_FILE, XILINX
 from tools.synthesis.mapping import MAC_UNIT, describe_memories, list_memory_violations
 from tools.synthesis.netlist import count_types, count_xilinx, list_lines, load_modules
-from tools.synthesis.owners import COMMON, Owner
 
 Json = dict[str, Any]
 
@@ -32,12 +32,12 @@ GLUE = Owner(COMMON, "accelerator")
 """Owner of what no statement of a unit drives."""
 
 
-def make_flat_commands(memories: tuple[Memory, ...]) -> str:
+def make_flat_commands() -> str:
     """Registers and memories recognised, nothing mapped."""
     steps = "proc; opt -nodffe -nosdff; wreduce; opt_clean; memory -nomap; opt_clean"
     return "; ".join(
         [
-            *list_read_commands(memories),
+            READ,
             f"hierarchy -top {MODULE_NAME}",
             steps,
             f"write_json {FLAT_FILE}",
@@ -61,7 +61,7 @@ def make_split_commands(num_cores: int) -> str:
 def synthesise_units(design: Design, folder: Path) -> Json:
     """UltraScale+ resources of each unit, in core 0 and outside of cores, and wrong mappings."""
     (folder / VERILOG_FILE).write_text(design.traced, encoding="utf-8")
-    run_yosys(make_flat_commands(design.memories), folder)
+    run_yosys(make_flat_commands(), folder)
     netlist = json.loads((folder / FLAT_FILE).read_text(encoding="utf-8"))
     mark_cells(netlist["modules"][MODULE_NAME], design)
     (folder / SPLIT_FILE).write_text(json.dumps(netlist), encoding="utf-8")

@@ -116,7 +116,7 @@ class Bench:
 
     def __init__(self, dut: Any) -> None:
         self.dut = dut
-        logging.getLogger("cocotb.fastcar_accelerator").setLevel(logging.WARNING)
+        logging.getLogger(f"cocotb.{dut._name}").setLevel(logging.WARNING)
         Clock(dut.clk, CLOCK_NS, unit="ns").start()
         self.instructions = InstructionSource(InstructionBus.from_entity(dut), dut.clk)
         self.decisions = DecisionMonitor(DecisionBus.from_prefix(dut, "decision"), dut.clk)

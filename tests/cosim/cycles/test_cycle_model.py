@@ -263,9 +263,9 @@ def test_refusals() -> None:
         predict_run(TINY, [begin, waiting, end], [True, True], 1)
 
 
-def test_rounds_that_never_settle_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    rounds = count()
-    monkeypatch.setattr(Recursion, "arbitrate", lambda recursion: [[next(rounds) % 2], []])
+def test_passes_that_never_settle_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes = count()
+    monkeypatch.setattr(Recursion, "arbitrate", lambda recursion: [[next(passes) % 2], []])
     program = [Instruction(Opcode.BEGIN, rows=1), Instruction(Opcode.END)]
-    with pytest.raises(RuntimeError, match=r"^cycle model: not settled in round 3$"):
+    with pytest.raises(RuntimeError, match=r"^cycle model: not settled in pass 3$"):
         predict_run(TINY, program, [], 1)

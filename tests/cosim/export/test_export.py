@@ -23,12 +23,20 @@ from fastcar.cosim.export.cocotb_export import (
     TEST_FILE,
 )
 from fastcar.cosim.export.export import ExportPackage, make_package
+from fastcar.cosim.export.integration import (
+    DIAGRAM_FILE,
+    UNITS_FILE,
+    list_fusesoc_commands,
+)
+from fastcar.cosim.export.license import LICENSE_FILE
+from fastcar.cosim.export.memory_page import MEMORY_PAGE
+from fastcar.cosim.export.names import PackageNames
+from fastcar.cosim.export.pages import SPECIFICATION_FILE
 from fastcar.cosim.export.readme import (
-    CORE_FILE,
     ICARUS_COMMANDS,
     LINT_COMMANDS,
+    LISTING_FILE,
     README_FILE,
-    SPECIFICATION_FILE,
     VERILATOR_COMMANDS,
     make_readme,
 )
@@ -40,6 +48,7 @@ from fastcar.rtl.config import PRESETS
 from tests.simulators import QUICK_BUILDS, needs_icarus, needs_verilator
 
 ROOT = Path(__file__).parents[3]
+NAMES = PackageNames("tiny")
 COCOTB_FILES = (TEST_FILE, BENCH_FILE, RECORDING_FILE)
 ICARUS_MARKS = {
     "tiny": [],
@@ -134,6 +143,10 @@ def test_readme_lists_commands_files_and_sizes() -> None:
     readme = files[README_FILE]
     for command in (*ICARUS_COMMANDS, *VERILATOR_COMMANDS, *LINT_COMMANDS, *COCOTB_COMMANDS):
         assert f"\n{command}\n" in readme
+    for command in list_fusesoc_commands(NAMES):
+        assert f"\n{command}\n" in readme
+        target = command.partition("--target ")[2].split()[0]
+        assert f"\n  {target}:\n" in files[NAMES.core_file]
     assert "| num_lanes | 4 |" in readme
     named = set(re.findall(r"`((?:fastcar|program|memory)\w*\.(?:v|vlt|hex))`", readme))
     assert named <= set(files)
@@ -144,19 +157,26 @@ def test_every_page_that_the_files_cite_is_among_them() -> None:
     files = get_package().files
     cited = set(re.findall(r"docs/([\w.]+\w)", "".join(files.values())))
     assert cited == {SPECIFICATION_FILE}
-    assert files[SPECIFICATION_FILE] == (ROOT / "docs" / SPECIFICATION_FILE).read_text("utf-8")
+    page = (ROOT / "docs" / SPECIFICATION_FILE).read_text("utf-8")
+    tags, copy = files[SPECIFICATION_FILE].split("# The accelerator", 1)
+    assert tags.count("SPDX-") == 2
+    assert f"# The accelerator{copy}" == re.sub(r"\[(\w+\.md)\]\(\1\)", r"\1", page)
+    assert "](" not in copy
     assert f"`{SPECIFICATION_FILE}`" in files[README_FILE]
 
 
 def test_core_file_names_every_file_of_the_verilog_testbench() -> None:
     files = get_package().files
-    core = files[CORE_FILE]
-    assert core.startswith("CAPI=2:\nname: fastcar:accelerator:tiny:")
+    core = files[NAMES.core_file]
+    assert core.startswith("CAPI=2:\n")
+    assert "\nname: fastcar:accelerator:tiny:" in core
+    assert "\nlicense: MIT\n" in core
     listed = set(re.findall(r"^      - ([\w.]+)", core, re.M))
     for_cocotb = {name for name in files if name.startswith(("dense_", "replay_"))}
     assert len(for_cocotb) == 10
-    pages = {README_FILE, SPECIFICATION_FILE}
-    assert listed == set(files) - {*pages, CORE_FILE, MAKEFILE, *COCOTB_FILES, *for_cocotb}
+    pages = {README_FILE, SPECIFICATION_FILE, MEMORY_PAGE, UNITS_FILE, DIAGRAM_FILE, LICENSE_FILE}
+    others = {*pages, LISTING_FILE, NAMES.nets_file, NAMES.core_file, MAKEFILE, *COCOTB_FILES}
+    assert listed == set(files) - {*others, *for_cocotb}
 
 
 def test_the_source_decides_what_is_recorded() -> None:
@@ -191,8 +211,8 @@ def test_an_attention_phase_makes_the_testbench_one_of_whole_tokens(
 def test_long_runs_are_said_to_be_slow_in_icarus() -> None:
     recording = get_package("tiny-decoder").recording
     slow = replace(recording, counters=replace(recording.counters, cycles=100_000))
-    assert "many minutes in\nIcarus" in make_readme("demo-decoder", slow)
-    assert "many minutes" not in make_readme("tiny-decoder", recording)
+    assert "many minutes in\nIcarus" in make_readme(PackageNames("demo-decoder"), slow)
+    assert "many minutes" not in make_readme(PackageNames("tiny-decoder"), recording)
 
 
 @pytest.mark.parametrize(

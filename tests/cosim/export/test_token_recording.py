@@ -16,7 +16,8 @@ from fastcar.cosim.backends.native_backend import NativeBackend
 from fastcar.cosim.export.recording import Recording
 from fastcar.cosim.export.scene import Scene, make_random_decoder_scene
 from fastcar.cosim.export.share import Share
-from fastcar.cosim.export.token_recording import NUM_TOKENS, record_tokens
+from fastcar.cosim.export.sizes import NUM_TOKENS
+from fastcar.cosim.export.token_recording import record_tokens
 from fastcar.cosim.program.whole.planning import plan_memory
 from fastcar.reference.errors import ArgumentError
 from fastcar.reference.integer.mlp_engine import DecisionSource

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pyrtl
@@ -89,7 +90,12 @@ def test_header_lists_parameters_and_ports(tiny: VerilogDesign) -> None:
     for name in ("num_cores          2", "hidden_size        8", "queue_depth        32"):
         assert name in header
     for port in tiny.ports:
-        assert re.search(rf"^//   {port.name} .*{re.escape(port.meaning)}$", header, re.M)
+        line = rf"^//   {port.name} +(in |out) +{port.num_bits}  {re.escape(port.meaning)}$"
+        assert re.search(line, header, re.M)
+    assert re.search(r"^//   clk +in +1  ", header, re.M)
+    assert header.startswith("// SPDX-FileCopyrightText: 2026 FastCar contributors\n")
+    assert header.splitlines()[1] == "// SPDX-License-Identifier: MIT"
+    assert f"\n// Version: fastcar {metadata.version('fastcar')}\n" in header
 
 
 def test_every_meaning_belongs_to_a_port() -> None:
@@ -170,8 +176,9 @@ def test_every_waiver_is_needed(tmp_path: Path) -> None:
     lines = make_waivers().splitlines(keepends=True)
     design = export_verilog(WIDE_DECODER)
     lint(tmp_path, design, "".join(lines))
+    first = len(lines) - 2 * len(WAIVERS)
     for place in range(len(WAIVERS)):
-        others = [*lines[: 1 + 2 * place], *lines[3 + 2 * place :]]
+        others = [*lines[: first + 2 * place], *lines[first + 2 + 2 * place :]]
         with pytest.raises(ToolError, match=WAIVERS[place][0]):
             lint(tmp_path, design, "".join(others))
 

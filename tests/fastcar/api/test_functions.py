@@ -41,7 +41,7 @@ ONLY_COMMANDS = {
     *(("generate", name) for name in ("checkpoint", "out", "force", "json")),
     *(("cosim", name) for name in ("guidance", "top_k", "top_p", "out", "json")),
     *(("prove", name) for name in ("out", "json")),
-    *((name, "json") for name in ("analyze", "predict", "quantize", "export")),
+    *((name, "json") for name in ("analyze", "predict", "quantize", "export", "sweep")),
     *((name, "model") for name in MODEL_COMMANDS),
 }
 """Options without a parameter: what is written and printed, what arrays, a model or the directory
@@ -291,11 +291,12 @@ def test_no_argument_ends_in_another_error(name: str, tmp_path: Path) -> None:
         "trace": {"prompt_ids": [1], "forced_ids": [1], "tokens_per_frame": 1},
         "export": {"out": tmp_path, "checkpoint": tmp_path / "missing"},
         "quantize": {"out": tmp_path},
+        "sweep": {"spec": tmp_path / "missing", "out": tmp_path / "rows"},
         "generate": {"model": tmp_path / "missing", "prompts": "3 up"},
         "prove": {"statements": "P-01"},
     }
     base = {**required.get(name, {})}
-    if name != "generate":
+    if name not in ("generate", "sweep"):
         base["checkpoint"] = tmp_path / "missing"
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.VAR_POSITIONAL or parameter.name == "progress":

@@ -56,32 +56,42 @@ def soften(inputs: dict[str, Any], settings: dict[str, Any], bug: str) -> dict[s
 def run_mlp(inputs: dict[str, Any], settings: dict[str, Any], bug: str) -> dict[str, Any]:
     """Every quantity of the MLP phase, row by row."""
     arrays = {key: array.tolist() for key, array in inputs.items()}
-    rows = [_run_row(row, arrays, settings, bug) for row in arrays["x"]]
+    rows = [run_row(row, arrays, settings, bug) for row in arrays["x"]]
     return {key: np.array([row[key] for row in rows]) for key in rows[0]}
 
 
-def _run_row(x: list[int], arrays: Any, settings: Any, bug: str) -> dict[str, list[int]]:
-    square = sum(value * value for value in x) + settings["epsilon"]
+def normalise(x: list[int], gains: list[int], epsilon: int, arrays: Any, bug: str) -> list[int]:
+    """NORM."""
+    square = sum(value * value for value in x) + epsilon
     t = (square.bit_length() - 1) >> 1
     mantissa = square << (46 - 2 * t)
     index, rest, table = (mantissa >> 39) - 128, (mantissa >> 31) & 255, arrays["rsqrt_table"]
     rest = 0 if bug == "root without interpolation" else rest
     root = shift(256 * table[index] - (table[index] - table[index + 1]) * rest, 8)
-    pairs = zip(x, arrays["gains"], strict=True)
-    normed = [limit(shift(value * gain * root, 16 + t, bug), bug) for value, gain in pairs]
+    pairs = zip(x, gains, strict=True)
+    return [limit(shift(value * gain * root, 16 + t, bug), bug) for value, gain in pairs]
 
-    def multiply(name: str, row: list[int]) -> list[int]:
-        sums = (sum(a * b for a, b in zip(w, row, strict=True)) for w in arrays[f"{name}.weights"])
-        products = (a * b for a, b in zip(sums, arrays[f"{name}.multipliers"], strict=True))
-        return [limit(shift(value, settings[f"{name}_shift"], bug), bug) for value in products]
 
-    gate, up = multiply("gate_proj", normed), multiply("up_proj", normed)
+def multiply(name: str, row: list[int], arrays: Any, bits: int, bug: str) -> list[int]:
+    """GEMV by the matrix of a name."""
+    sums = (sum(a * b for a, b in zip(w, row, strict=True)) for w in arrays[f"{name}.weights"])
+    products = (a * b for a, b in zip(sums, arrays[f"{name}.multipliers"], strict=True))
+    return [limit(shift(value, bits, bug), bug) for value in products]
+
+
+def run_row(x: list[int], arrays: Any, settings: Any, bug: str) -> dict[str, list[int]]:
+    """The MLP phase of a row."""
+    normed = normalise(x, arrays["gains"], settings["epsilon"], arrays, bug)
+    gate, up = (
+        multiply(name, normed, arrays, settings[f"{name}_shift"], bug)
+        for name in ("gate_proj", "up_proj")
+    )
     multiplier, bits = settings["hidden_multiplier"], settings["hidden_shift"]
     hidden = [
         limit(shift(_silu(one, arrays, settings, bug) * two * multiplier, bits, bug), bug)
         for one, two in zip(gate, up, strict=True)
     ]
-    output = multiply("down_proj", hidden)
+    output = multiply("down_proj", hidden, arrays, settings["down_proj_shift"], bug)
     residual = [limit(one + two, bug) for one, two in zip(x, output, strict=True)]
     names = ("normed", "gate", "up", "hidden", "output", "residual")
     return dict(zip(names, (normed, gate, up, hidden, output, residual), strict=True))

@@ -58,6 +58,14 @@ def test_sizes_are_those_of_the_folders(directory: Path) -> None:
     assert config.projector.shapes == {"layers": (48, 24)}
 
 
+def test_what_the_library_writes_into_any_object_is_ignored(directory: Path) -> None:
+    wanted = load_vila_u_config(directory)
+    for name in ("rqvaesiglip", "rqtransformer"):
+        for key, value in (("return_dict", True), ("top_k", 50), ("_commit_hash", None)):
+            change(directory, TOWER, f"{name}.{key}", value)
+    assert load_vila_u_config(directory) == wanted
+
+
 @pytest.mark.parametrize(
     ("trained", "scaling", "limit"),
     [

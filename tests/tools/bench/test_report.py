@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from tests.tools.bench.results import make_results
-from tools.bench.figure import save_figure
 from tools.bench.report import make_tables
 
 
@@ -33,8 +30,3 @@ def test_a_large_model_that_found_no_room_is_told() -> None:
 @pytest.mark.parametrize("text", ["1,200", "5.00x", "85% (95%)"])
 def test_the_tables_hold_the_numbers(text: str) -> None:
     assert any(text in table for table in make_tables(make_results()).values())
-
-
-def test_the_figure_is_a_picture(tmp_path: Path) -> None:
-    save_figure(make_results(), tmp_path / "performance.png")
-    assert (tmp_path / "performance.png").read_bytes().startswith(b"\x89PNG")

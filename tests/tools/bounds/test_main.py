@@ -10,6 +10,7 @@ import pytest
 
 from fastcar.proofs.registry import STEMS, get_statement
 from fastcar.reference.video.model import SHIPPED_MODEL
+from fastcar.sweeps.executors import ProcessExecutor
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 from tools.bounds.__main__ import (
     QUICK,
@@ -127,7 +128,7 @@ def test_everything_is_measured_and_written(
 ) -> None:
     model, out = save_tiny_video_model(tmp_path / "model"), tmp_path / "docs"
     out.mkdir()
-    report = measure(QUICK, model, processes=2)
+    report = measure(QUICK, model, ProcessExecutor(2))
     write_bounds(report, out)
     jobs = make_jobs(QUICK, model)
     lines = capsys.readouterr().err.splitlines()

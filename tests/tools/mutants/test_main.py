@@ -89,7 +89,7 @@ def test_parts_rotate_with_the_commits_and_leave_nothing_out(
     seen: list[str] = []
     monkeypatch.setattr("tools.mutants.__main__.check_list", lambda chosen: None)
 
-    def note(chosen: Sequence[Mutant], num_workers: int) -> list[Outcome]:
+    def note(chosen: Sequence[Mutant], num_workers: int, scheduler: None) -> list[Outcome]:
         seen.extend(mutant.name for mutant in chosen)
         return []
 

@@ -1,8 +1,8 @@
 """Which unit of rtl/ each net of the accelerator belongs to, although the export is one module.
 
 While the accelerator is built, every net is noted with the innermost file of rtl/ that made it, and
-with the core. Nets without a name are then called `core0__mac_array__7` and the like, so that the
-exported text says where each line comes from.
+with the core. For synthesis unit by unit, nets without a name are then called `core0__mac_array__7`
+and the like, so that each line of the text says where it comes from.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from unittest import mock
 
 import pyrtl
 
@@ -56,11 +56,16 @@ class Owner:
 Owned = dict[pyrtl.WireVector | pyrtl.MemBlock, Owner]
 
 
-def make_owned_block(config: AcceleratorConfig) -> tuple[pyrtl.Block, dict[str, Owner]]:
-    """The accelerator, its nameless nets named after their owners; owners of nets and memories."""
+def trace_owners(config: AcceleratorConfig) -> tuple[pyrtl.Block, Owned]:
+    """The accelerator, and the owners of its nets and memories."""
     found: Owned = {}
     with _tracing(found) as make_traced_core:
-        block = make_accelerator(config, make_traced_core)
+        return make_accelerator(config, make_traced_core), found
+
+
+def make_owned_block(config: AcceleratorConfig) -> tuple[pyrtl.Block, dict[str, Owner]]:
+    """The accelerator, its nameless nets named after their owners; owners of nets and memories."""
+    block, found = trace_owners(config)
     numbers: Counter[Owner] = Counter()
     for one, owner in found.items():
         if isinstance(one, pyrtl.WireVector) and one.name.startswith("tmp"):
@@ -92,17 +97,27 @@ def _tracing(found: Owned) -> Iterator[CoreFactory]:
         core = COMMON
         return outputs
 
-    with mock.patch.object(pyrtl.Block, "add_net", note):
+    pyrtl.Block.add_net = note
+    try:
         yield make_traced_core
+    finally:
+        pyrtl.Block.add_net = add_net
+
+
+@cache
+def _read_unit(file: str) -> str | None:
+    """Stem of a file of rtl/ that is a unit."""
+    path = Path(file)
+    return path.stem if path.is_relative_to(RTL_FOLDER) and path.stem not in HELPERS else None
 
 
 def _find_unit() -> str:
     """Stem of the innermost file of rtl/ on the call stack that is a unit."""
     frame = sys._getframe(2)
     while True:
-        path = Path(frame.f_code.co_filename)
-        if path.is_relative_to(RTL_FOLDER) and path.stem not in HELPERS:
-            return path.stem
+        unit = _read_unit(frame.f_code.co_filename)
+        if unit is not None:
+            return unit
         if frame.f_back is None:
             raise RuntimeError("a net was made outside of rtl/")
         frame = frame.f_back

@@ -1,0 +1,43 @@
+"""The licence that travels with what is exported, and its tags in comments of every kind."""
+
+from __future__ import annotations
+
+from fastcar.cosim.verilog.verilog import LICENSE_TAGS
+
+LICENSE_ID = LICENSE_TAGS[1].partition(": ")[2]
+"""Of SPDX."""
+LICENSE_FILE = "LICENSE"
+LICENSE_TEXT = """\
+MIT License
+
+Copyright (c) 2026 FastCar contributors
+
+Permission is hereby granted, free of charge, to any person obtaining a copy
+of this software and associated documentation files (the "Software"), to deal
+in the Software without restriction, including without limitation the rights
+to use, copy, modify, merge, publish, distribute, sublicense, and/or sell
+copies of the Software, and to permit persons to whom the Software is
+furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all
+copies or substantial portions of the Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR
+IMPLIED, INCLUDING BUT NOT LIMITED TO THE WARRANTIES OF MERCHANTABILITY,
+FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
+AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
+LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
+OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
+SOFTWARE.
+"""
+
+
+def tag(text: str, mark: str, end: str = "") -> str:
+    """A text behind the tags of its licence.
+
+    Args:
+        text: any.
+        mark: begins a comment.
+        end: ends it, where a line does not.
+    """
+    return "".join(f"{mark} {line}{end}\n" for line in LICENSE_TAGS) + text
