@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fastcar.colours import colour_frames
 from fastcar.generation import Generation
 from fastcar.metrics import compute_psnr
 from fastcar.pictures import (
     Strip,
     colour_difference,
-    colour_frames,
     draw_animation,
     draw_sheet,
     save_gif,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.colours import colour_frames
 from fastcar.correction_choice import choose_correction
 from fastcar.decode_plan import list_decodes, list_request_kernels
 from fastcar.decoding import decode_videos
@@ -74,12 +75,12 @@ class Generation:
     @property
     def dense_colours(self) -> NDArray[np.uint8]:
         """[videos, T, H, W, 3], what pictures show of `dense_pixels`."""
-        return colour_videos(self.dense_pixels)
+        return colour_frames(self.dense_pixels)
 
     @property
     def replay_colours(self) -> NDArray[np.uint8]:
         """Likewise of `replay_pixels`."""
-        return colour_videos(self.replay_pixels)
+        return colour_frames(self.replay_pixels)
 
     @property
     def truth_pixels(self) -> Pixels | None:
@@ -88,12 +89,6 @@ class Generation:
             return None
         tokens = self.frames * self.model.geometry.tokens_per_frame
         return self.model.render(self.sources.truth_ids[:, :tokens])
-
-
-def colour_videos(pixels: Pixels) -> NDArray[np.uint8]:
-    """[..., H, W] in [0, 1] to grey [..., H, W, 3]."""
-    grey = (np.clip(pixels, 0, 1) * 255).round().astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=-1)
 
 
 def run_generation(

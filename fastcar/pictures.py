@@ -64,12 +64,6 @@ class Strip:
     note_label: str = ""
 
 
-def colour_frames(frames: Pixels) -> Colours:
-    """[T, H, W] in [0, 1] to grey [T, H, W, 3] uint8."""
-    grey = (np.clip(frames, 0, 1) * 255).round().astype(np.uint8)
-    return np.repeat(grey[..., None], 3, axis=-1)
-
-
 def colour_difference(first: Pixels, second: Pixels) -> Colours:
     """[T, H, W] each to [T, H, W, 3] uint8: black where equal, orange or blue where not.
 

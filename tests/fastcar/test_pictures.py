@@ -7,12 +7,13 @@ import pytest
 from PIL import Image
 
 from fastcar import pictures
+from fastcar.colours import colour_frames
 from fastcar.pictures import Strip
 
 
 def make_strips(num_frames: int, notes: bool = True) -> list[Strip]:
     rng = np.random.default_rng(0)
-    frames = pictures.colour_frames(rng.random((num_frames, 8, 8)))
+    frames = colour_frames(rng.random((num_frames, 8, 8)))
     texts = tuple(f"{index} %" for index in range(num_frames)) if notes else ()
     return [Strip("dense", frames), Strip("replay", frames, texts, "replayed")]
 
@@ -60,6 +61,17 @@ def test_frames_of_an_animation_have_the_same_size() -> None:
     for notes in (True, False):
         sizes = {image.size for image in pictures.draw_animation("3 up", make_strips(3, notes))}
         assert len(sizes) == 1
+
+
+@pytest.mark.parametrize(("is_coloured", "keeps"), [(True, True), (False, False)])
+def test_a_coloured_gif_takes_its_palette_from_its_frames(
+    tmp_path: Path, is_coloured: bool, keeps: bool
+) -> None:
+    images = [Image.new("RGB", (8, 8), colour) for colour in ((250, 10, 10), (10, 250, 10))]
+    pictures.save_gif(tmp_path / "a.gif", images, is_coloured)
+    with Image.open(tmp_path / "a.gif") as gif:
+        first = np.asarray(gif.convert("RGB"), int)
+    assert (abs(first - [250, 10, 10]).max() < 8) == keeps
 
 
 TITLE = "a prompt of many words, and more of them" * 3 + "\ngate tas, threshold 0.25; " * 2

@@ -12,7 +12,6 @@ import numpy as np
 
 from fastcar.reference.arrays import FloatArray
 from fastcar.reference.decoder import Decoder
-from fastcar.reference.gates.gate import Gate
 from fastcar.reference.guidance import combine_logits
 from fastcar.reference.kernels.engine import NumbaEngine
 from fastcar.reference.kv_cache import CacheStorage
@@ -52,7 +51,7 @@ class VilaPlayer:
         size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
         return {"seconds": time.perf_counter() - start, "bytes": size}
 
-    def open(self, folder: str, preset: str, ratios: list[float]) -> Answer:
+    def open(self, folder: str, preset: str) -> Answer:
         """Map the weights, make a decoder with half of a video behind it."""
         sizes = PRESETS[preset]
         start = time.perf_counter()
@@ -60,9 +59,6 @@ class VilaPlayer:
         seconds = time.perf_counter() - start
         tokens = sizes.tokens_per_frame
         self._context = PROMPT_TOKENS + tokens * sizes.num_frames // 2
-        gates: dict[float, Gate | None] = {
-            ratio: EvenInputGate(ratio, sizes.num_layers) for ratio in ratios
-        }
         self._engine = NumbaEngine()
         self._decoder = Decoder(
             self._model.config.llm,
@@ -70,14 +66,13 @@ class VilaPlayer:
             rows=ROWS,
             capacity_tokens=PROMPT_TOKENS + tokens * sizes.num_frames - 1,
             replay=ReplayConfig(tokens),
-            gate=gates[ratios[0]],
+            gate=EvenInputGate(0.5, sizes.num_layers),
             float_engine=self._engine,
             cache_storage=CacheStorage.BFLOAT16,
         )
         fill_cache(self._decoder, self._context)
         self._decoder.prompt_tokens = PROMPT_TOKENS
         self._decoder.mlp.reset()
-        self._gates = gates
         self._sampling = CodeSampling(top_k=min(900, sizes.num_codes))
         cache = self._decoder.kv_cache
         return {
@@ -115,11 +110,12 @@ class VilaPlayer:
         self._computing: list[int] = []
 
     def _use_gate(self, ratio: float) -> None:
-        gate = self._gates[ratio] if ratio else None
-        if gate is not None:
+        self._decoder.mlp.rule.gate = None  # its inputs of a frame go before others come
+        if ratio:
             config, replay = self._model.config.llm, self._decoder.replay
+            gate = EvenInputGate(ratio, config.num_hidden_layers)
             gate.reset(config, ROWS, replay.tokens_per_frame, np.dtype(np.float32))
-        self._decoder.mlp.rule.gate = gate
+            self._decoder.mlp.rule.gate = gate
 
     def _step(self, hidden: FloatArray) -> FloatArray:
         """Draw the codes of a token from hidden states [2, H] and feed them; the next ones."""

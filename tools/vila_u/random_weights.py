@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,21 +44,31 @@ def write_folder(
 ) -> None:
     """The weights of a folder: one file, or shards with their index."""
     shards = split_shards(entries, most_bytes)
+    widths = {name: shape[-1] for name, _, shape in entries if len(shape) == 2}
     if len(shards) == 1:
-        write_file(folder / "model.safetensors", shards[0], rng)
+        write_file(folder / "model.safetensors", shards[0], widths, rng)
         return
     weight_map: dict[str, str] = {}
     for number, shard in enumerate(shards, start=1):
         name = f"model-{number:05}-of-{len(shards):05}.safetensors"
-        write_file(folder / name, shard, rng)
+        write_file(folder / name, shard, widths, rng)
         weight_map |= dict.fromkeys((entry[0] for entry in shard), name)
     total = sum(map(count_bytes, entries))
     index = {"metadata": {"total_size": total}, "weight_map": weight_map}
     (folder / "model.safetensors.index.json").write_text(json.dumps(index, indent=1) + "\n")
 
 
-def write_file(path: Path, entries: Sequence[Entry], rng: np.random.Generator) -> None:
-    """A safetensors file; floats come first, so that they are aligned."""
+def write_file(
+    path: Path, entries: Sequence[Entry], widths: Mapping[str, int], rng: np.random.Generator
+) -> None:
+    """A safetensors file; floats come first, so that they are aligned.
+
+    Args:
+        path: of the file.
+        entries: its tensors.
+        widths: of the matrices of all files: scales may stand in another one than theirs.
+        rng: of the values.
+    """
     ordered = sorted(entries, key=lambda entry: entry[1] == "I8")
     header: dict[str, Any] = {}
     end = 0
@@ -67,7 +77,6 @@ def write_file(path: Path, entries: Sequence[Entry], rng: np.random.Generator) -
         header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [start, end]}
     text = json.dumps(header).encode()
     text += b" " * (-(8 + len(text)) % _ALIGNMENT_BYTES)
-    widths = {name: shape[-1] for name, _, shape in ordered if len(shape) == 2}
     with path.open("wb") as file:
         file.write(len(text).to_bytes(8, "little") + text)
         for entry in ordered:
@@ -76,7 +85,7 @@ def write_file(path: Path, entries: Sequence[Entry], rng: np.random.Generator) -
 
 
 def _draw_blocks(
-    entry: Entry, widths: dict[str, int], rng: np.random.Generator
+    entry: Entry, widths: Mapping[str, int], rng: np.random.Generator
 ) -> Iterator[NDArray[Any]]:
     """The stored values of a tensor, [values of the block]."""
     name, dtype, shape = entry

@@ -30,7 +30,7 @@ def test_a_layer_step_is_saved_where_no_row_computes() -> None:
     assert found["idle_steps"] == 0.25
     assert found["seconds_per_token"] == 16.0 / TURN_TOKENS
     assert found["cpu_seconds_per_token"] == 20.0 / TURN_TOKENS
-    assert found["parts"] == {"mlp": 0.8, "depth": 0.8}
+    assert found["parts"] == {"mlp": 8.0 / TURN_TOKENS, "depth": 8.0 / TURN_TOKENS}
     assert found["mlp_share"] == 0.6
     assert found["speed_up"] == 1.25
     assert found["amdahl_steps"] == pytest.approx(1 / (1 - 0.6 * 0.25))
@@ -41,8 +41,8 @@ def test_a_video_is_a_dense_frame_and_others_at_the_ratio() -> None:
     speeds = [summarise(0.0, [DENSE], [DENSE]), summarise(0.5, [HALF], [DENSE])]
     report = add_figures({"preset": "7b", "speeds": speeds, "pixels": [{"seconds": 3.0}]})
     dense, half = report["videos"]
-    assert dense["codes_seconds"] == pytest.approx(8 * 256 * 2.0)
-    assert half["codes_seconds"] == pytest.approx(256 * 2.0 + 7 * 256 * 1.6)
+    assert dense["codes_seconds"] == pytest.approx(8 * 256 * 20.0 / TURN_TOKENS)
+    assert half["codes_seconds"] == pytest.approx(256 * (20.0 + 7 * 16.0) / TURN_TOKENS)
     assert dense["pixels_seconds"] == half["pixels_seconds"] == 24.0
     assert report["published_line"]["line_dense_seconds"] == pytest.approx(612.7, abs=0.1)
 
@@ -65,7 +65,7 @@ def test_a_frame_of_random_weights_is_decoded() -> None:
 def test_a_random_checkpoint_is_decoded_dense_and_replaying(tmp_path: Path) -> None:
     player = VilaPlayer()
     player.write(str(tmp_path), "tiny")
-    opened = player.open(str(tmp_path), "tiny", [0.5])
+    opened = player.open(str(tmp_path), "tiny")
     assert opened["context_tokens"] == 100 + 16
     dense, half = (player.burst(ratio, 10) for ratio in (0.0, 0.5))
     steps = 10 * TINY.num_layers

@@ -115,8 +115,9 @@ def test_a_float_body_is_read_and_sharded(storage: str, tmp_path: Path) -> None:
     assert spread == pytest.approx(1, abs=0.05)
 
 
-def test_an_int8_body_is_that_of_quantize(tmp_path: Path) -> None:
-    write_random_checkpoint(tmp_path, TINY, "int8", 10**9)
+@pytest.mark.parametrize("shard_bytes", [10**9, 5000, 1])
+def test_an_int8_body_is_that_of_quantize(shard_bytes: int, tmp_path: Path) -> None:
+    write_random_checkpoint(tmp_path, TINY, "int8", shard_bytes)
     config, weights = load_int8_checkpoint(tmp_path / "llm")
     assert config == TINY.body
     matrix = weights.layers[0].up_proj
