@@ -7,10 +7,7 @@ from tools.mutants.mutant import Mutant
 ROWS = "tests/fastcar/sweeps/test_rows.py"
 SPEC = "tests/fastcar/sweeps/test_spec.py"
 RUN = "tests/fastcar/sweeps/test_run.py"
-PLAIN = (
-    "tests/cosim/cycles/test_compiled_recursion.py"
-    "::test_kernel_equals_the_cycle_model_before_it_is_compiled"
-)
+KERNEL = "tests/cosim/cycles/test_compiled_recursion.py"
 
 
 def _bug(stem: str, name: str, old: str, new: str, *tests: str) -> Mutant:
@@ -18,9 +15,9 @@ def _bug(stem: str, name: str, old: str, new: str, *tests: str) -> Mutant:
     return Mutant(f"sweep: {name}", f"fastcar/sweeps/{stem}.py", old, new, tests)
 
 
-def _kernel_bug(name: str, old: str, new: str) -> Mutant:
+def _kernel_bug(name: str, old: str, new: str, test: str) -> Mutant:
     path = "cosim/cycles/compiled_recursion.py"
-    return Mutant(f"sweep: compiled recursion: {name}", path, old, new, (PLAIN,))
+    return Mutant(f"sweep: compiled recursion: {name}", path, old, new, (f"{KERNEL}::{test}",))
 
 
 SWEEP_MUTANTS = (
@@ -64,7 +61,7 @@ SWEEP_MUTANTS = (
         "checksums of pages are not written",
         "write_page_checksum=True",
         "write_page_checksum=False",
-        f"{ROWS}::test_a_damaged_file_is_refused_wherever_it_is_damaged",
+        f"{ROWS}::test_no_result_is_read_that_was_not_written",
     ),
     _bug(
         "rows",
@@ -107,20 +104,24 @@ SWEEP_MUTANTS = (
         "the highest core has its record taken first",
         "if chosen < 0 and offer <= cycle:",
         "if offer <= cycle:",
+        "test_records_are_taken_as_in_the_recursion",
     ),
     _kernel_bug(
         "records let the next slot begin a cycle early",
         "return record + RECORD_CYCLES",
         "return record + RECORD_CYCLES - 1",
+        "test_the_last_instruction_waits_for_the_record_before",
     ),
     _kernel_bug(
         "the queue holds one more",
         "passed = max(passed, firsts[core, counts[core] - depth])",
         "passed = max(passed, firsts[core, counts[core] - depth] - 1)",
+        "test_a_short_queue_holds_as_many_as_it_says",
     ),
     _kernel_bug(
         "the pointer moves on for every slot",
         "        if computes[head]:\n            state[1]",
         "        if True:\n            state[1]",
+        "test_a_short_queue_holds_as_many_as_it_says",
     ),
 )

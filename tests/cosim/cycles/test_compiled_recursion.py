@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from unittest.mock import patch
 
 import numpy as np
@@ -15,7 +16,7 @@ from fastcar.cosim.cycles.step_counts import CompiledCounter, InterpretedCounter
 from fastcar.cosim.cycles.workload import Workload
 from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.scheduler import Dispatch
-from fastcar.rtl.config import AcceleratorConfig
+from fastcar.rtl.config import TINY, AcceleratorConfig
 from fastcar.rtl.instruction import Predicate
 
 SHARED = ("RECORD", "DRAIN", "COMPARE", "COMMIT", "VISIBLE", "OFFER")
@@ -69,6 +70,33 @@ def test_kernel_equals_the_cycle_model_before_it_is_compiled(
     plain = {name: getattr(compiled_recursion, name).py_func for name in (*names, "count_steps")}
     with patch.multiple(compiled_recursion, **plain):
         check_equal(planner, seed, latency)
+
+
+def test_records_are_taken_as_in_the_recursion() -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        ends = np.sort(rng.integers(0, 6, (3, 4)), axis=1)
+        ends[1, 2:] = -1
+        recursion = cycle_recursion.Recursion(replace(TINY, num_cores=3), (), 1, [[]] * 3)
+        for course, own in zip(recursion.cores, ends.tolist(), strict=True):
+            course.finished = [(0, 0, end) for end in own if end >= 0]
+        settled = np.empty_like(ends)
+        compiled_recursion._arbitrate.py_func(ends, settled)
+        taken = [[cycle for cycle in own if cycle >= 0] for own in settled.tolist()]
+        assert taken == recursion.arbitrate()
+
+
+def test_the_last_instruction_waits_for_the_record_before() -> None:
+    find, taken = compiled_recursion._find_record.py_func, np.array([7, -1])
+    assert find(True, taken, 1) == 7 + cycle_recursion.RECORD_CYCLES
+    assert [find(False, taken, 1), find(True, taken, 0), find(True, taken, 2)] == [0, 0, 0]
+
+
+def test_a_short_queue_holds_as_many_as_it_says() -> None:
+    config = AcceleratorConfig(3, 8, 5, 8, 21, 11, 4)
+    planner = Planner(config, (Workload(8, 21, 11, 1, 1).blank_layer,))
+    test_plain = test_kernel_equals_the_cycle_model_before_it_is_compiled.hypothesis.inner_test
+    test_plain(planner, 643, 9)
 
 
 def test_constants_are_those_of_the_recursion_in_words() -> None:

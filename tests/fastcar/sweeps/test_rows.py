@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from pyarrow.parquet import ParquetFile
 
 from fastcar.reference.errors import OutputError
 from fastcar.sweeps import evaluate, rows
@@ -108,9 +109,31 @@ def test_a_damaged_file_is_refused_wherever_it_is_damaged(
             assert read_rows(path) == [dict.fromkeys(store.schema.names) | row for row in made]
 
 
+def test_no_result_is_read_that_was_not_written(
+    made: list[Row], store: RowStore, tmp_path: Path
+) -> None:
+    """Every byte of a column that nothing else checks, in turn."""
+    path = tmp_path / "rows.parquet"
+    content = encode_rows(made, store.schema)
+    path.write_bytes(content)
+    names = store.schema.names
+    column = ParquetFile(path).metadata.row_group(0).column(names.index("drs_cycles"))
+    first, size = column.dictionary_page_offset, column.total_compressed_size
+    refused = 0
+    for place in range(first, first + size):
+        path.write_bytes(_flip(bytearray(content), place / len(content)))
+        try:
+            found = read_rows(path, store.schema)
+        except OutputError:
+            refused += 1
+        else:
+            assert found == [dict.fromkeys(names) | row for row in made]
+    assert refused > size / 2
+
+
 def _flip(content: bytearray, place: float) -> bytearray:
     flipped = bytearray(content)
-    flipped[int(place * len(content))] ^= 0xFF
+    flipped[round(place * len(content))] ^= 0xFF
     return flipped
 
 

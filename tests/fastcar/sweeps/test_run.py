@@ -22,9 +22,10 @@ from fastcar.sweeps.spec import parse_spec
 from fastcar.workers import WorkerError
 from tests.fastcar.sweeps.runs import SMALL, make_small, run_serial, start_python
 
-LONG = SMALL.replace("count = 50", "count = 600") + "draws = 20\n"
-"""36 jobs, some seconds."""
-A_MINUTE = 60.0
+LONG = SMALL.replace("count = 50", "count = 1500") + "draws = 20\n"
+"""90 jobs: more than the time between two files, also on two fast cores."""
+WAIT_SECONDS = 300.0
+"""More than any start takes, also on a machine that others use."""
 
 
 def kill(pid: int) -> None:
@@ -90,7 +91,7 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path: Path, processes: 
     process.communicate()
     assert not (out / "rows.parquet").exists()
     rows = [row for path in list_parts(out) for row in read_rows(path)]
-    assert 0 < len(rows) < 3600
+    assert 0 < len(rows) < 9000
     again = start_python(*command, "--json")
     report, errors = again.communicate()
     assert again.returncode == 0, errors
@@ -104,7 +105,7 @@ def list_parts(out: Path) -> list[Path]:
 
 def wait_for(is_so: Any) -> None:
     """Until it is; a test that waits for ever would hang."""
-    until = time.monotonic() + A_MINUTE
+    until = time.monotonic() + WAIT_SECONDS
     while not is_so():
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -156,7 +157,7 @@ def test_a_sweep_on_dask_that_loses_a_worker_is_the_serial_one(tmp_path: Path) -
             result = run_sweep(spec, tmp_path / "dask", executor, lose)
         assert workers[1].poll() is None
     assert lost
-    assert 0 < lost[0] < 3600
+    assert 0 < lost[0] < 9000
     assert result.num_resumed == 0
     assert result.rows_path.read_bytes() == run_serial(spec, tmp_path / "serial")
 
@@ -164,7 +165,7 @@ def test_a_sweep_on_dask_that_loses_a_worker_is_the_serial_one(tmp_path: Path) -
 def count_workers(address: str) -> int:
     from distributed import Client
 
-    with Client(address, timeout=A_MINUTE, set_as_default=False) as client:
+    with Client(address, timeout=WAIT_SECONDS, set_as_default=False) as client:
         return len(client.nthreads())
 
 
@@ -175,7 +176,7 @@ def test_a_scheduler_that_is_not_there_is_refused_after_the_time_that_was_given(
         open_executor(scheduler="tcp://127.0.0.1:1", timeout_seconds=0.5),
     ):
         pass
-    assert time.monotonic() - started < A_MINUTE
+    assert time.monotonic() - started < WAIT_SECONDS
 
 
 def test_a_point_that_cannot_be_is_a_row_and_ends_no_other(tmp_path: Path) -> None:
