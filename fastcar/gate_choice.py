@@ -16,6 +16,7 @@ import numpy as np
 from fastcar.decoding import decode_videos
 from fastcar.proofs.certificate_names import CERTIFICATES
 from fastcar.reference.calibration import (
+    Calibration,
     RatioCurve,
     calibrate_per_layer,
     calibrate_uniform,
@@ -80,6 +81,7 @@ def choose_gate(
     model: VideoModel,
     progress: StageProgress | None = None,
     sources: VideoSources | None = None,
+    calibrate: Calibration | None = None,
 ) -> GateChoice:
     """The gate that the request asks for; calibration decodes some clips first.
 
@@ -88,6 +90,7 @@ def choose_gate(
         model: a video model.
         progress: told of the stages "calibrate" and "correct".
         sources: what the videos start from; None = as the request says.
+        calibrate: from measures to thresholds; None = uniform or per layer, as the request says.
 
     Raises:
         ArgumentError: a number of thresholds that does not fit the layers.
@@ -118,7 +121,9 @@ def choose_gate(
         return GateChoice(adaptive, "adaptive", (), ceiling, ratio)
     if sources is None:
         sources = get_sources(request, model)
-    return _calibrate(request, model, sources, ratio, progress)
+    if calibrate is None:
+        calibrate = calibrate_per_layer if request.per_layer else calibrate_uniform
+    return _calibrate(request, model, sources, ratio, calibrate, progress)
 
 
 def compute_open_loop_ratio(
@@ -150,6 +155,7 @@ def _calibrate(
     model: VideoModel,
     sources: VideoSources,
     ratio: float,
+    calibrate: Calibration,
     progress: StageProgress | None,
 ) -> GateChoice:
     dense = _measure_clips(request, model, progress)
@@ -163,7 +169,7 @@ def _calibrate(
         ratio,
         decode,
         model.config.num_hidden_layers,
-        calibrate_per_layer if request.per_layer else calibrate_uniform,
+        calibrate,
         corrective_runs=DEFAULT_CLOSED_LOOP_RUNS if runs is None else runs,
         tolerance=CLOSE_ENOUGH,
         strict=request.semantics is Semantics.PUBLISHED,
