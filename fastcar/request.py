@@ -207,12 +207,15 @@ class GenerationRequest:
         """The target ratio, that of the budget, or the default.
 
         Raises:
-            ArgumentError: a budget that cannot be kept.
+            ArgumentError: a budget that cannot be kept, or a gate that is still to be searched for.
         """
+        if self.gate == BEST_GATE:
+            raise ArgumentError("gate", self.gate, "one that was found: each has its own ratio")
         if self.budget is None:
             return DEFAULT_TARGET_RATIO if self.target_ratio is None else self.target_ratio
         config, tokens_per_frame = model.config, model.tokens_per_frame
-        has_score = self.window is None or self.window > tokens_per_frame
+        is_in_sight = self.window is None or self.window > tokens_per_frame
+        has_score = is_in_sight and self.semantics is Semantics.PAPER
         cost = count_gate_multiplications(self.gate, config, has_score)
         ceiling = self.get_ceiling(model)
         per_token = 3 * config.hidden_size * config.intermediate_size

@@ -46,15 +46,6 @@ class Candidate:
     warmup_frames: int = 1
     allocation: Allocation = Allocation.UNIFORM
 
-    def __str__(self) -> str:
-        """For people, as "input, rank 32, 2 warm-up frames, layers by curves"."""
-        words = [self.gate]
-        words += [f"rank {self.rank}"] * (self.rank > 0)
-        words += [f"{self.warmup_frames} warm-up frames"] * (self.warmup_frames > 1)
-        names = {Allocation.EQUAL: "equal layers", Allocation.CURVES: "layers by curves"}
-        words += [names[self.allocation]] * (self.allocation in names)
-        return ", ".join(words)
-
 
 @dataclass(frozen=True)
 class Trial:

@@ -28,13 +28,13 @@ from fastcar.reference.gate_factory import (
 from fastcar.reference.gates.gate import ThresholdGate
 from fastcar.reference.records import ReplayRecord
 
-SEARCHED_GATES = ("tas", "input", "input-relative", "motion", "random", "periodic")
+SEARCHED_GATES = ("tas", "input", "input-relative", "random", "periodic")
 """Gates that are tried: causal ones of single tokens that meet a ratio in few corrective runs."""
 
 SEARCHED_RANKS = (8, 32)
 """Ranks of corrections, as far as the model is wide."""
 
-WARMUP_STEPS = (1, 2)
+WARMUP_STEPS = (1,)
 """Frames that are tried beyond those that may not replay anyway."""
 
 CORRECTIVE_RUNS = 4

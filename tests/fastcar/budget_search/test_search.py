@@ -41,8 +41,17 @@ def test_every_kind_of_candidate_is_tried(search: BudgetSearch) -> None:
     assert [one.gate for one in tried[:3]] == list(GATES)
     assert {one.rank for one in tried} == {0, 2}, "a rank above the width is left out"
     assert len(set(tried)) == len(tried)
-    assert str(Candidate("input", 2, 2, Allocation.CURVES)) == (
-        "input, rank 2, 2 warm-up frames, layers by curves"
+
+
+def test_layers_and_warm_up_are_tried_from_the_best_so_far(clips: SearchClips) -> None:
+    search = search_budget(clips, 0.8, ("input",), ranks=())
+    tried = [trial.candidate for trial in search.trials]
+    assert tried[:3] == [Candidate("input", allocation=one) for one in Allocation]
+    best = choose_trial(list(search.trials[:3]), 0.8).candidate
+    assert tried[3:] == [replace(best, warmup_frames=2)]
+    warm = search.trials[3].make_gate(clips.request, clips.model)
+    assert (
+        not clips.decode(tried[3], warm).record.eligible[: 2 * clips.model.tokens_per_frame].any()
     )
 
 
