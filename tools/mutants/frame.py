@@ -104,6 +104,7 @@ _GATE = (
         "what was missed is not made up for",
         "rule.target - rule.surpluses[layer, row] / HORIZON_DECISIONS",
         "rule.target",
+        f"{_TESTS}/test_runner_state.py::test_all_memory_is_that_of_steps",
     ),
 )
 
