@@ -15,12 +15,12 @@ from tools.replay_value.measure import Settings, describe_quality, load
 
 Fields = dict[str, Any]
 
-BUDGETS = (0.6,)
+BUDGETS = (0.6, 0.35)
 """Shares of the dense MLP multiplications."""
 SEARCHED = {"digits": 2, "real": 1}
 """Calibration clips that are decoded, as `load_clip_set` counts: 8 and 13."""
 FRAMES = 8
-"""Of every clip; the search decodes them some sixty times for each budget."""
+"""Of every clip; the search decodes them dozens of times for each budget."""
 
 
 def measure_budget(name: str, settings: Settings, budget: float) -> Fields:

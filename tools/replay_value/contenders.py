@@ -50,6 +50,13 @@ CONTENDERS = (
     Contender("tas", "TAS (the paper)", "tas"),
     Contender("tas-max", "TAS, maximum of heads", "tas", heads="max"),
     Contender("tas-published", "TAS as the published code has it", "tas", is_published=True),
+    Contender(
+        "tas-weighted",
+        "TAS, weighted heads, a threshold per layer",
+        "tas",
+        heads=WEIGHTED,
+        is_per_layer=True,
+    ),
     Contender("input", "input distance", "input"),
     Contender(
         "input-per-layer", "input distance, a threshold per layer", "input", is_per_layer=True
