@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from functools import partial
 
+from fastcar.reference.clip_model import TokenRows
 from fastcar.reference.clips import decode_rows
 from fastcar.reference.correction import Correction, load_correction
-from fastcar.reference.correction_calibration import ChangeCollector, check_rank, fit_correction
+from fastcar.reference.correction_calibration import (
+    ChangeCollector,
+    ChangeMoments,
+    check_rank,
+    fit_correction,
+)
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.video.model import VideoModel
 from fastcar.request import GenerationRequest, get_calibration_rows
@@ -36,10 +42,21 @@ def choose_correction(
         return None
     check_rank(request.correct, model.config.hidden_size)
     rows = get_calibration_rows(request, model)
+    moments, source = collect_moments(request, model, rows, progress)
+    return fit_correction(moments, request.correct, source)
+
+
+def collect_moments(
+    request: GenerationRequest,
+    model: VideoModel,
+    rows: TokenRows,
+    progress: StageProgress | None = None,
+) -> tuple[ChangeMoments, str]:
+    """What corrections of any rank are fitted to, from one dense run; and what it is, in words."""
     frames = min(request.get_frames(model), rows.count_frames(model.tokens_per_frame))
     collector = ChangeCollector(model.config)
     options = request.make_decode_options(model.tokens_per_frame, collector, is_plain=True)
     tell = None if progress is None else partial(progress, "fit")
     decode_rows(model, rows, options, frames, progress=tell)
     source = f"{len(rows)} calibration clips of {frames} frames of {model.name}"
-    return fit_correction(collector.moments, request.correct, source)
+    return collector.moments, source

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from fastcar.budget_search.search import count_decodes
 from fastcar.gate_choice import DEFAULT_CLOSED_LOOP_RUNS
 from fastcar.reference.engine_choice import Decode
 from fastcar.reference.gate_factory import THRESHOLD_GATES
 from fastcar.reference.kernel_list import list_kernels
 from fastcar.reference.video.model import VideoModel
-from fastcar.request import DEFAULT_CALIBRATION_CLIPS, GenerationRequest
+from fastcar.request import BEST_GATE, DEFAULT_CALIBRATION_CLIPS, GenerationRequest
 from fastcar.video_sources import VideoSources
 
 
@@ -26,7 +27,9 @@ def list_decodes(
     calibrating = Decode(rows_per_video * clips, prompt_tokens, steps)
     if request.correct is not None:
         decodes.append(calibrating)
-    if is_open and request.gate in THRESHOLD_GATES:
+    if request.gate == BEST_GATE:
+        decodes += [calibrating] * count_decodes(model.config.num_hidden_layers)
+    if is_open and request.gate in (*THRESHOLD_GATES, BEST_GATE):
         decodes.append(calibrating)
         decodes += [one] * (DEFAULT_CLOSED_LOOP_RUNS if runs is None else runs)
     return decodes
@@ -36,6 +39,8 @@ def list_request_kernels(
     request: GenerationRequest, model: VideoModel, decodes: list[Decode]
 ) -> frozenset[str]:
     """Names of the compiled kernels that these decodes call."""
+    is_searched = request.gate == BEST_GATE  # gates of both kinds, with and without correction
+    is_fitted = is_searched or request.correct is not None
     return list_kernels(
         model.config,
         model.weights,
@@ -43,6 +48,6 @@ def list_request_kernels(
         request.kv_cache,
         is_certified=request.max_error is not None,
         gate=request.gate,
-        is_fitted=request.correct is not None,
-        is_corrected=request.correct is not None or request.correction is not None,
+        is_fitted=is_fitted,
+        is_corrected=is_fitted or request.correction is not None,
     )

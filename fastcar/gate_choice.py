@@ -16,6 +16,7 @@ import numpy as np
 from fastcar.decoding import decode_videos
 from fastcar.proofs.certificate_names import CERTIFICATES
 from fastcar.reference.calibration import (
+    Calibration,
     RatioCurve,
     calibrate_per_layer,
     calibrate_uniform,
@@ -81,6 +82,7 @@ def choose_gate(
     model: VideoModel,
     progress: StageProgress | None = None,
     sources: VideoSources | None = None,
+    calibrate: Calibration | None = None,
 ) -> GateChoice:
     """The gate that the request asks for; calibration decodes some clips first.
 
@@ -89,6 +91,7 @@ def choose_gate(
         model: a video model.
         progress: told of the stages "calibrate" and "correct".
         sources: what the videos start from; None = as the request says.
+        calibrate: from measures to thresholds; None = uniform or per layer, as the request says.
 
     Raises:
         ArgumentError: a number of thresholds that does not fit the layers.
@@ -98,7 +101,10 @@ def choose_gate(
         return chosen
     if sources is None:
         sources = get_sources(request, model)
-    return _calibrate(request, model, sources, request.get_ratio(model), progress)
+    if calibrate is None:
+        calibrate = calibrate_per_layer if request.per_layer else calibrate_uniform
+    ratio = request.get_ratio(model)
+    return _calibrate(request, model, sources, ratio, calibrate, progress)
 
 
 def choose_uncalibrated_gate(request: GenerationRequest, model: VideoModel) -> GateChoice | None:
@@ -163,6 +169,7 @@ def _calibrate(
     model: VideoModel,
     sources: VideoSources,
     ratio: float,
+    calibrate: Calibration,
     progress: StageProgress | None,
 ) -> GateChoice:
     dense = _measure_clips(request, model, progress)
@@ -176,7 +183,7 @@ def _calibrate(
         ratio,
         decode,
         model.config.num_hidden_layers,
-        calibrate_per_layer if request.per_layer else calibrate_uniform,
+        calibrate,
         corrective_runs=DEFAULT_CLOSED_LOOP_RUNS if runs is None else runs,
         tolerance=CLOSE_ENOUGH,
         strict=request.semantics is Semantics.PUBLISHED,

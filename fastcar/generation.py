@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fastcar.budget_search.choice import choose_for_budget
+from fastcar.budget_search.search import BudgetSearch
 from fastcar.colours import colour_frames
 from fastcar.correction_choice import choose_correction
 from fastcar.decode_plan import list_decodes, list_request_kernels
@@ -21,7 +23,7 @@ from fastcar.reference.kernel_marks import leave_mark
 from fastcar.reference.progress import StageProgress
 from fastcar.reference.records import DecodeResult
 from fastcar.reference.video.model import VideoModel
-from fastcar.request import GenerationRequest
+from fastcar.request import BEST_GATE, GenerationRequest
 from fastcar.video_sources import VideoSources, get_sources
 
 Pixels = NDArray[np.float32]
@@ -32,7 +34,7 @@ class Generation:
     """Videos of one request, dense and with replay.
 
     Attributes:
-        request: what was asked for.
+        request: what was asked for; under the gate "best" with what was found in its place.
         model: what generated.
         frames: T of each video.
         sources: prompt, clip or neither of each video.
@@ -43,6 +45,7 @@ class Generation:
         replay_seconds: likewise with replay.
         engine: what computed, and why (D-51).
         correction: of replayed outputs; None = plain replay (D-53).
+        search: what the gate "best" tried; None for others (D-69).
     """
 
     request: GenerationRequest
@@ -56,6 +59,7 @@ class Generation:
     replay_seconds: tuple[dict[str, float], ...]
     engine: EngineChoice
     correction: Correction | None = None
+    search: BudgetSearch | None = None
 
     @property
     def dense_pixels(self) -> Pixels:
@@ -116,9 +120,15 @@ def run_generation(
     kernels = list_request_kernels(request, model, decodes)
     _, engine = select_engine(request.engine, model.config, model.weights, decodes, kernels)
     decided = replace(request, engine=engine.name)
+    search = None
+    if request.gate == BEST_GATE:
+        search, decided = choose_for_budget(decided, model, progress)
+        request = replace(decided, engine=request.engine, correction=None)
+        request = replace(request, correct=search.chosen.candidate.rank or None)
     correction = choose_correction(decided, model, progress)
     decided = replace(decided, correct=None, correction=correction)
-    choice = choose_gate(decided, model, progress, sources)
+    calibrate = None if search is None else search.calibrate
+    choice = choose_gate(decided, model, progress, sources, calibrate)
     dense: list[DecodeResult] = []
     replay: list[DecodeResult] = []
     for number in range(1, request.repeats + 1):
@@ -139,4 +149,5 @@ def run_generation(
         tuple(result.seconds for result in replay),
         engine,
         correction,
+        search,
     )

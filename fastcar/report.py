@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fastcar import statistics
+from fastcar.budget_search.description import describe_search
 from fastcar.generation import Generation, Pixels
 from fastcar.metrics import Values, cap_psnr, compute_psnr, compute_ssim
 from fastcar.proofs.certificate_names import CERTIFICATES
@@ -159,6 +160,7 @@ def _describe_gate(generation: Generation) -> Report:
         "correction_ratios": list(choice.corrections),
         "closed_loop_ratio": statistics.compute_ratio(generation.replay.record),
         "curve": curve,
+        "search": None if generation.search is None else describe_search(generation.search),
     }
 
 

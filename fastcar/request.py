@@ -36,6 +36,9 @@ DEFAULT_TARGET_RATIO = 0.5
 DEFAULT_CALIBRATION_CLIPS = 8
 """Fewer where the model has fewer."""
 
+BEST_GATE = "best"
+"""In place of a gate: gate, correction, warm-up and layers are searched for a budget (D-69)."""
+
 DEFAULT_TEMPERATURE = 0.7
 """What the search of the model card chose; below 1, what the model holds unlikely is rarer."""
 
@@ -58,7 +61,8 @@ class GenerationRequest:
         batch: videos per prompt or clip, or videos where there is neither.
         seed: of the sampling; video k of the batch has its own stream.
         frames: of each video; None = the length the model was trained on.
-        gate: of `fastcar.reference.gate_factory.GATE_NAMES`.
+        gate: of `fastcar.reference.gate_factory.GATE_NAMES`; "best" = the calibration clips choose
+            gate, correction, warm-up and layers for a budget (D-69).
         tau: thresholds, one or one per layer, None = the layer never replays.
         max_error: guaranteed error of a replayed MLP output (Euclidean norm), one or one per layer,
             None = the layer never replays; with the input gate, in place of `tau`.
@@ -132,8 +136,8 @@ class GenerationRequest:
         for name, limit in most.items():
             if getattr(self, name) is not None and getattr(self, name) > limit:
                 raise ArgumentError(name, getattr(self, name), f"at most {limit}")
-        if self.gate not in GATE_NAMES:
-            raise ArgumentError("gate", self.gate, f"one of {', '.join(GATE_NAMES)}")
+        if self.gate not in (*GATE_NAMES, BEST_GATE):
+            raise ArgumentError("gate", self.gate, f"one of {', '.join(GATE_NAMES)}, {BEST_GATE}")
         check_asked(self.engine)
         if self.guidance is not None:
             check_scale(self.guidance)
@@ -150,16 +154,26 @@ class GenerationRequest:
         if self.correct is not None and self.correct < 1:
             raise ArgumentError("correct", self.correct, "a rank of at least 1")
         self._check_certificate_arguments()
+        self._check_search_arguments()
         if self.tau is None:
             if self.adaptive and (self.per_layer or self.closed_loop_runs):
                 raise ArgumentError("adaptive", True, "given without per_layer, closed_loop_runs")
         else:
             self._check_thresholds(self.tau)
-        if self.gate not in THRESHOLD_GATES:
+        if self.gate not in (*THRESHOLD_GATES, BEST_GATE):
             for name in ("tau", "per_layer", "closed_loop_runs", "adaptive"):
                 if getattr(self, name):
                     limit = f"given with a gate that has a threshold, not {self.gate}"
                     raise ArgumentError(name, getattr(self, name), limit)
+
+    def _check_search_arguments(self) -> None:
+        if self.gate != BEST_GATE:
+            return
+        for name in ("tau", "target_ratio", "correct", "correction", "per_layer", "adaptive"):
+            if getattr(self, name) not in (None, False):
+                raise ArgumentError(name, getattr(self, name), "given with a gate of its own name")
+        if self.budget is None:
+            raise ArgumentError("gate", BEST_GATE, "given with budget")
 
     def _check_thresholds(self, tau: tuple[float | None, ...]) -> None:
         for name in ("target_ratio", "budget", "per_layer", "closed_loop_runs", "adaptive"):
@@ -193,12 +207,15 @@ class GenerationRequest:
         """The target ratio, that of the budget, or the default.
 
         Raises:
-            ArgumentError: a budget that cannot be kept.
+            ArgumentError: a budget that cannot be kept, or a gate that is still to be searched for.
         """
+        if self.gate == BEST_GATE:
+            raise ArgumentError("gate", self.gate, "one that was found: each has its own ratio")
         if self.budget is None:
             return DEFAULT_TARGET_RATIO if self.target_ratio is None else self.target_ratio
         config, tokens_per_frame = model.config, model.tokens_per_frame
-        has_score = self.window is None or self.window > tokens_per_frame
+        is_in_sight = self.window is None or self.window > tokens_per_frame
+        has_score = is_in_sight and self.semantics is Semantics.PAPER
         cost = count_gate_multiplications(self.gate, config, has_score)
         ceiling = self.get_ceiling(model)
         per_token = 3 * config.hidden_size * config.intermediate_size

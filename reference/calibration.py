@@ -94,13 +94,20 @@ def calibrate_uniform(record: ReplayRecord, ratio: float, higher_is_safer: bool)
 def calibrate_per_layer(record: ReplayRecord, ratio: float, higher_is_safer: bool) -> list[float]:
     """One threshold per layer, each layer replaying the share `ratio`; arguments as above."""
     check_ratio("target_ratio", ratio)
-    thresholds = []
-    for layer_index in range(record.measures.shape[1]):
-        layer_measures = record.measures[:, layer_index]
-        measures = get_known(layer_measures[record.eligible[:, layer_index]])
-        num_replays = round(ratio * layer_measures.size)
-        thresholds.append(compute_threshold(measures, num_replays, higher_is_safer))
-    return thresholds
+    return [
+        compute_layer_threshold(record, layer_index, ratio, higher_is_safer)
+        for layer_index in range(record.measures.shape[1])
+    ]
+
+
+def compute_layer_threshold(
+    record: ReplayRecord, layer_index: int, ratio: float, higher_is_safer: bool
+) -> float:
+    """Threshold at which one layer replays a share `ratio` of its recorded decisions."""
+    layer_measures = record.measures[:, layer_index]
+    measures = get_known(layer_measures[record.eligible[:, layer_index]])
+    num_replays = round(ratio * layer_measures.size)
+    return compute_threshold(measures, num_replays, higher_is_safer)
 
 
 Calibration = Callable[[ReplayRecord, float, bool], list[float]]

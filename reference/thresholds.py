@@ -18,6 +18,9 @@ from fastcar.reference.errors import ArgumentError
 
 Measures = NDArray[np.float64]
 
+HORIZON_DECISIONS = 64.0
+"""Decisions within which an adaptive threshold makes up for what was missed (D-14)."""
+
 
 class Thresholds(Protocol):
     """A threshold for every layer and row, and how it moves."""
@@ -87,8 +90,10 @@ class AdaptiveThresholds:
     """Tracks a target ratio online, for each layer and row on its own (D-14).
 
     A stochastic quantile estimate: after each eligible decision the threshold moves by
-    gain * spread * (replayed - target) towards fewer replays if it replayed, towards more if not;
+    gain * spread * (replayed - aim) towards fewer replays if it replayed, towards more if not;
     spread is the running mean distance of the measures from the threshold, so the gain has no unit.
+    The aim is the target less what was replayed beyond it so far, over `HORIZON_DECISIONS`, within
+    [0, 1]: an estimate of the quantile alone never makes up for the time that it took to settle.
 
     Args:
         num_layers: L.
@@ -99,6 +104,7 @@ class AdaptiveThresholds:
     Attributes:
         values: [L, B], current thresholds; NaN until the first measure.
         spreads: [L, B], running mean distances of the measures.
+        surpluses: [L, B], replays so far beyond the target; below 0 where they are too few.
         sign: 1 where a higher measure is safer, else -1.
     """
 
@@ -131,7 +137,7 @@ class AdaptiveThresholds:
     def reset(self, rows: int) -> None:
         """Forget what was learned."""
         self.values = np.full((self._num_layers, rows), np.nan)
-        self.spreads = np.zeros((self._num_layers, rows))
+        self.spreads, self.surpluses = np.zeros((2, self._num_layers, rows))
 
     def update(
         self, layer_index: int, measures: Measures, eligible: BoolArray, replayed: BoolArray
@@ -144,8 +150,10 @@ class AdaptiveThresholds:
         moved = known & ~first
         distance = np.abs(measures - threshold)[moved]
         spread[moved] += 0.05 * (distance - spread[moved])
-        surplus = replayed[moved] - self.target_ratio
-        threshold[moved] += self.sign * self.gain * spread[moved] * surplus
+        surplus = self.surpluses[layer_index]
+        aim = np.clip(self.target_ratio - surplus[moved] / HORIZON_DECISIONS, 0.0, 1.0)
+        threshold[moved] += self.sign * self.gain * spread[moved] * (replayed[moved] - aim)
+        surplus[known] += replayed[known] - self.target_ratio
 
 
 def spread_thresholds(

@@ -82,7 +82,8 @@ def generate(
         batch: videos per prompt or clip, or videos without these, 1 to 1024.
         seed: of the sampling, 0 to 2**63 - 1; video k of the batch has its own stream.
         frames: T of each video; None = as many as the model was trained on.
-        gate: what decides about replay, of `fastcar.reference.gate_factory.GATE_NAMES`.
+        gate: what decides about replay, of `fastcar.reference.gate_factory.GATE_NAMES`; "best" =
+            the calibration clips choose gate, correction, warm-up and layers for `budget` (D-69).
         tau: threshold of the score (tas) or of the Euclidean distance (input, oracle), one or one
             per layer; None = calibrated to `target_ratio`.
         max_error: guaranteed error of a replayed MLP output (Euclidean norm), one or one per

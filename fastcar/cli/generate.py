@@ -42,6 +42,7 @@ from fastcar.reference.temporal_attention_score import HeadAggregation
 from fastcar.reference.video.model import load_video_model
 from fastcar.reference.vila_u.config import is_vila_u
 from fastcar.request import (
+    BEST_GATE,
     DEFAULT_CALIBRATION_CLIPS,
     DEFAULT_TEMPERATURE,
     GenerationRequest,
@@ -94,10 +95,11 @@ _WHAT = (
 _REPLAY = (
     click.option(
         "--gate",
-        type=NearestChoice(GATE_NAMES),
+        type=NearestChoice((*GATE_NAMES, BEST_GATE)),
         default="tas",
         show_default=True,
-        help="What decides about replay.",
+        help="What decides about replay; best, with --budget: the calibration clips choose gate, "
+        "correction, warm-up and layers.",
     ),
     click.option(
         "--tau",
@@ -199,6 +201,7 @@ def generate(**options: Any) -> None:
     Examples:
       fastcar generate --prompt "3 right-down" --out out/three
       fastcar generate --continue held_out:0-3 --tau 0.2 --out out/clips
+      fastcar generate --prompt "3 right-down" --gate best --budget 0.6 --out out/best
     """  # noqa: D301 - click reads \b as "keep these lines"
     # what draws takes long to import: --help does without, a run starts with it
     with end_at_once_inside():

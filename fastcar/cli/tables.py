@@ -60,6 +60,8 @@ def _describe_run(report: Report) -> Iterable[str]:
     tokens = report["model"]["tokens_per_frame"]
     yield f"{videos} video(s) of {frames} frames x {tokens} tokens, seed {request['seed']}"
     yield f"engine {report['engine']}: {report['engine_reason']}"
+    if gate["search"] is not None:
+        yield from _describe_search(gate["search"])
     thresholds = ", ".join(_format_threshold(value) for value in gate["thresholds"])
     yield f"gate {gate['name']}, {gate['method']}" + (f": {thresholds}" if thresholds else "")
     if gate["target_ratio"] is not None:
@@ -88,6 +90,19 @@ def _describe_run(report: Report) -> Iterable[str]:
         f"MLP multiplications: {format_share(work['saved_share'])} saved "
         f"({work['saved']:,} of {work['dense']:,}; the gate costs {work['gate']:,})"
     )
+
+
+def _describe_search(search: dict[str, Any]) -> Iterable[str]:
+    candidates = search["candidates"]
+    yield f"search for a budget of {search['budget']:.1%}: {len(candidates)} candidates"
+    for kind, name in (("chosen", "chosen"), ("best_single", "best single gate")):
+        one = candidates[search[kind]]
+        rank = f", correction of rank {one['rank']}" if one["rank"] else ""
+        yield (
+            f"  {name}: {one['gate']}{rank}, {one['warmup_frames']} warm-up frame(s), layers "
+            f"{one['layers']}: {one['nats_above_dense']:+.4f} +- {one['nats_error']:.4f} nats per "
+            f"token on calibration clips at {one['mlp_share']:.1%}"
+        )
 
 
 def _format_threshold(value: float | str | None) -> str:

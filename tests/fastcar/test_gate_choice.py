@@ -119,6 +119,18 @@ def test_a_budget_is_what_is_computed_and_the_gate(model: VideoModel) -> None:
         make_request(budget=0.5, target_ratio=0.5)
 
 
+def test_a_score_that_attention_does_not_have_is_part_of_the_budget(model: VideoModel) -> None:
+    plain = make_request(budget=0.7)
+    products = model.config.num_attention_heads * model.config.head_dim
+    dense = 3 * model.config.hidden_size * model.config.intermediate_size
+    scored = plain.get_ceiling(model) * products / dense
+    with pytest.raises(ArgumentError, match=r"^gate = 'best': must be one that was found"):
+        choose_gate(make_request(gate="best", budget=0.7), model)
+    for options in ({"semantics": Semantics.PUBLISHED}, {"window": model.tokens_per_frame}):
+        ratio = make_request(budget=0.7, **options).get_ratio(model)
+        assert ratio == pytest.approx(plain.get_ratio(model) + scored)
+
+
 def test_controls_replay_their_share_of_the_eligible(model: VideoModel) -> None:
     for name, kind in (("random", RandomGate), ("periodic", PeriodicGate)):
         choice = choose_gate(make_request(gate=name, target_ratio=0.3), model)

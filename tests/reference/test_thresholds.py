@@ -90,8 +90,24 @@ def test_a_replay_makes_the_next_one_harder_and_a_computation_easier(
     thresholds.update(0, np.zeros(2), eligible, np.zeros(2, bool))
     assert np.array_equal(thresholds.get(0), [0, 0])  # the first measure is the first estimate
     thresholds.update(0, sign * np.array([1.0, -1.0]), eligible, np.array([True, False]))
-    # Spread 0.05 x 1, gain 0.1, surplus +-0.5.
-    assert np.allclose(thresholds.get(0), sign * np.array([0.0025, -0.0025]), rtol=1e-12, atol=0)
+    # Spread 0.05 x 1, gain 0.1; half a replay is missing, so the aim is a 64th of it higher.
+    aim = 0.5 + 0.5 / 64
+    steps = sign * 0.005 * np.array([1 - aim, -aim])
+    assert np.allclose(thresholds.get(0), steps, rtol=1e-12, atol=0)
+
+
+@examples(20)
+@given(st.integers(0, 2**16), st.sampled_from([0.2, 0.5, 0.8]), orientations)
+def test_the_whole_video_keeps_the_ratio_while_measures_drift(
+    seed: int, target: float, higher_is_safer: bool
+) -> None:
+    thresholds = AdaptiveThresholds(1, target, higher_is_safer)
+    thresholds.reset(2)
+    drift = np.linspace(0, 6, 900)[:, None]  # in standard deviations of the measures
+    measures = np.random.default_rng(seed).standard_normal((900, 2)) + drift
+    decisions = run_adaptive(thresholds, measures, higher_is_safer)
+    assert np.abs(decisions.mean(axis=0) - target).max() < 0.02
+    assert np.allclose(thresholds.surpluses[0], decisions.sum(axis=0) - 900 * target, atol=1e-9)
 
 
 def test_reset_forgets_what_was_learned() -> None:

@@ -27,6 +27,7 @@ from tools.mutants.attention_core import ATTENTION_CORE_MUTANTS
 from tools.mutants.attention_proofs import ATTENTION_PROOF_MUTANTS
 from tools.mutants.attention_units import ATTENTION_UNIT_MUTANTS
 from tools.mutants.bench import BENCH_MUTANTS
+from tools.mutants.budget_search import BUDGET_SEARCH_MUTANTS
 from tools.mutants.commands import COMMAND_MUTANTS
 from tools.mutants.cosim import COSIM_MUTANTS
 from tools.mutants.counted_decoder import COUNTED_DECODER_MUTANTS
@@ -85,6 +86,7 @@ MUTANTS = (
     *REPORT_MUTANTS,
     *ARGUMENT_MUTANTS,
     *OWN_MODEL_MUTANTS,
+    *BUDGET_SEARCH_MUTANTS,
     *BENCH_MUTANTS,
     *REPLAY_VALUE_MUTANTS,
     *SITE_MUTANTS,

@@ -96,8 +96,15 @@ _GATE = (
     _bug(
         "gate",
         "thresholds step the other way",
-        "threshold + rule.gain * spread * surplus",
-        "threshold - rule.gain * spread * surplus",
+        "threshold + rule.gain * spread * (replayed - aim)",
+        "threshold - rule.gain * spread * (replayed - aim)",
+    ),
+    _bug(
+        "gate",
+        "what was missed is not made up for",
+        "rule.target - rule.surpluses[layer, row] / HORIZON_DECISIONS",
+        "rule.target",
+        f"{_TESTS}/test_runner_state.py::test_all_memory_is_that_of_steps",
     ),
 )
 

@@ -13,6 +13,13 @@ OWN_MODEL_MUTANTS = (
         ("tests/reference/test_budget.py",),
     ),
     Mutant(
+        "budget: the published score is free",
+        "fastcar/request.py",
+        "has_score = is_in_sight and self.semantics is Semantics.PAPER",
+        "has_score = is_in_sight",
+        ("tests/fastcar/test_gate_choice.py",),
+    ),
+    Mutant(
         "inert: the ceiling is no reason to warn",
         "reference/inert.py",
         "if replayed[may].all():",

@@ -334,6 +334,12 @@ _GATES = (
     ),
     _bug(
         "thresholds",
+        "what an adaptive threshold missed is not made up for",
+        "self.target_ratio - surplus[moved] / HORIZON_DECISIONS",
+        "self.target_ratio - 0 * surplus[moved]",
+    ),
+    _bug(
+        "thresholds",
         "ineligible tokens teach the threshold",
         "moved = known & ~first",
         "moved = ~np.isnan(measures) & ~first",

@@ -25,6 +25,12 @@ REPLAY_VALUE_MUTANTS = (
         "decode(clips, clips.held_out, replay, gate, engine)",
     ),
     _bug(
+        "replay_value/budgets",
+        "a budget is searched on held-out clips",
+        "SearchClips(clips.model, request, clips.calibration)",
+        "SearchClips(clips.model, request, clips.held_out)",
+    ),
+    _bug(
         "real_video/clip_sampler",
         "a clip runs over the end of its span",
         "rng.integers(start, stop - (frames - 1) * stride)",

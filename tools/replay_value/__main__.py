@@ -19,16 +19,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fastcar.budget_search.search import SEARCHED_GATES
 from fastcar.output import write_atomically
 from fastcar.provenance import digest_files
 from fastcar.reference.engine_factory import find_obstacle
 from fastcar.reference.video.model import SHIPPED_MODEL
 from fastcar.workers import get_process_count, open_pool
 from tools.page_command import PageCommand, make_parser, write_numbers
+from tools.replay_value.budgets import BUDGETS, FRAMES, SEARCHED
 from tools.replay_value.clip_sets import REAL_VIDEO
 from tools.replay_value.contenders import CONTENDERS, CORRECTED, MEAN, Contender
-from tools.replay_value.measure import Settings, measure_part
+from tools.replay_value.measure import Settings
 from tools.replay_value.page import FIGURE, PAGE, SETS, draw
+from tools.replay_value.parts import Part, measure_part, name_part
 
 Json = dict[str, Any]
 
@@ -36,7 +39,7 @@ REPORT_NAME = "replay_value.json"
 PARTS = Path("out/replay_value")
 
 
-def identify(name: str, settings: Settings, contender: Contender | None) -> Json:
+def identify(name: str, settings: Settings, part: Part) -> Json:
     """What a part must have been measured on to be kept."""
     directory = SHIPPED_MODEL if name == "digits" else REAL_VIDEO
     files = [directory / file for file in ("model.safetensors", "clips.safetensors")]
@@ -44,7 +47,9 @@ def identify(name: str, settings: Settings, contender: Contender | None) -> Json
     if missing:
         raise SystemExit(f"{missing[0]}: not here; `make real-video-clips` makes it")
     used = json.loads(json.dumps(asdict(settings)))
-    if contender is None or contender.replacement not in (MEAN, CORRECTED):
+    if isinstance(part, float):
+        used |= {"gates": list(SEARCHED_GATES), "searched": SEARCHED, "frames": FRAMES}
+    if not isinstance(part, Contender) or part.replacement not in (MEAN, CORRECTED):
         del used["fitting"]
     return {"sha256": digest_files(files), "settings": used}
 
@@ -56,19 +61,19 @@ def measure(arguments: argparse.Namespace) -> Json:
     parts: dict[tuple[str, str], Any] = {}
     jobs = []
     for name in SETS:
-        for contender in (None, *CONTENDERS):
-            origin = identify(name, settings, contender)
-            key = name, "dense" if contender is None else contender.name
+        for part in (None, *BUDGETS, *CONTENDERS):
+            origin = identify(name, settings, part)
+            key = name, name_part(part)
             path = PARTS / name / f"{key[1]}.json"
             kept = json.loads(path.read_text()) if path.exists() else {}
             if kept.get("origin") == origin:
                 parts[key] = kept["measured"]
             else:
-                jobs.append((key, path, origin, contender))
+                jobs.append((key, path, origin, part))
     with open_pool(arguments.processes) as pool:
         running = {
-            pool.submit(measure_part, key[0], settings, contender): (key, path, origin)
-            for key, path, origin, contender in jobs
+            pool.submit(measure_part, key[0], settings, part): (key, path, origin)
+            for key, path, origin, part in jobs
         }
         for done, future in enumerate(as_completed(running), start=1):
             key, path, origin = running[future]
@@ -80,7 +85,8 @@ def measure(arguments: argparse.Namespace) -> Json:
             print(shown, file=sys.stderr, flush=True)
     sets = {
         name: {
-            "dense": parts[name, "dense"],
+            "dense": parts[name, name_part(None)],
+            "budgets": [parts[name, name_part(budget)] for budget in BUDGETS],
             "rows": {one.name: parts[name, one.name] for one in CONTENDERS},
         }
         for name in SETS

@@ -13,6 +13,9 @@ ZERO = "zero"
 CORRECTED = "corrected"
 """The last computed output, moved with its input by a matrix of low rank (D-53)."""
 
+WEIGHTED = "weighted"
+"""Heads' scores weighted so that they follow the distance of outputs (D-54)."""
+
 
 @dataclass(frozen=True)
 class Contender:
@@ -24,8 +27,10 @@ class Contender:
         gate: of `fastcar.reference.gate_factory.GATE_NAMES`.
         replacement: CACHED, MEAN, ZERO or CORRECTED.
         rank: of the correction.
-        heads: "mean" or "max" of the heads' scores.
+        heads: "mean" or "max" of the heads' scores, or WEIGHTED.
         is_adaptive: each clip and layer tracks the ratio by itself, nothing is calibrated.
+        is_per_layer: every layer is calibrated to the ratio by itself.
+        is_published: score and comparison of the published code (D-01, D-02).
         seed: of the random gate.
     """
 
@@ -36,13 +41,26 @@ class Contender:
     rank: int = 0
     heads: str = "mean"
     is_adaptive: bool = False
+    is_per_layer: bool = False
+    is_published: bool = False
     seed: int = 0
 
 
 CONTENDERS = (
     Contender("tas", "TAS (the paper)", "tas"),
     Contender("tas-max", "TAS, maximum of heads", "tas", heads="max"),
+    Contender("tas-published", "TAS as the published code has it", "tas", is_published=True),
+    Contender(
+        "tas-weighted",
+        "TAS, weighted heads, a threshold per layer",
+        "tas",
+        heads=WEIGHTED,
+        is_per_layer=True,
+    ),
     Contender("input", "input distance", "input"),
+    Contender(
+        "input-per-layer", "input distance, a threshold per layer", "input", is_per_layer=True
+    ),
     Contender("input-relative", "input distance, relative", "input-relative"),
     Contender("accumulated", "accumulated change (FlowCache)", "accumulated"),
     Contender("motion", "motion-weighted change (MotionCache)", "motion"),

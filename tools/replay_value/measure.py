@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastcar.metrics import compute_quality
-from fastcar.reference.calibration import compute_ceiling, compute_eligible_ratio
+from fastcar.reference.calibration import (
+    calibrate_per_layer,
+    calibrate_uniform,
+    compute_ceiling,
+    compute_eligible_ratio,
+    get_never,
+)
 from fastcar.reference.clip_model import TokenRows
 from fastcar.reference.clips import decode_rows
 from fastcar.reference.correction import count_correction_multiplications
@@ -24,15 +30,17 @@ from fastcar.reference.gate_factory import (
     make_threshold_gate,
 )
 from fastcar.reference.gates.gate import Gate
+from fastcar.reference.gates.oracle import ScoredOracleGate
 from fastcar.reference.gates.query import GateQuery
 from fastcar.reference.generate import DecodeOptions
+from fastcar.reference.head_weights import fit_head_weights
 from fastcar.reference.multiplications import count_run
 from fastcar.reference.records import DecodeResult
-from fastcar.reference.replay import ReplayConfig
-from fastcar.reference.temporal_attention_score import HeadAggregation
+from fastcar.reference.replay import ReplayConfig, Semantics
+from fastcar.reference.temporal_attention_score import HeadAggregation, HeadWeights
 from fastcar.reference.thresholds import AdaptiveThresholds, FixedThresholds, Measures
 from tools.replay_value.clip_sets import ClipSet, load_clip_set
-from tools.replay_value.contenders import CORRECTED, MEAN, ZERO, Contender
+from tools.replay_value.contenders import CORRECTED, MEAN, WEIGHTED, ZERO, Contender
 
 Fields = dict[str, Any]
 
@@ -97,6 +105,16 @@ def collect(name: str, settings: Settings) -> OutputCollector:
     return collector
 
 
+@lru_cache(maxsize=2)
+def weigh_heads(name: str, settings: Settings) -> HeadWeights:
+    """Weights of the heads' scores, fitted to the calibration clips, once per process."""
+    clips = load(name, settings)
+    never = FixedThresholds([get_never(False)] * clips.model.config.num_hidden_layers)
+    replay = ReplayConfig(clips.model.tokens_per_frame)
+    gate = ScoredOracleGate(never)
+    return fit_head_weights(decode(clips, clips.calibration, replay, gate, settings.engine).record)
+
+
 def decode(
     clips: ClipSet, rows: TokenRows, replay: ReplayConfig, gate: Gate | None, engine: str
 ) -> DecodeResult:
@@ -118,17 +136,15 @@ def make_replay(name: str, settings: Settings, contender: Contender) -> ReplayCo
         constant = np.zeros((model.config.num_hidden_layers, model.config.hidden_size))
     return ReplayConfig(
         model.tokens_per_frame,
-        aggregation=HeadAggregation(contender.heads),
+        Semantics.PUBLISHED if contender.is_published else Semantics.PAPER,
+        aggregation=(
+            weigh_heads(name, settings)
+            if contender.heads == WEIGHTED
+            else HeadAggregation(contender.heads)
+        ),
         correction=correction,
         constant=constant,
     )
-
-
-def measure_part(name: str, settings: Settings, contender: Contender | None) -> Any:
-    """One contender, or the dense run, on one set."""
-    if contender is None:
-        return measure_dense(name, settings)
-    return measure_contender(name, settings, contender)
 
 
 def measure_dense(name: str, settings: Settings) -> Fields:
@@ -197,14 +213,18 @@ def make_gates(
             target,
             lambda gate: decode(clips, clips.calibration, replay, gate, engine).record,
             layers,
+            calibrate_per_layer if contender.is_per_layer else calibrate_uniform,
             corrective_runs=CORRECTIVE_RUNS,
+            strict=contender.is_published,
             dense=dense,
             tolerance=TOLERANCE,
             codebook=model.codebook,
         )
         dense = found.dense
         thresholds = FixedThresholds(found.thresholds)
-        return make_threshold_gate(contender.gate, thresholds, codebook=model.codebook)
+        return make_threshold_gate(
+            contender.gate, thresholds, contender.is_published, model.codebook
+        )
 
     return calibrate
 

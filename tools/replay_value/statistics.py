@@ -15,6 +15,32 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Difference:
+    """Mean over clips of the loss of one run less that of another.
+
+    Attributes:
+        nats: per token.
+        error: standard error across clips.
+    """
+
+    nats: float
+    error: float
+
+    def __str__(self) -> str:
+        return f"{self.nats:+.4f} ± {self.error:.4f}"
+
+
+def compute_difference(row: Json, other: Json) -> Difference:
+    """Paired clip by clip.
+
+    >>> str(compute_difference({"nats": [1.0, 2.0]}, {"nats": [0.5, 1.5]}))
+    '+0.5000 ± 0.0000'
+    """
+    gaps = np.array(row["nats"]) - np.array(other["nats"])
+    return Difference(float(gaps.mean()), compute_standard_error(gaps))
+
+
+@dataclass(frozen=True)
 class Excess:
     """Loss that replay adds.
 

@@ -25,6 +25,7 @@ from fastcar.reference.kernels.frame.team import wait_for_all
 from fastcar.reference.kernels.frame.views import view_vector
 from fastcar.reference.kernels.lanes import LANES, make_float
 from fastcar.reference.kernels.row_prefetch import prefetch_row
+from fastcar.reference.thresholds import HORIZON_DECISIONS
 
 Array = Any
 
@@ -160,15 +161,16 @@ def is_safe(plan: Plan, layer: int, row: int, measure: float) -> bool:
 def adapt(plan: Plan, layer: int, row: int, measure: float, replays: bool) -> None:
     """One step of the threshold of an eligible row, as `AdaptiveThresholds.update`."""
     rule = plan.rule
-    threshold = rule.thresholds[layer, row]
+    threshold, replayed = rule.thresholds[layer, row], 1.0 if replays else 0.0
+    aim = min(max(rule.target - rule.surpluses[layer, row] / HORIZON_DECISIONS, 0.0), 1.0)
+    rule.surpluses[layer, row] += replayed - rule.target
     if np.isnan(threshold):
         rule.thresholds[layer, row] = measure
         return
     spread = rule.spreads[layer, row]
     spread += 0.05 * (abs(measure - threshold) - spread)
     rule.spreads[layer, row] = spread
-    surplus = (1.0 if replays else 0.0) - rule.target
-    rule.thresholds[layer, row] = threshold + rule.gain * spread * surplus
+    rule.thresholds[layer, row] = threshold + rule.gain * spread * (replayed - aim)
 
 
 @inlined_device

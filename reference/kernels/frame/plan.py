@@ -122,6 +122,7 @@ class Rule(NamedTuple):
         is_strict: at equality compute.
         thresholds: [L, B] float64; adapted in place.
         spreads: [L, B] float64, likewise.
+        surpluses: [L, B] float64, likewise.
         is_adaptive: whether they are.
         target: share that adaptive thresholds track.
         gain: their step, with the sign of the orientation.
@@ -149,6 +150,7 @@ class Rule(NamedTuple):
     is_strict: bool
     thresholds: Array
     spreads: Array
+    surpluses: Array
     is_adaptive: bool
     target: float
     gain: float

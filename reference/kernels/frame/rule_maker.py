@@ -48,13 +48,14 @@ def make_rule(decoder: Decoder, slice_tokens: int) -> Rule:
     gate = mlp.rule.gate
     layers, rows = config.num_hidden_layers, decoder.num_rows
     active = [gate is not None and gate.is_active(index) for index in range(layers)]
-    thresholds, spreads = np.zeros((2, layers, rows))
+    thresholds, spreads, surpluses = np.zeros((3, layers, rows))
     target = gain = 0.0
     is_adaptive = False
     if isinstance(gate, ThresholdGate):
         if isinstance(gate.thresholds, AdaptiveThresholds):
             is_adaptive = True
             thresholds, spreads = gate.thresholds.values, gate.thresholds.spreads
+            surpluses = gate.thresholds.surpluses
             target = gate.thresholds.target_ratio
             gain = gate.thresholds.sign * gate.thresholds.gain
         else:
@@ -70,6 +71,7 @@ def make_rule(decoder: Decoder, slice_tokens: int) -> Rule:
         is_strict=isinstance(gate, ThresholdGate) and gate.strict,
         thresholds=thresholds,
         spreads=spreads,
+        surpluses=surpluses,
         is_adaptive=is_adaptive,
         target=float(target),
         gain=float(gain),

@@ -24,3 +24,18 @@ def test_a_score_that_were_good_would_be_noticed() -> None:
     faults = find_faults((DOCS / PAGE.name).read_text(encoding="utf-8"), make_claims(other))
     assert any("no longer true: On camera video half" in fault for fault in faults)
     assert any("no longer true: Under the score" in fault for fault in faults)
+
+
+def test_a_choice_that_were_worse_would_be_noticed() -> None:
+    other = deepcopy(REPORT)
+    entry = other["sets"]["digits"]["budgets"][0]
+    entry["search"]["candidates"][entry["compared"][2]]["nats_above_dense"] = 9.0
+    faults = find_faults((DOCS / PAGE.name).read_text(encoding="utf-8"), make_claims(other))
+    assert any("no longer true: On the calibration clips" in fault for fault in faults)
+
+
+def test_thresholds_that_missed_their_ratio_would_be_noticed() -> None:
+    other = deepcopy(REPORT)
+    other["sets"]["real"]["rows"]["input-adaptive"][0]["clip_ratios"][0] = 0.5
+    faults = find_faults((DOCS / PAGE.name).read_text(encoding="utf-8"), make_claims(other))
+    assert any("no longer true: Adaptive thresholds" in fault for fault in faults)

@@ -50,6 +50,7 @@ def get_state(decoder: Decoder) -> dict[str, NDArray[Any]]:
     if isinstance(gate, ThresholdGate) and isinstance(gate.thresholds, AdaptiveThresholds):
         state["thresholds"] = gate.thresholds.values
         state["spreads"] = gate.thresholds.spreads
+        state["surpluses"] = gate.thresholds.surpluses
     return state
 
 
