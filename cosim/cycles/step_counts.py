@@ -119,7 +119,7 @@ class ProgramTables:
 
 
 class CompiledCounter:
-    """By the compiled recursion: the same numbers, some thousand times faster.
+    """By the compiled recursion: the same numbers, much faster (docs/sweep_rate.md).
 
     Args:
         tables: of the programs.
