@@ -141,8 +141,8 @@ def run_vila_u_generation(
         tuple(result.seconds for result in replayed),
         engine,
         None,
-        dense_frames,
-        replay_frames,
+        dense_frames=dense_frames,
+        replay_frames=replay_frames,
     )
 
 

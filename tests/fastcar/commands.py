@@ -12,8 +12,10 @@ import pytest
 from fastcar.cli import console
 from fastcar.cli.main import COMMANDS, run
 
-MODEL_COMMANDS = tuple(name for name in COMMANDS if name not in ("conformance", "report"))
-"""Those that take a model and have a Python function of their name."""
+API_COMMANDS = tuple(name for name in COMMANDS if name not in ("conformance", "report"))
+"""Those that have a Python function of their name."""
+MODEL_COMMANDS = tuple(name for name in API_COMMANDS if name != "sweep")
+"""Those that take a model."""
 
 A_DAY_SECONDS = 86_400.0
 

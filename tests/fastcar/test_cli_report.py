@@ -33,7 +33,7 @@ def test_every_wrong_input_is_one_line_and_leaves_nothing(capsys: Capture, tmp_p
     (tmp_path / "mine.html").write_text("mine")
     before = list_files(tmp_path)
     for paths, out, words in (
-        ([tmp_path / "nowhere"], page, ("run directory", "nowhere", "there is nothing")),
+        ([tmp_path / "nowhere"], page, ("run directory", "there is nothing")),
         ([old.parent], page, ("run directory", "no report lies in it")),
         ([good, newer], page, ("schema_version", "7", "must be 1")),
         ([broken], page, ("broken.json", "valid JSON")),

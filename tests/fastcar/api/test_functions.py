@@ -17,7 +17,7 @@ from fastcar.api.example import Example, write_example
 from fastcar.ownership import MARKER_FILE
 from fastcar.reference.errors import ArgumentError, FastCarError
 from fastcar.reference.files.int8_checkpoint import load_int8_checkpoint
-from tests.fastcar.commands import MODEL_COMMANDS, list_files, run_command
+from tests.fastcar.commands import API_COMMANDS, list_files, run_command
 from tests.fastcar.tiny_video_model import save_tiny_video_model
 from tests.fastcar.wrong_inputs import list_options
 
@@ -26,7 +26,7 @@ Function = Callable[..., Any]
 api: Any = fastcar
 """For what its types forbid."""
 FUNCTIONS: dict[str, Function] = {
-    **{name: getattr(fastcar, name) for name in MODEL_COMMANDS if name != "cosim"},
+    **{name: getattr(fastcar, name) for name in API_COMMANDS if name != "cosim"},
     "cosim": fastcar.cosimulate,
 }
 RENAMED = {
@@ -42,7 +42,7 @@ ONLY_COMMANDS = {
     *(("cosim", name) for name in ("guidance", "top_k", "top_p", "out", "json")),
     *(("prove", name) for name in ("out", "json")),
     *((name, "json") for name in ("analyze", "predict", "quantize", "export", "sweep")),
-    *((name, "model") for name in MODEL_COMMANDS),
+    *((name, "model") for name in API_COMMANDS),
 }
 """Options without a parameter: what is written and printed, what arrays, a model or the directory
 of `fastcar.shipped_model` replace, what is refused always, and the guidance of a VILA-U trace, for
@@ -66,7 +66,7 @@ def get_tokens(example: Example) -> dict[str, Any]:
     return {"tokens": example.tokens, "tokens_per_frame": 4}
 
 
-@pytest.mark.parametrize("name", MODEL_COMMANDS)
+@pytest.mark.parametrize("name", API_COMMANDS)
 def test_every_argument_is_explicit_typed_and_described(name: str) -> None:
     function = FUNCTIONS[name]
     text = inspect.getdoc(function) or ""
@@ -78,7 +78,7 @@ def test_every_argument_is_explicit_typed_and_described(name: str) -> None:
         assert section in text
 
 
-@pytest.mark.parametrize("name", MODEL_COMMANDS)
+@pytest.mark.parametrize("name", API_COMMANDS)
 def test_every_option_of_a_command_is_an_argument_of_its_function(name: str) -> None:
     parameters = set(inspect.signature(FUNCTIONS[name]).parameters)
     for option in list_options(name):
@@ -283,7 +283,7 @@ def test_a_trace_of_no_step_is_a_prefill(example: Example) -> None:
         fastcar.trace(example.checkpoint, nothing, [1], tokens_per_frame=1)
 
 
-@pytest.mark.parametrize("name", MODEL_COMMANDS)
+@pytest.mark.parametrize("name", API_COMMANDS)
 def test_no_argument_ends_in_another_error(name: str, tmp_path: Path) -> None:
     """Values of wrong types for every parameter; what is no path comes before any work."""
     function = FUNCTIONS[name]

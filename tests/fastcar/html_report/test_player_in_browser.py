@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from fastcar.pictures import colour_difference, colour_frames
+from fastcar.colours import colour_frames
+from fastcar.pictures import colour_difference
 from fastcar.run_records import read_records
 from tests.fastcar.html_report.browser_page import BROWSER_MARKS, KEYS, find
 
