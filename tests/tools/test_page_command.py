@@ -16,7 +16,7 @@ TOOLS = {
     "bounds": "tools.bounds.__main__",
     "hardware": "tools.hardware.__main__",
     "integer": "tools.integer.__main__",
-    "findings": "tools.findings",
+    "findings": "tools.findings.__main__",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from fastcar.analysis.finding import Json, Stance, Table, to_nats, to_percent
@@ -35,21 +34,25 @@ def write_findings(reports: dict[str, Json], directory: Path) -> list[str]:
     """Replace pages, numbers and figures of a directory; no prose is by hand."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for source, target in (*_write_models(reports, folder), (folder / PAGE_NAME, PAGE_NAME)):
-            if target == PAGE_NAME:
-                source.write_text(make_side_by_side(reports), encoding="utf-8")
-            with write_atomically(directory / target) as partial:
-                partial.write_bytes(source.read_bytes())
+        for model, report in reports.items():
+            _write_model(model, report, folder, directory)
+        _replace(directory / PAGE_NAME, make_side_by_side(reports).encode())
     return []
 
 
-def _write_models(reports: dict[str, Json], folder: Path) -> Iterator[tuple[Path, str]]:
-    """Files of each model's page, figures first, and their places in the documentation."""
-    for model, report in reports.items():
-        stem, figures = get_stem(model), f"figures/{model}"
-        page, numbers, *drawn = write_report(report, folder, f"{stem}.md", figures)
-        yield from ((figure, f"{figures}/{figure.name}") for figure in drawn)
-        yield from ((numbers, f"{stem}.json"), (page, page.name))
+def _write_model(model: str, report: Json, folder: Path, directory: Path) -> None:
+    """Figures of a model, its numbers, then its page."""
+    stem, figures = get_stem(model), f"figures/{model}"
+    page, numbers, *drawn = write_report(report, folder, f"{stem}.md", figures)
+    for figure in drawn:
+        _replace(directory / figures / figure.name, figure.read_bytes())
+    _replace(directory / f"{stem}.json", numbers.read_bytes())
+    _replace(directory / page.name, page.read_bytes())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    with write_atomically(path) as partial:
+        partial.write_bytes(content)
 
 
 def make_side_by_side(reports: dict[str, Json]) -> str:

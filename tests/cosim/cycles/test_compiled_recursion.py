@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fastcar.cosim.cycles import compiled_recursion, cycle_recursion
@@ -18,6 +18,7 @@ from fastcar.reference.integer.mlp_engine import DecisionSource
 from fastcar.reference.scheduler import Dispatch
 from fastcar.rtl.config import TINY, AcceleratorConfig
 from fastcar.rtl.instruction import Predicate
+from tests.examples import examples
 
 SHARED = ("RECORD", "DRAIN", "COMPARE", "COMMIT", "VISIBLE", "OFFER")
 
@@ -54,7 +55,7 @@ def check_equal(planner: Planner, seed: int, latency: int) -> None:
 
 @pytest.mark.slow
 @given(planners(), st.integers(0, 1000), st.sampled_from((1, 2, 9, 64)))
-@settings(max_examples=60)
+@examples(60)
 def test_compiled_counts_are_those_of_the_cycle_model(
     planner: Planner, seed: int, latency: int
 ) -> None:
@@ -62,7 +63,7 @@ def test_compiled_counts_are_those_of_the_cycle_model(
 
 
 @given(planners(), st.integers(0, 1000), st.sampled_from((1, 9)))
-@settings(max_examples=5)
+@examples(5)
 def test_kernel_equals_the_cycle_model_before_it_is_compiled(
     planner: Planner, seed: int, latency: int
 ) -> None:
