@@ -62,15 +62,20 @@ def test_compiled_counts_are_those_of_the_cycle_model(
     check_equal(planner, seed, latency)
 
 
+def check_before_compiled(planner: Planner, seed: int, latency: int) -> None:
+    """The kernel as Python runs it."""
+    names = ("_commit", "_find_idle", "_arbitrate", "_choose_core", "_find_record", "_advance")
+    plain = {name: getattr(compiled_recursion, name).py_func for name in (*names, "count_steps")}
+    with patch.multiple(compiled_recursion, **plain):
+        check_equal(planner, seed, latency)
+
+
 @given(planners(), st.integers(0, 1000), st.sampled_from((1, 9)))
 @examples(5)
 def test_kernel_equals_the_cycle_model_before_it_is_compiled(
     planner: Planner, seed: int, latency: int
 ) -> None:
-    names = ("_commit", "_find_idle", "_arbitrate", "_choose_core", "_find_record", "_advance")
-    plain = {name: getattr(compiled_recursion, name).py_func for name in (*names, "count_steps")}
-    with patch.multiple(compiled_recursion, **plain):
-        check_equal(planner, seed, latency)
+    check_before_compiled(planner, seed, latency)
 
 
 def test_records_are_taken_as_in_the_recursion() -> None:
@@ -96,8 +101,7 @@ def test_the_last_instruction_waits_for_the_record_before() -> None:
 def test_a_short_queue_holds_as_many_as_it_says() -> None:
     config = AcceleratorConfig(3, 8, 5, 8, 21, 11, 4)
     planner = Planner(config, (Workload(8, 21, 11, 1, 1).blank_layer,))
-    test_plain = test_kernel_equals_the_cycle_model_before_it_is_compiled.hypothesis.inner_test
-    test_plain(planner, 643, 9)
+    check_before_compiled(planner, 643, 9)
 
 
 def test_constants_are_those_of_the_recursion_in_words() -> None:
