@@ -29,8 +29,8 @@ Json = dict[str, Any]
 
 REPORT_NAME = "vila_u_7b.json"
 RATIOS = (0.5, 0.8)
-ROUNDS = 1
-TURN_TOKENS = 4
+ROUNDS = 3
+TURN_TOKENS = 6
 """Few: the whole measurement is to take minutes on two cores."""
 
 

@@ -68,7 +68,7 @@ class VilaPlayer:
             replay=ReplayConfig(tokens),
             gate=EvenInputGate(0.5, sizes.num_layers),
             float_engine=self._engine,
-            cache_storage=CacheStorage.BFLOAT16,
+            cache_storage=CacheStorage.INT8,
         )
         fill_cache(self._decoder, self._context)
         self._decoder.prompt_tokens = PROMPT_TOKENS
