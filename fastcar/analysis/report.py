@@ -206,7 +206,8 @@ def make_page(report: Json, figures: str = "figures") -> str:
         for finding in findings
     )
     sections = "\n".join(finding.to_markdown(figures) for finding in findings)
-    return f"# Findings: {report['model']['name']}\n\n{make_introduction(report)}\n\n{summary}\n\n{sections}"
+    title = f"# Findings: {report['model']['name']}"
+    return f"{title}\n\n{make_introduction(report)}\n\n{summary}\n\n{sections}"
 
 
 def make_anchor(heading: str) -> str:
