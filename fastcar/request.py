@@ -174,6 +174,7 @@ class GenerationRequest:
                 raise ArgumentError(name, getattr(self, name), "given with a gate of its own name")
         if self.budget is None:
             raise ArgumentError("gate", BEST_GATE, "given with budget")
+        check_ratio("budget", self.budget)
 
     def _check_thresholds(self, tau: tuple[float | None, ...]) -> None:
         for name in ("target_ratio", "budget", "per_layer", "closed_loop_runs", "adaptive"):
