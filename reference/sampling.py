@@ -13,6 +13,21 @@ from fastcar.reference.attention import compute_softmax
 from fastcar.reference.errors import ArgumentError
 
 
+def check_filters(temperature: float, top_k: int | None, top_p: float) -> None:
+    """Refuse what no draw can mean.
+
+    Raises:
+        ArgumentError: by name; a temperature below 0 or not finite, no token kept, a mass outside
+            (0, 1].
+    """
+    if not 0 <= temperature < np.inf:
+        raise ArgumentError("temperature", temperature, "finite and at least 0")
+    if top_k is not None and top_k < 1:
+        raise ArgumentError("top_k", top_k, "at least 1")
+    if not 0 < top_p <= 1:
+        raise ArgumentError("top_p", top_p, "in (0, 1]")
+
+
 @dataclass(frozen=True)
 class Sampling:
     """How a token is drawn; the filters apply in the order temperature, top-k, top-p.
@@ -29,12 +44,7 @@ class Sampling:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not 0 <= self.temperature < np.inf:
-            raise ArgumentError("temperature", self.temperature, "finite and at least 0")
-        if self.top_k is not None and self.top_k < 1:
-            raise ArgumentError("top_k", self.top_k, "at least 1")
-        if not 0 < self.top_p <= 1:
-            raise ArgumentError("top_p", self.top_p, "in (0, 1]")
+        check_filters(self.temperature, self.top_k, self.top_p)
 
     def draw(self, logits: FloatArray, stream: np.random.Generator) -> int:
         """Draw one token id.

@@ -20,6 +20,7 @@ CODE = sorted(path for tree in TREES for path in (ROOT / tree).rglob("*.py"))
 QUOTED = re.compile(r"`([^`\n]+)`")
 PATH = re.compile(rf"(?:{'|'.join(TREES)}|\.ci)/[\w./-]*")
 FILE = re.compile(rf"(?<![\w./-])(?:{'|'.join(TREES)})/[\w/]+\.(?:py|md|json|sv|cpp|png|v)\b")
+NUMBERS = sorted([*ROOT.glob("docs/*.json"), *ROOT.glob("reference/video/*/*.json")])
 NAME = re.compile(r"(?:fastcar|tools|tests)(?:\.\w+)+")
 DECISION = re.compile(r"\bD-\d+\b")
 
@@ -95,3 +96,8 @@ def test_every_finding_is_listed_and_says_version_behaviour_and_guess() -> None:
             assert f"\n{part}" in text
         assert re.search(r"pip.* install .*\w==\d", text)
         assert "fastcar" not in text
+
+
+@pytest.mark.parametrize("path", NUMBERS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_numbers_name_no_place_of_a_machine(path: Path) -> None:
+    assert not re.search(r'"(/|[A-Za-z]:\\)', read(path)), path

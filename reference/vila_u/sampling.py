@@ -15,7 +15,7 @@ from fastcar.reference.arguments import check_fields
 from fastcar.reference.arrays import FloatArray
 from fastcar.reference.attention import compute_softmax
 from fastcar.reference.errors import ArgumentError
-from fastcar.reference.sampling import check_logits
+from fastcar.reference.sampling import check_filters, check_logits
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,7 @@ class CodeSampling:
 
     def __post_init__(self) -> None:
         check_fields(self)
-        if not 0 <= self.temperature < np.inf:
-            raise ArgumentError("temperature", self.temperature, "finite and at least 0")
-        if self.top_k is not None and self.top_k < 1:
-            raise ArgumentError("top_k", self.top_k, "at least 1")
-        if not 0 < self.top_p <= 1:
-            raise ArgumentError("top_p", self.top_p, "in (0, 1]")
+        check_filters(self.temperature, self.top_k, self.top_p)
 
     def draw(self, logits: FloatArray, stream: np.random.Generator) -> int:
         """Draw one code.

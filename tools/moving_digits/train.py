@@ -30,6 +30,7 @@ from fastcar.reference.video.codec import PatchCodec
 from fastcar.reference.video.prompt import PROMPT_TOKENS, PromptVocabulary
 from tools.moving_digits.clip_sampler import GEOMETRY, MAX_FRAMES, ClipSampler
 from tools.moving_digits.digit_images import augment, encode_digits, fit_codec, load_split
+from tools.training.arguments import describe_arguments
 from tools.training.checkpoints import read_stages, write_checkpoint
 from tools.training.optimisation import compute_learning_rate, make_optimiser, step_optimiser
 from tools.training.torch_llama import TorchLlama
@@ -160,7 +161,7 @@ def train(arguments: argparse.Namespace, out: Path) -> None:
             print(json.dumps(line), flush=True)
     write_checkpoint(model, config, out)
     stage = {
-        "arguments": {name: str(argument) for name, argument in vars(arguments).items()},
+        "arguments": describe_arguments(arguments),
         "steps": step,
         "hours": round((time.monotonic() - start) / 3600, 3),
         "held_out_nats_per_token": evaluate(model, held),

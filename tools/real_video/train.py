@@ -29,6 +29,7 @@ from tools.real_video.film_files import load_films
 from tools.real_video.films import Films
 from tools.real_video.record_clips import draw_clips
 from tools.real_video.sources import SOURCES, select_sources
+from tools.training.arguments import describe_arguments
 from tools.training.checkpoints import read_stages, write_checkpoint
 from tools.training.optimisation import compute_learning_rate, make_optimiser, step_optimiser
 from tools.training.torch_llama import TorchLlama
@@ -141,7 +142,7 @@ def train(arguments: argparse.Namespace) -> None:
             print(json.dumps(line), flush=True)
     write_checkpoint(averaged.module, config, out)
     stage = {
-        "arguments": {name: str(argument) for name, argument in vars(arguments).items()},
+        "arguments": describe_arguments(arguments),
         "steps": step,
         "cpu_hours": round((time.process_time() - start) / 3600, 3),
         "calibration_from_third_frame": evaluate(averaged, checked),
